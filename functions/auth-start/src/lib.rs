@@ -1,0 +1,59 @@
+//! `GET /auth/start`: begins a sign-in. Sends the browser to Google, or tells a page where to send it. Writes nothing.
+
+use lambda_http::http::StatusCode;
+use serde::Serialize;
+use shared::app::App;
+use shared::error::{Error, Invitation};
+use shared::flow::{Beginning, Channel, ReturnTo};
+use shared::gateway::{self, Entry, Reply, Request, Route, authorization};
+use shared::user::LoginHint;
+
+/// What this function serves.
+pub const ROUTE: Route = Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start };
+
+/// The JSON answer.
+#[derive(Serialize)]
+struct Started<'a> {
+    authorization_url: &'a str,
+    expires_at: i64,
+}
+
+/// Begins a flow. Parameters that are not its own are ignored: nothing of the authorization URL is the caller's choice
+/// but the hint (A26).
+///
+/// # Errors
+///
+/// A `return_to` of another origin or an impossible `login_hint`, secrets that cannot be read.
+pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
+    let json = request.wants_json();
+    let beginning = Beginning {
+        return_to: return_to(app, request)?,
+        channel: if json { Channel::RedirectOrPost } else { Channel::Redirect },
+        invitation: Invitation { bound_to: None, hint: login_hint(request)? },
+        force_consent: false,
+    };
+    let begun = authorization::begin(app, request, &beginning).await?;
+    let mut reply = if json {
+        let started =
+            Started { authorization_url: &begun.authorization_url, expires_at: begun.expires_at.seconds() };
+        gateway::json(StatusCode::OK, &started)?
+    } else {
+        gateway::redirect(StatusCode::FOUND, &begun.authorization_url)?
+    };
+    for cookie in &begun.cookies {
+        gateway::add_cookie(&mut reply, cookie);
+    }
+    Ok(reply)
+}
+
+fn return_to(app: &App, request: &Request) -> Result<ReturnTo, Error> {
+    match request.query.one("return_to")? {
+        Some(text) => ReturnTo::parse(text, &app.config.allowed_origins),
+        None => Ok(ReturnTo::default_of(&app.config.allowed_origins)),
+    }
+}
+
+fn login_hint(request: &Request) -> Result<Option<LoginHint>, Error> {
+    const IMPOSSIBLE: Error = Error::InvalidRequest("login_hint is not an e-mail address or a Google user ID.");
+    request.query.one("login_hint")?.map(|hint| LoginHint::parse(hint).ok_or(IMPOSSIBLE)).transpose()
+}

@@ -1,0 +1,6 @@
+//! The Lambda binary; everything it does is in the library beside it.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    shared::gateway::run(list_messages::ROUTE, list_messages::handle).await
+}

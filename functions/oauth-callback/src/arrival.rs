@@ -1,0 +1,79 @@
+//! What a callback brings, parsed: a code or a refusal, and the state that it belongs to. Decides nothing.
+
+use serde::Deserialize;
+use shared::error::Error;
+use shared::flow;
+use shared::gateway::Request;
+use shared::google::identity::ISSUER;
+use shared::secret::{AuthorizationCode, State};
+
+/// A callback of the form that one has.
+pub(crate) struct Arrival {
+    /// What Google said: a code (RFC 6749 section 4.1.2), or why there is none (section 4.1.2.1).
+    pub(crate) answer: Result<AuthorizationCode, Error>,
+    /// The state that it belongs to.
+    pub(crate) state: State,
+    /// Whether the answer names another issuer than Google (RFC 9207); an answer that names none is accepted.
+    pub(crate) foreign_issuer: bool,
+    /// Whether a page posted it.
+    pub(crate) posted: bool,
+}
+
+/// The body of a POST. Other members are ignored: a page may post all that Google gave it.
+#[derive(Deserialize)]
+struct Posted {
+    code: String,
+    state: Option<String>,
+}
+
+impl Arrival {
+    /// Reads the query of a GET or the body of a POST.
+    pub(crate) fn parse(request: &Request) -> Result<Self, Error> {
+        if request.method() == "POST" { Self::from_body(request) } else { Self::from_query(request) }
+    }
+
+    fn from_query(request: &Request) -> Result<Self, Error> {
+        let query = &request.query;
+        let (code, error, state) = (query.one("code")?, query.one("error")?, query.one("state")?);
+        let issuer = query.one("iss")?;
+        let answer = match (code, error) {
+            (Some(code), None) => Ok(code_of(code)?),
+            (None, Some(error)) => Err(refusal(error)),
+            (Some(_), Some(_)) => return Err(Error::InvalidRequest("code and error exclude each other.")),
+            (None, None) => return Err(Error::InvalidRequest("The query has neither code nor error.")),
+        };
+        let foreign_issuer = issuer.is_some_and(|issuer| issuer != ISSUER);
+        Ok(Self { answer, state: state_of(state)?, foreign_issuer, posted: false })
+    }
+
+    fn from_body(request: &Request) -> Result<Self, Error> {
+        let body: Posted = serde_json::from_slice(request.body())
+            .map_err(|_| Error::InvalidRequest("The body must be {\"code\":\"...\",\"state\":\"...\"}."))?;
+        let answer = Ok(code_of(&body.code)?);
+        Ok(Self { answer, state: state_of(body.state.as_deref())?, foreign_issuer: false, posted: true })
+    }
+}
+
+fn code_of(text: &str) -> Result<AuthorizationCode, Error> {
+    flow::parse_code(text).ok_or(Error::InvalidRequest("code is not an authorization code."))
+}
+
+fn state_of(text: Option<&str>) -> Result<State, Error> {
+    let text = text.ok_or(Error::StateMissing)?;
+    flow::parse_state(text).ok_or(Error::InvalidRequest("state is not one that this API gave out."))
+}
+
+/// Google's error codes, enumerated; the text itself goes nowhere (A51).
+fn refusal(error: &str) -> Error {
+    match error {
+        "access_denied" => Error::ConsentDenied,
+        "admin_policy_enforced" => Error::BlockedByAdmin,
+        "org_internal" => Error::OrgInternal,
+        "disallowed_useragent" => Error::DisallowedUserAgent,
+        "redirect_uri_mismatch" | "invalid_client" | "deleted_client" | "unauthorized_client" | "invalid_scope"
+        | "invalid_request" | "origin_mismatch" => {
+            Error::GoogleSetup("the authorization endpoint refuses the client as it is set up".into())
+        }
+        _ => Error::ProviderError,
+    }
+}

@@ -1,0 +1,122 @@
+//! `GET` and `POST /oauth/callback`: ends a sign-in. Verifies the flow, spends its state, redeems Google's code, stores the
+//! credential and begins a session.
+
+mod arrival;
+
+use lambda_http::http::StatusCode;
+use serde::Serialize;
+use shared::app::App;
+use shared::connect::{self, Outcome, SignedIn};
+use shared::error::Error;
+use shared::flow::Redeemable;
+use shared::gateway::authorization::{self, CALLBACK_PATH};
+use shared::gateway::{self, Entry, Reply, Request, Route, caller, cookie};
+use shared::session::{ABSOLUTE, Presented, Seed};
+use shared::store::Spending;
+
+use self::arrival::Arrival;
+
+/// What this function serves.
+pub const ROUTE: Route = Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback };
+
+/// The answer to a POST.
+#[derive(Serialize)]
+struct Connected<'a> {
+    user: User<'a>,
+    scopes: Vec<&'a str>,
+    session_token: &'a str,
+    expires_at: i64,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    id: &'a str,
+    email: Option<&'a str>,
+}
+
+/// Ends a sign-in. Until the flow is verified and its state spent, nothing is asked of Google and an error stays here;
+/// from then on a browser goes back to where the flow began, with or without `auth_error`.
+///
+/// # Errors
+///
+/// A callback that is malformed, belongs to no flow of this browser, or came before; a store that cannot be reached.
+pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
+    let arrival = Arrival::parse(request)?;
+    let old_session = caller::old_session(request)?;
+    let flow = authorization::resume(app, request, &arrival.state).await?;
+    let verified = flow.verify(&arrival.state, arrival.posted, app.clock.now())?;
+    let seed = Seed::new();
+    let flow = match app.store.spend_state(verified, &seed).await? {
+        Spending::First(flow) => flow,
+        Spending::Again { flow, session_seed } => {
+            // The Back button, or a reload: the browser has the session that this very flow gave it (A04).
+            let signed_in = old_session.is_some_and(|session| Some(session.seed_digest) == session_seed);
+            return if signed_in && !arrival.posted {
+                let return_to = flow.return_to(&app.config.allowed_origins);
+                let reply = gateway::redirect(StatusCode::SEE_OTHER, return_to.as_str())?;
+                Ok(with_cookies(reply, [authorization::end(&arrival.state)]))
+            } else {
+                Err(Error::StateUsed)
+            };
+        }
+    };
+    let (posted, end_of_flow) = (arrival.posted, authorization::end(&arrival.state));
+    let return_to = flow.return_to(&app.config.allowed_origins);
+    match finish(app, request, arrival, &flow, &seed, old_session.as_ref()).await {
+        Ok(reply) => Ok(with_cookies(reply, [end_of_flow])),
+        Err(error) if posted => Err(error),
+        Err(error) => Ok(with_cookies(gateway::redirect_with_error(&return_to, error)?, [end_of_flow])),
+    }
+}
+
+async fn finish(
+    app: &App,
+    request: &Request,
+    arrival: Arrival,
+    flow: &Redeemable,
+    seed: &Seed,
+    old_session: Option<&Presented>,
+) -> Result<Reply, Error> {
+    if arrival.foreign_issuer {
+        return Err(Error::IssuerMismatch);
+    }
+    let code = arrival.answer?;
+    let redirect_uri = request.public_url(app)?.join(CALLBACK_PATH);
+    let deadline = request.deadline;
+    let redeemed = connect::Arrival { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, deadline };
+    match connect::connect(app, &redeemed).await? {
+        Outcome::SignedIn(signed_in) => signed_in_reply(app, arrival.posted, flow, &signed_in),
+        Outcome::NeedsConsent(invitation) if arrival.posted => Err(Error::NoRefreshToken(invitation)),
+        Outcome::NeedsConsent(invitation) => {
+            let mut beginning = flow.again_with_consent(&app.config.allowed_origins);
+            beginning.invitation.hint = invitation.hint;
+            let begun = authorization::begin(app, request, &beginning).await?;
+            let reply = gateway::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)?;
+            Ok(with_cookies(reply, begun.cookies))
+        }
+    }
+}
+
+fn signed_in_reply(app: &App, posted: bool, flow: &Redeemable, signed_in: &SignedIn) -> Result<Reply, Error> {
+    let session_token = signed_in.session_token.expose();
+    let session = cookie::set(cookie::SESSION, session_token, ABSOLUTE);
+    let reply = if posted {
+        let connected = Connected {
+            user: User { id: signed_in.user.as_str(), email: signed_in.email.as_deref() },
+            scopes: signed_in.scopes.iter().collect(),
+            session_token,
+            expires_at: signed_in.expires_at.seconds(),
+        };
+        gateway::json(StatusCode::OK, &connected)?
+    } else {
+        gateway::redirect(StatusCode::SEE_OTHER, flow.return_to(&app.config.allowed_origins).as_str())?
+    };
+    Ok(with_cookies(reply, [session]))
+}
+
+fn with_cookies(mut reply: Reply, cookies: impl IntoIterator<Item = String>) -> Reply {
+    for cookie in cookies {
+        gateway::add_cookie(&mut reply, &cookie);
+    }
+    reply
+}

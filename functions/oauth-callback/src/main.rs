@@ -1,0 +1,6 @@
+//! The Lambda binary; everything it does is in the library beside it.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    shared::gateway::run(oauth_callback::ROUTE, oauth_callback::handle).await
+}

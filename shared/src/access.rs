@@ -1,0 +1,218 @@
+//! The use of a credential: [`Access`] has an access token that works, however that came about, and hands it to each
+//! call on Gmail. The only joint of store and Google besides [`crate::connect`].
+//!
+//! ```text
+//! fresh ──────────────► call
+//! ageing ─────────────► call, and meanwhile: lease → refresh → store
+//! expired ─► lease ───► refresh → call, and meanwhile: store
+//!              └ taken: wait for its holder's token, or for the lease to run out
+//! Gmail says 401 ─────► as expired, once
+//! ```
+
+mod refresh;
+
+use std::time::Duration;
+
+use futures_util::future::join;
+
+use self::refresh::Renewal;
+use crate::app::App;
+use crate::clock::Deadline;
+use crate::credential::{Credential, Freshness, Obstacle, Scopes, StoredAccessToken};
+use crate::custody;
+use crate::error::{Error, Invitation, Reason};
+use crate::google::Trouble;
+use crate::google::gmail::GmailError;
+use crate::secret::AccessToken;
+use crate::store::Written;
+use crate::user::LoginHint;
+
+/// The first pause of a caller that waits for another's refresh; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(40);
+const LONGEST_PAUSE: Duration = Duration::from_millis(320);
+
+/// What is still to be done besides calling Gmail.
+enum Duty {
+    /// The token was refreshed under this credential's lease and is not stored yet.
+    Store(StoredAccessToken),
+    /// The token is about to expire: get the next one, if nobody else does.
+    RefreshAhead,
+}
+
+/// A user's working access to Google.
+pub struct Access<'a> {
+    app: &'a App,
+    deadline: Deadline,
+    credential: Credential,
+    token: AccessToken,
+    duty: Option<Duty>,
+    renewed: bool,
+}
+
+impl<'a> Access<'a> {
+    /// Makes sure that there is an access token to call with: the stored one while it is good, else a new one.
+    pub async fn open(app: &'a App, credential: Credential, deadline: Deadline) -> Result<Self, Error> {
+        let client = app.secrets.remembered_google_client();
+        let client_id = client.as_ref().map(|client| client.client_id.as_str());
+        refuse_obstacle(app, &credential, client_id)?;
+        let freshness = credential.freshness(app.clock.now());
+        if let (Some(stored), Freshness::Fresh | Freshness::Ageing) = (&credential.access_token, freshness) {
+            let token = custody::open_access_token(app, &credential.user, stored).await?;
+            let duty = (freshness == Freshness::Ageing).then_some(Duty::RefreshAhead);
+            return Ok(Self { app, deadline, credential, token, duty, renewed: false });
+        }
+        let Renewal { credential, token, unstored } = renew(app, credential, None, deadline).await?;
+        Ok(Self { app, deadline, credential, token, duty: unstored.map(Duty::Store), renewed: true })
+    }
+
+    /// Calls Gmail with the token. When Gmail does not accept it, it is renewed once and the call is made once more; only
+    /// the token endpoint can declare a grant dead, so a second refusal changes nothing that is stored (F36).
+    pub async fn call<T>(
+        &mut self,
+        call: impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
+    ) -> Result<T, Error> {
+        let mut answer = self.call_once(&call).await;
+        if matches!(answer, Err(GmailError::Unauthorized)) && !self.renewed {
+            let refused = self.credential.access_token.take();
+            let credential = Credential { access_token: refused.clone(), ..self.credential.clone() };
+            let renewal = renew(self.app, credential, refused.as_ref(), self.deadline).await?;
+            self.credential = renewal.credential;
+            self.token = renewal.token;
+            self.duty = renewal.unstored.map(Duty::Store);
+            self.renewed = true;
+            answer = self.call_once(&call).await;
+        }
+        answer.map_err(|error| from_gmail(error, &self.credential))
+    }
+
+    async fn call_once<T>(
+        &mut self,
+        call: &impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
+    ) -> Result<T, GmailError> {
+        let duty = self.duty.take();
+        let (answer, ()) = join(call(&self.token), self.perform(duty)).await;
+        answer
+    }
+
+    /// What runs beside a call never fails it: the next request finds the token expired and refreshes.
+    async fn perform(&self, duty: Option<Duty>) {
+        let outcome = match duty {
+            None => return,
+            Some(Duty::Store(token)) => {
+                self.app.store.store_refreshed(&self.credential, Some(&token), None).await.map(|_| ()).map_err(Error::from)
+            }
+            Some(Duty::RefreshAhead) => self.refresh_ahead().await,
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(error = %error, source = ?std::error::Error::source(&error).map(ToString::to_string), "an access token could not be renewed ahead or stored");
+        }
+    }
+
+    async fn refresh_ahead(&self) -> Result<(), Error> {
+        let now = self.app.clock.now();
+        if self.credential.is_leased(now) {
+            return Ok(());
+        }
+        let until = now.plus(refresh::LEASE);
+        let Written::Done(leased) = self.app.store.take_lease(&self.credential, until).await? else {
+            return Ok(());
+        };
+        if let Some(Renewal { credential, unstored: Some(token), .. }) =
+            refresh::under_lease(self.app, *leased, self.deadline).await?
+        {
+            self.app.store.store_refreshed(&credential, Some(&token), None).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Gets a token that works: somebody else's newer one, or a refresh of our own under the lease. `refused` is a stored
+/// token that is not to be used though its time is not over.
+async fn renew(
+    app: &App,
+    mut credential: Credential,
+    refused: Option<&StoredAccessToken>,
+    deadline: Deadline,
+) -> Result<Renewal, Error> {
+    let client = app.secrets.google_client().await?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let now = app.clock.now();
+        refuse_obstacle(app, &credential, Some(&client.client_id))?;
+        let stored = credential.access_token.as_ref();
+        if let Some(stored) = stored.filter(|stored| Some(*stored) != refused)
+            && credential.freshness(now) != Freshness::Expired
+        {
+            let token = custody::open_access_token(app, &credential.user, stored).await?;
+            return Ok(Renewal { credential, token, unstored: None });
+        }
+        let user = credential.user.clone();
+        let found = if credential.is_leased(now) {
+            if !deadline.allows(pause) {
+                return Err(Error::UpstreamUnavailable { retry_after: 1, source: "another refresh is under way".into() });
+            }
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            app.store.credential(&user).await?
+        } else {
+            match app.store.take_lease(&credential, now.plus(refresh::LEASE)).await? {
+                Written::Overtaken(found) => found.map(|found| *found),
+                Written::Done(leased) => match refresh::under_lease(app, *leased, deadline).await? {
+                    Some(renewal) => return Ok(renewal),
+                    // Somebody stored another refresh token meanwhile: start over with that one.
+                    None => app.store.credential(&user).await?,
+                },
+            }
+        };
+        credential = found.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
+    }
+}
+
+fn refuse_obstacle(app: &App, credential: &Credential, client_id: Option<&str>) -> Result<(), Error> {
+    let reason = match credential.obstacle(&app.config.scopes, client_id, app.clock.now()) {
+        None => return Ok(()),
+        Some(Obstacle::Dead) => Reason::RevokedOrExpired,
+        Some(Obstacle::ClientChanged) => Reason::ClientChanged,
+        Some(Obstacle::ScopesChanged) => Reason::ScopesChanged,
+    };
+    Err(Error::Unauthorized { reason, invitation: invitation(credential) })
+}
+
+/// The owner of a credential, invited to authorize again.
+fn invitation(credential: &Credential) -> Invitation {
+    let hint = LoginHint::for_user(&credential.user, credential.email.as_ref());
+    Invitation { bound_to: Some(credential.user.clone()), hint: Some(hint) }
+}
+
+fn from_gmail(error: GmailError, credential: &Credential) -> Error {
+    match error {
+        GmailError::Unauthorized => {
+            Error::Unauthorized { reason: Reason::RevokedOrExpired, invitation: invitation(credential) }
+        }
+        GmailError::BadQuery => Error::InvalidQuery,
+        GmailError::MailNotEnabled => Error::MailNotEnabled,
+        GmailError::InsufficientScope => {
+            Error::InsufficientScope { missing: Scopes::for_listing(), invitation: invitation(credential) }
+        }
+        GmailError::DomainPolicy => Error::DomainPolicy,
+        GmailError::NotConfigured => Error::GoogleSetup(error.into()),
+        GmailError::DailyLimit => Error::QuotaExhausted,
+        GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => Error::RateLimited(seconds),
+        GmailError::RateLimited(_) => Error::RateLimited(5),
+        GmailError::Rejected(_) => Error::UpstreamRejected(error.into()),
+        GmailError::Trouble(trouble) => trouble.into(),
+    }
+}
+
+/// Trouble with an idempotent request.
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match &trouble {
+            Trouble::Malformed { .. } => Self::UpstreamMalformed(trouble.into()),
+            Trouble::Unavailable { retry_after, .. } => {
+                Self::UpstreamUnavailable { retry_after: retry_after.unwrap_or(5), source: trouble.into() }
+            }
+            Trouble::Unanswered(_) => Self::UpstreamUnavailable { retry_after: 5, source: trouble.into() },
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! One refresh, by the holder of the lease: ask Google, sort out what it says, keep what must not be lost.
+
+use std::time::Duration;
+
+use super::invitation;
+use crate::app::App;
+use crate::clock::Deadline;
+use crate::credential::{Credential, StoredAccessToken, StoredRefreshToken};
+use crate::custody;
+use crate::error::{Error, Reason};
+use crate::google::oauth::{Refusal, TokenError, Tokens};
+use crate::secret::{AccessToken, RefreshToken};
+use crate::store::{StoreError, Written};
+
+/// How long a lease is held at the most: long enough for one slow answer of Google's, short enough that those who wait
+/// can still take over within their own time when its holder died.
+pub(super) const LEASE: Duration = Duration::from_secs(5);
+/// The pause before a write that must not be lost is tried again.
+const WRITE_PAUSE: Duration = Duration::from_millis(100);
+/// How often a death is recorded anew when other writes come between.
+const DEATH_ATTEMPTS: u32 = 3;
+
+/// A working access token.
+pub(super) struct Renewal {
+    /// The credential as it was last seen or written.
+    pub(super) credential: Credential,
+    /// The token.
+    pub(super) token: AccessToken,
+    /// The token as it is to be stored, unless that is done.
+    pub(super) unstored: Option<StoredAccessToken>,
+}
+
+/// Refreshes under the lease that `leased` holds. `None`: its refresh token was replaced by another meanwhile.
+pub(super) async fn under_lease(app: &App, leased: Credential, deadline: Deadline) -> Result<Option<Renewal>, Error> {
+    let outcome = refreshed(app, &leased, deadline).await;
+    match outcome {
+        Ok(tokens) => keep(app, leased, tokens, deadline).await.map(Some),
+        Err(Failed::TokenDead) => bury(app, leased).await,
+        Err(Failed::Otherwise(error)) => {
+            // Those who wait need not wait for the lease to run out; that they do is harm enough if this fails too.
+            let _ = app.store.release_lease(&leased).await;
+            Err(error)
+        }
+    }
+}
+
+enum Failed {
+    TokenDead,
+    Otherwise(Error),
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Otherwise(error.into())
+    }
+}
+
+async fn refreshed(app: &App, leased: &Credential, deadline: Deadline) -> Result<Tokens, Failed> {
+    let dead = || Error::Unauthorized { reason: Reason::RevokedOrExpired, invitation: invitation(leased) };
+    let stored = leased.refresh_token.as_ref().ok_or_else(dead)?;
+    let refresh_token = custody::open_refresh_token(app, &leased.user, stored).await?;
+    let outcome = ask(app, leased, &refresh_token, deadline).await?;
+    tracing::info!(event = "refresh", outcome = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned()), "asked Google for an access token");
+    match outcome {
+        Ok(tokens) => Ok(tokens),
+        Err(TokenError::Trouble(trouble)) => Err(trouble.into()),
+        Err(TokenError::Refused(refusal)) => Err(match refusal {
+            Refusal::InvalidGrant => Failed::TokenDead,
+            Refusal::ReauthenticationRequired => {
+                Error::Unauthorized { reason: Reason::ReauthPolicy, invitation: invitation(leased) }.into()
+            }
+            Refusal::BlockedByAdmin => Error::BlockedByAdmin.into(),
+            Refusal::OrgInternal => Error::OrgInternal.into(),
+            Refusal::ClientRefused => Error::GoogleSetup(TokenError::Refused(refusal).into()).into(),
+            Refusal::Other => Error::UpstreamRejected(TokenError::Refused(refusal).into()).into(),
+        }),
+    }
+}
+
+/// Asks Google; when it refuses the client, once more with another version of the client's secret (F61). A wrong secret
+/// is the operator's fault and never a reason to touch a credential (F27).
+async fn ask(
+    app: &App,
+    leased: &Credential,
+    refresh_token: &RefreshToken,
+    deadline: Deadline,
+) -> Result<Result<Tokens, TokenError>, Error> {
+    let client = app.secrets.google_client().await?;
+    let answer = app.google.refresh(&client, refresh_token, deadline).await;
+    if !matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused))) {
+        return Ok(answer);
+    }
+    match app.secrets.another_google_client(&client).await? {
+        Some(other) if other.client_id == leased.client_id => {
+            Ok(app.google.refresh(&other, refresh_token, deadline).await)
+        }
+        _ => Ok(answer),
+    }
+}
+
+/// Keeps what Google gave. A new refresh token is stored before anything else happens with the answer (F31).
+async fn keep(app: &App, leased: Credential, tokens: Tokens, deadline: Deadline) -> Result<Renewal, Error> {
+    let keyring = custody::keyring(app).await?;
+    let access_token = custody::seal_access_token(app, &keyring, &leased.user, &tokens);
+    let refresh_token = custody::seal_refresh_token(app, &keyring, &leased.user, &tokens);
+    if let Some(scopes) = &tokens.scopes
+        && !scopes.missing(&leased.scopes).is_empty()
+    {
+        tracing::warn!(event = "scopes_narrowed", "a refreshed token covers less than the stored grant");
+    }
+    let token = tokens.access_token;
+    match refresh_token {
+        None => Ok(Renewal { credential: leased, token, unstored: access_token }),
+        Some(rotated) => {
+            let credential = store_rotated(app, leased, access_token.as_ref(), &rotated, deadline).await?;
+            Ok(Renewal { credential, token, unstored: None })
+        }
+    }
+}
+
+/// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over.
+async fn store_rotated(
+    app: &App,
+    mut credential: Credential,
+    access_token: Option<&StoredAccessToken>,
+    rotated: &StoredRefreshToken,
+    deadline: Deadline,
+) -> Result<Credential, Error> {
+    let used = credential.refresh_token.as_ref().map(|token| token.id.clone());
+    loop {
+        let error = match app.store.store_refreshed(&credential, access_token, Some(rotated)).await {
+            Ok(Written::Done(stored)) => return Ok(*stored),
+            Ok(Written::Overtaken(Some(found))) => {
+                if found.refresh_token.as_ref().map(|token| &token.id) != used.as_ref() {
+                    // A newer consent, a death or a disconnect came first, and stands.
+                    return Ok(*found);
+                }
+                credential = *found;
+                continue;
+            }
+            Ok(Written::Overtaken(None)) => return Err(Error::unauthorized(Reason::NotConnected)),
+            Err(error @ StoreError::Unavailable(_)) if deadline.allows(WRITE_PAUSE) => error,
+            Err(error) => {
+                tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
+                return Err(error.into());
+            }
+        };
+        tracing::warn!(error = %error, "storing a rotated refresh token is tried again");
+        tokio::time::sleep(WRITE_PAUSE).await;
+    }
+}
+
+/// Google said that the refresh token is dead. If it is still the stored one (read consistently), that is recorded;
+/// if another was stored meanwhile, that one serves.
+async fn bury(app: &App, leased: Credential) -> Result<Option<Renewal>, Error> {
+    let used = leased.refresh_token.as_ref().map(|token| token.id.clone());
+    let mut found = app.store.credential(&leased.user).await?;
+    for _ in 0..DEATH_ATTEMPTS {
+        let Some(current) = found else { return Err(Error::unauthorized(Reason::NotConnected)) };
+        if current.refresh_token.is_some() && current.refresh_token.as_ref().map(|token| &token.id) != used.as_ref() {
+            return Ok(None);
+        }
+        if current.refresh_token.is_none() {
+            break;
+        }
+        match app.store.mark_dead(&current).await? {
+            Written::Done(_) => {
+                tracing::info!(event = "credential_dead", "Google no longer accepts a refresh token");
+                break;
+            }
+            Written::Overtaken(current) => found = current.map(|current| *current),
+        }
+    }
+    Err(Error::Unauthorized { reason: Reason::RevokedOrExpired, invitation: invitation(&leased) })
+}

@@ -1,0 +1,71 @@
+//! The ready parts of a process, built once. The only file that makes AWS clients.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::google::Google;
+use crate::outbound::Stack;
+use crate::outbound::aws::Connector;
+use crate::secrets::Secrets;
+use crate::store::Store;
+
+const AWS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+const AWS_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
+const AWS_OPERATION_TIMEOUT: Duration = Duration::from_millis(2500);
+const AWS_ATTEMPTS: u32 = 3;
+
+/// What a function works with.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+    /// DynamoDB.
+    pub store: Store,
+    /// Google.
+    pub google: Google,
+}
+
+impl App {
+    /// Builds the parts; makes no call.
+    pub fn new(config: Config, clock: Clock) -> Result<Self, ConfigError> {
+        let stack = Stack::new(config.extra_root_certificates.as_deref())?;
+        let connector = Connector::new(stack.client(AWS_CONNECT_TIMEOUT, true));
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
+            .operation_timeout(AWS_OPERATION_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS);
+        let mut dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(config.aws.region.clone()))
+            .credentials_provider(config.aws.credentials.clone())
+            .http_client(connector.clone())
+            .timeout_config(timeouts.clone())
+            .retry_config(retries.clone());
+        dynamodb.set_endpoint_url(config.aws.dynamodb_endpoint.clone());
+        let mut secrets_manager = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(config.aws.region.clone()))
+            .credentials_provider(config.aws.credentials.clone())
+            .http_client(connector)
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        secrets_manager.set_endpoint_url(config.aws.secrets_manager_endpoint.clone());
+        let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
+        Ok(Self {
+            secrets: Secrets::new(secrets_manager, clock.clone(), &config),
+            store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
+            google: Google::new(&stack, clock.clone(), &config),
+            clock,
+            config,
+        })
+    }
+}

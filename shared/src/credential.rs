@@ -1,0 +1,309 @@
+//! A user's stored credential and the rules on it: scopes, freshness, drift, death. Pure: no call, no key, no clock.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::secret::Sealed;
+use crate::user::{Email, UserId};
+
+/// An access token this close to its end is not used any more.
+const MARGIN: Duration = Duration::from_secs(60);
+/// An access token this close to its end is refreshed ahead, while it is still used.
+const REFRESH_AHEAD: Duration = Duration::from_secs(5 * 60);
+/// A token that was refreshed less than this ago is not refreshed ahead again.
+const LEAST_INTERVAL: Duration = Duration::from_secs(60);
+
+const MAIL: &str = "https://mail.google.com/";
+const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
+const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
+const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
+
+/// A set of OAuth scopes (RFC 6749 section 3.3), under the names that requests use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(BTreeSet<String>);
+
+impl Scopes {
+    /// Reads a space-separated list. Google answers `email` and `profile` under longer names; they are one here.
+    pub fn parse(text: &str) -> Self {
+        Self(text.split_ascii_whitespace().map(short_name).map(str::to_owned).collect())
+    }
+
+    /// What a grant must cover: the configured scopes and `openid email`.
+    pub fn needed(configured: &str) -> Self {
+        let mut scopes = Self::parse(configured);
+        scopes.0.extend(["openid".to_owned(), "email".to_owned()]);
+        scopes
+    }
+
+    /// What a grant must cover when nothing is configured: reading the mailbox.
+    pub fn default_needed() -> Self {
+        Self::needed(READONLY)
+    }
+
+    /// The scope that listing messages needs, in the widest form that is still only reading.
+    pub fn for_listing() -> Self {
+        Self::parse(READONLY)
+    }
+
+    /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover narrower ones.
+    pub fn missing(&self, needed: &Self) -> Self {
+        Self(needed.0.iter().filter(|scope| !self.covers(scope)).cloned().collect())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The scopes in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    fn covers(&self, scope: &str) -> bool {
+        let broader: &[&str] = match scope {
+            METADATA => &[READONLY, MODIFY, MAIL],
+            READONLY => &[MODIFY, MAIL],
+            MODIFY => &[MAIL],
+            _ => &[],
+        };
+        self.0.contains(scope) || broader.iter().any(|broader| self.0.contains(*broader))
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(" ")?;
+            }
+            formatter.write_str(scope)?;
+        }
+        Ok(())
+    }
+}
+
+fn short_name(scope: &str) -> &str {
+    match scope {
+        "https://www.googleapis.com/auth/userinfo.email" => "email",
+        "https://www.googleapis.com/auth/userinfo.profile" => "profile",
+        other => other,
+    }
+}
+
+/// An access token at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAccessToken {
+    /// The sealed token.
+    pub sealed: Sealed,
+    /// When Google stops accepting it.
+    pub expires_at: Timestamp,
+    /// When it was received.
+    pub obtained_at: Timestamp,
+}
+
+/// A refresh token at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRefreshToken {
+    /// The sealed token.
+    pub sealed: Sealed,
+    /// A random name given when the token was received: a write that concerns this very token is conditional on it,
+    /// whatever key the token is sealed with by then.
+    pub id: String,
+    /// When Google stops accepting it, for a grant of limited time.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The right to refresh a credential, held by one execution environment for a short time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The write that took the lease.
+    pub holder: String,
+    /// When it runs out by itself.
+    pub until: Timestamp,
+}
+
+/// Where a credential stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It is in use.
+    Active,
+    /// Google said that the grant is gone.
+    Revoked,
+}
+
+/// What is stored of one Google user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The owner.
+    pub user: UserId,
+    /// The owner's address, for display.
+    pub email: Option<Email>,
+    /// The OAuth client that the grant belongs to.
+    pub client_id: String,
+    /// The granted scopes.
+    pub scopes: Scopes,
+    /// Whether it is in use.
+    pub status: Status,
+    /// The refresh token; `None` once it is dead.
+    pub refresh_token: Option<StoredRefreshToken>,
+    /// The newest access token, if one may be reused.
+    pub access_token: Option<StoredAccessToken>,
+    /// Who refreshes at the moment.
+    pub lease: Option<Lease>,
+    /// Grows by one with each write.
+    pub version: u64,
+    /// When the user first connected.
+    pub connected_at: Timestamp,
+    /// Sessions that began before this moment are over.
+    pub sessions_valid_from: Timestamp,
+}
+
+/// What stands against the use of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The grant is gone, or its agreed time is over.
+    Dead,
+    /// The grant belongs to another OAuth client.
+    ClientChanged,
+    /// The grant does not cover what is needed today.
+    ScopesChanged,
+}
+
+/// What may be done with the stored access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is used as it is.
+    Fresh,
+    /// It is used, and one caller gets the next one meanwhile.
+    Ageing,
+    /// It is not used: it has expired, is about to, or there is none.
+    Expired,
+}
+
+impl Credential {
+    /// What stands against using this credential: death first, then the client (where today's is known), then scopes.
+    pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
+        let Some(refresh_token) = self.refresh_token.as_ref().filter(|_| self.status == Status::Active) else {
+            return Some(Obstacle::Dead);
+        };
+        if refresh_token.expires_at.is_some_and(|end| end <= now) {
+            return Some(Obstacle::Dead);
+        }
+        if client_id.is_some_and(|today| today != self.client_id) {
+            return Some(Obstacle::ClientChanged);
+        }
+        (!self.scopes.missing(needed).is_empty()).then_some(Obstacle::ScopesChanged)
+    }
+
+    /// What may be done with the stored access token now.
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        let Some(token) = &self.access_token else { return Freshness::Expired };
+        if token.expires_at <= now.plus(MARGIN) {
+            Freshness::Expired
+        } else if token.expires_at <= now.plus(REFRESH_AHEAD) && now.since(token.obtained_at) >= LEAST_INTERVAL {
+            Freshness::Ageing
+        } else {
+            Freshness::Fresh
+        }
+    }
+
+    /// Whether somebody holds the lease at this moment.
+    pub fn is_leased(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.until > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn credential() -> Credential {
+        Credential {
+            user: UserId::parse("1").unwrap(),
+            email: None,
+            client_id: "client".to_owned(),
+            scopes: Scopes::default_needed(),
+            status: Status::Active,
+            refresh_token: Some(StoredRefreshToken {
+                sealed: Sealed::from_text("sealed"),
+                id: "a".to_owned(),
+                expires_at: None,
+            }),
+            access_token: None,
+            lease: None,
+            version: 1,
+            connected_at: NOW,
+            sessions_valid_from: NOW,
+        }
+    }
+
+    fn with_token(expires_in: u64, age: u64) -> Credential {
+        let obtained_at = Timestamp::from_millis(NOW.millis() - i64::try_from(age).unwrap() * 1000);
+        let expires_at = NOW.plus(Duration::from_secs(expires_in));
+        let sealed = Sealed::from_text("sealed");
+        Credential { access_token: Some(StoredAccessToken { sealed, expires_at, obtained_at }), ..credential() }
+    }
+
+    #[test]
+    fn a_broader_gmail_scope_covers_a_narrower_one_and_not_the_reverse() {
+        let needed = Scopes::parse(READONLY);
+        assert!(Scopes::parse(MAIL).missing(&needed).is_empty());
+        assert!(Scopes::parse(MODIFY).missing(&needed).is_empty());
+        assert_eq!(Scopes::parse(METADATA).missing(&needed), needed);
+    }
+
+    #[test]
+    fn googles_long_names_of_identity_scopes_are_the_short_ones() {
+        let granted = Scopes::parse("openid https://www.googleapis.com/auth/userinfo.email");
+        assert!(granted.missing(&Scopes::parse("openid email")).is_empty());
+    }
+
+    #[test]
+    fn a_token_is_used_until_a_minute_before_its_end() {
+        assert_eq!(with_token(3600, 0).freshness(NOW), Freshness::Fresh);
+        assert_eq!(with_token(300, 3300).freshness(NOW), Freshness::Ageing);
+        assert_eq!(with_token(61, 3539).freshness(NOW), Freshness::Ageing);
+        assert_eq!(with_token(60, 3540).freshness(NOW), Freshness::Expired);
+        assert_eq!(credential().freshness(NOW), Freshness::Expired);
+    }
+
+    #[test]
+    fn f38_a_short_lived_token_is_not_refreshed_ahead_at_every_request() {
+        assert_eq!(with_token(200, 10).freshness(NOW), Freshness::Fresh);
+        assert_eq!(with_token(200, 60).freshness(NOW), Freshness::Ageing);
+    }
+
+    #[test]
+    fn f12_a_grant_of_limited_time_is_dead_once_its_time_is_over() {
+        let mut limited = credential();
+        limited.refresh_token.as_mut().unwrap().expires_at = Some(NOW);
+        assert_eq!(limited.obstacle(&Scopes::default(), None, NOW), Some(Obstacle::Dead));
+    }
+
+    #[test]
+    fn drift_is_noticed_in_the_client_and_in_the_scopes() {
+        let needed = Scopes::default_needed();
+        assert_eq!(credential().obstacle(&needed, Some("client"), NOW), None);
+        assert_eq!(credential().obstacle(&needed, Some("other"), NOW), Some(Obstacle::ClientChanged));
+        let wider = Scopes::needed(MAIL);
+        assert_eq!(credential().obstacle(&wider, Some("client"), NOW), Some(Obstacle::ScopesChanged));
+    }
+
+    #[test]
+    fn a_lease_runs_out_by_itself() {
+        let lease = Some(Lease { holder: "w".to_owned(), until: NOW });
+        let leased = Credential { lease, ..credential() };
+        assert!(!leased.is_leased(NOW));
+        assert!(leased.is_leased(Timestamp::from_seconds(999_999)));
+    }
+}

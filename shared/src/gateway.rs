@@ -1,0 +1,182 @@
+//! The door: turns an event into a request, calls the handler, turns an error or a panic into a problem, sets the
+//! headers, logs once. Knows no route's rules.
+
+pub mod authorization;
+pub mod caller;
+pub mod cookie;
+mod event;
+mod negotiation;
+mod origin;
+mod problem;
+pub mod query;
+mod reply;
+mod request;
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+pub use self::event::EVENT_LIMIT;
+pub use self::reply::{Reply, add_cookie, json, redirect, redirect_with_error};
+pub use self::request::Request;
+use crate::app::App;
+use crate::clock::{Clock, Deadline, Timestamp};
+use crate::config::{Config, ConfigError};
+use crate::error::Error;
+use crate::flow::{Beginning, Channel, ReturnTo};
+use crate::telemetry;
+
+/// The longest that a request may take.
+const BUDGET: Duration = Duration::from_secs(8);
+/// The answer is under way this long before Lambda would end the process (F66).
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// Who comes to a route, which decides what is asked of the request before its handler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A page's script or another program.
+    Api,
+    /// A browser that a front end sends here, or a page's script: where a sign-in begins.
+    Start,
+    /// A browser that Google sends here, or a page's script that posts the code: where a sign-in ends.
+    Callback,
+}
+
+/// What a function serves.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The path, exactly, without the stage.
+    pub path: &'static str,
+    /// The methods, as an `Allow` header lists them.
+    pub methods: &'static str,
+    /// Who comes here.
+    pub entry: Entry,
+}
+
+/// What the runtime says of an invocation.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The request's id, for the answer and the log.
+    pub request_id: String,
+    /// By when the answer must be there.
+    pub deadline: Deadline,
+}
+
+/// Serves `route` with `handle` until Lambda ends the process.
+///
+/// # Errors
+///
+/// When the Lambda runtime API cannot be reached. A configuration error is an answer to each request, not an end: a
+/// function that does not start would be restarted over and over.
+pub async fn run<H>(route: Route, handle: H) -> Result<(), lambda_runtime::Error>
+where
+    H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
+{
+    telemetry::start();
+    let app = Config::from_environment().and_then(|config| App::new(config, Clock::System));
+    let (app, handle) = (&app, &handle);
+    let serving = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        let remaining = ends_at.since(Clock::System.now());
+        let invocation = Invocation {
+            request_id: event.context.request_id,
+            deadline: Deadline::after(BUDGET.min(remaining.saturating_sub(MARGIN))),
+        };
+        Ok::<_, Infallible>(respond(app.as_ref(), route, handle, event.payload.get(), invocation).await)
+    }));
+    // Begun while the first event is on its way, and not waited for: init is on the first caller's path.
+    let warming = async {
+        if let Ok(app) = app {
+            let _ = app.secrets.keyring().await;
+        }
+    };
+    futures_util::future::join(serving, warming).await.0
+}
+
+/// Answers one event (API Gateway HTTP API, payload format 2.0). Tests call this.
+pub async fn respond<H>(
+    app: Result<&App, &ConfigError>,
+    route: Route,
+    handle: H,
+    event: &str,
+    invocation: Invocation,
+) -> ApiGatewayV2httpResponse
+where
+    H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
+{
+    let started = tokio::time::Instant::now();
+    let request_id = invocation.request_id.clone();
+    // On the heap: the future of a whole request is large, and is moved more than once on its way.
+    let answered = AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind().await;
+    let (mut reply, error) = answered.unwrap_or_else(|_| {
+        // The hook has logged where; what a panic says may hold anything and is dropped.
+        (problem::render(&Error::Internal, &request_id, None, false), Some(Arc::new(Error::Internal)))
+    });
+    reply::finish(&mut reply);
+    telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
+    reply::into_event(reply)
+}
+
+async fn answer<H>(
+    app: Result<&App, &ConfigError>,
+    route: Route,
+    handle: H,
+    event: &str,
+    invocation: Invocation,
+) -> (Reply, Option<Arc<Error>>)
+where
+    H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
+{
+    let request_id = invocation.request_id.clone();
+    let request = match event::admit(event, invocation) {
+        Ok(request) => request,
+        Err(error) => return (problem::render(&error, &request_id, None, false), Some(Arc::new(error))),
+    };
+    let html = route.entry != Entry::Api && request.prefers_html();
+    let outcome = async {
+        let app = app.map_err(|error| Error::Config(error.clone()))?;
+        check(app, route, &request)?;
+        handle(app, &request).await
+    };
+    let mut error = match outcome.await {
+        Ok(mut reply) => {
+            let error = reply.extensions_mut().remove::<Arc<Error>>();
+            return (reply, error);
+        }
+        Err(error) => error,
+    };
+    let mut begun = None;
+    if let (Ok(app), Some(invitation)) = (app, error.invitation()) {
+        let beginning = Beginning {
+            return_to: ReturnTo::parse(request.header("origin").unwrap_or_default(), &app.config.allowed_origins)
+                .unwrap_or_else(|_| ReturnTo::default_of(&app.config.allowed_origins)),
+            channel: Channel::Redirect,
+            invitation: invitation.clone(),
+            force_consent: true,
+        };
+        match authorization::begin(app, &request, &beginning).await {
+            Ok(authorization) => begun = Some(authorization),
+            // An answer that asks for authorization without saying where is no answer.
+            Err(other) => error = other,
+        }
+    }
+    (problem::render(&error, &request.id, begun.as_ref(), html), Some(Arc::new(error)))
+}
+
+/// What is asked of every request before its handler: the path, the method, the body's type, where it comes from.
+fn check(app: &App, route: Route, request: &Request) -> Result<(), Error> {
+    if request.route_path(app) != route.path {
+        return Err(if request.path_is_long() { Error::UriTooLong } else { Error::NotFound });
+    }
+    if !route.methods.split(", ").any(|method| method == request.method()) {
+        return Err(Error::MethodNotAllowed(route.methods));
+    }
+    request.check_body()?;
+    origin::check(app, route, request)
+}

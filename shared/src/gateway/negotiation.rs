@@ -1,0 +1,57 @@
+//! Which of two media types a caller prefers (RFC 9110 section 12.5.1), as far as this API needs it.
+
+/// Whether an `Accept` header prefers `wanted` to `other`; a tie, or no header, is no preference.
+pub(super) fn prefers(accept: Option<&str>, wanted: &str, other: &str) -> bool {
+    let Some(accept) = accept else { return false };
+    quality(accept, wanted) > quality(accept, other)
+}
+
+/// The quality of a media type in thousandths; the most specific range that matches decides.
+fn quality(accept: &str, media_type: &str) -> u32 {
+    let (kind, _) = media_type.split_once('/').unwrap_or((media_type, ""));
+    let best = accept.split(',').filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next()?.to_ascii_lowercase();
+        let specificity = match name.split_once('/')? {
+            _ if name == media_type => 2,
+            (range_kind, "*") if range_kind == kind => 1,
+            ("*", "*") => 0,
+            _ => return None,
+        };
+        let weight = parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
+        Some((specificity, weight.map_or(1000, thousandths)))
+    });
+    best.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, weight)| weight)
+}
+
+fn thousandths(weight: &str) -> u32 {
+    let value: f32 = weight.trim().parse().unwrap_or(0.0);
+    if (0.0..=1.0).contains(&value) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value lies between 0 and 1000")]
+        return (value * 1000.0).round() as u32;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+    #[test]
+    fn a_browser_prefers_a_page_and_a_script_prefers_json() {
+        assert!(prefers(Some(BROWSER), "text/html", "application/problem+json"));
+        assert!(!prefers(Some(BROWSER), "application/json", "text/html"));
+        assert!(prefers(Some("application/json"), "application/json", "text/html"));
+        assert!(prefers(Some("application/json;q=0.9, */*;q=0.1"), "application/json", "text/html"));
+    }
+
+    #[test]
+    fn b58_what_says_nothing_is_no_preference() {
+        for accept in [None, Some("*/*"), Some("*/*;q=0"), Some("junk"), Some(""), Some(";;,/,q=")] {
+            assert!(!prefers(accept, "text/html", "application/problem+json"), "{accept:?}");
+            assert!(!prefers(accept, "application/json", "text/html"), "{accept:?}");
+        }
+    }
+}

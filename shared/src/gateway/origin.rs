@@ -1,0 +1,70 @@
+//! Where a request comes from: `Origin`, `Referer`, Fetch Metadata. API Gateway makes the CORS headers; what a page of
+//! another origin may not do is refused here, by exact comparison (A17, A18, A42 to A47).
+
+use super::{Entry, Request, Route};
+use crate::app::App;
+use crate::error::Error;
+
+/// Refuses a request that a page of another origin made, or that a browser makes ahead of time.
+pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Error> {
+    let ahead_of_time = ["sec-purpose", "purpose", "x-moz"]
+        .iter()
+        .any(|name| request.header(name).is_some_and(|value| value.contains("prefetch")));
+    if route.entry != Entry::Api && ahead_of_time {
+        return Err(Error::PrefetchRefused);
+    }
+    let allowed = if request.is_safe() {
+        match route.entry {
+            // Google sends the browser here; the state says whether it belongs.
+            Entry::Callback => true,
+            Entry::Start => may_start(app, request),
+            Entry::Api => !request.cookies.has_ours() || may_read(app, request),
+        }
+    } else {
+        may_change(app, request)
+    };
+    if !allowed {
+        return Err(Error::ForbiddenOrigin);
+    }
+    if !request.is_safe() && !request.has_header("x-requested-with") {
+        return Err(Error::CsrfHeaderMissing);
+    }
+    Ok(())
+}
+
+fn is_listed(app: &App, request: &Request) -> Option<bool> {
+    request.has_header("origin").then(|| request.header("origin").is_some_and(|origin| app.config.allowed_origins.contain(origin)))
+}
+
+/// The origin that the `Referer` belongs to is listed.
+fn referrer_is_listed(app: &App, request: &Request) -> bool {
+    let referrer = request.header("referer").and_then(|referrer| url::Url::parse(referrer).ok());
+    referrer.is_some_and(|url| app.config.allowed_origins.contain(&url.origin().ascii_serialization()))
+}
+
+fn is_cross_site(request: &Request) -> bool {
+    request.header("sec-fetch-site") == Some("cross-site")
+}
+
+/// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a document or a fetch.
+fn may_start(app: &App, request: &Request) -> bool {
+    let embedded = request.header("sec-fetch-dest").is_some_and(|destination| destination != "document" && destination != "empty");
+    match is_listed(app, request) {
+        Some(listed) => listed && !embedded,
+        None => !embedded && (!is_cross_site(request) || referrer_is_listed(app, request)),
+    }
+}
+
+/// A read with a cookie comes from a listed page, or from none.
+fn may_read(app: &App, request: &Request) -> bool {
+    is_listed(app, request).unwrap_or_else(|| !is_cross_site(request))
+}
+
+/// A change comes from a listed page; without a cookie it may also come from a program, which sends no origin.
+fn may_change(app: &App, request: &Request) -> bool {
+    is_listed(app, request).unwrap_or_else(|| {
+        request.header("sec-fetch-site") == Some("same-origin")
+            || referrer_is_listed(app, request)
+            || !request.cookies.has_ours()
+    })
+}

@@ -1,0 +1,112 @@
+//! Errors as HTTP: RFC 9457 problem documents, or a static page for a browser. Renders what [`Error::facts`] says and
+//! nothing that a caller or Google sent.
+
+use lambda_http::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::authorization::Begun;
+use super::reply::{Reply, add_cookie};
+use crate::error::{Error, Facts, Reason};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_scopes: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_url: Option<&'a str>,
+}
+
+/// The reply for `error`; `begun` is the flow that its authorization URL begins.
+pub(super) fn render(error: &Error, request_id: &str, begun: Option<&Begun>, html: bool) -> Reply {
+    let facts = error.facts();
+    let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let title = status.canonical_reason().unwrap_or("Error");
+    let mut reply = if html {
+        page(title, facts, begun)
+    } else {
+        let (reason, missing_scopes) = match error {
+            Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
+            Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
+                (None, Some(missing.iter().collect()))
+            }
+            _ => (None, None),
+        };
+        let document = Document {
+            r#type: format!("urn:postern:problem:{}", facts.code),
+            title,
+            status: facts.status,
+            detail: facts.detail,
+            instance: request_id,
+            code: facts.code,
+            reason,
+            missing_scopes,
+            authorization_url: begun.map(|begun| begun.authorization_url.as_str()),
+            start_url: begun.map(|begun| begun.start_url.as_str()),
+        };
+        let mut reply = Response::new(serde_json::to_string(&document).unwrap_or_default());
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        reply
+    };
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    match error {
+        Error::Unauthorized { reason: Reason::SessionExpired, .. } => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gmail\", error=\"invalid_token\""));
+        }
+        Error::Unauthorized { .. } => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gmail\""));
+        }
+        Error::InsufficientScope { .. } => {
+            let challenge = HeaderValue::from_static("Bearer realm=\"gmail\", error=\"insufficient_scope\"");
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        Error::MethodNotAllowed(methods) => {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        _ => {}
+    }
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    for cookie in begun.into_iter().flat_map(|begun| &begun.cookies) {
+        add_cookie(&mut reply, cookie);
+    }
+    reply
+}
+
+/// A page of fixed text; it loads nothing, and its one link is our own or Google's.
+fn page(title: &str, facts: Facts, begun: Option<&Begun>) -> Reply {
+    let link = begun.map_or_else(String::new, |begun| {
+        format!("<p><a href=\"{}\">Authorize again</a></p>\n", escaped(&begun.authorization_url))
+    });
+    let mut reply = Response::new(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n</head>\n<body>\n\
+         <h1>{title}</h1>\n<p>{}</p>\n{link}<p><small>{}</small></p>\n</body>\n</html>\n",
+        escaped(facts.detail),
+        facts.code,
+    ));
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ] {
+        reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    reply
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,66 @@
+//! Carries the AWS SDK's requests over the process's own HTTP client, so that no second stack is linked.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+
+use super::{Failure, send};
+
+/// The most bytes of an answer: DynamoDB's own limit for a BatchGetItem is 16 MB.
+const LIMIT: usize = 16 * 1024 * 1024;
+/// A last resort; the SDK's own timeouts are shorter.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The SDK's HTTP client, made of ours.
+#[derive(Clone, Debug)]
+pub struct Connector(reqwest::Client);
+
+impl Connector {
+    /// Wraps `client`.
+    pub const fn new(client: reqwest::Client) -> Self {
+        Self(client)
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            // Both services of this project send bodies that are whole in memory.
+            let body = body.bytes().map(bytes::Bytes::copy_from_slice).unwrap_or_default();
+            let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
+                .map_err(|error| ConnectorError::user(error.without_url().into()))?;
+            let answer = send(&client, request, TIMEOUT, LIMIT).await.map_err(to_connector_error)?;
+            let status = answer.status.try_into().map_err(|_| ConnectorError::other("status".into(), None))?;
+            let mut response = HttpResponse::new(status, SdkBody::from(answer.body.as_slice()));
+            for (name, value) in &answer.headers {
+                if let Ok(value) = value.to_str() {
+                    response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+                }
+            }
+            Ok(response)
+        })
+    }
+}
+
+impl HttpClient for Connector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn to_connector_error(failure: Failure) -> ConnectorError {
+    match failure {
+        Failure::TimedOut => ConnectorError::timeout(failure.into()),
+        Failure::NotConnected(_) | Failure::Broken(_) => ConnectorError::io(failure.into()),
+        Failure::TooLarge => ConnectorError::other(failure.into(), None),
+    }
+}

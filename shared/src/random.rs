@@ -1,0 +1,52 @@
+//! Random values, all from the operating system's generator. The only file that asks for randomness.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// `N` random bytes.
+///
+/// # Panics
+///
+/// When the operating system has no randomness to give: nothing safe can be done without it.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// 32 random bytes as 43 characters of base64url (RFC 4648 section 5): 256 bits nobody can guess.
+pub fn token() -> String {
+    URL_SAFE_NO_PAD.encode(bytes::<32>())
+}
+
+/// 16 random bytes as 22 characters of base64url: a name that never repeats.
+pub fn identifier() -> String {
+    URL_SAFE_NO_PAD.encode(bytes::<16>())
+}
+
+/// A random share of `limit_milliseconds`, for backoff with full jitter.
+pub fn jitter(limit_milliseconds: u64) -> u64 {
+    u64::from_le_bytes(bytes::<8>()) % limit_milliseconds.saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a09_a_hundred_thousand_tokens_are_unique_and_of_full_length() {
+        let tokens: HashSet<String> = (0..100_000).map(|_| token()).collect();
+        assert_eq!(tokens.len(), 100_000);
+        assert!(tokens.iter().all(|token| token.len() == 43));
+    }
+
+    #[test]
+    fn jitter_stays_within_its_limit() {
+        assert!((0..1_000).all(|_| jitter(50) <= 50));
+        assert_eq!(jitter(0), 0);
+    }
+}

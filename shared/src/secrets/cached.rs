@@ -1,0 +1,196 @@
+//! One secret, remembered: used for five minutes without asking, read anew by one caller at a time, and while Secrets
+//! Manager is down or the new value is unusable, the last good value serves for a day.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::SecretsError;
+use crate::clock::Timestamp;
+use crate::config::{ConfigError, unusable};
+
+/// For how long a value is used without asking.
+const LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// For how long a value serves while it cannot be read anew.
+const LAST_GOOD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// At the least so much lies between two attempts to read anew what is still remembered.
+const LEAST_INTERVAL: Duration = Duration::from_secs(60);
+
+struct Entry<T> {
+    value: Arc<T>,
+    read_at: Timestamp,
+    /// When reading anew last failed or was last asked for out of turn.
+    tried_at: Option<Timestamp>,
+}
+
+/// A secret and the last good value read of it.
+pub(super) struct Cached<T> {
+    id: String,
+    variable: &'static str,
+    parse: fn(&str) -> Result<T, ConfigError>,
+    entry: Mutex<Option<Entry<T>>>,
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl<T> Cached<T> {
+    pub(super) fn new(id: &str, variable: &'static str, parse: fn(&str) -> Result<T, ConfigError>) -> Self {
+        Self { id: id.to_owned(), variable, parse, entry: Mutex::new(None), reading: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The secret's name or ARN.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The configuration variable that names the secret.
+    pub(super) const fn variable(&self) -> &'static str {
+        self.variable
+    }
+
+    /// The error for a secret that Secrets Manager will not give.
+    pub(super) fn refused(&self) -> ConfigError {
+        if self.variable == "SEALING_KEYS_SECRET_ID" {
+            unusable!("SEALING_KEYS_SECRET_ID", "names a secret that cannot be read.")
+        } else {
+            unusable!("GOOGLE_CLIENT_SECRET_ID", "names a secret that cannot be read.")
+        }
+    }
+
+    /// The value if it is young enough to be used without asking.
+    pub(super) fn remembered(&self, now: Timestamp) -> Option<Arc<T>> {
+        self.within(LIFETIME, now)
+    }
+
+    /// The value: remembered, else read, else the last good one.
+    pub(super) async fn get<F, Fut>(&self, now: Timestamp, read: F) -> Result<Arc<T>, SecretsError>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    {
+        if let Some(value) = self.remembered(now) {
+            return Ok(value);
+        }
+        let _one_at_a_time = self.reading.lock().await;
+        if let Some(value) = self.remembered(now).or_else(|| self.tried_lately(now)) {
+            return Ok(value);
+        }
+        self.read_now(now, None, read).await
+    }
+
+    /// The value read anew, unless that was tried within the last minute.
+    pub(super) async fn reload<F, Fut>(&self, now: Timestamp, read: F) -> Result<Arc<T>, SecretsError>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    {
+        let _one_at_a_time = self.reading.lock().await;
+        match self.tried_lately(now) {
+            Some(value) => Ok(value),
+            None => self.read_now(now, Some(now), read).await,
+        }
+    }
+
+    async fn read_now<F, Fut>(
+        &self,
+        now: Timestamp,
+        tried_at: Option<Timestamp>,
+        read: F,
+    ) -> Result<Arc<T>, SecretsError>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    {
+        let result = read().await.and_then(|text| Ok(Arc::new((self.parse)(&text)?)));
+        let mut entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
+        match (result, entry.as_mut()) {
+            (Ok(value), _) => {
+                *entry = Some(Entry { value: Arc::clone(&value), read_at: now, tried_at });
+                Ok(value)
+            }
+            (Err(error), Some(last)) if now.since(last.read_at) < LAST_GOOD_LIFETIME => {
+                tracing::warn!(
+                    secret.variable = self.variable,
+                    error = %error,
+                    "a secret cannot be read anew; the last good value serves"
+                );
+                last.tried_at = Some(now);
+                Ok(Arc::clone(&last.value))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn within(&self, lifetime: Duration, now: Timestamp) -> Option<Arc<T>> {
+        let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
+        entry.as_ref().filter(|entry| now.since(entry.read_at) < lifetime).map(|entry| Arc::clone(&entry.value))
+    }
+
+    fn tried_lately(&self, now: Timestamp) -> Option<Arc<T>> {
+        let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = entry.as_ref().filter(|entry| {
+            entry.tried_at.is_some_and(|tried_at| now.since(tried_at) < LEAST_INTERVAL)
+                && now.since(entry.read_at) < LAST_GOOD_LIFETIME
+        });
+        last.map(|entry| Arc::clone(&entry.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn cached() -> Cached<String> {
+        Cached::new("id", "GOOGLE_CLIENT_SECRET_ID", |text| {
+            if text == "bad" { Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "is bad")) } else { Ok(text.to_owned()) }
+        })
+    }
+
+    async fn good(text: &str) -> Result<Zeroizing<String>, SecretsError> {
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
+    async fn down() -> Result<Zeroizing<String>, SecretsError> {
+        Err(SecretsError::Unavailable("down".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_value_is_used_for_five_minutes_without_asking() {
+        let cached = cached();
+        assert_eq!(*cached.get(START, || good("one")).await.unwrap(), "one");
+        let later = START.plus(Duration::from_secs(299));
+        assert_eq!(*cached.get(later, || good("two")).await.unwrap(), "one");
+        let old = START.plus(LIFETIME);
+        assert_eq!(*cached.get(old, || good("two")).await.unwrap(), "two");
+    }
+
+    #[tokio::test]
+    async fn f59_f64_the_last_good_value_serves_for_a_day_and_is_retried_once_a_minute() {
+        let cached = cached();
+        cached.get(START, || good("one")).await.unwrap();
+        let old = START.plus(LIFETIME);
+        assert_eq!(*cached.get(old, down).await.unwrap(), "one");
+        assert_eq!(*cached.get(old.plus(Duration::from_secs(59)), || good("two")).await.unwrap(), "one");
+        assert_eq!(*cached.get(old.plus(LEAST_INTERVAL), || good("bad")).await.unwrap(), "one");
+        assert!(cached.get(START.plus(LAST_GOOD_LIFETIME), down).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn f60_with_nothing_remembered_a_failure_is_a_failure_and_the_next_caller_asks_again() {
+        let cached = cached();
+        assert!(cached.get(START, down).await.is_err());
+        assert!(cached.get(START, || good("bad")).await.is_err());
+        assert_eq!(*cached.get(START, || good("one")).await.unwrap(), "one");
+    }
+
+    #[tokio::test]
+    async fn a_reload_asks_at_most_once_a_minute() {
+        let cached = cached();
+        cached.get(START, || good("one")).await.unwrap();
+        assert_eq!(*cached.reload(START, || good("two")).await.unwrap(), "two");
+        assert_eq!(*cached.reload(START.plus(Duration::from_secs(59)), || good("three")).await.unwrap(), "two");
+        assert_eq!(*cached.reload(START.plus(LEAST_INTERVAL), || good("three")).await.unwrap(), "three");
+    }
+}

@@ -1,0 +1,79 @@
+//! The log: JSON lines on standard output, one for each request, nothing of other crates below a warning.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use lambda_http::http::StatusCode;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::config::log_level;
+use crate::error::{Error, Fault};
+
+/// This project's crates; they log at the configured level.
+const OURS: [&str; 4] = ["shared", "auth_start", "oauth_callback", "list_messages"];
+
+/// Starts the log of a process, at the level that Lambda's logging controls ask for.
+pub fn start() {
+    // A second start finds the first one's log, which serves as well.
+    let _ = tracing::subscriber::set_global_default(subscriber(log_level(), std::io::stdout));
+    std::panic::set_hook(Box::new(|panic| {
+        // Where, never what: the words of a panic may quote the data that caused it.
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!(event = "panic", place, "a request ended in a panic");
+    }));
+}
+
+/// The log as it is written everywhere. Other crates' debug and trace lines hold requests and answers, so no level lets
+/// them through (A62).
+pub fn subscriber<W>(level: Level, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let ours = OURS.iter().map(|target| (*target, LevelFilter::from_level(level)));
+    let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
+    tracing_subscriber::registry().with(targets).with(lines)
+}
+
+/// The one line of a request.
+pub(crate) fn answered(
+    route: &'static str,
+    request_id: &str,
+    status: StatusCode,
+    error: Option<&Error>,
+    elapsed: Duration,
+) {
+    let status = status.as_u16();
+    let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let Some(error) = error else {
+        tracing::info!(route, request.id = request_id, status, duration_ms, "answered");
+        return;
+    };
+    let facts = error.facts();
+    let source = sources(error);
+    match facts.fault {
+        Fault::Caller => {
+            tracing::info!(route, request.id = request_id, status, duration_ms, code = facts.code, source, "refused");
+        }
+        Fault::Upstream => {
+            tracing::warn!(route, request.id = request_id, status, duration_ms, code = facts.code, source, "failed");
+        }
+        Fault::Operator => {
+            tracing::error!(route, request.id = request_id, status, duration_ms, code = facts.code, detail = facts.detail, source, "failed");
+        }
+    }
+}
+
+/// What an error came from, outermost first.
+fn sources(error: &Error) -> String {
+    let mut words = Vec::new();
+    let mut next = error.source();
+    while let Some(source) = next {
+        words.push(source.to_string());
+        next = source.source();
+    }
+    words.join(": ")
+}

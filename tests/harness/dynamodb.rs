@@ -1,0 +1,211 @@
+//! DynamoDB on loopback: an embedded emulator behind the recording front.
+
+use bytes::Bytes;
+use dynoxide::Database;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use crate::front::{Backend, Service, json_answer};
+use crate::template::TableDefinition;
+
+/// DynamoDB with tables in memory. Time to live is not swept: an expired item stays, as it may for days at AWS.
+pub type DynamoDb = Service<Tables>;
+
+/// The emulator that stands behind the front.
+pub struct Tables {
+    database: Database,
+    address: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    server: AbortHandle,
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Service<Tables> {
+    /// Serves an empty DynamoDB on `listener`.
+    ///
+    /// # Panics
+    /// When the machine has no memory or loopback port left.
+    pub async fn start(listener: TcpListener) -> Self {
+        let database = Database::memory().expect("a database in memory opens");
+        let inner = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
+        let address = inner.local_addr().expect("a bound listener has an address").to_string();
+        let server = tokio::spawn({
+            let database = database.clone();
+            async move {
+                let _ = dynoxide::server::serve_with_shutdown(inner, database, std::future::pending()).await;
+            }
+        });
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self::serve(listener, Tables { database, address, client, server: server.abort_handle() })
+    }
+
+    /// Creates the tables, on demand and without indexes.
+    ///
+    /// # Panics
+    /// When DynamoDB refuses a definition.
+    pub fn create_tables(&self, tables: &[TableDefinition]) {
+        for table in tables {
+            let request = json!({
+                "TableName": table.name,
+                "KeySchema": table.key_schema,
+                "AttributeDefinitions": table.attribute_definitions,
+                "BillingMode": "PAY_PER_REQUEST",
+            });
+            self.direct(Database::create_table, request);
+        }
+    }
+
+    /// The item with this key of a table whose only key attribute is the string `key_name`. Not logged.
+    ///
+    /// # Panics
+    /// When there is no such table or key attribute.
+    pub fn item(&self, table: &str, key_name: &str, key_value: &str) -> Option<Value> {
+        let key = json!({ key_name: { "S": key_value } });
+        let request = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
+        let mut answer = self.direct(Database::get_item, request);
+        answer.get_mut("Item").map(Value::take)
+    }
+
+    /// Every item of a table, in DynamoDB's JSON. Not logged.
+    ///
+    /// # Panics
+    /// When there is no such table.
+    pub fn scan(&self, table: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut request = json!({ "TableName": table });
+        loop {
+            let mut answer = self.direct(Database::scan, request.clone());
+            if let Some(Value::Array(page)) = answer.get_mut("Items").map(Value::take) {
+                items.extend(page);
+            }
+            match answer.get_mut("LastEvaluatedKey").map(Value::take) {
+                Some(key) if !key.is_null() => request["ExclusiveStartKey"] = key,
+                _ => return items,
+            }
+        }
+    }
+
+    /// Puts an item, given in DynamoDB's JSON, whatever was there before. Not logged.
+    ///
+    /// # Panics
+    /// When DynamoDB refuses the item.
+    #[expect(clippy::needless_pass_by_value, reason = "a test writes the item on the spot")]
+    pub fn put(&self, table: &str, item: Value) {
+        self.direct(Database::put_item, json!({ "TableName": table, "Item": item }));
+    }
+
+    /// Deletes the item with this key, if there is one. Not logged.
+    ///
+    /// # Panics
+    /// When there is no such table or key attribute.
+    pub fn delete(&self, table: &str, key_name: &str, key_value: &str) {
+        let key = json!({ key_name: { "S": key_value } });
+        self.direct(Database::delete_item, json!({ "TableName": table, "Key": key }));
+    }
+
+    /// Asks the emulator itself, past the front.
+    fn direct<Q: DeserializeOwned, A: Serialize, E: std::fmt::Debug>(
+        &self,
+        operation: impl Fn(&Database, Q) -> Result<A, E>,
+        request: Value,
+    ) -> Value {
+        let request = serde_json::from_value(request).expect("the request has DynamoDB's form");
+        let answer = operation(&self.backend.database, request).expect("DynamoDB accepts the request");
+        serde_json::to_value(answer).expect("an answer is JSON")
+    }
+}
+
+impl Backend for Tables {
+    const EXCEPTION_PREFIX: &'static str = "com.amazonaws.dynamodb.v20120810#";
+    const CONTENT_TYPE: &'static str = "application/x-amz-json-1.0";
+
+    async fn answer(&self, _operation: &str, request: Request<Bytes>) -> Response<Bytes> {
+        match self.forward(request).await {
+            Some(answer) => answer,
+            None => json_answer::<Self>(
+                StatusCode::BAD_GATEWAY,
+                &json!({ "message": "The emulator behind the harness did not answer." }),
+            ),
+        }
+    }
+}
+
+impl Tables {
+    async fn forward(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        let mut request = request.map(Full::new);
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = Uri::try_from(format!("http://{}{path}", self.address)).ok()?;
+        let (head, body) = self.client.request(request).await.ok()?.into_parts();
+        Some(Response::from_parts(head, body.collect().await.ok()?.to_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::Fault;
+
+    async fn started() -> DynamoDb {
+        let dynamodb = DynamoDb::start(TcpListener::bind(("127.0.0.1", 0)).await.unwrap()).await;
+        dynamodb.create_tables(&crate::template::tables());
+        dynamodb
+    }
+
+    async fn ask(dynamodb: &DynamoDb, operation: &str, body: &Value) -> Option<(u16, Value)> {
+        let request = Request::post(dynamodb.url())
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-date", "20260101T000000Z")
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let (head, body) = client.request(request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some((head.status.as_u16(), serde_json::from_slice(&body).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn what_was_written_over_the_wire_is_read_past_the_log() {
+        let dynamodb = started().await;
+        let item = json!({ "id": { "S": "session#1" }, "expires_at": { "N": "1" } });
+        let put = json!({ "TableName": "SessionsTable", "Item": item });
+        assert_eq!(ask(&dynamodb, "PutItem", &put).await.unwrap().0, 200);
+        assert_eq!(dynamodb.item("SessionsTable", "id", "session#1"), Some(item.clone()));
+        assert_eq!(dynamodb.item("SessionsTable", "id", "session#2"), None);
+        assert_eq!(dynamodb.scan("SessionsTable"), [item]);
+        dynamodb.delete("SessionsTable", "id", "session#1");
+        assert_eq!(dynamodb.scan("SessionsTable"), [] as [Value; 0]);
+        assert_eq!(dynamodb.calls().len(), 1);
+        assert_eq!(dynamodb.calls_of("PutItem")[0].body, put);
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_has_its_effect_and_a_lost_call_has_none() {
+        let dynamodb = started().await;
+        let put = |id: &str| json!({ "TableName": "SessionsTable", "Item": { "id": { "S": id } } });
+        dynamodb.fail("PutItem", Fault::CallLost, 1);
+        assert_eq!(ask(&dynamodb, "PutItem", &put("a")).await, None);
+        assert_eq!(dynamodb.item("SessionsTable", "id", "a"), None);
+        dynamodb.fail("PutItem", Fault::AnswerLost, 1);
+        assert_eq!(ask(&dynamodb, "PutItem", &put("b")).await, None);
+        assert!(dynamodb.item("SessionsTable", "id", "b").is_some());
+        dynamodb.fail("PutItem", Fault::THROTTLED, 1);
+        let (status, body) = ask(&dynamodb, "PutItem", &put("c")).await.unwrap();
+        let exception = "com.amazonaws.dynamodb.v20120810#ThrottlingException";
+        assert_eq!((status, &body["__type"]), (400, &json!(exception)));
+    }
+}

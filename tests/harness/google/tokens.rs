@@ -1,0 +1,253 @@
+//! Codes, access tokens and refresh tokens, and the rules by which they live and die. Pure: the time is an argument.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use shared::clock::Timestamp;
+
+use super::random;
+use super::scopes::FULL_GMAIL;
+
+/// How long a code can be exchanged.
+pub(super) const CODE_LIFETIME: Duration = Duration::from_mins(10);
+/// Live refresh tokens that an account and client may have; one more ends the oldest.
+pub(super) const MOST_REFRESH_TOKENS: usize = 100;
+/// A refresh token that is not used for six months dies.
+const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
+
+/// What happens to the refresh token at a refresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// It stays, as at Google today.
+    #[default]
+    Off,
+    /// A new one comes, and the old one goes on working.
+    OldStillWorks,
+    /// A new one comes, and the old one is refused from then on.
+    OldDies,
+    /// A new one comes, and a use of the old one ends every token descended from the same consent.
+    ReuseEndsFamily,
+}
+
+/// The PKCE challenge that a code is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Challenge {
+    S256(String),
+    Plain(String),
+}
+
+impl Challenge {
+    /// Whether `verifier` is what the challenge was made from.
+    pub(super) fn is_met_by(&self, verifier: &str) -> bool {
+        match self {
+            Self::Plain(challenge) => challenge == verifier,
+            Self::S256(challenge) => {
+                *challenge == URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
+            }
+        }
+    }
+}
+
+/// What an authorization code stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Code {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) sub: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) offline: bool,
+    pub(super) gives_refresh_token: bool,
+    pub(super) challenge: Option<Challenge>,
+    pub(super) nonce: Option<String>,
+    pub(super) expires_at: Timestamp,
+    pub(super) spent: bool,
+}
+
+/// What an access token may do, and until when.
+#[derive(Clone, Debug)]
+pub(super) struct AccessToken {
+    pub(super) client_id: String,
+    pub(super) sub: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) offline: bool,
+    pub(super) expires_at: Timestamp,
+}
+
+/// A refresh token; dead ones are kept, for Google tells a revoked token from one that it never issued.
+#[derive(Clone, Debug)]
+pub(super) struct RefreshToken {
+    pub(super) value: String,
+    pub(super) client_id: String,
+    pub(super) sub: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) issued_at: Timestamp,
+    last_used_at: Timestamp,
+    /// The consent that it descends from.
+    family: u64,
+    superseded: bool,
+    dead: bool,
+}
+
+/// Why a refresh token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Unknown,
+    OtherClient,
+    ExpiredOrRevoked,
+}
+
+/// Every code and token that was issued.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    pub(super) codes: HashMap<String, Code>,
+    access: HashMap<String, AccessToken>,
+    refresh: Vec<RefreshToken>,
+    families: u64,
+    /// When refresh tokens die of age: 7 days for a client "in testing".
+    pub(super) refresh_lifetime: Option<Duration>,
+}
+
+impl Tokens {
+    /// Issues a code.
+    pub(super) fn issue_code(&mut self, code: Code) -> String {
+        let value = format!("4/0A{}", random::text(51));
+        self.codes.insert(value.clone(), code);
+        value
+    }
+
+    /// Issues an access token.
+    pub(super) fn issue_access(&mut self, token: AccessToken) -> String {
+        let value = format!("ya29.a0{}", random::text(126));
+        self.access.insert(value.clone(), token);
+        value
+    }
+
+    /// Issues the refresh token of a new consent, and ends the oldest beyond the hundred.
+    pub(super) fn issue_refresh(
+        &mut self,
+        client_id: &str,
+        sub: &str,
+        scopes: &[String],
+        now: Timestamp,
+    ) -> String {
+        self.families += 1;
+        self.add_refresh(client_id, sub, scopes, self.families, now)
+    }
+
+    fn add_refresh(
+        &mut self,
+        client_id: &str,
+        sub: &str,
+        scopes: &[String],
+        family: u64,
+        now: Timestamp,
+    ) -> String {
+        let value = format!("1//0{}", random::text(75));
+        self.refresh.push(RefreshToken {
+            value: value.clone(),
+            client_id: client_id.into(),
+            sub: sub.into(),
+            scopes: scopes.to_vec(),
+            issued_at: now,
+            last_used_at: now,
+            family,
+            superseded: false,
+            dead: false,
+        });
+        let mine =
+            |token: &&mut RefreshToken| !token.dead && token.client_id == client_id && token.sub == sub;
+        let living = self.refresh.iter_mut().filter(mine).count();
+        for oldest in self.refresh.iter_mut().filter(mine).take(living.saturating_sub(MOST_REFRESH_TOKENS)) {
+            oldest.dead = true;
+        }
+        value
+    }
+
+    /// Finds a refresh token that may be used, and notes its use.
+    pub(super) fn use_refresh(
+        &mut self,
+        value: &str,
+        client_id: &str,
+        rotation: Rotation,
+        now: Timestamp,
+    ) -> Result<RefreshToken, Refused> {
+        let lifetime = self.refresh_lifetime;
+        let Some(token) = self.refresh.iter_mut().find(|token| token.value == value) else {
+            return Err(Refused::Unknown);
+        };
+        if token.client_id != client_id {
+            return Err(Refused::OtherClient);
+        }
+        let too_old = lifetime.is_some_and(|lifetime| now >= token.issued_at.plus(lifetime));
+        if too_old || now >= token.last_used_at.plus(LONGEST_REST) {
+            token.dead = true;
+        }
+        if token.superseded && !token.dead && rotation == Rotation::ReuseEndsFamily {
+            let family = token.family;
+            for relative in self.refresh.iter_mut().filter(|token| token.family == family) {
+                relative.dead = true;
+            }
+            return Err(Refused::ExpiredOrRevoked);
+        }
+        if token.dead || (token.superseded && rotation == Rotation::OldDies) {
+            return Err(Refused::ExpiredOrRevoked);
+        }
+        token.last_used_at = now;
+        Ok(token.clone())
+    }
+
+    /// Replaces a refresh token by a new one of the same family.
+    pub(super) fn rotate(&mut self, old: &RefreshToken, now: Timestamp) -> String {
+        for token in self.refresh.iter_mut().filter(|token| token.value == old.value) {
+            token.superseded = true;
+        }
+        self.add_refresh(&old.client_id, &old.sub, &old.scopes, old.family, now)
+    }
+
+    /// The access token with this value, if it is live.
+    pub(super) fn live_access(&self, value: &str, now: Timestamp) -> Option<&AccessToken> {
+        self.access.get(value).filter(|token| now < token.expires_at)
+    }
+
+    /// Whose live token, access or refresh, this value is.
+    pub(super) fn owner(&self, value: &str, now: Timestamp) -> Option<String> {
+        let refresh = self.refresh.iter().find(|token| token.value == value && !token.dead);
+        refresh
+            .map(|token| token.sub.clone())
+            .or_else(|| self.live_access(value, now).map(|token| token.sub.clone()))
+    }
+
+    /// Ends every code and token of an account.
+    pub(super) fn end_all_of(&mut self, sub: &str) {
+        self.codes.retain(|_, code| code.sub != sub);
+        self.access.retain(|_, token| token.sub != sub);
+        for token in self.refresh.iter_mut().filter(|token| token.sub == sub) {
+            token.dead = true;
+        }
+    }
+
+    /// Ends the refresh tokens of an account that cover Gmail, as a change of password does.
+    pub(super) fn change_password(&mut self, sub: &str) {
+        let is_gmail = |scope: &String| scope == FULL_GMAIL || scope.contains("/auth/gmail.");
+        let mine = self.refresh.iter_mut().filter(|token| token.sub == sub);
+        for token in mine.filter(|token| token.scopes.iter().any(is_gmail)) {
+            token.dead = true;
+        }
+    }
+
+    /// Ends the access tokens of one account, or of all.
+    pub(super) fn expire_access_of(&mut self, sub: Option<&str>) {
+        self.access.retain(|_, token| sub.is_some_and(|sub| token.sub != sub));
+    }
+
+    /// How many refresh tokens an account has that still work.
+    pub(super) fn living_refresh_of(&self, sub: &str) -> usize {
+        self.refresh.iter().filter(|token| !token.dead && token.sub == sub).count()
+    }
+}
+
+#[cfg(test)]
+mod tests;

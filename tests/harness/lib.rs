@@ -1,0 +1,12 @@
+//! The local back ends that tests and `cargo xtask dev` run: Google, DynamoDB and Secrets Manager on loopback.
+
+pub mod calls;
+pub mod dynamodb;
+pub mod front;
+pub mod google;
+pub mod secrets_manager;
+pub mod stack;
+pub mod template;
+
+pub use calls::{Call, Fault};
+pub use stack::{Listeners, Options, Stack};

@@ -1,0 +1,80 @@
+//! As much of a browser as the check needs: keeps cookies, follows no redirect by itself, runs no script.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use serde_json::Value;
+
+const TIMEOUT: Duration = Duration::from_mins(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+
+/// A browser with the cookies of one site.
+pub(crate) struct Browser {
+    client: reqwest::Client,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What a server answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// Where the answer sends the browser.
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.headers.get(LOCATION)?.to_str().ok()
+    }
+
+    /// Whether the answer sets a cookie whose name begins so.
+    pub(crate) fn sets_cookie(&self, beginning: &str) -> bool {
+        set_cookies(&self.headers).any(|cookie| cookie.starts_with(beginning))
+    }
+}
+
+impl Browser {
+    /// A browser without cookies.
+    pub(crate) fn new() -> Result<Self, String> {
+        let stack = shared::outbound::Stack::new(None).map_err(|error| error.to_string())?;
+        Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new() })
+    }
+
+    /// Opens a URL, as a click on a link does.
+    pub(crate) async fn get(&mut self, url: &str) -> Result<Answer, String> {
+        self.send(self.client.get(url)).await
+    }
+
+    /// Fetches a URL from a page of `origin`, with the cookies.
+    pub(crate) async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
+        self.send(self.client.get(url).header(ORIGIN, origin).header(ACCEPT, "application/json")).await
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Result<Answer, String> {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
+        let request = request.build().map_err(|error| error.to_string())?;
+        let answer = shared::outbound::send(&self.client, request, TIMEOUT, LARGEST_ANSWER)
+            .await
+            .map_err(|failure| failure.to_string())?;
+        for cookie in set_cookies(&answer.headers) {
+            let pair = cookie.split(';').next().unwrap_or("");
+            if let Some((name, value)) = pair.split_once('=') {
+                if value.is_empty() || cookie.to_ascii_lowercase().contains("max-age=0") {
+                    self.cookies.remove(name);
+                } else {
+                    self.cookies.insert(name.to_owned(), value.to_owned());
+                }
+            }
+        }
+        let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        Ok(Answer { status: answer.status, body, headers: answer.headers })
+    }
+}
+
+fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok())
+}
