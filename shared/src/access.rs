@@ -98,9 +98,13 @@ impl<'a> Access<'a> {
     async fn perform(&self, duty: Option<Duty>) {
         let outcome = match duty {
             None => return,
-            Some(Duty::Store(token)) => {
-                self.app.store.store_refreshed(&self.credential, Some(&token), None).await.map(|_| ()).map_err(Error::from)
-            }
+            Some(Duty::Store(token)) => self
+                .app
+                .store
+                .store_refreshed(&self.credential, Some(&token), None)
+                .await
+                .map(|_| ())
+                .map_err(Error::from),
             Some(Duty::RefreshAhead) => self.refresh_ahead().await,
         };
         if let Err(error) = outcome {
@@ -149,7 +153,10 @@ async fn renew(
         let user = credential.user.clone();
         let found = if credential.is_leased(now) {
             if !deadline.allows(pause) {
-                return Err(Error::UpstreamUnavailable { retry_after: 1, source: "another refresh is under way".into() });
+                return Err(Error::UpstreamUnavailable {
+                    retry_after: 1,
+                    source: "another refresh is under way".into(),
+                });
             }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
@@ -197,7 +204,9 @@ fn from_gmail(error: GmailError, credential: &Credential) -> Error {
         GmailError::DomainPolicy => Error::DomainPolicy,
         GmailError::NotConfigured => Error::GoogleSetup(error.into()),
         GmailError::DailyLimit => Error::QuotaExhausted,
-        GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => Error::RateLimited(seconds),
+        GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => {
+            Error::RateLimited(seconds)
+        }
         GmailError::RateLimited(_) => Error::RateLimited(5),
         GmailError::Rejected(_) => Error::UpstreamRejected(error.into()),
         GmailError::Trouble(trouble) => trouble.into(),

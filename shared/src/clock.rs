@@ -32,6 +32,7 @@ impl Timestamp {
     }
 
     /// This moment and `duration` more; saturates at the end of time.
+    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }

@@ -137,8 +137,10 @@ impl Config {
     pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let optional = |variable| look_up(variable).filter(|value| !value.trim().is_empty());
         let public_url = optional("PUBLIC_URL").map(|text| {
-            PublicUrl::parse(&text)
-                .ok_or(unusable!("PUBLIC_URL", "must be an https URL without query or fragment (http for localhost)."))
+            PublicUrl::parse(&text).ok_or(unusable!(
+                "PUBLIC_URL",
+                "must be an https URL without query or fragment (http for localhost)."
+            ))
         });
         let origins = optional("ALLOWED_ORIGINS").ok_or(unusable!("ALLOWED_ORIGINS", "is not set."))?;
         Ok(Self {

@@ -9,9 +9,9 @@ use crate::credential::{Credential, Scopes, Status};
 use crate::custody;
 use crate::error::{Error, Invitation};
 use crate::flow::Redeemable;
-use crate::google::identity::{self, Identity, IdTokenError, UserInfoError};
-use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::google::Trouble;
+use crate::google::identity::{self, IdTokenError, Identity, UserInfoError};
+use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::outbound::Failure;
 use crate::secret::{AuthorizationCode, SessionToken};
 use crate::secrets::GoogleClient;
@@ -102,7 +102,11 @@ pub async fn connect(app: &App, arrival: &Arrival<'_>) -> Result<Outcome, Error>
     {
         tracing::warn!(error = %error, "the session before this one could not be ended");
     }
-    tracing::info!(event = "connected", user.id = keyring.pseudonym(&identity.user), "a mailbox was connected");
+    tracing::info!(
+        event = "connected",
+        user.id = keyring.pseudonym(&identity.user),
+        "a mailbox was connected"
+    );
     Ok(Outcome::SignedIn(SignedIn {
         user: identity.user,
         email: credential.email.map(|email| email.as_str().to_owned()),
@@ -139,9 +143,8 @@ fn exchange_error(error: TokenError) -> Error {
             Refusal::Other => Error::UpstreamRejected(error.into()),
         },
         TokenError::Trouble(trouble) => match &trouble {
-            Trouble::Unanswered(Failure::NotConnected(_)) | Trouble::Unavailable { status: 429 | 503, .. } => {
-                trouble.into()
-            }
+            Trouble::Unanswered(Failure::NotConnected(_))
+            | Trouble::Unavailable { status: 429 | 503, .. } => trouble.into(),
             // The outcome is unknown: a refresh token may have been made and lost, so the next attempt asks for consent.
             Trouble::Unanswered(Failure::TimedOut | Failure::Broken(_)) => {
                 Error::UpstreamTimeout { invitation: Some(Invitation::default()), source: trouble.into() }
@@ -164,16 +167,20 @@ async fn identify(
     tokens: &Tokens,
 ) -> Result<Identity, Error> {
     let Some(id_token) = &tokens.id_token else {
-        return app.google.user_info(&tokens.access_token, arrival.deadline).await.map_err(|error| match error {
-            UserInfoError::Refused(_) => Error::IdentityUnavailable,
-            UserInfoError::Trouble(trouble) => trouble.into(),
-        });
+        return app.google.user_info(&tokens.access_token, arrival.deadline).await.map_err(
+            |error| match error {
+                UserInfoError::Refused(_) => Error::IdentityUnavailable,
+                UserInfoError::Trouble(trouble) => trouble.into(),
+            },
+        );
     };
     let nonce = arrival.flow.flow().nonce();
-    let mut identity = identity::from_id_token(id_token, &client.client_id, nonce, app.clock.now())
-        .map_err(|error| match error {
-            IdTokenError::Invalid => Error::IdentityInvalid,
-            IdTokenError::OtherNonce => Error::NonceMismatch,
+    let mut identity =
+        identity::from_id_token(id_token, &client.client_id, nonce, app.clock.now()).map_err(|error| {
+            match error {
+                IdTokenError::Invalid => Error::IdentityInvalid,
+                IdTokenError::OtherNonce => Error::NonceMismatch,
+            }
         })?;
     if identity.email.is_none() {
         let patience = Deadline::after(arrival.deadline.at_most(EMAIL_PATIENCE));
@@ -187,7 +194,12 @@ async fn identify(
 }
 
 /// Stores the grant over whatever is there; `None`: there is no refresh token, neither new nor stored and usable.
-async fn store(app: &App, user: &UserId, grant: Grant, deadline: Deadline) -> Result<Option<Credential>, Error> {
+async fn store(
+    app: &App,
+    user: &UserId,
+    grant: Grant,
+    deadline: Deadline,
+) -> Result<Option<Credential>, Error> {
     let mut previous = insist(deadline, async || app.store.credential(user).await).await?;
     for _ in 0..WRITE_ATTEMPTS {
         let mut grant = grant.clone();

@@ -9,11 +9,11 @@ use crate::secret::Sealed;
 use crate::user::{Email, UserId};
 
 /// An access token this close to its end is not used any more.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 /// An access token this close to its end is refreshed ahead, while it is still used.
-const REFRESH_AHEAD: Duration = Duration::from_secs(5 * 60);
+const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 /// A token that was refreshed less than this ago is not refreshed ahead again.
-const LEAST_INTERVAL: Duration = Duration::from_secs(60);
+const LEAST_INTERVAL: Duration = Duration::from_mins(1);
 
 const MAIL: &str = "https://mail.google.com/";
 const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
@@ -48,6 +48,7 @@ impl Scopes {
     }
 
     /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover narrower ones.
+    #[must_use]
     pub fn missing(&self, needed: &Self) -> Self {
         Self(needed.0.iter().filter(|scope| !self.covers(scope)).cloned().collect())
     }
@@ -191,7 +192,8 @@ pub enum Freshness {
 impl Credential {
     /// What stands against using this credential: death first, then the client (where today's is known), then scopes.
     pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
-        let Some(refresh_token) = self.refresh_token.as_ref().filter(|_| self.status == Status::Active) else {
+        let Some(refresh_token) = self.refresh_token.as_ref().filter(|_| self.status == Status::Active)
+        else {
             return Some(Obstacle::Dead);
         };
         if refresh_token.expires_at.is_some_and(|end| end <= now) {
@@ -208,7 +210,9 @@ impl Credential {
         let Some(token) = &self.access_token else { return Freshness::Expired };
         if token.expires_at <= now.plus(MARGIN) {
             Freshness::Expired
-        } else if token.expires_at <= now.plus(REFRESH_AHEAD) && now.since(token.obtained_at) >= LEAST_INTERVAL {
+        } else if token.expires_at <= now.plus(REFRESH_AHEAD)
+            && now.since(token.obtained_at) >= LEAST_INTERVAL
+        {
             Freshness::Ageing
         } else {
             Freshness::Fresh
@@ -251,7 +255,10 @@ mod tests {
         let obtained_at = Timestamp::from_millis(NOW.millis() - i64::try_from(age).unwrap() * 1000);
         let expires_at = NOW.plus(Duration::from_secs(expires_in));
         let sealed = Sealed::from_text("sealed");
-        Credential { access_token: Some(StoredAccessToken { sealed, expires_at, obtained_at }), ..credential() }
+        Credential {
+            access_token: Some(StoredAccessToken { sealed, expires_at, obtained_at }),
+            ..credential()
+        }
     }
 
     #[test]

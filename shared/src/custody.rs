@@ -17,7 +17,12 @@ const ACCESS_TOKEN: &str = "access_token";
 const REFRESH_TOKEN: &str = "refresh_token";
 
 /// Seals the access token that Google gave, if Google said how long it works.
-pub fn seal_access_token(app: &App, keyring: &Keyring, user: &UserId, tokens: &Tokens) -> Option<StoredAccessToken> {
+pub fn seal_access_token(
+    app: &App,
+    keyring: &Keyring,
+    user: &UserId,
+    tokens: &Tokens,
+) -> Option<StoredAccessToken> {
     let lifetime = tokens.expires_in?;
     let place = [app.store.credentials_table(), user.as_str(), ACCESS_TOKEN];
     let sealed = keyring.seal(Purpose::Token, &place, tokens.access_token.expose().as_bytes());
@@ -26,7 +31,12 @@ pub fn seal_access_token(app: &App, keyring: &Keyring, user: &UserId, tokens: &T
 }
 
 /// Seals the refresh token that Google gave, if it gave one, and names it.
-pub fn seal_refresh_token(app: &App, keyring: &Keyring, user: &UserId, tokens: &Tokens) -> Option<StoredRefreshToken> {
+pub fn seal_refresh_token(
+    app: &App,
+    keyring: &Keyring,
+    user: &UserId,
+    tokens: &Tokens,
+) -> Option<StoredRefreshToken> {
     let token = tokens.refresh_token.as_ref()?;
     let place = [app.store.credentials_table(), user.as_str(), REFRESH_TOKEN];
     let sealed = keyring.seal(Purpose::Token, &place, token.expose().as_bytes());
@@ -35,12 +45,20 @@ pub fn seal_refresh_token(app: &App, keyring: &Keyring, user: &UserId, tokens: &
 }
 
 /// Opens a stored access token.
-pub async fn open_access_token(app: &App, user: &UserId, token: &StoredAccessToken) -> Result<AccessToken, Error> {
+pub async fn open_access_token(
+    app: &App,
+    user: &UserId,
+    token: &StoredAccessToken,
+) -> Result<AccessToken, Error> {
     open(app, user, ACCESS_TOKEN, &token.sealed).await.map(|text| AccessToken::new(text.as_str()))
 }
 
 /// Opens a stored refresh token.
-pub async fn open_refresh_token(app: &App, user: &UserId, token: &StoredRefreshToken) -> Result<RefreshToken, Error> {
+pub async fn open_refresh_token(
+    app: &App,
+    user: &UserId,
+    token: &StoredRefreshToken,
+) -> Result<RefreshToken, Error> {
     open(app, user, REFRESH_TOKEN, &token.sealed).await.map(|text| RefreshToken::new(text.as_str()))
 }
 
@@ -49,10 +67,19 @@ pub async fn keyring(app: &App) -> Result<Arc<Keyring>, Error> {
     Ok(app.secrets.keyring().await?)
 }
 
-async fn open(app: &App, user: &UserId, attribute: &str, sealed: &Sealed) -> Result<Zeroizing<String>, Error> {
+async fn open(
+    app: &App,
+    user: &UserId,
+    attribute: &str,
+    sealed: &Sealed,
+) -> Result<Zeroizing<String>, Error> {
     let place = [app.store.credentials_table(), user.as_str(), attribute];
     let seal_broken = || {
-        tracing::error!(event = "seal_integrity", attribute, "a stored token does not open: altered or moved");
+        tracing::error!(
+            event = "seal_integrity",
+            attribute,
+            "a stored token does not open: altered or moved"
+        );
         let invitation =
             Invitation { bound_to: Some(user.clone()), hint: Some(LoginHint::for_user(user, None)) };
         Error::Unauthorized { reason: Reason::SealBroken, invitation }

@@ -82,11 +82,9 @@ where
     let app = Config::from_environment().and_then(|config| App::new(config, Clock::System));
     let (app, handle) = (&app, &handle);
     let serving = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
-        let remaining = ends_at.since(Clock::System.now());
         let invocation = Invocation {
             request_id: event.context.request_id,
-            deadline: Deadline::after(BUDGET.min(remaining.saturating_sub(MARGIN))),
+            deadline: Deadline::after(budget(event.context.deadline, Clock::System.now())),
         };
         Ok::<_, Infallible>(respond(app.as_ref(), route, handle, event.payload.get(), invocation).await)
     }));
@@ -97,6 +95,13 @@ where
         }
     };
     futures_util::future::join(serving, warming).await.0
+}
+
+/// What a request may take, by the runtime's word of when the process ends (in milliseconds since the epoch). A moment
+/// that has passed is none: `cargo lambda watch` gives a duration instead.
+fn budget(ends_at: u64, now: Timestamp) -> Duration {
+    let ends_at = Timestamp::from_millis(i64::try_from(ends_at).unwrap_or(i64::MAX));
+    if ends_at <= now { BUDGET } else { BUDGET.min(ends_at.since(now).saturating_sub(MARGIN)) }
 }
 
 /// Answers one event (API Gateway HTTP API, payload format 2.0). Tests call this.
@@ -113,7 +118,8 @@ where
     let started = tokio::time::Instant::now();
     let request_id = invocation.request_id.clone();
     // On the heap: the future of a whole request is large, and is moved more than once on its way.
-    let answered = AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind().await;
+    let answered =
+        AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind().await;
     let (mut reply, error) = answered.unwrap_or_else(|_| {
         // The hook has logged where; what a panic says may hold anything and is dropped.
         (problem::render(&Error::Internal, &request_id, None, false), Some(Arc::new(Error::Internal)))
@@ -154,8 +160,11 @@ where
     let mut begun = None;
     if let (Ok(app), Some(invitation)) = (app, error.invitation()) {
         let beginning = Beginning {
-            return_to: ReturnTo::parse(request.header("origin").unwrap_or_default(), &app.config.allowed_origins)
-                .unwrap_or_else(|_| ReturnTo::default_of(&app.config.allowed_origins)),
+            return_to: ReturnTo::parse(
+                request.header("origin").unwrap_or_default(),
+                &app.config.allowed_origins,
+            )
+            .unwrap_or_else(|_| ReturnTo::default_of(&app.config.allowed_origins)),
             channel: Channel::Redirect,
             invitation: invitation.clone(),
             force_consent: true,
@@ -179,4 +188,23 @@ fn check(app: &App, route: Route, request: &Request) -> Result<(), Error> {
     }
     request.check_body()?;
     origin::check(app, route, request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    #[test]
+    fn f66_the_answer_is_due_half_a_second_before_lambda_ends_the_process() {
+        assert_eq!(budget(1_000_003_000, NOW), Duration::from_millis(2500));
+        assert_eq!(budget(1_000_000_400, NOW), Duration::ZERO);
+        assert_eq!(budget(1_000_030_000, NOW), BUDGET);
+    }
+
+    #[test]
+    fn a_deadline_that_is_a_duration_is_no_deadline() {
+        assert_eq!(budget(600_000, NOW), BUDGET);
+    }
 }

@@ -65,6 +65,10 @@ pub struct Stack {
 
 impl Stack {
     /// The stack with Mozilla's roots and those of the PEM file at `extra_roots`.
+    ///
+    /// # Panics
+    ///
+    /// Never: ring supports the protocol versions that rustls asks for.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, ConfigError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = extra_roots {
@@ -119,7 +123,11 @@ pub async fn send(
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
     };
     tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(Failure::TimedOut))
 }

@@ -133,7 +133,12 @@ impl Keyring {
     }
 
     /// Opens a text that was sealed for the same purpose and place, with whichever key it names.
-    pub fn open(&self, purpose: Purpose, place: &[&str], sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    pub fn open(
+        &self,
+        purpose: Purpose,
+        place: &[&str],
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (id, body) = split(sealed).ok_or(OpenError::Broken)?;
         let subkeys = self.keys.get(id).ok_or(OpenError::UnknownKey)?;
         let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(body).map_err(|_| OpenError::Broken)?);

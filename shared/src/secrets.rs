@@ -88,15 +88,19 @@ impl Secrets {
         &self,
         refused: &GoogleClient,
     ) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
-        let current =
-            self.google_client.reload(self.clock.now(), || self.read(&self.google_client, "AWSCURRENT")).await?;
+        let current = self
+            .google_client
+            .reload(self.clock.now(), || self.read(&self.google_client, "AWSCURRENT"))
+            .await?;
         if !current.is_same_as(refused) {
             return Ok(Some(current));
         }
         // There may be no previous version, and a previous client of another ID is no stand-in for this one.
         let previous = self.read(&self.google_client, "AWSPREVIOUS").await.ok();
         let previous = previous.and_then(|text| GoogleClient::parse(&text).ok());
-        Ok(previous.filter(|client| client.client_id == refused.client_id && !client.is_same_as(refused)).map(Arc::new))
+        Ok(previous
+            .filter(|client| client.client_id == refused.client_id && !client.is_same_as(refused))
+            .map(Arc::new))
     }
 
     /// Opens `sealed`; a key id that the remembered keyring does not hold makes it be read anew, at most once a minute.
@@ -117,7 +121,8 @@ impl Secrets {
     async fn read<T>(&self, secret: &Cached<T>, stage: &str) -> Result<Zeroizing<String>, SecretsError> {
         let request = self.client.get_secret_value().secret_id(secret.id()).version_stage(stage);
         let answer = request.send().await.map_err(|error| {
-            let refused = matches!(&error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 400);
+            let refused =
+                matches!(&error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 400);
             if refused && !is_throttle(error.code()) {
                 tracing::error!(
                     secret.variable = secret.variable(),

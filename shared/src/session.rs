@@ -13,11 +13,11 @@ use crate::secret::{Sealed, SessionToken};
 use crate::user::UserId;
 
 /// A session ends when it was not used for this long.
-pub const IDLE: Duration = Duration::from_secs(12 * 60 * 60);
+pub const IDLE: Duration = Duration::from_hours(12);
 /// A session ends this long after it began.
-pub const ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const ABSOLUTE: Duration = Duration::from_hours(7 * 24);
 /// The row's time of last use is written at most this often.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const TOUCH_INTERVAL: Duration = Duration::from_hours(1);
 /// The most characters of a token; a real one has about 150.
 const LENGTH_LIMIT: usize = 1024;
 

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 
 use self::change::Change;
-use self::item::{Item, attribute as a, number, status_word, string};
 pub use self::item::Unreadable;
+use self::item::{Item, attribute as a, number, status_word, string};
 pub use self::sessions::{Attendance, Spending};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -122,7 +122,8 @@ impl Store {
     /// The credential of `user`, read consistently.
     pub async fn credential(&self, user: &UserId) -> Result<Option<Credential>, StoreError> {
         let request = self.client.get_item().table_name(&self.credentials_table).consistent_read(true);
-        let answer = request.key(a::USER_ID, string(user.as_str())).send().await.map_err(StoreError::from_sdk)?;
+        let answer =
+            request.key(a::USER_ID, string(user.as_str())).send().await.map_err(StoreError::from_sdk)?;
         Ok(answer.item.as_ref().map(item::credential).transpose()?)
     }
 
@@ -147,7 +148,9 @@ impl Store {
         change = with_refresh_token(change, grant.refresh_token.as_ref());
         change = match &grant.access_token {
             Some(token) => with_access_token(change, token),
-            None => change.remove(&[a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT]),
+            None => {
+                change.remove(&[a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT])
+            }
         };
         let version = previous.map_or(0, |credential| credential.version);
         if previous.is_none() {
@@ -279,8 +282,9 @@ fn with_access_token(change: Change, token: &StoredAccessToken) -> Change {
 
 fn with_refresh_token(change: Change, token: Option<&StoredRefreshToken>) -> Change {
     let Some(token) = token else { return change };
-    let change =
-        change.set(a::REFRESH_TOKEN, string(token.sealed.as_str())).set(a::REFRESH_TOKEN_ID, string(&token.id));
+    let change = change
+        .set(a::REFRESH_TOKEN, string(token.sealed.as_str()))
+        .set(a::REFRESH_TOKEN_ID, string(&token.id));
     match token.expires_at {
         Some(end) => change.set(a::REFRESH_TOKEN_EXPIRES_AT, number(end.seconds())),
         None => change.remove(&[a::REFRESH_TOKEN_EXPIRES_AT]),

@@ -56,13 +56,38 @@ pub(crate) fn answered(
     let source = sources(error);
     match facts.fault {
         Fault::Caller => {
-            tracing::info!(route, request.id = request_id, status, duration_ms, code = facts.code, source, "refused");
+            tracing::info!(
+                route,
+                request.id = request_id,
+                status,
+                duration_ms,
+                code = facts.code,
+                source,
+                "refused"
+            );
         }
         Fault::Upstream => {
-            tracing::warn!(route, request.id = request_id, status, duration_ms, code = facts.code, source, "failed");
+            tracing::warn!(
+                route,
+                request.id = request_id,
+                status,
+                duration_ms,
+                code = facts.code,
+                source,
+                "failed"
+            );
         }
         Fault::Operator => {
-            tracing::error!(route, request.id = request_id, status, duration_ms, code = facts.code, detail = facts.detail, source, "failed");
+            tracing::error!(
+                route,
+                request.id = request_id,
+                status,
+                duration_ms,
+                code = facts.code,
+                detail = facts.detail,
+                source,
+                "failed"
+            );
         }
     }
 }

@@ -1,2 +1,12 @@
-//! Tests.
-fn main() {}
+//! Every test here goes through the door: an event in; the answer, the state left and the calls made out.
+
+mod bad_input;
+mod callback;
+mod calls;
+mod kill;
+mod messages;
+mod reauthorization;
+mod refresh;
+mod start;
+mod wire;
+mod world;

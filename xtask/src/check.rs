@@ -30,7 +30,7 @@ pub(crate) async fn run(local: &Local) -> Result<(), String> {
     say(&format!("the next page lists {} more", second.ids.len()));
 
     local.stack.google.revoke_grant(ACCOUNT);
-    local.stack.google.expire_access_tokens();
+    local.stack.google.expire_access_tokens(ACCOUNT);
     let authorization_url = visit.is_asked_to_authorize_again().await?;
     say("after the grant is revoked, GET /messages answers 401 revoked_or_expired with Google's URL");
     visit.connect(&authorization_url).await?;

@@ -54,6 +54,7 @@ fn return_to(app: &App, request: &Request) -> Result<ReturnTo, Error> {
 }
 
 fn login_hint(request: &Request) -> Result<Option<LoginHint>, Error> {
-    const IMPOSSIBLE: Error = Error::InvalidRequest("login_hint is not an e-mail address or a Google user ID.");
+    const IMPOSSIBLE: Error =
+        Error::InvalidRequest("login_hint is not an e-mail address or a Google user ID.");
     request.query.one("login_hint")?.map(|hint| LoginHint::parse(hint).ok_or(IMPOSSIBLE)).transpose()
 }

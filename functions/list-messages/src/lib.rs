@@ -4,6 +4,7 @@ mod query;
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use lambda_http::http::StatusCode;
 use shared::access::Access;
 use shared::app::App;
@@ -33,16 +34,27 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let caller = caller::attend(app, known, request).await?;
     let credential = caller.credential.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
     let mut access = Access::open(app, credential, request.deadline).await?;
-    let (page, ()) = if wanted.all {
-        futures_util::future::join(all_pages(app, &mut access, wanted.query, request), caller::touch(app, &caller.session)).await
-    } else {
-        futures_util::future::join(one_page(app, &mut access, &wanted.query, request), caller::touch(app, &caller.session)).await
-    };
+    let touch = caller::touch(app, &caller.session);
+    let (page, ()) = join(Box::pin(pages(app, &mut access, wanted, request)), touch).await;
     gateway::json(StatusCode::OK, &page?)
 }
 
-async fn one_page(app: &App, access: &mut Access<'_>, query: &ListQuery, request: &Request) -> Result<Page, Error> {
-    let page = access.call(async |token| app.google.list_messages(token, query, request.deadline).await).await;
+async fn pages(app: &App, access: &mut Access<'_>, wanted: Wanted, request: &Request) -> Result<Page, Error> {
+    if wanted.all {
+        all_pages(app, access, wanted.query, request).await
+    } else {
+        one_page(app, access, &wanted.query, request).await
+    }
+}
+
+async fn one_page(
+    app: &App,
+    access: &mut Access<'_>,
+    query: &ListQuery,
+    request: &Request,
+) -> Result<Page, Error> {
+    let page =
+        access.call(async |token| app.google.list_messages(token, query, request.deadline).await).await;
     page.map_err(|error| match error {
         // Gmail does not say which of the two it dislikes; one that it gave itself is the likelier.
         Error::InvalidQuery if query.page_token.is_some() => Error::InvalidPageToken,
@@ -52,7 +64,12 @@ async fn one_page(app: &App, access: &mut Access<'_>, query: &ListQuery, request
 
 /// Follows `nextPageToken` to the end, 5,000 messages or the end of the time, and says where to go on. A page that fails
 /// after others came does not take those away: the caller goes on where it failed.
-async fn all_pages(app: &App, access: &mut Access<'_>, mut query: ListQuery, request: &Request) -> Result<Page, Error> {
+async fn all_pages(
+    app: &App,
+    access: &mut Access<'_>,
+    mut query: ListQuery,
+    request: &Request,
+) -> Result<Page, Error> {
     let mut whole = one_page(app, access, &query, request).await?;
     while let Some(next) = whole.next_page_token.clone() {
         let room = MOST_MESSAGES.saturating_sub(whole.messages.len());

@@ -50,10 +50,13 @@ fn search(q: &str) -> Result<String, Error> {
 
 fn labels(query: &Query) -> Result<Vec<String>, Error> {
     let labels: Vec<String> = query.all("labelIds").map(str::to_owned).collect();
-    let usable = |label: &String| {
-        (1..=LABEL_LIMIT).contains(&label.len()) && !label.chars().any(|character| character.is_control())
-    };
-    if labels.len() <= LABELS_LIMIT && labels.iter().all(usable) { Ok(labels) } else { Err(Error::InvalidQuery) }
+    let usable =
+        |label: &String| (1..=LABEL_LIMIT).contains(&label.len()) && !label.chars().any(char::is_control);
+    if labels.len() <= LABELS_LIMIT && labels.iter().all(usable) {
+        Ok(labels)
+    } else {
+        Err(Error::InvalidQuery)
+    }
 }
 
 fn page_size(text: &str) -> Result<u16, Error> {
@@ -65,7 +68,8 @@ fn page_size(text: &str) -> Result<u16, Error> {
 }
 
 fn page_token(text: &str) -> Result<String, Error> {
-    let usable = (1..=PAGE_TOKEN_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let usable =
+        (1..=PAGE_TOKEN_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if usable { Ok(text.to_owned()) } else { Err(Error::InvalidPageToken) }
 }
 
@@ -82,7 +86,9 @@ mod tests {
     use super::*;
 
     fn code(raw: &str) -> &'static str {
-        Query::parse(raw).and_then(|query| Wanted::parse(&query)).map_or_else(|error| error.facts().code, |_| "ok")
+        Query::parse(raw)
+            .and_then(|query| Wanted::parse(&query))
+            .map_or_else(|error| error.facts().code, |_| "ok")
     }
 
     #[test]
@@ -91,7 +97,17 @@ mod tests {
             assert_eq!(code(&format!("maxResults={good}")), "ok");
         }
         for bad in [
-            "0", "-1", "501", "1e3", "0x10", "%EF%BC%91%EF%BC%90", "%2010", "10.0", "18446744073709551616", "", "10,20",
+            "0",
+            "-1",
+            "501",
+            "1e3",
+            "0x10",
+            "%EF%BC%91%EF%BC%90",
+            "%2010",
+            "10.0",
+            "18446744073709551616",
+            "",
+            "10,20",
             "0010",
         ] {
             assert_eq!(code(&format!("maxResults={bad}")), "invalid_request", "{bad}");

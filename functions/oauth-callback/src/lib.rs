@@ -83,7 +83,8 @@ async fn finish(
     let code = arrival.answer?;
     let redirect_uri = request.public_url(app)?.join(CALLBACK_PATH);
     let deadline = request.deadline;
-    let redeemed = connect::Arrival { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, deadline };
+    let redeemed =
+        connect::Arrival { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, deadline };
     match connect::connect(app, &redeemed).await? {
         Outcome::SignedIn(signed_in) => signed_in_reply(app, arrival.posted, flow, &signed_in),
         Outcome::NeedsConsent(invitation) if arrival.posted => Err(Error::NoRefreshToken(invitation)),

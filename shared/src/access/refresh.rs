@@ -31,7 +31,11 @@ pub(super) struct Renewal {
 }
 
 /// Refreshes under the lease that `leased` holds. `None`: its refresh token was replaced by another meanwhile.
-pub(super) async fn under_lease(app: &App, leased: Credential, deadline: Deadline) -> Result<Option<Renewal>, Error> {
+pub(super) async fn under_lease(
+    app: &App,
+    leased: Credential,
+    deadline: Deadline,
+) -> Result<Option<Renewal>, Error> {
     let outcome = refreshed(app, &leased, deadline).await;
     match outcome {
         Ok(tokens) => keep(app, leased, tokens, deadline).await.map(Some),
@@ -60,7 +64,11 @@ async fn refreshed(app: &App, leased: &Credential, deadline: Deadline) -> Result
     let stored = leased.refresh_token.as_ref().ok_or_else(dead)?;
     let refresh_token = custody::open_refresh_token(app, &leased.user, stored).await?;
     let outcome = ask(app, leased, &refresh_token, deadline).await?;
-    tracing::info!(event = "refresh", outcome = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned()), "asked Google for an access token");
+    tracing::info!(
+        event = "refresh",
+        outcome = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned()),
+        "asked Google for an access token"
+    );
     match outcome {
         Ok(tokens) => Ok(tokens),
         Err(TokenError::Trouble(trouble)) => Err(trouble.into()),
@@ -157,7 +165,9 @@ async fn bury(app: &App, leased: Credential) -> Result<Option<Renewal>, Error> {
     let mut found = app.store.credential(&leased.user).await?;
     for _ in 0..DEATH_ATTEMPTS {
         let Some(current) = found else { return Err(Error::unauthorized(Reason::NotConnected)) };
-        if current.refresh_token.is_some() && current.refresh_token.as_ref().map(|token| &token.id) != used.as_ref() {
+        if current.refresh_token.is_some()
+            && current.refresh_token.as_ref().map(|token| &token.id) != used.as_ref()
+        {
             return Ok(None);
         }
         if current.refresh_token.is_none() {

@@ -36,7 +36,8 @@ pub struct Begun {
 /// Begins a flow. Writes nothing; once the secrets are remembered it makes no call at all.
 pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
     let public_url = request.public_url(app)?;
-    let (keyring, client) = futures_util::future::join(app.secrets.keyring(), app.secrets.google_client()).await;
+    let (keyring, client) =
+        futures_util::future::join(app.secrets.keyring(), app.secrets.google_client()).await;
     let (keyring, client) = (keyring?, client?);
     let (flow, state) = Flow::begin(beginning, app.clock.now());
     let suffix = flow::cookie_suffix(&state);

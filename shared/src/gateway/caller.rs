@@ -29,7 +29,8 @@ pub async fn identify(app: &App, request: &Request) -> Result<Known, Error> {
     // Unknown, altered, expired and revoked look the same from outside (A32).
     let expired = || Error::unauthorized(Reason::SessionExpired);
     let presented = Presented::parse(token).ok_or_else(expired)?;
-    let opened = app.secrets.open(Purpose::Session, &[], &presented.sealed_user).await?.map_err(|_| expired())?;
+    let opened =
+        app.secrets.open(Purpose::Session, &[], &presented.sealed_user).await?.map_err(|_| expired())?;
     let user = std::str::from_utf8(&opened).ok().and_then(UserId::parse).ok_or_else(expired)?;
     Ok(Known { user, presented })
 }
@@ -61,7 +62,8 @@ pub fn old_session(request: &Request) -> Result<Option<Presented>, Error> {
 }
 
 fn token(request: &Request) -> Result<Option<&str>, Error> {
-    const MALFORMED: Error = Error::InvalidRequest("The Authorization header must be \"Bearer\" and one token.");
+    const MALFORMED: Error =
+        Error::InvalidRequest("The Authorization header must be \"Bearer\" and one token.");
     let cookie = request.cookies.one(SESSION)?;
     if !request.has_header("authorization") {
         return Ok(cookie);

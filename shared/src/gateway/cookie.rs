@@ -30,7 +30,9 @@ impl Cookies {
             let Some((name, value)) = pair.split_once('=') else { continue };
             let blank = |character| character == ' ' || character == '\t';
             let (name, value) = (name.trim_matches(blank), value.trim_matches(blank));
-            if !name.is_empty() && [name, value].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic())) {
+            if !name.is_empty()
+                && [name, value].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+            {
                 cookies.push((name.to_owned(), value.to_owned()));
             }
         }
@@ -46,7 +48,9 @@ impl Cookies {
 
     /// The flow cookies: the rest of each name, and the value.
     pub fn flows(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| name.strip_prefix(FLOW_PREFIX).map(|suffix| (suffix, value.as_str())))
+        self.0
+            .iter()
+            .filter_map(|(name, value)| name.strip_prefix(FLOW_PREFIX).map(|suffix| (suffix, value.as_str())))
     }
 
     /// Whether there is any cookie of this API.

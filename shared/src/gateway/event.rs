@@ -27,7 +27,8 @@ pub(super) const BODY_LIMIT: usize = 16 * 1024;
 
 /// Takes an event of API Gateway's HTTP API, payload format 2.0, and makes a request of it.
 pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Error> {
-    const NOT_AN_EVENT: Error = Error::InvalidRequest("The event is not an API Gateway HTTP API request of payload format 2.0.");
+    const NOT_AN_EVENT: Error =
+        Error::InvalidRequest("The event is not an API Gateway HTTP API request of payload format 2.0.");
     if event.len() > EVENT_LIMIT {
         return Err(Error::PayloadTooLarge);
     }
@@ -51,7 +52,14 @@ pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Erro
     };
     if let Some(id) = event.request_context.request_id.take().filter(|id| is_plain(id)) {
         // API Gateway's id is the one that its access log and the caller see.
-        return convert(event, query, cookies, path, origination, Invocation { request_id: id, ..invocation });
+        return convert(
+            event,
+            query,
+            cookies,
+            path,
+            origination,
+            Invocation { request_id: id, ..invocation },
+        );
     }
     convert(event, query, cookies, path, origination, invocation)
 }
@@ -94,5 +102,6 @@ fn cookies(event: &mut ApiGatewayV2httpRequest) -> Result<Cookies, Error> {
 }
 
 fn is_plain(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte))
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte))
 }

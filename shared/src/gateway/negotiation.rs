@@ -18,7 +18,8 @@ fn quality(accept: &str, media_type: &str) -> u32 {
             ("*", "*") => 0,
             _ => return None,
         };
-        let weight = parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
+        let weight =
+            parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
         Some((specificity, weight.map_or(1000, thousandths)))
     });
     best.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, weight)| weight)
@@ -27,7 +28,11 @@ fn quality(accept: &str, media_type: &str) -> u32 {
 fn thousandths(weight: &str) -> u32 {
     let value: f32 = weight.trim().parse().unwrap_or(0.0);
     if (0.0..=1.0).contains(&value) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value lies between 0 and 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the value lies between 0 and 1000"
+        )]
         return (value * 1000.0).round() as u32;
     }
     0

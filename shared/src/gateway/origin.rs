@@ -33,7 +33,9 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
 }
 
 fn is_listed(app: &App, request: &Request) -> Option<bool> {
-    request.has_header("origin").then(|| request.header("origin").is_some_and(|origin| app.config.allowed_origins.contain(origin)))
+    request
+        .has_header("origin")
+        .then(|| request.header("origin").is_some_and(|origin| app.config.allowed_origins.contain(origin)))
 }
 
 /// The origin that the `Referer` belongs to is listed.
@@ -48,7 +50,9 @@ fn is_cross_site(request: &Request) -> bool {
 
 /// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a document or a fetch.
 fn may_start(app: &App, request: &Request) -> bool {
-    let embedded = request.header("sec-fetch-dest").is_some_and(|destination| destination != "document" && destination != "empty");
+    let embedded = request
+        .header("sec-fetch-dest")
+        .is_some_and(|destination| destination != "document" && destination != "empty");
     match is_listed(app, request) {
         Some(listed) => listed && !embedded,
         None => !embedded && (!is_cross_site(request) || referrer_is_listed(app, request)),

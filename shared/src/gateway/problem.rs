@@ -1,7 +1,9 @@
 //! Errors as HTTP: RFC 9457 problem documents, or a static page for a browser. Renders what [`Error::facts`] says and
 //! nothing that a caller or Google sent.
 
-use lambda_http::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::header::{
+    ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -62,7 +64,10 @@ pub(super) fn render(error: &Error, request_id: &str, begun: Option<&Begun>, htm
     let headers = reply.headers_mut();
     match error {
         Error::Unauthorized { reason: Reason::SessionExpired, .. } => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gmail\", error=\"invalid_token\""));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"gmail\", error=\"invalid_token\""),
+            );
         }
         Error::Unauthorized { .. } => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gmail\""));

@@ -43,7 +43,11 @@ impl Query {
 
     /// Refuses any parameter that is not one of `known`.
     pub fn only(&self, known: &[&str]) -> Result<(), Error> {
-        if self.0.iter().all(|(name, _)| known.contains(&name.as_str())) { Ok(()) } else { Err(Error::UnsupportedParameter) }
+        if self.0.iter().all(|(name, _)| known.contains(&name.as_str())) {
+            Ok(())
+        } else {
+            Err(Error::UnsupportedParameter)
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use lambda_http::http::{Response, StatusCode};
-use lambda_http::Body;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -17,7 +17,10 @@ pub type Reply = Response<String>;
 /// What every reply carries: nothing is stored, sniffed, framed or told to other sites (OWASP Secure Headers).
 const ALWAYS: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
     ("cross-origin-resource-policy", "same-site"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=63072000; includeSubDomains"),

@@ -43,7 +43,15 @@ impl Request {
         origination: Origination,
         invocation: Invocation,
     ) -> Self {
-        Self { http, path, query, cookies, id: invocation.request_id, deadline: invocation.deadline, origination }
+        Self {
+            http,
+            path,
+            query,
+            cookies,
+            id: invocation.request_id,
+            deadline: invocation.deadline,
+            origination,
+        }
     }
 
     /// The method.
@@ -90,7 +98,10 @@ impl Request {
         }
         let domain_name = self.origination.domain_name.as_deref().unwrap_or_default();
         let base = format!("https://{domain_name}{}", self.stage_prefix());
-        PublicUrl::parse(&base).ok_or(Error::Config(crate::config::unusable!("PUBLIC_URL", "is not set, and the event names no domain.")))
+        PublicUrl::parse(&base).ok_or(Error::Config(crate::config::unusable!(
+            "PUBLIC_URL",
+            "is not set, and the event names no domain."
+        )))
     }
 
     /// The path without the one prefix that the API is deployed under: the stage, or the path of the public URL.
@@ -136,7 +147,8 @@ fn is_json(content_type: &str) -> bool {
     let (media_type, parameters) = content_type.split_once(';').unwrap_or((content_type, "charset=utf-8"));
     let parameters = parameters.trim();
     media_type.trim().eq_ignore_ascii_case("application/json")
-        && (parameters.eq_ignore_ascii_case("charset=utf-8") || parameters.eq_ignore_ascii_case("charset=\"utf-8\""))
+        && (parameters.eq_ignore_ascii_case("charset=utf-8")
+            || parameters.eq_ignore_ascii_case("charset=\"utf-8\""))
 }
 
 #[cfg(test)]
@@ -145,12 +157,23 @@ mod tests {
 
     #[test]
     fn b31_json_in_utf8_is_the_one_media_type() {
-        for good in ["application/json", "Application/JSON", "application/json;charset=UTF-8", "application/json; charset=utf-8"] {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json;charset=UTF-8",
+            "application/json; charset=utf-8",
+        ] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
-            "application/json;charset=utf-16", "application/json, text/plain", "application/jsonp"]
-        {
+        for bad in [
+            "",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/json;charset=utf-16",
+            "application/json, text/plain",
+            "application/jsonp",
+        ] {
             assert!(!is_json(bad), "{bad}");
         }
     }

@@ -184,13 +184,21 @@ fn refusal(answer: &Answer, retry_after: Option<u64>) -> GmailError {
         401 => GmailError::Unauthorized,
         400 if said(&["failedPrecondition", "FAILED_PRECONDITION"]) => GmailError::MailNotEnabled,
         400 => GmailError::BadQuery,
-        403 if said(&["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RESOURCE_EXHAUSTED"]) => {
+        403 if said(&[
+            "rateLimitExceeded",
+            "userRateLimitExceeded",
+            "quotaExceeded",
+            "RESOURCE_EXHAUSTED",
+        ]) =>
+        {
             GmailError::RateLimited(Trouble::Unavailable { status: 403, retry_after })
         }
         403 if said(&["dailyLimitExceeded"]) => GmailError::DailyLimit,
         403 if said(&["domainPolicy"]) => GmailError::DomainPolicy,
         403 if said(&["accessNotConfigured", "SERVICE_DISABLED"]) => GmailError::NotConfigured,
-        403 if said(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) => GmailError::InsufficientScope,
+        403 if said(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) => {
+            GmailError::InsufficientScope
+        }
         status => GmailError::Rejected(status),
     }
 }
@@ -231,7 +239,10 @@ mod tests {
         assert!(matches!(meaning(403, &reason("insufficientPermissions")), GmailError::InsufficientScope));
         let detail = r#"{"error":{"details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}"#;
         assert!(matches!(meaning(403, detail), GmailError::InsufficientScope));
-        assert!(matches!(meaning(403, r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#), GmailError::RateLimited(_)));
+        assert!(matches!(
+            meaning(403, r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#),
+            GmailError::RateLimited(_)
+        ));
         assert!(matches!(meaning(403, "<html>"), GmailError::Rejected(403)));
         assert!(matches!(meaning(404, "{}"), GmailError::Rejected(404)));
     }

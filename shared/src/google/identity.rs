@@ -93,7 +93,8 @@ pub fn from_id_token(
     let for_us = match &claims.aud {
         Audience::One(audience) => audience == client_id,
         Audience::Several(audiences) => {
-            audiences.iter().any(|audience| audience == client_id) && (audiences.len() == 1 || claims.azp.is_some())
+            audiences.iter().any(|audience| audience == client_id)
+                && (audiences.len() == 1 || claims.azp.is_some())
         }
     };
     let by_google = ISSUERS.contains(&claims.iss.as_str());
@@ -102,7 +103,8 @@ pub fn from_id_token(
         return Err(IdTokenError::Invalid);
     }
     let user = UserId::parse(&claims.sub).ok_or(IdTokenError::Invalid)?;
-    let same_nonce = claims.nonce.is_some_and(|claimed| bool::from(claimed.as_bytes().ct_eq(nonce.as_bytes())));
+    let same_nonce =
+        claims.nonce.is_some_and(|claimed| bool::from(claimed.as_bytes().ct_eq(nonce.as_bytes())));
     if !same_nonce {
         return Err(IdTokenError::OtherNonce);
     }
@@ -122,7 +124,11 @@ fn claims(token: &IdToken) -> Option<Claims> {
 
 impl Google {
     /// Asks UserInfo. Reads both forms: `sub` (OpenID Connect Core section 5.3.2) and `id` (UserInfo v2).
-    pub async fn user_info(&self, token: &AccessToken, deadline: Deadline) -> Result<Identity, UserInfoError> {
+    pub async fn user_info(
+        &self,
+        token: &AccessToken,
+        deadline: Deadline,
+    ) -> Result<Identity, UserInfoError> {
         #[derive(Deserialize)]
         struct Wire {
             #[serde(alias = "id")]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
     AuthType, AuthUrl, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
-    TokenUrl,
+    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    StandardRevocableToken, TokenUrl,
 };
 use zeroize::Zeroizing;
 
@@ -21,8 +21,8 @@ use crate::clock::Deadline;
 use crate::credential::Scopes;
 use crate::flow::{Flow, Redeemable};
 use crate::outbound::Failure;
-use crate::secrets::GoogleClient;
 use crate::secret::{AuthorizationCode, RefreshToken, State};
+use crate::secrets::GoogleClient;
 use crate::user::LoginHint;
 
 /// How long the token endpoint may take for one answer.

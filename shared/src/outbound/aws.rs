@@ -39,7 +39,8 @@ impl HttpConnector for Connector {
             let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
                 .map_err(|error| ConnectorError::user(error.without_url().into()))?;
             let answer = send(&client, request, TIMEOUT, LIMIT).await.map_err(to_connector_error)?;
-            let status = answer.status.try_into().map_err(|_| ConnectorError::other("status".into(), None))?;
+            let status =
+                answer.status.try_into().map_err(|_| ConnectorError::other("status".into(), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(answer.body.as_slice()));
             for (name, value) in &answer.headers {
                 if let Ok(value) = value.to_str() {

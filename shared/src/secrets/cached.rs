@@ -11,11 +11,11 @@ use crate::clock::Timestamp;
 use crate::config::{ConfigError, unusable};
 
 /// For how long a value is used without asking.
-const LIFETIME: Duration = Duration::from_secs(5 * 60);
+const LIFETIME: Duration = Duration::from_mins(5);
 /// For how long a value serves while it cannot be read anew.
-const LAST_GOOD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LAST_GOOD_LIFETIME: Duration = Duration::from_hours(24);
 /// At the least so much lies between two attempts to read anew what is still remembered.
-const LEAST_INTERVAL: Duration = Duration::from_secs(60);
+const LEAST_INTERVAL: Duration = Duration::from_mins(1);
 
 struct Entry<T> {
     value: Arc<T>,
@@ -35,7 +35,13 @@ pub(super) struct Cached<T> {
 
 impl<T> Cached<T> {
     pub(super) fn new(id: &str, variable: &'static str, parse: fn(&str) -> Result<T, ConfigError>) -> Self {
-        Self { id: id.to_owned(), variable, parse, entry: Mutex::new(None), reading: tokio::sync::Mutex::new(()) }
+        Self {
+            id: id.to_owned(),
+            variable,
+            parse,
+            entry: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// The secret's name or ARN.
@@ -123,7 +129,10 @@ impl<T> Cached<T> {
 
     fn within(&self, lifetime: Duration, now: Timestamp) -> Option<Arc<T>> {
         let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
-        entry.as_ref().filter(|entry| now.since(entry.read_at) < lifetime).map(|entry| Arc::clone(&entry.value))
+        entry
+            .as_ref()
+            .filter(|entry| now.since(entry.read_at) < lifetime)
+            .map(|entry| Arc::clone(&entry.value))
     }
 
     fn tried_lately(&self, now: Timestamp) -> Option<Arc<T>> {
@@ -138,22 +147,28 @@ impl<T> Cached<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{Ready, ready};
+
     use super::*;
 
     const START: Timestamp = Timestamp::from_seconds(1_000_000);
 
     fn cached() -> Cached<String> {
         Cached::new("id", "GOOGLE_CLIENT_SECRET_ID", |text| {
-            if text == "bad" { Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "is bad")) } else { Ok(text.to_owned()) }
+            if text == "bad" {
+                Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "is bad"))
+            } else {
+                Ok(text.to_owned())
+            }
         })
     }
 
-    async fn good(text: &str) -> Result<Zeroizing<String>, SecretsError> {
-        Ok(Zeroizing::new(text.to_owned()))
+    fn good(text: &str) -> Ready<Result<Zeroizing<String>, SecretsError>> {
+        ready(Ok(Zeroizing::new(text.to_owned())))
     }
 
-    async fn down() -> Result<Zeroizing<String>, SecretsError> {
-        Err(SecretsError::Unavailable("down".to_owned()))
+    fn down() -> Ready<Result<Zeroizing<String>, SecretsError>> {
+        ready(Err(SecretsError::Unavailable("down".to_owned())))
     }
 
     #[tokio::test]
@@ -190,7 +205,10 @@ mod tests {
         let cached = cached();
         cached.get(START, || good("one")).await.unwrap();
         assert_eq!(*cached.reload(START, || good("two")).await.unwrap(), "two");
-        assert_eq!(*cached.reload(START.plus(Duration::from_secs(59)), || good("three")).await.unwrap(), "two");
+        assert_eq!(
+            *cached.reload(START.plus(Duration::from_secs(59)), || good("three")).await.unwrap(),
+            "two"
+        );
         assert_eq!(*cached.reload(START.plus(LEAST_INTERVAL), || good("three")).await.unwrap(), "three");
     }
 }

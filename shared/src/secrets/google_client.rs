@@ -61,7 +61,10 @@ impl GoogleClient {
             })?,
         };
         if wire.client_id.is_empty() || wire.client_secret.is_empty() {
-            return Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "names a secret whose client_id or client_secret is empty."));
+            return Err(unusable!(
+                "GOOGLE_CLIENT_SECRET_ID",
+                "names a secret whose client_id or client_secret is empty."
+            ));
         }
         let authorization_endpoint = wire
             .auth_uri
@@ -69,7 +72,10 @@ impl GoogleClient {
             .unwrap_or_else(|| AUTHORIZATION_ENDPOINT.to_owned());
         let token_endpoint = wire.token_uri.unwrap_or_else(|| TOKEN_ENDPOINT.to_owned());
         if safe_url(&authorization_endpoint).is_none() || safe_url(&token_endpoint).is_none() {
-            return Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "names a secret whose auth_uri or token_uri is not https."));
+            return Err(unusable!(
+                "GOOGLE_CLIENT_SECRET_ID",
+                "names a secret whose auth_uri or token_uri is not https."
+            ));
         }
         let client_secret = ClientSecret::new(wire.client_secret.as_str());
         Ok(Self { client_id: wire.client_id, client_secret, authorization_endpoint, token_endpoint })
@@ -77,7 +83,8 @@ impl GoogleClient {
 
     /// Whether `other` has the same ID and secret.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        let same_secret = self.client_secret.expose().as_bytes().ct_eq(other.client_secret.expose().as_bytes());
+        let same_secret =
+            self.client_secret.expose().as_bytes().ct_eq(other.client_secret.expose().as_bytes());
         self.client_id == other.client_id && bool::from(same_secret)
     }
 }

@@ -57,7 +57,9 @@ impl Change {
         for (name, value) in self.sets {
             let (name_alias, value_alias) = alias();
             sets.push(format!("{name_alias} = {value_alias}"));
-            request = request.expression_attribute_names(name_alias, name).expression_attribute_values(value_alias, value);
+            request = request
+                .expression_attribute_names(name_alias, name)
+                .expression_attribute_values(value_alias, value);
         }
         for name in self.removes {
             let (name_alias, _) = alias();
@@ -67,10 +69,14 @@ impl Change {
         for (name, value) in self.equals {
             let (name_alias, value_alias) = alias();
             conditions.push(format!("{name_alias} = {value_alias}"));
-            request = request.expression_attribute_names(name_alias, name).expression_attribute_values(value_alias, value);
+            request = request
+                .expression_attribute_names(name_alias, name)
+                .expression_attribute_values(value_alias, value);
         }
         let existence = self.absent.into_iter().map(|name| (name, "attribute_not_exists"));
-        for (name, function) in existence.chain(self.present.into_iter().map(|name| (name, "attribute_exists"))) {
+        for (name, function) in
+            existence.chain(self.present.into_iter().map(|name| (name, "attribute_exists")))
+        {
             let (name_alias, _) = alias();
             conditions.push(format!("{function}({name_alias})"));
             request = request.expression_attribute_names(name_alias, name);

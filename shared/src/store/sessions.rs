@@ -20,7 +20,7 @@ use crate::session::{Seed, Session};
 use crate::user::UserId;
 
 /// A spent state is remembered for this long after its flow ended, so that a replay is recognised.
-const SPENT_STATE_MARGIN: Duration = Duration::from_secs(60 * 60);
+const SPENT_STATE_MARGIN: Duration = Duration::from_hours(1);
 /// How often keys that DynamoDB left unprocessed are asked for again.
 const BATCH_ATTEMPTS: u32 = 3;
 
@@ -48,6 +48,10 @@ pub enum Spending {
 
 impl Store {
     /// A caller's session and credential in one consistent read.
+    ///
+    /// # Panics
+    ///
+    /// Never: each request for keys has one.
     pub async fn attendance(
         &self,
         digest: &str,
@@ -99,10 +103,11 @@ impl Store {
             (a::EXPIRES_AT.to_owned(), number(expires_at.seconds())),
         ]);
         let request = self.client.put_item().table_name(&self.sessions_table).set_item(Some(item));
-        let request = request.condition_expression("attribute_not_exists(#id)").expression_attribute_names("#id", a::ID);
-        let error = match request.return_values_on_condition_check_failure(AllOld).send().await {
-            Ok(_) => return Ok(Spending::First(flow.spent())),
-            Err(error) => error,
+        let request = request
+            .condition_expression("attribute_not_exists(#id)")
+            .expression_attribute_names("#id", a::ID);
+        let Err(error) = request.return_values_on_condition_check_failure(AllOld).send().await else {
+            return Ok(Spending::First(flow.spent()));
         };
         let found = match error {
             SdkError::ServiceError(context) if context.err().is_conditional_check_failed_exception() => {
@@ -136,9 +141,8 @@ impl Store {
 
     /// Writes that a session is in use; one that ended meanwhile is not brought back.
     pub async fn touch_session(&self, session: &Session) -> Result<(), StoreError> {
-        let change = Change::default()
-            .set(a::LAST_USED_AT, number(self.clock.now().seconds()))
-            .when_present(a::ID);
+        let change =
+            Change::default().set(a::LAST_USED_AT, number(self.clock.now().seconds())).when_present(a::ID);
         let request = self.client.update_item().table_name(&self.sessions_table);
         let request = change.onto(request.key(a::ID, string(session_key(&session.digest))));
         match request.send().await {

@@ -79,15 +79,20 @@ impl ErrorAnswer {
     /// Why Google refused; `None` when it says that it would answer otherwise at another time.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         let refusal = match (self.error.as_str(), self.error_subtype.as_deref()) {
-            ("invalid_grant", Some("invalid_rapt" | "rapt_required")) | ("invalid_rapt" | "rapt_required", _) => {
-                Refusal::ReauthenticationRequired
-            }
+            ("invalid_grant", Some("invalid_rapt" | "rapt_required"))
+            | ("invalid_rapt" | "rapt_required", _) => Refusal::ReauthenticationRequired,
             ("invalid_grant", _) => Refusal::InvalidGrant,
             ("admin_policy_enforced" | "access_denied", _) => Refusal::BlockedByAdmin,
             ("org_internal", _) => Refusal::OrgInternal,
             (
-                "invalid_client" | "unauthorized_client" | "deleted_client" | "disabled_client" | "invalid_request"
-                | "redirect_uri_mismatch" | "unsupported_grant_type" | "invalid_scope",
+                "invalid_client"
+                | "unauthorized_client"
+                | "deleted_client"
+                | "disabled_client"
+                | "invalid_request"
+                | "redirect_uri_mismatch"
+                | "unsupported_grant_type"
+                | "invalid_scope",
                 _,
             ) => Refusal::ClientRefused,
             ("server_error" | "temporarily_unavailable" | "internal_failure", _) => return None,
@@ -118,7 +123,11 @@ pub(super) struct Bearer;
 impl<'de> Deserialize<'de> for Bearer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.eq_ignore_ascii_case("bearer") { Ok(Self) } else { Err(serde::de::Error::custom("not a bearer token")) }
+        if text.eq_ignore_ascii_case("bearer") {
+            Ok(Self)
+        } else {
+            Err(serde::de::Error::custom("not a bearer token"))
+        }
     }
 }
 
@@ -191,7 +200,10 @@ impl TokenAnswer {
             refresh_token: refresh_token.map(|token| RefreshToken::new(token.into_secret())),
             refresh_token_expires_in: self.refresh_token_expires_in.map(Duration::from_secs),
             scopes,
-            id_token: self.id_token.filter(|token| !token.is_empty()).map(|token| IdToken::new(token.as_str())),
+            id_token: self
+                .id_token
+                .filter(|token| !token.is_empty())
+                .map(|token| IdToken::new(token.as_str())),
         })
     }
 }
@@ -269,7 +281,8 @@ mod tests {
     #[test]
     fn f13_tokens_of_googles_documented_sizes_are_taken_whole() {
         let (access, refresh) = ("a".repeat(2048), "r".repeat(512));
-        let json = format!(r#"{{"access_token":"{access}","token_type":"Bearer","refresh_token":"{refresh}"}}"#);
+        let json =
+            format!(r#"{{"access_token":"{access}","token_type":"Bearer","refresh_token":"{refresh}"}}"#);
         let tokens = tokens(&json).unwrap();
         assert_eq!(tokens.access_token.expose(), access);
         assert_eq!(tokens.refresh_token.unwrap().expose(), refresh);
@@ -279,7 +292,10 @@ mod tests {
     fn f24_to_f28_an_error_is_judged_by_its_code_alone() {
         for (json, expected) in [
             (r#"{"error":"invalid_grant","error_description":"Bad Request"}"#, Some(Refusal::InvalidGrant)),
-            (r#"{"error":"invalid_grant","error_subtype":"invalid_rapt"}"#, Some(Refusal::ReauthenticationRequired)),
+            (
+                r#"{"error":"invalid_grant","error_subtype":"invalid_rapt"}"#,
+                Some(Refusal::ReauthenticationRequired),
+            ),
             (r#"{"error":"invalid_grant","error_description":"invalid_rapt"}"#, Some(Refusal::InvalidGrant)),
             (r#"{"error":"admin_policy_enforced"}"#, Some(Refusal::BlockedByAdmin)),
             (r#"{"error":"org_internal"}"#, Some(Refusal::OrgInternal)),
@@ -295,7 +311,8 @@ mod tests {
     #[test]
     fn a62_nothing_of_an_answer_is_printed() {
         let answer: TokenAnswer =
-            serde_json::from_str(r#"{"access_token":"planted","token_type":"Bearer","id_token":"planted"}"#).unwrap();
+            serde_json::from_str(r#"{"access_token":"planted","token_type":"Bearer","id_token":"planted"}"#)
+                .unwrap();
         assert!(!format!("{answer:?}").contains("planted"));
         let error: ErrorAnswer = serde_json::from_str(r#"{"error":"planted"}"#).unwrap();
         assert!(!format!("{error:?} {error}").contains("planted"));

@@ -1,0 +1,482 @@
+//! `GET` and `POST /oauth/callback`.
+
+use harness::Fault;
+use harness::google::{Decision, Endpoint, Failure, Times};
+use serde_json::{Value, json};
+
+use crate::world::{ANN, Answer, BEN, Call, World, parameter};
+
+fn error_of(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert!(answer.set_cookie("__Host-session").is_none());
+    parameter(answer.location(), "auth_error").unwrap_or_else(|| panic!("no auth_error: {answer:?}"))
+}
+
+fn refused(answer: &Answer) -> (i64, String) {
+    assert!(answer.set_cookie("__Host-session").is_none());
+    (answer.status, answer.code())
+}
+
+#[tokio::test]
+async fn a_first_sign_in_stores_the_credential_and_begins_a_session() {
+    let mut world = World::new().await;
+    let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox%3Ftab%3D1").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.forget_calls();
+    let answer = world.callback(&query).await;
+    assert_eq!((answer.status, answer.location()), (303, "https://app.example.com/inbox?tab=1"));
+    assert!(answer.set_cookie("__Host-session").unwrap().starts_with("v1.k1."));
+    assert!(world.jar.keys().all(|name| !name.starts_with("__Host-flow-")), "the flow cookie is removed");
+
+    let exchange = &world.stack.google.calls_to(Endpoint::Token)[0];
+    assert_eq!(exchange.form_value("grant_type").as_deref(), Some("authorization_code"));
+    assert_eq!(
+        exchange.form_value("redirect_uri").as_deref(),
+        Some("https://api.example.com/oauth/callback")
+    );
+    assert_eq!(exchange.form_value("code_verifier").unwrap().len(), 43);
+    assert_eq!(exchange.form_value("scope"), None);
+    assert_eq!(world.google_calls(), [Endpoint::Token]);
+    assert_eq!(world.dynamodb_calls(), ["PutItem", "GetItem", "UpdateItem", "PutItem"]);
+
+    let item = world.credential(ANN);
+    assert_eq!(item["email"]["S"], ANN);
+    assert_eq!(item["status"]["S"], "active");
+    assert_eq!(item["version"]["N"], "1");
+    assert_eq!(item["client_id"]["S"], world.stack.google.client_id());
+    assert_eq!(item["scopes"]["S"], "email https://www.googleapis.com/auth/gmail.readonly openid");
+    for token in ["refresh_token", "access_token"] {
+        assert!(item[token]["S"].as_str().unwrap().starts_with("v1.k1."), "{token} is sealed");
+    }
+    let [session] = world.sessions().try_into().unwrap();
+    assert_eq!(session["user_id"]["S"], world.sub(ANN));
+    assert_eq!(session["expires_at"]["N"], (1_793_500_000_i64 + 7 * 24 * 3600).to_string());
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_that_posts_the_code_gets_a_bearer_token_that_works() {
+    let mut world = World::new().await;
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let redirect = format!("https://x/?{query}");
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state"), "authuser": "0"});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let connected = answer.json();
+    assert_eq!(connected["user"], json!({"id": world.sub(ANN), "email": ANN}));
+    assert_eq!(connected["expires_at"], 1_793_500_000_i64 + 7 * 24 * 3600);
+    assert_eq!(connected["scopes"].as_array().unwrap().len(), 3);
+    let token = connected["session_token"].as_str().unwrap();
+    assert_eq!(answer.set_cookie("__Host-session"), Some(token));
+    let list =
+        world.send(&Call::get("/messages", "").header("authorization", &format!("Bearer {token}"))).await;
+    assert_eq!(list.status, 200, "{list:?}");
+}
+
+#[tokio::test]
+async fn f08_a_return_without_a_new_refresh_token_keeps_the_stored_one() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let before = world.kept(ANN);
+    world.advance(60);
+    world.sign_in(ANN).await;
+    assert_eq!(world.kept(ANN), before);
+    assert_eq!(world.credential(ANN)["access_token_obtained_at"]["N"], "1793500060");
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f09_without_any_refresh_token_the_browser_goes_once_through_the_consent_page() {
+    let mut world = World::new().await;
+    world.stack.google.omit_refresh_token(Times::Next(1));
+    let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let answer = world.callback(&query).await;
+    assert_eq!(answer.status, 303);
+    let again = answer.location().to_owned();
+    assert_eq!(parameter(&again, "prompt").as_deref(), Some("consent"));
+    assert_eq!(parameter(&again, "login_hint").as_deref(), Some(ANN));
+    assert_eq!(world.credential(ANN), Value::Null);
+    let query = world.consent(&again, Decision::allow(ANN)).await;
+    let answer = world.callback(&query).await;
+    assert_eq!((answer.status, answer.location()), (303, "https://app.example.com/inbox"));
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f09_a_second_miss_is_an_error_and_no_loop() {
+    let mut world = World::new().await;
+    world.stack.google.omit_refresh_token(Times::Next(2));
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let again = world.callback(&query).await.location().to_owned();
+    let query = world.consent(&again, Decision::allow(ANN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "no_refresh_token");
+    assert_eq!(world.sessions().len(), 0);
+}
+
+#[tokio::test]
+async fn b06_a_denial_goes_back_to_where_the_flow_began() {
+    let mut world = World::new().await;
+    let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
+    let query = world.consent(&url, Decision::deny(ANN)).await;
+    let answer = world.callback(&query).await;
+    assert_eq!(answer.location(), "https://app.example.com/inbox?auth_error=consent_denied");
+    assert_eq!(world.exchanges(), 0);
+    assert_eq!(world.dynamodb_calls(), ["PutItem"], "the state is spent");
+}
+
+#[tokio::test]
+async fn b07_a51_googles_errors_are_enumerated_and_never_repeated() {
+    for (error, code) in [
+        ("admin_policy_enforced", "blocked_by_admin"),
+        ("org_internal", "org_internal"),
+        ("disallowed_useragent", "disallowed_useragent"),
+        ("redirect_uri_mismatch", "config_error"),
+        ("%3Csvg%2Fonload%3Dx%3E", "provider_error"),
+    ] {
+        let mut world = World::new().await;
+        let url = world.start("").await;
+        let state = parameter(&url, "state").unwrap();
+        let answer = world.callback(&format!("error={error}&error_description=planted&state={state}")).await;
+        assert_eq!(error_of(&answer), code);
+        assert!(!answer.location().contains("svg") && !answer.location().contains("planted"));
+    }
+}
+
+#[tokio::test]
+async fn a58_an_unticked_scope_stores_nothing_and_keeps_the_wider_credential() {
+    let mut world = World::new().await;
+    let gmail = "https://www.googleapis.com/auth/gmail.readonly";
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow_without(ANN, &[gmail])).await;
+    assert_eq!(error_of(&world.callback(&query).await), "consent_incomplete");
+    assert_eq!(world.credential(ANN), Value::Null);
+
+    world.sign_in(BEN).await;
+    let before = world.credential(BEN);
+    world.stack.google.untick(gmail, Times::Next(1));
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(BEN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "consent_incomplete");
+    assert_eq!(world.credential(BEN), before);
+}
+
+#[tokio::test]
+async fn a01_to_a02_and_b22_a_callback_without_its_own_flow_cookie_is_refused() {
+    let mut victim = World::new().await;
+    let url = victim.start("").await;
+    let query = victim.consent(&url, Decision::allow(ANN)).await;
+    let foreign = victim.send(&Call::get("/oauth/callback", &query)).await;
+    assert_eq!(refused(&foreign), (400, "state_mismatch".to_owned()));
+    assert_eq!(
+        refused(&victim.send(&Call::get("/oauth/callback", "code=X")).await),
+        (400, "state_missing".to_owned())
+    );
+    // Another browser's flow beside it.
+    let own = victim.jar.clone();
+    victim.jar.clear();
+    victim.start("").await;
+    let answer = victim.callback(&query).await;
+    assert_eq!(refused(&answer), (400, "state_mismatch".to_owned()));
+    victim.assert_untouched();
+    victim.jar = own;
+    assert_eq!(victim.callback(&query).await.status, 303, "the flow itself is still good");
+}
+
+#[tokio::test]
+async fn a03_a_stolen_code_is_worth_nothing_in_another_flow() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let stolen = world.consent(&url, Decision::allow(ANN)).await;
+    let code = parameter(&format!("https://x/?{stolen}"), "code").unwrap();
+    let url = world.start("").await;
+    let state = parameter(&url, "state").unwrap();
+    let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
+    assert_eq!(error_of(&world.callback(&format!("code={code}&state={state}")).await), "code_rejected");
+    assert_eq!(world.credential(ANN), Value::Null);
+}
+
+#[tokio::test]
+async fn a04_a_replayed_callback_is_refused_and_the_back_button_is_forgiven() {
+    let mut world = World::new().await;
+    let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let flow = world.jar.clone();
+    world.callback(&query).await;
+    let mut back = world.with_cookies(Call::get("/oauth/callback", &query));
+    back.cookies.extend(flow.iter().map(|(name, value)| format!("{name}={value}")));
+    let forgiven = world.send(&back).await;
+    assert_eq!((forgiven.status, forgiven.location()), (303, "https://app.example.com/inbox"));
+    let stranger = flow.iter().fold(Call::get("/oauth/callback", &query), |call, (name, value)| {
+        call.cookie(&format!("{name}={value}"))
+    });
+    assert_eq!(refused(&world.send(&stranger).await), (400, "state_used".to_owned()));
+    assert_eq!(world.exchanges(), 1);
+}
+
+#[tokio::test]
+async fn a05_f22_of_many_callbacks_with_one_state_one_exchanges() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let call = world.with_cookies(Call::get("/oauth/callback", &query));
+    let answers = futures_util::future::join_all((0..10).map(|_| world.send(&call))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 303).count(), 1);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 400 && answer.code() == "state_used").count(),
+        9
+    );
+    assert_eq!(world.exchanges(), 1);
+}
+
+#[tokio::test]
+async fn a06_a_flow_that_is_too_old_is_refused() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let state = parameter(&url, "state").unwrap();
+    world.advance(600);
+    let answer = world.callback(&format!("code=x&state={state}")).await;
+    assert_eq!(refused(&answer), (400, "state_expired".to_owned()));
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn a07_a08_a_flow_cookie_that_was_altered_or_is_something_else_is_a_mismatch() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let session = world.jar["__Host-session"].clone();
+    let url = world.start("").await;
+    world.forget_calls();
+    let state = parameter(&url, "state").unwrap();
+    let name = format!("__Host-flow-{}", &state[..6]);
+    let good = world.jar[&name].clone();
+    let cut = &good[..good.len() - 1];
+    let longer = format!("{good}A");
+    let mut flipped = good.clone().into_bytes();
+    flipped[40] = if flipped[40] == b'A' { b'B' } else { b'A' };
+    let flipped = String::from_utf8(flipped).unwrap();
+    for value in [cut, &longer, &flipped, &session, "v1.k9.AAAA", "x"] {
+        let call =
+            Call::get("/oauth/callback", &format!("code=x&state={state}")).cookie(&format!("{name}={value}"));
+        assert_eq!(refused(&world.send(&call).await), (400, "state_mismatch".to_owned()), "{value:.20}");
+    }
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn a14_a_flow_of_a_redirect_is_not_finished_by_a_post() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let redirect = format!("https://x/?{query}");
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    let answer = world.send(&world.with_cookies(Call::post("/oauth/callback", &body))).await;
+    assert_eq!(refused(&answer), (400, "state_mismatch".to_owned()));
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn a15_an_answer_of_another_issuer_spends_the_state_and_is_not_redeemed() {
+    for issuer in
+        ["https%3A%2F%2Fevil.example", "accounts.google.com", "https%3A%2F%2Faccounts.google.com%2F"]
+    {
+        let mut world = World::new().await;
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        let answer = world.callback(&format!("{query}&iss={issuer}")).await;
+        assert_eq!(error_of(&answer), "issuer_mismatch");
+        assert_eq!(world.exchanges(), 0);
+        assert_eq!(world.dynamodb_calls(), ["PutItem"]);
+    }
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let answer = world.callback(&format!("{query}&iss=https%3A%2F%2Faccounts.google.com")).await;
+    assert!(answer.set_cookie("__Host-session").is_some());
+}
+
+#[tokio::test]
+async fn b17_googles_extra_parameters_are_ignored() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let answer = world
+        .callback(&format!(
+            "{query}&hd=example.com&session_state=x&utm_source=y&return_to=https%3A%2F%2Fevil"
+        ))
+        .await;
+    assert_eq!(answer.location(), "https://app.example.com/");
+    assert!(answer.set_cookie("__Host-session").is_some());
+}
+
+#[tokio::test]
+async fn a16_a_flow_bound_to_one_account_is_not_finished_with_another() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.google.revoke_grant(ANN);
+    world.advance(3600);
+    let answer = world.messages("").await;
+    assert_eq!(answer.status, 401);
+    world.keep_cookies(&answer);
+    let url = answer.json()["authorization_url"].as_str().unwrap().replace("login_hint=", "x=");
+    let query = world.consent(&url, Decision::allow(BEN)).await;
+    let before = world.credential(ANN);
+    assert_eq!(error_of(&world.callback(&query).await), "account_mismatch");
+    assert_eq!(world.credential(BEN), Value::Null);
+    assert_eq!(world.credential(ANN), before);
+    assert!(world.stack.google.calls_to(Endpoint::Revoke).is_empty());
+}
+
+#[tokio::test]
+async fn a29_a_new_session_ends_the_one_before() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let old = world.jar["__Host-session"].clone();
+    world.sign_in(ANN).await;
+    assert_ne!(world.jar["__Host-session"], old);
+    assert_eq!(world.sessions().len(), 1);
+    let answer = world.send(&Call::get("/messages", "").cookie(&format!("__Host-session={old}"))).await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("session_expired")));
+}
+
+#[tokio::test]
+async fn a11_a55_an_id_token_that_is_not_ours_stores_nothing() {
+    for (claim, value, code) in [
+        ("nonce", json!("other"), "nonce_mismatch"),
+        ("aud", json!("other"), "identity_invalid"),
+        ("iss", json!("https://evil.example"), "identity_invalid"),
+        ("exp", json!(1), "identity_invalid"),
+    ] {
+        let mut world = World::new().await;
+        world.stack.google.override_claims(serde_json::Map::from_iter([(claim.to_owned(), value)]));
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        assert_eq!(error_of(&world.callback(&query).await), code);
+        assert_eq!(world.credential(ANN), Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn without_an_id_token_userinfo_says_who_the_user_is() {
+    let mut world = World::new().await;
+    world.stack.google.omit_id_token(Times::Next(1));
+    world.sign_in(ANN).await;
+    assert_eq!(world.google_calls(), [Endpoint::Token, Endpoint::UserInfo]);
+    assert_eq!(world.credential(ANN)["email"]["S"], ANN);
+}
+
+#[tokio::test]
+async fn f14_f15_without_any_identity_nothing_is_stored() {
+    let mut world = World::new().await;
+    world.stack.google.omit_id_token(Times::Next(1));
+    world.stack.google.fail(Endpoint::UserInfo, Failure::Status(403), Times::UntilCleared);
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "identity_unavailable");
+    assert!(world.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn a54_userinfo_that_names_another_user_is_not_believed() {
+    let mut world = World::new().await;
+    let claims = [("sub".to_owned(), json!("999")), ("email".to_owned(), Value::Null)];
+    world.stack.google.override_claims(serde_json::Map::from_iter(claims));
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "identity_mismatch");
+    assert!(world.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn f02_f04_f07_a53_what_the_token_endpoint_does_wrong_touches_nothing() {
+    for (failure, code) in [
+        (Failure::InvalidGrant, "code_rejected"),
+        (Failure::Status(500), "upstream_unavailable"),
+        (Failure::NotJson, "upstream_malformed"),
+        (Failure::ErrorWithinSuccess, "upstream_malformed"),
+        (Failure::TruncatedJson, "upstream_malformed"),
+        (Failure::Redirect("https://evil.example/".to_owned()), "upstream_malformed"),
+        (Failure::ResetAfterReading, "upstream_timeout"),
+        (Failure::AdminPolicyEnforced, "blocked_by_admin"),
+    ] {
+        let mut world = World::new().await;
+        world.sign_in(ANN).await;
+        let before = world.kept(ANN);
+        world.forget_calls();
+        world.stack.google.fail_exchange(failure.clone(), Times::Next(1));
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        assert_eq!(error_of(&world.callback(&query).await), code, "{failure:?}");
+        assert_eq!(world.kept(ANN), before);
+        assert_eq!(world.stack.google.calls_to(Endpoint::Token).len(), 1, "no retry after {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn f05_a_refused_client_is_the_operators_fault() {
+    let mut world = World::new().await;
+    world.stack.google.fail_exchange(Failure::InvalidClient, Times::UntilCleared);
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "config_error");
+}
+
+#[tokio::test]
+async fn f16_while_the_store_is_down_nothing_is_spent_and_a_reload_succeeds() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.stack.dynamodb.fail("PutItem", Fault::BROKEN, 3);
+    let answer = world.callback(&query).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
+    assert!(answer.headers.contains_key("retry-after") && answer.location().is_empty());
+    assert_eq!(world.exchanges(), 0);
+    let answer = world.callback(&query).await;
+    assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn f17_f58_a_write_whose_answer_was_lost_is_known_as_ones_own() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.stack.dynamodb.fail("PutItem", Fault::AnswerLost, 1);
+    world.stack.dynamodb.fail("UpdateItem", Fault::AnswerLost, 1);
+    let answer = world.callback(&query).await;
+    assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+    assert_eq!(world.exchanges(), 1);
+    assert_eq!(world.credential(ANN)["version"]["N"], "1");
+}
+
+#[tokio::test]
+async fn f18_a_credential_that_cannot_be_written_at_once_is_written_later() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
+    let answer = world.callback(&query).await;
+    assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn f23_two_flows_of_one_user_finish_together_and_both_sign_in() {
+    let mut world = World::new().await;
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        world.jar.clear();
+        let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        calls.push(world.with_cookies(Call::get("/oauth/callback", &query)));
+    }
+    let answers = futures_util::future::join_all(calls.iter().map(|call| world.send(call))).await;
+    for answer in &answers {
+        assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+    }
+    world.keep_cookies(&answers[0]);
+    world.stack.google.expire_all_access_tokens();
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+}

@@ -1,0 +1,91 @@
+//! The process dies at any await of the callback or of the refresh: the credential never loses a refresh token that it
+//! had, and the user goes on, or signs in again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use harness::google::{Decision, Rotation};
+
+use crate::world::{ANN, Answer, Call, World, invoke};
+
+/// Runs a request up to its `polls`-th suspension and then drops it, as the end of a process does. `None`: it was killed.
+async fn killed_after(mut request: Pin<Box<impl Future<Output = Answer>>>, polls: usize) -> Option<Answer> {
+    let mut count = 0;
+    let outcome = std::future::poll_fn(|context| {
+        if count == polls {
+            return Poll::Ready(None);
+        }
+        count += 1;
+        request.as_mut().poll(context).map(Some)
+    })
+    .await;
+    drop(request);
+    // What was on its way arrives all the same.
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    outcome
+}
+
+#[tokio::test]
+async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refresh_token() {
+    let mut points = 0;
+    for polls in 0.. {
+        let mut world = World::new().await;
+        world.sign_in(ANN).await;
+        let before = world.kept(ANN);
+        world.forget_calls();
+        let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        let event = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+        let app = world.environment(&[]);
+        let outcome = killed_after(Box::pin(invoke(Ok(&app), &event, Duration::from_secs(8))), polls).await;
+        let item = world.credential(ANN);
+        assert_eq!(item["status"]["S"], "active", "killed at {polls}");
+        assert!(item["refresh_token"]["S"].is_string(), "killed at {polls}");
+        assert!(world.exchanges() <= 1);
+        if world.kept(ANN) == before {
+            // The old one still works.
+            world.advance(3600);
+            assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
+        }
+        // And whoever was interrupted signs in again.
+        world.jar.clear();
+        world.sign_in(ANN).await;
+        assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
+        points += 1;
+        if outcome.is_some() {
+            break;
+        }
+    }
+    assert!(points > 8, "{points} points are too few to have been the whole callback");
+}
+
+#[tokio::test]
+async fn f70_killed_anywhere_in_a_refresh_the_credential_works_or_the_user_is_asked_again() {
+    for rotation in [Rotation::Off, Rotation::OldStillWorks] {
+        let mut points = 0;
+        for polls in 0.. {
+            let mut world = World::new().await;
+            world.sign_in(ANN).await;
+            world.stack.google.rotate_refresh_tokens(rotation);
+            world.advance(3600);
+            let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
+            let app = world.environment(&[]);
+            let outcome =
+                killed_after(Box::pin(invoke(Ok(&app), &event, Duration::from_secs(8))), polls).await;
+            let item = world.credential(ANN);
+            assert_eq!(item["status"]["S"], "active", "killed at {polls}");
+            assert!(item["refresh_token"]["S"].is_string(), "killed at {polls}");
+            // The lease of the dead process has run out.
+            world.advance(10);
+            let answer = world.messages("").await;
+            assert_eq!(answer.status, 200, "killed at {polls}: {answer:?}");
+            points += 1;
+            if outcome.is_some() {
+                break;
+            }
+        }
+        assert!(points > 6, "{points} points are too few to have been the whole refresh");
+    }
+}

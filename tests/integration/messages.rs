@@ -1,0 +1,243 @@
+//! `GET /messages` for a connected user.
+
+use std::collections::HashSet;
+
+use harness::Fault;
+use harness::google::{Endpoint, Failure, Times};
+
+use crate::world::{ANN, BEN, Call, ORIGIN, World};
+
+#[tokio::test]
+async fn a_page_has_ids_threads_an_estimate_and_where_to_go_on() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let answer = world.messages("").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let first = answer.json();
+    let messages = first["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 100);
+    assert!(messages.iter().all(|message| message["id"].is_string() && message["threadId"].is_string()));
+    assert!(first["resultSizeEstimate"].as_u64().unwrap() > 0);
+    let token = first["nextPageToken"].as_str().unwrap();
+    let second = world.messages(&format!("pageToken={token}&maxResults=25")).await.json();
+    assert_eq!(second["messages"].as_array().unwrap().len(), 25);
+    assert_ne!(second["messages"][0], first["messages"][0]);
+}
+
+#[tokio::test]
+async fn every_parameter_reaches_gmail_once_and_as_it_is() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.forget_calls();
+    let answer = world
+        .messages(
+            "q=is%3Aunread%26alt%3Dmedia&labelIds=INBOX&labelIds=UNREAD&maxResults=7&includeSpamTrash=true",
+        )
+        .await;
+    assert_eq!(answer.status, 200);
+    let call = &world.stack.google.calls_to(Endpoint::MessagesList)[0];
+    assert_eq!(call.path, "/gmail/v1/users/me/messages");
+    assert_eq!(call.query_value("q"), Some("is:unread&alt=media"));
+    assert_eq!(call.query_values("labelIds"), ["INBOX", "UNREAD"]);
+    assert_eq!(call.query_value("maxResults"), Some("7"));
+    assert_eq!(call.query_value("includeSpamTrash"), Some("true"));
+    assert_eq!(call.query_value("alt"), None);
+}
+
+#[tokio::test]
+async fn all_follows_every_page() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.forget_calls();
+    let whole = world.messages("all=true&includeSpamTrash=true").await.json();
+    let ids: HashSet<&str> =
+        whole["messages"].as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect();
+    let count = world.stack.google.account(ANN).unwrap().message_count();
+    assert!(count >= 1200);
+    assert_eq!(ids.len(), count);
+    assert!(whole.get("nextPageToken").is_none());
+    assert_eq!(world.google_calls().len(), count.div_ceil(500));
+    assert_eq!(world.dynamodb_calls(), ["BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_after_others_came_does_not_take_those_away() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let first = world.messages("all=true&maxResults=500").await.json()["messages"].as_array().unwrap().len();
+    assert!(first > 500);
+    world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
+    assert_eq!(world.messages("all=true").await.status, 403);
+    // The second page fails: the first one is the answer, and says where to go on.
+    world.forget_calls();
+    let pages = async {
+        while world.stack.google.calls_to(Endpoint::MessagesList).is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
+    };
+    let (answer, ()) = futures_util::future::join(world.messages("all=true&maxResults=300"), pages).await;
+    let partial = answer.json();
+    assert_eq!(answer.status, 200);
+    let token = partial["nextPageToken"].as_str().expect("where to go on").to_owned();
+    let rest = world.messages(&format!("all=true&pageToken={token}")).await.json();
+    let collected =
+        partial["messages"].as_array().unwrap().len() + rest["messages"].as_array().unwrap().len();
+    assert_eq!(collected, first);
+}
+
+#[tokio::test]
+async fn f50_an_empty_list_is_a_list() {
+    let mut world = World::new().await;
+    world.sign_in(BEN).await;
+    let body = world.messages("q=from%3Anobody%40nowhere.example").await.json();
+    assert_eq!(body["messages"], serde_json::json!([]));
+    assert!(body.get("nextPageToken").is_none());
+}
+
+#[tokio::test]
+async fn b20_b40_a_page_token_that_gmail_does_not_know_is_named() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let answer = world.messages("pageToken=nonsense").await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_page_token"));
+}
+
+#[tokio::test]
+async fn f39_to_f48_what_gmail_refuses_has_its_own_answer_and_keeps_the_credential() {
+    for (failure, status, code) in [
+        (Failure::MailNotEnabled, 403, "mail_not_enabled"),
+        (Failure::DomainPolicy, 403, "domain_policy"),
+        (Failure::ServiceDisabled, 503, "config_error"),
+        (Failure::DailyLimit, 503, "quota_exhausted"),
+        (Failure::NotFound, 502, "upstream_rejected"),
+        (Failure::NotJson, 502, "upstream_malformed"),
+        (Failure::TruncatedJson, 502, "upstream_malformed"),
+    ] {
+        let mut world = World::new().await;
+        world.sign_in(ANN).await;
+        world.forget_calls();
+        let before = world.credential(ANN);
+        world.stack.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
+        let answer = world.messages("").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{failure:?}");
+        assert!(answer.json().get("authorization_url").is_none());
+        assert_eq!(world.credential(ANN), before);
+        assert_eq!(world.google_calls(), [Endpoint::MessagesList], "no retry after {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn f41_a_grant_that_does_not_cover_the_request_is_403_with_the_way_out() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let before = world.kept(ANN);
+    world.stack.google.fail(Endpoint::MessagesList, Failure::InsufficientScope, Times::Next(1));
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_scope"));
+    assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"gmail\", error=\"insufficient_scope\"");
+    assert!(answer.json()["authorization_url"].is_string() && answer.json()["start_url"].is_string());
+    assert_eq!(answer.json()["missing_scopes"][0], "https://www.googleapis.com/auth/gmail.readonly");
+    assert_eq!(world.kept(ANN), before);
+}
+
+#[tokio::test]
+async fn f42_f47_a_rate_limit_is_waited_out_or_passed_on() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.google.fail(
+        Endpoint::MessagesList,
+        Failure::Quota { status: 429, retry_after: None },
+        Times::Next(1),
+    );
+    assert_eq!(world.messages("").await.status, 200);
+    let patience = Failure::Quota { status: 403, retry_after: Some(30) };
+    world.stack.google.fail(Endpoint::MessagesList, patience, Times::UntilCleared);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"));
+    assert_eq!(answer.headers["retry-after"], "30");
+}
+
+#[tokio::test]
+async fn f48_a_passing_failure_of_gmail_is_repeated() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.forget_calls();
+    world.stack.google.fail(Endpoint::MessagesList, Failure::Status(503), Times::Next(1));
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.google_calls().len(), 2);
+}
+
+#[tokio::test]
+async fn f53_f55_a_store_that_is_down_or_not_set_up_is_said_apart() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.dynamodb.fail("BatchGetItem", Fault::BROKEN, 3);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
+    assert!(answer.headers.contains_key("retry-after"));
+    world.stack.dynamodb.fail("BatchGetItem", Fault::DENIED, 1);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("CREDENTIALS_TABLE"));
+}
+
+#[tokio::test]
+async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let list = world.with_cookies(Call::get("/messages", ""));
+    for call in [
+        list.clone().header("origin", "https://evil.example"),
+        list.clone().header("origin", "null"),
+        list.clone().header("origin", "https://app.example.com/"),
+        list.clone().header("origin", "https://app.example.com:443"),
+        list.clone().header("sec-fetch-site", "cross-site"),
+    ] {
+        let answer = world.send(&call).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{:?}", call.headers);
+    }
+    let answer = world.send(&list.header("origin", ORIGIN).header("sec-fetch-site", "cross-site")).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_touched_once_an_hour_and_ends_after_twelve_idle_ones() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793503600");
+    world.advance(12 * 3600);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("session_expired")));
+}
+
+#[tokio::test]
+async fn a78_two_users_of_one_environment_see_their_own_mailbox() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let ann = world.jar.clone();
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    let ben = world.messages("all=true&includeSpamTrash=true").await.json();
+    world.jar = ann;
+    let ann = world.messages("all=true&includeSpamTrash=true").await.json();
+    let count = |account: &str| world.stack.google.account(account).unwrap().message_count();
+    assert_eq!(ben["messages"].as_array().unwrap().len(), count(BEN));
+    assert_eq!(ann["messages"].as_array().unwrap().len(), count(ANN));
+}
+
+#[tokio::test]
+async fn f66_the_answer_comes_within_the_budget_whatever_google_does() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let forever = Failure::Slow(std::time::Duration::from_secs(30));
+    world.stack.google.fail(Endpoint::MessagesList, forever, Times::UntilCleared);
+    let call = world.with_cookies(Call::get("/messages", "")).event().to_string();
+    let began = std::time::Instant::now();
+    let answer = crate::world::invoke(Ok(&world.app), &call, std::time::Duration::from_secs(2)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    assert!(began.elapsed() < std::time::Duration::from_secs(3));
+}

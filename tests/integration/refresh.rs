@@ -1,0 +1,287 @@
+//! What happens when the access token is about to end, has ended, or is not accepted.
+
+use harness::Fault;
+use harness::google::{Endpoint, Failure, Rotation, Times};
+use serde_json::json;
+
+use crate::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
+
+/// A signed-in user whose access token has ended.
+async fn expired() -> World {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3600);
+    world.forget_calls();
+    world
+}
+
+#[tokio::test]
+async fn f32_of_many_environments_one_refreshes_and_all_answer() {
+    for environments in [2, 10] {
+        let world = expired().await;
+        let others: Vec<_> = (0..environments).map(|_| world.environment(&[])).collect();
+        let call = world.with_cookies(crate::world::Call::get("/messages", "")).event().to_string();
+        let budget = std::time::Duration::from_secs(8);
+        let answers = others.iter().map(|app| crate::world::invoke(Ok(app), &call, budget));
+        for answer in futures_util::future::join_all(answers).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        assert_eq!(world.refreshes(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a61_a_refresh_without_a_refresh_token_in_its_answer_keeps_the_stored_one() {
+    let world = expired().await;
+    let before = world.kept(ANN);
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.kept(ANN), before);
+    assert_eq!(world.credential(ANN)["access_token_obtained_at"]["N"], "1793503600");
+    assert!(world.credential(ANN).get("lease_holder").is_none(), "the lease is given back");
+    let update = &world.stack.dynamodb.calls_of("UpdateItem")[1].body;
+    assert!(!update["ExpressionAttributeNames"].to_string().contains("\"refresh_token\""));
+}
+
+#[tokio::test]
+async fn within_five_minutes_of_its_end_a_token_is_used_and_the_next_one_got() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3400);
+    world.forget_calls();
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.refreshes(), 1);
+    assert_eq!(world.dynamodb_calls(), ["BatchGetItem", "UpdateItem", "UpdateItem"]);
+    world.forget_calls();
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_ahead_that_fails_does_not_fail_the_request() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3400);
+    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::Next(1));
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f36_a_token_that_gmail_does_not_accept_is_renewed_once_and_the_call_made_again() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.google.expire_all_access_tokens();
+    world.forget_calls();
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.google_calls(), [Endpoint::MessagesList, Endpoint::Token, Endpoint::MessagesList]);
+    world.forget_calls();
+    let before = world.kept(ANN);
+    world.stack.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, Times::UntilCleared);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    assert_eq!(world.google_calls(), [Endpoint::MessagesList, Endpoint::Token, Endpoint::MessagesList]);
+    assert_eq!(world.kept(ANN), before, "only the token endpoint declares a grant dead");
+}
+
+#[tokio::test]
+async fn f24_f37_a_dead_grant_is_buried_once_and_the_user_asked_again() {
+    for failure in [Failure::InvalidGrant, Failure::InvalidGrantBadRequest] {
+        let mut world = expired().await;
+        world.stack.google.fail_refresh(failure, Times::UntilCleared);
+        let answer = world.messages("").await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "reauthorization_required"));
+        assert_eq!(answer.json()["reason"], "revoked_or_expired");
+        let item = world.credential(ANN);
+        assert_eq!(item["status"]["S"], "revoked");
+        assert!(item.get("refresh_token").is_none() && item.get("access_token").is_none());
+        world.forget_calls();
+        assert_eq!(world.messages("").await.status, 401);
+        assert_eq!(world.google_calls(), [], "a dead grant is not asked for again");
+        world.stack.google.clear_all();
+        let back = world.authorize_again(&answer, ANN).await;
+        assert!(back.set_cookie("__Host-session").is_some(), "{back:?}");
+        assert_eq!(world.messages("").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn f25_f26_f27_policy_and_the_operators_faults_keep_the_grant() {
+    for (failure, status, code, reason) in [
+        (Failure::InvalidRapt, 401, "reauthorization_required", json!("reauth_policy")),
+        (Failure::AdminPolicyEnforced, 403, "blocked_by_admin", json!(null)),
+        (Failure::InvalidClient, 503, "config_error", json!(null)),
+    ] {
+        let world = expired().await;
+        let before = world.kept(ANN);
+        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        let answer = world.messages("").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{failure:?}");
+        assert_eq!(answer.json()["reason"], reason);
+        assert_eq!(answer.json()["authorization_url"].is_string(), status == 401);
+        assert_eq!(world.kept(ANN), before, "{failure:?}");
+        world.stack.google.clear_all();
+        assert_eq!(world.messages("").await.status, 200, "it works again after {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn f28_f29_f30_a_passing_failure_keeps_the_grant_and_is_repeated_or_said() {
+    for (failure, status) in [
+        (Failure::Status(503), 200),
+        (Failure::ResetAfterReading, 200),
+        (
+            Failure::OAuth {
+                status: 400,
+                error: "temporarily_unavailable".into(),
+                description: String::new().into(),
+            },
+            200,
+        ),
+        (Failure::NotJson, 502),
+        (Failure::ErrorWithinSuccess, 502),
+    ] {
+        let world = expired().await;
+        let before = world.kept(ANN);
+        world.stack.google.fail_refresh(failure.clone(), Times::Next(1));
+        let answer = world.messages("").await;
+        assert_eq!(answer.status, status, "{failure:?}");
+        assert_eq!(world.kept(ANN), before);
+        assert_eq!(world.messages("").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn f28_while_google_is_down_the_answer_says_when_to_come_back() {
+    let world = expired().await;
+    let before = world.kept(ANN);
+    world.stack.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(world.refreshes(), 3);
+    assert_eq!(world.kept(ANN), before);
+    assert!(world.credential(ANN).get("lease_holder").is_none(), "the lease is given back");
+}
+
+#[tokio::test]
+async fn f31_f33_a_rotated_refresh_token_is_stored_before_the_call_and_goes_on_working() {
+    for rotation in [Rotation::OldDies, Rotation::ReuseEndsFamily] {
+        let world = expired().await;
+        world.stack.google.rotate_refresh_tokens(rotation);
+        let before = world.kept(ANN);
+        for _ in 0..3 {
+            assert_eq!(world.messages("").await.status, 200);
+            world.advance(3600);
+        }
+        assert_ne!(world.kept(ANN), before);
+        assert_eq!(world.refreshes(), 3);
+    }
+}
+
+#[tokio::test]
+async fn f31_a_rotated_refresh_token_is_not_lost_while_the_store_fails() {
+    let world = expired().await;
+    world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
+    let refreshed = async {
+        while world.refreshes() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
+    };
+    let (answer, ()) = futures_util::future::join(world.messages(""), refreshed).await;
+    assert_eq!(answer.status, 200);
+    world.stack.dynamodb.clear_faults();
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
+    let mut world = expired().await;
+    // Another browser consents anew while this request refreshes with the old token, which dies meanwhile.
+    let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
+    let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
+    let callback = world.with_cookies(crate::world::Call::get("/oauth/callback", &query));
+    world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
+    let list = world.with_cookies(crate::world::Call::get("/messages", ""));
+    let (signed_in, listed) = futures_util::future::join(world.send(&callback), world.send(&list)).await;
+    assert!(signed_in.set_cookie("__Host-session").is_some(), "{signed_in:?}");
+    assert!([200, 401].contains(&listed.status), "{listed:?}");
+    world.keep_cookies(&signed_in);
+    assert_eq!(world.credential(ANN)["status"]["S"], "active");
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_lease_whose_holder_died_runs_out() {
+    let world = expired().await;
+    let mut item = world.credential(ANN);
+    item["lease_holder"] = json!({"S": "somebody"});
+    item["lease_until"] = json!({"N": (1_793_503_600_000_i64 + 300).to_string()});
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
+    let later = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        world.advance(1);
+    };
+    let (answer, ()) = futures_util::future::join(world.messages(""), later).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn f61_a_client_secret_that_was_rotated_is_read_anew() {
+    let world = expired().await;
+    assert_eq!(world.messages("").await.status, 200);
+    world.advance(3600);
+    let client_id = world.stack.google.client_id();
+    let old = world.stack.google.client_secret();
+    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
+    world.stack.google.refuse_secret(client_id, &old);
+    world.plant("GOCSPX-the-newer-planted-secret");
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    let answer = world.messages("").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn f61_a_secret_that_google_does_not_know_yet_falls_back_to_the_one_before() {
+    let world = expired().await;
+    let mut newer: serde_json::Value =
+        serde_json::from_str(&world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]))
+            .unwrap();
+    newer["web"]["client_secret"] = json!("GOCSPX-not-known-to-google-yet");
+    world.stack.secrets.put(GOOGLE_CLIENT, &newer.to_string());
+    world.advance(300);
+    let answer = world.messages("").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn f62_a_rotated_keyring_goes_on_opening_what_the_old_key_sealed() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let rotated = r#"{"primary":"k2","k1":"planted-keyring-0123456789abcdefghijklmnop",
+        "k2":"another-planted-key-0123456789abcdefghijklm"}"#;
+    world.stack.secrets.put(KEYRING, rotated);
+    world.plant("another-planted-key-0123456789abcdefghijklm");
+    let old_environment = world.environment(&[]);
+    world.advance(300);
+    assert_eq!(world.messages("").await.status, 200);
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    assert!(world.jar["__Host-session"].starts_with("v1.k2."));
+    drop(old_environment);
+}
+
+#[tokio::test]
+async fn f62_a_token_of_a_key_that_is_gone_is_the_operators_fault_and_is_kept() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let mut item = world.credential(ANN);
+    let sealed = item["access_token"]["S"].as_str().unwrap().replace("v1.k1.", "v1.k7.");
+    item["access_token"]["S"] = json!(sealed);
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item.clone());
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "key_unavailable"));
+    assert_eq!(world.credential(ANN), item);
+}

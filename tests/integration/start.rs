@@ -1,0 +1,200 @@
+//! `GET /auth/start`.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::world::{Call, ORIGIN, World, parameter};
+
+#[tokio::test]
+async fn a_browser_is_sent_to_google_with_everything_the_guide_asks_for() {
+    let mut world = World::new().await;
+    let answer = world.browse(Call::get("/auth/start", "login_hint=ann%40example.com")).await;
+    assert_eq!(answer.status, 302);
+    let url = answer.location();
+    assert!(url.starts_with(&format!("{}/o/oauth2/v2/auth?", world.stack.google.url())), "{url}");
+    for (name, value) in [
+        ("response_type", "code"),
+        ("client_id", world.stack.google.client_id()),
+        ("redirect_uri", "https://api.example.com/oauth/callback"),
+        ("access_type", "offline"),
+        ("login_hint", "ann@example.com"),
+        ("code_challenge_method", "S256"),
+        ("scope", "email https://www.googleapis.com/auth/gmail.readonly openid"),
+    ] {
+        assert_eq!(parameter(url, name).as_deref(), Some(value), "{name}");
+    }
+    assert_eq!(parameter(url, "state").unwrap().len(), 43);
+    assert_eq!(parameter(url, "nonce").unwrap().len(), 43);
+    assert_eq!(parameter(url, "code_challenge").unwrap().len(), 43);
+    assert_eq!(parameter(url, "prompt"), None);
+    assert_eq!(parameter(url, "approval_prompt"), None);
+    let [cookie] = answer.cookies.as_slice() else { panic!("one cookie: {answer:?}") };
+    let suffix = &parameter(url, "state").unwrap()[..6];
+    assert!(cookie.starts_with(&format!("__Host-flow-{suffix}=v1.k1.")), "{cookie}");
+    assert!(cookie.contains("; Max-Age=600; Path=/; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_page_that_asks_for_json_gets_the_url_in_it() {
+    let mut world = World::new().await;
+    let answer = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let body = answer.json();
+    assert!(body["authorization_url"].as_str().unwrap().contains("/o/oauth2/v2/auth?"));
+    assert_eq!(body["expires_at"], 1_793_500_600);
+    assert_eq!(answer.cookies.len(), 1);
+}
+
+#[tokio::test]
+async fn a12_a13_every_flow_has_values_of_its_own() {
+    let world = World::new().await;
+    let mut seen = HashSet::new();
+    for _ in 0..50 {
+        let answer = world.send(&Call::get("/auth/start", "")).await;
+        for name in ["state", "nonce", "code_challenge"] {
+            assert!(seen.insert(parameter(answer.location(), name).unwrap()));
+        }
+        assert_eq!(parameter(answer.location(), "code_challenge_method").as_deref(), Some("S256"));
+    }
+}
+
+#[tokio::test]
+async fn a26_a24_nothing_of_the_url_is_the_callers_choice_but_the_hint() {
+    let world = World::new().await;
+    let query = "redirect_uri=https%3A%2F%2Fevil.example&scope=https%3A%2F%2Fmail.google.com%2F&client_id=x&prompt=none\
+                 &access_type=online&state=x&response_type=token";
+    let call = Call::get("/auth/start", query)
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example");
+    let answer = world.send(&call).await;
+    assert_eq!(answer.status, 302);
+    assert!(!answer.location().contains("evil") && !answer.location().contains("mail.google.com"));
+    assert_eq!(
+        parameter(answer.location(), "redirect_uri").unwrap(),
+        "https://api.example.com/oauth/callback"
+    );
+    assert_eq!(parameter(answer.location(), "access_type").unwrap(), "offline");
+}
+
+#[tokio::test]
+async fn a19_a28_b54_a_return_to_of_another_origin_is_refused() {
+    let world = World::new().await;
+    let long = format!("return_to=https%3A%2F%2Fapp.example.com%2F{}", "x".repeat(500));
+    for query in [
+        "return_to=https%3A%2F%2Fevil.com",
+        "return_to=%2F%2Fevil",
+        "return_to=%2F%5Cevil",
+        "return_to=%2F%250d%250aX%3Ay",
+        "return_to=%2F%0d%0aX%3Ay",
+        "return_to=javascript%3Aalert(1)",
+        "return_to=https%3A%2F%2Fapp.example.com%40evil.com",
+        "return_to=",
+        &long,
+    ] {
+        let answer = world.send(&Call::get("/auth/start", query)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_return_to"), "{query}");
+        assert!(answer.cookies.is_empty());
+    }
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn b52_an_impossible_hint_is_refused() {
+    let world = World::new().await;
+    for query in
+        ["login_hint=", "login_hint=a%40b%40c", "login_hint=a%0d%0aSet-Cookie%3Ax", "login_hint=%E2%80%AEa"]
+    {
+        let answer = world.send(&Call::get("/auth/start", query)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn b53_a_strange_hint_goes_to_google_encoded_and_nowhere_else() {
+    let world = World::new().await;
+    let answer = world.send(&Call::get("/auth/start", "login_hint=%22%3E%3Cscript%3E")).await;
+    assert_eq!(answer.status, 302);
+    assert!(answer.location().contains("login_hint=%22%3E%3Cscript%3E"));
+}
+
+#[tokio::test]
+async fn several_tabs_each_have_a_flow_and_the_oldest_of_four_gives_way() {
+    let mut world = World::new().await;
+    let mut names = Vec::new();
+    for _ in 0..4 {
+        let url = world.start("").await;
+        names.push(format!("__Host-flow-{}", &parameter(&url, "state").unwrap()[..6]));
+        world.advance(1);
+    }
+    let kept: Vec<&String> = world.jar.keys().collect();
+    assert_eq!(kept.len(), 3);
+    assert!(!kept.contains(&&names[0]));
+    let length: usize = world.jar.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+    assert!(length < 1536, "our cookies together have {length} bytes");
+}
+
+#[tokio::test]
+async fn a17_another_site_does_not_begin_a_sign_in() {
+    let world = World::new().await;
+    let begin = |headers: &[(&str, &str)]| {
+        headers.iter().fold(Call::get("/auth/start", ""), |call, (name, value)| call.header(name, value))
+    };
+    for headers in [
+        vec![("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "image")],
+        vec![
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-dest", "iframe"),
+            ("referer", "https://app.example.com/"),
+        ],
+        vec![
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-dest", "document"),
+            ("referer", "https://evil.example/"),
+        ],
+        vec![("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "document")],
+        vec![("origin", "https://evil.example")],
+        vec![("origin", "null")],
+    ] {
+        let answer = world.send(&begin(&headers)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{headers:?}");
+    }
+    for headers in [
+        vec![
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-dest", "document"),
+            ("referer", "https://app.example.com/"),
+        ],
+        vec![("sec-fetch-site", "none"), ("sec-fetch-dest", "document")],
+        vec![("origin", ORIGIN), ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "empty")],
+        vec![],
+    ] {
+        assert_eq!(world.send(&begin(&headers)).await.status, 302, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a18_a_prefetch_is_refused() {
+    let world = World::new().await;
+    for path in ["/auth/start", "/oauth/callback"] {
+        let answer = world.send(&Call::get(path, "").header("sec-purpose", "prefetch;prerender")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "prefetch_refused"));
+    }
+}
+
+#[tokio::test]
+async fn a_browser_reads_a_page_where_a_program_reads_a_problem_document() {
+    let world = World::new().await;
+    let wrong = Call::get("/auth/start", "return_to=x");
+    let page = world.send(&wrong.clone().header("accept", "text/html,*/*;q=0.8")).await;
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.body.contains("invalid_return_to"));
+    let problem = world.send(&wrong).await;
+    assert_eq!(problem.headers["content-type"], "application/problem+json");
+    let document: Value = problem.json();
+    for member in ["type", "title", "status", "detail", "instance", "code"] {
+        assert!(!document[member].is_null(), "{member}");
+    }
+}

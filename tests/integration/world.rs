@@ -1,0 +1,440 @@
+//! The world of one test: the local back ends, one execution environment, one browser, and what they saw.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use harness::google::{Consent, Decision, Endpoint};
+use harness::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
+use harness::{Options, Stack};
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::clock::{Clock, Deadline, ManualClock, Timestamp};
+use shared::config::{Config, ConfigError};
+use shared::gateway::{Invocation, respond};
+
+pub(crate) const ORIGIN: &str = "https://app.example.com";
+pub(crate) const ANN: &str = "ann@example.com";
+pub(crate) const BEN: &str = "ben@example.com";
+/// The present, when a test begins.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_793_500_000);
+
+/// Everything that was logged by any test of this process, at TRACE.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static LOG_STARTED: Once = Once::new();
+
+struct LogWriter;
+
+impl io::Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One request, as the test says it; everything else comes from a recorded event.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) body: Option<String>,
+}
+
+impl Call {
+    pub(crate) fn get(path: &str, query: &str) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// A POST as a page of the front end makes it.
+    pub(crate) fn post(path: &str, body: &Value) -> Self {
+        let call = Self { method: "POST".to_owned(), body: Some(body.to_string()), ..Self::get(path, "") };
+        call.header("content-type", "application/json")
+            .header("x-requested-with", "XmlHttpRequest")
+            .header("origin", ORIGIN)
+    }
+
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        self.method = method.to_owned();
+        self
+    }
+
+    /// Adds a header, or replaces it.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self
+    }
+
+    pub(crate) fn cookie(mut self, cookie: &str) -> Self {
+        self.cookies.push(cookie.to_owned());
+        self
+    }
+
+    /// The event: the recorded one, with what this call says put in.
+    pub(crate) fn event(&self) -> Value {
+        let mut event: Value =
+            serde_json::from_str(include_str!("../fixtures/events/api_gateway_http_api_v2.json")).unwrap();
+        event["rawPath"] = json!(self.path);
+        event["rawQueryString"] = json!(self.query);
+        event["requestContext"]["http"]["method"] = json!(self.method);
+        event["requestContext"]["http"]["path"] = json!(self.path);
+        event["queryStringParameters"] = Value::Null;
+        event["cookies"] = if self.cookies.is_empty() { Value::Null } else { json!(self.cookies) };
+        for (name, value) in &self.headers {
+            event["headers"][name] = json!(value);
+        }
+        if let Some(body) = &self.body {
+            event["body"] = json!(body);
+        }
+        event
+    }
+}
+
+/// What a function answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: i64,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("the body is JSON: {self:?}"))
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The status, and whether a browser's page came instead of a document.
+    pub(crate) fn code_or_page(&self) -> (i64, bool) {
+        (self.status, self.headers["content-type"].starts_with("text/html"))
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get("location").map(String::as_str).unwrap_or_default()
+    }
+
+    /// The value of a cookie that this answer sets.
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        let prefix = format!("{name}=");
+        self.cookies
+            .iter()
+            .find_map(|cookie| cookie.strip_prefix(&prefix)?.split(';').next())
+            .filter(|value| !value.is_empty())
+    }
+}
+
+/// A parameter of a URL.
+pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).unwrap();
+    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
+
+/// An execution environment: one process's parts.
+pub(crate) fn environment(
+    variables: &BTreeMap<String, String>,
+    clock: &ManualClock,
+) -> Result<App, ConfigError> {
+    let config = Config::read(|name| variables.get(name).cloned())?;
+    App::new(config, Clock::Manual(clock.clone()))
+}
+
+/// Answers an event in an environment, by the function that its path belongs to.
+pub(crate) async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
+    let path = serde_json::from_str::<Value>(event)
+        .ok()
+        .and_then(|event| event["rawPath"].as_str().map(str::to_owned));
+    let invocation = Invocation { request_id: "request-1".to_owned(), deadline: Deadline::after(budget) };
+    let answer = match path.as_deref() {
+        Some(path) if path.contains("auth") && path.contains("start") => {
+            respond(app, auth_start::ROUTE, auth_start::handle, event, invocation).await
+        }
+        Some(path) if path.contains("callback") => {
+            respond(app, oauth_callback::ROUTE, oauth_callback::handle, event, invocation).await
+        }
+        _ => respond(app, list_messages::ROUTE, list_messages::handle, event, invocation).await,
+    };
+    // As the runtime sends it.
+    let wire = serde_json::to_value(&answer).unwrap();
+    let headers = wire["headers"].as_object().unwrap().iter();
+    let answer = Answer {
+        status: wire["statusCode"].as_i64().unwrap(),
+        headers: headers.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
+        cookies: serde_json::from_value(wire["cookies"].clone()).unwrap(),
+        body: wire["body"].as_str().unwrap_or_default().to_owned(),
+    };
+    // I3, and the other headers of every answer.
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers["x-frame-options"], "DENY");
+    assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    assert!(answer.headers["content-security-policy"].contains("frame-ancestors 'none'"));
+    assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")));
+    answer
+}
+
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    pub(crate) clock: ManualClock,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) app: App,
+    pub(crate) jar: BTreeMap<String, String>,
+    keyring: String,
+    secrets: Arc<Mutex<Vec<String>>>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        LOG_STARTED.call_once(|| {
+            let subscriber = shared::telemetry::subscriber(tracing::Level::TRACE, || LogWriter);
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+        });
+        let clock = ManualClock::starting_at(START);
+        let stack = Stack::start(Options { clock: Clock::Manual(clock.clone()), ..Options::default() }).await;
+        let keyring =
+            json!({"primary": "k1", "k1": "planted-keyring-0123456789abcdefghijklmnop"}).to_string();
+        stack.secrets.put(SEALING_KEYS_SECRET, &keyring);
+        let variables = stack.environment();
+        let app = environment(&variables, &clock).unwrap();
+        Self { stack, clock, variables, app, jar: BTreeMap::new(), keyring, secrets: Arc::default() }
+    }
+
+    /// Another execution environment over the same back ends, with other variables if need be.
+    pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> App {
+        let mut variables = self.variables.clone();
+        variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        environment(&variables, &self.clock).unwrap()
+    }
+
+    /// A process that knows nothing yet.
+    pub(crate) fn cold_start(&mut self) {
+        self.app = environment(&self.variables, &self.clock).unwrap();
+    }
+
+    /// Sends a call exactly as it is.
+    pub(crate) async fn send(&self, call: &Call) -> Answer {
+        self.send_event(&call.event().to_string()).await
+    }
+
+    pub(crate) async fn send_event(&self, event: &str) -> Answer {
+        invoke(Ok(&self.app), event, Duration::from_secs(8)).await
+    }
+
+    /// Sends a call with the browser's cookies, and keeps those that come back.
+    pub(crate) async fn browse(&mut self, call: Call) -> Answer {
+        let call = self.with_cookies(call);
+        let answer = self.send(&call).await;
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    pub(crate) fn with_cookies(&self, mut call: Call) -> Call {
+        call.cookies.extend(self.jar.iter().map(|(name, value)| format!("{name}={value}")));
+        call
+    }
+
+    pub(crate) fn keep_cookies(&mut self, answer: &Answer) {
+        for cookie in &answer.cookies {
+            for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+                assert!(cookie.contains(attribute), "{cookie}");
+            }
+            let (name, rest) = cookie.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            assert!(name.starts_with("__Host-") && !cookie.contains("Domain"), "{cookie}");
+            if value.is_empty() {
+                self.jar.remove(name);
+            } else {
+                self.plant(value);
+                self.jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// Begins a sign-in; gives Google's URL.
+    pub(crate) async fn start(&mut self, query: &str) -> String {
+        let answer = self.browse(Call::get("/auth/start", query)).await;
+        assert_eq!(answer.status, 302, "{answer:?}");
+        answer.location().to_owned()
+    }
+
+    /// The person at Google's page; gives the query of the callback.
+    pub(crate) async fn consent(&self, authorization_url: &str, decision: Decision) -> String {
+        let consent = self.stack.google.consent(authorization_url, decision).await;
+        let Consent::Redirect(location) = &consent else { panic!("Google shows an error page: {consent:?}") };
+        self.plant_all(&[consent.code(), consent.parameter("state")]);
+        assert!(location.starts_with("https://api.example.com/oauth/callback?"), "{location}");
+        location.split_once('?').unwrap().1.to_owned()
+    }
+
+    /// Ends a sign-in.
+    pub(crate) async fn callback(&mut self, query: &str) -> Answer {
+        self.browse(Call::get("/oauth/callback", query)).await
+    }
+
+    /// A whole sign-in of a person who agrees to everything.
+    pub(crate) async fn sign_in(&mut self, account: &str) -> Answer {
+        let url = self.start("").await;
+        let query = self.consent(&url, Decision::allow(account)).await;
+        let answer = self.callback(&query).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+        answer
+    }
+
+    /// A person whose grant was revoked authorizes again through the URL of the 401.
+    pub(crate) async fn authorize_again(&mut self, answer: &Answer, account: &str) -> Answer {
+        self.keep_cookies(answer);
+        let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+        let query = self.consent(&url, Decision::allow(account)).await;
+        self.callback(&query).await
+    }
+
+    pub(crate) async fn messages(&self, query: &str) -> Answer {
+        self.send(&self.with_cookies(Call::get("/messages", query))).await
+    }
+
+    pub(crate) fn sub(&self, account: &str) -> String {
+        self.stack.google.account(account).unwrap().sub.clone()
+    }
+
+    /// The item of the credentials table, as it is.
+    pub(crate) fn credential(&self, account: &str) -> Value {
+        self.stack.dynamodb.item(CREDENTIALS_TABLE, "user_id", &self.sub(account)).unwrap_or_default()
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Value> {
+        let items = self.stack.dynamodb.scan(SESSIONS_TABLE).into_iter();
+        items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with("session#")).collect()
+    }
+
+    /// What is stored of a refresh token: byte for byte the same before and after, where it must be kept.
+    pub(crate) fn kept(&self, account: &str) -> Value {
+        let item = self.credential(account);
+        json!([item["refresh_token"], item["refresh_token_id"], item["status"]])
+    }
+
+    pub(crate) fn refreshes(&self) -> usize {
+        self.token_calls("refresh_token")
+    }
+
+    pub(crate) fn exchanges(&self) -> usize {
+        self.token_calls("authorization_code")
+    }
+
+    fn token_calls(&self, grant_type: &str) -> usize {
+        let calls = self.stack.google.calls_to(Endpoint::Token);
+        calls.iter().filter(|call| call.form_value("grant_type").as_deref() == Some(grant_type)).count()
+    }
+
+    /// The DynamoDB operations since the last [`World::forget_calls`], in order.
+    pub(crate) fn dynamodb_calls(&self) -> Vec<String> {
+        self.stack.dynamodb.calls().into_iter().map(|call| call.operation).collect()
+    }
+
+    /// The secrets that were read.
+    pub(crate) fn secrets_read(&self) -> Vec<String> {
+        let calls = self.stack.secrets.calls().into_iter();
+        calls.map(|call| call.body["SecretId"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    pub(crate) fn google_calls(&self) -> Vec<Endpoint> {
+        let calls = self.stack.google.calls().into_iter().map(|call| call.endpoint);
+        calls.filter(|endpoint| *endpoint != Endpoint::Authorize).collect()
+    }
+
+    pub(crate) fn forget_calls(&self) {
+        self.plant_what_google_saw();
+        self.stack.google.forget_calls();
+        self.stack.dynamodb.forget_calls();
+        self.stack.secrets.forget_calls();
+    }
+
+    /// Asserts that nothing was written and nobody outside was asked but for secrets.
+    pub(crate) fn assert_untouched(&self) {
+        assert_eq!(self.dynamodb_calls(), Vec::<String>::new());
+        assert_eq!(self.google_calls(), Vec::new());
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Remembers a secret that must turn up in no log.
+    pub(crate) fn plant(&self, secret: &str) {
+        self.secrets.lock().unwrap().push(secret.to_owned());
+    }
+
+    fn plant_all(&self, secrets: &[Option<String>]) {
+        secrets.iter().flatten().for_each(|secret| self.plant(secret));
+    }
+
+    fn plant_what_google_saw(&self) {
+        for call in self.stack.google.calls() {
+            self.plant_all(&[call.bearer().map(str::to_owned)]);
+            if call.endpoint == Endpoint::Token {
+                let names = ["code", "refresh_token", "client_secret", "code_verifier"];
+                self.plant_all(&names.map(|name| call.form_value(name)));
+            }
+        }
+    }
+}
+
+/// After each test (I2, I4): no secret that this world knew is in the log, and no token stands in clear in a table.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.plant_what_google_saw();
+        self.plant(&self.stack.google.client_secret());
+        self.plant("planted-keyring-0123456789abcdefghijklmnop");
+        assert!(self.keyring.contains("planted-keyring"));
+        let log = String::from_utf8_lossy(&LOG.lock().unwrap()).into_owned();
+        let tables: String = [CREDENTIALS_TABLE, SESSIONS_TABLE]
+            .iter()
+            .flat_map(|table| self.stack.dynamodb.scan(table))
+            .map(|item| item.to_string())
+            .collect();
+        for secret in self.secrets.lock().unwrap().iter().filter(|secret| secret.len() >= 16) {
+            assert!(!log.contains(secret.as_str()), "a secret is in the log");
+            assert!(!tables.contains(secret.as_str()), "a secret stands in clear in a table");
+        }
+        for item in self.stack.dynamodb.scan(CREDENTIALS_TABLE) {
+            let has_token =
+                item["refresh_token"]["S"].as_str().is_some_and(|token| token.starts_with("v1.k"));
+            assert_eq!(
+                item["status"]["S"] == "active",
+                has_token,
+                "an active credential has a sealed refresh token"
+            );
+        }
+    }
+}
+
+/// The name of Google's client secret, for tests that change it.
+pub(crate) const GOOGLE_CLIENT: &str = GOOGLE_CLIENT_SECRET;
+/// The name of the keyring, for tests that change it.
+pub(crate) const KEYRING: &str = SEALING_KEYS_SECRET;
