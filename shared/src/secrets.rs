@@ -37,7 +37,7 @@ impl From<SecretsError> for Error {
     }
 }
 
-/// The two secrets, each remembered for a while (see [`cached`]).
+/// The two secrets, each remembered for five minutes, and for a day while it cannot be read.
 pub struct Secrets {
     client: Client,
     clock: Clock,

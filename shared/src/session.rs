@@ -16,8 +16,9 @@ use crate::user::UserId;
 pub const IDLE: Duration = Duration::from_hours(12);
 /// A session ends this long after it began.
 pub const ABSOLUTE: Duration = Duration::from_hours(7 * 24);
-/// The row's time of last use is written at most this often.
-const TOUCH_INTERVAL: Duration = Duration::from_hours(1);
+/// The row's time of last use is written at most this often: less often than access tokens end, so that a request that
+/// refreshes does not usually write it too.
+const TOUCH_INTERVAL: Duration = Duration::from_hours(2);
 /// The most characters of a token; a real one has about 150.
 const LENGTH_LIMIT: usize = 1024;
 
@@ -82,7 +83,7 @@ pub struct Session {
     pub user: UserId,
     /// When it began.
     pub began_at: Timestamp,
-    /// When it was last used, to within an hour.
+    /// When it was last used, to within two hours.
     pub last_used_at: Timestamp,
 }
 

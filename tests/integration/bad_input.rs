@@ -1,5 +1,6 @@
 //! Bad input of the three routes: each gets its answer, changes nothing, and none makes a 5xx.
 
+use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::world::{ANN, Call, World, invoke, parameter};
@@ -21,7 +22,7 @@ async fn b01_to_b05_and_b08_to_b21_a_malformed_callback_is_refused_before_any_cr
     let long_code = format!("code={}", "x".repeat(1025));
     let long_state = format!("code=x&state={}", "a".repeat(3000));
     for (query, code) in [
-        ("".to_owned(), "invalid_request"),                                    // B01
+        (String::new(), "invalid_request"),                                    // B01
         (with_state("code="), "invalid_request"),                              // B02
         ("code=x&state=".to_owned(), "invalid_request"),                       // B02
         (with_state("code=a&code=b"), "duplicate_parameter"),                  // B03
@@ -181,7 +182,6 @@ async fn b37_b38_a_base64_body_is_decoded_or_refused() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"), "{body}");
     }
     // {"code":"4/0A","state":"AAA..."}
-    use base64::Engine;
     let body = json!({"code": "4/0A", "state": STATE}).to_string();
     event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(body));
     assert_eq!(world.send_event(&event.to_string()).await.code(), "state_mismatch");

@@ -157,9 +157,8 @@ async fn a58_an_unticked_scope_stores_nothing_and_keeps_the_wider_credential() {
 
     world.sign_in(BEN).await;
     let before = world.credential(BEN);
-    world.stack.google.untick(gmail, Times::Next(1));
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(BEN)).await;
+    let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
+    let query = world.consent(&url, Decision::allow_without(BEN, &[gmail])).await;
     assert_eq!(error_of(&world.callback(&query).await), "consent_incomplete");
     assert_eq!(world.credential(BEN), before);
 }

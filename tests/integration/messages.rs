@@ -203,12 +203,15 @@ async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
 }
 
 #[tokio::test]
-async fn a_session_in_use_is_touched_once_an_hour_and_ends_after_twelve_idle_ones() {
+async fn a_session_in_use_is_touched_once_in_two_hours_and_ends_after_twelve_idle_ones() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
-    world.advance(3600);
+    world.advance(7199);
     assert_eq!(world.messages("").await.status, 200);
-    assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793503600");
+    assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793500000");
+    world.advance(1);
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793507200");
     world.advance(12 * 3600);
     let answer = world.messages("").await;
     assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("session_expired")));

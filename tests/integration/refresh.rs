@@ -131,8 +131,8 @@ async fn f28_f29_f30_a_passing_failure_keeps_the_grant_and_is_repeated_or_said()
         (
             Failure::OAuth {
                 status: 400,
-                error: "temporarily_unavailable".into(),
-                description: String::new().into(),
+                error: "temporarily_unavailable".to_owned(),
+                description: String::new(),
             },
             200,
         ),

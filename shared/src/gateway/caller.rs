@@ -46,7 +46,7 @@ pub async fn attend(app: &App, known: Known, request: &Request) -> Result<Caller
     Ok(Caller { session, credential })
 }
 
-/// Writes that the session is in use, at most once an hour. A failure costs nothing but a session that may end early.
+/// Writes that the session is in use, at most once in two hours. A failure costs nothing but a session that may end early.
 pub async fn touch(app: &App, session: &Session) {
     if !session.should_be_touched(app.clock.now()) {
         return;
