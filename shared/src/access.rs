@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 
-use self::refresh::Renewal;
+use self::refresh::{Renewal, Unstored};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::credential::{Credential, Freshness, Obstacle, Scopes, StoredAccessToken};
@@ -33,8 +33,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
 /// What is still to be done besides calling Gmail.
 enum Duty {
-    /// The token was refreshed under this credential's lease and is not stored yet.
-    Store(StoredAccessToken),
+    /// What a refresh under this credential's lease brought is not stored yet.
+    Store(Unstored),
     /// The token is about to expire: get the next one, if nobody else does.
     RefreshAhead,
 }
@@ -98,13 +98,7 @@ impl<'a> Access<'a> {
     async fn perform(&self, duty: Option<Duty>) {
         let outcome = match duty {
             None => return,
-            Some(Duty::Store(token)) => self
-                .app
-                .store
-                .store_refreshed(&self.credential, Some(&token), None)
-                .await
-                .map(|_| ())
-                .map_err(Error::from),
+            Some(Duty::Store(unstored)) => store(self.app, &self.credential, &unstored).await,
             Some(Duty::RefreshAhead) => self.refresh_ahead().await,
         };
         if let Err(error) = outcome {
@@ -121,13 +115,21 @@ impl<'a> Access<'a> {
         let Written::Done(leased) = self.app.store.take_lease(&self.credential, until).await? else {
             return Ok(());
         };
-        if let Some(Renewal { credential, unstored: Some(token), .. }) =
-            refresh::under_lease(self.app, *leased, self.deadline).await?
-        {
-            self.app.store.store_refreshed(&credential, Some(&token), None).await?;
+        match refresh::under_lease(self.app, *leased, self.deadline).await? {
+            Some(Renewal { credential, unstored: Some(unstored), .. }) => {
+                store(self.app, &credential, &unstored).await
+            }
+            Some(Renewal { unstored: None, .. }) | None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Stores what a refresh brought and gives the lease back. Somebody who wrote first may have stored something newer, which
+/// stands.
+async fn store(app: &App, credential: &Credential, unstored: &Unstored) -> Result<(), Error> {
+    let Unstored { access_token, refresh_token } = unstored;
+    app.store.store_refreshed(credential, access_token.as_ref(), refresh_token.as_ref()).await?;
+    Ok(())
 }
 
 /// Gets a token that works: somebody else's newer one, or a refresh of our own under the lease. `refused` is a stored

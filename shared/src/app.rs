@@ -13,6 +13,7 @@ use crate::outbound::Stack;
 use crate::outbound::aws::Connector;
 use crate::secrets::Secrets;
 use crate::store::Store;
+use crate::throttle::Throttle;
 
 const AWS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const AWS_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -31,6 +32,8 @@ pub struct App {
     pub store: Store,
     /// Google.
     pub google: Google,
+    /// How often one address may call.
+    pub throttle: Throttle,
 }
 
 impl App {
@@ -64,6 +67,7 @@ impl App {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
             store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
             google: Google::new(&stack, clock.clone(), &config),
+            throttle: Throttle::default(),
             clock,
             config,
         })

@@ -44,6 +44,21 @@ pub fn seal_refresh_token(
     Some(StoredRefreshToken { sealed, id: random::identifier(), expires_at })
 }
 
+/// Seals a stored refresh token with today's key, if another one seals it; it keeps its name, for it is the same token.
+pub fn reseal_refresh_token(
+    app: &App,
+    keyring: &Keyring,
+    user: &UserId,
+    stored: &StoredRefreshToken,
+    opened: &RefreshToken,
+) -> Option<StoredRefreshToken> {
+    keyring.should_be_resealed(&stored.sealed).then(|| {
+        let place = [app.store.credentials_table(), user.as_str(), REFRESH_TOKEN];
+        let sealed = keyring.seal(Purpose::Token, &place, opened.expose().as_bytes());
+        StoredRefreshToken { sealed, ..stored.clone() }
+    })
+}
+
 /// Opens a stored access token.
 pub async fn open_access_token(
     app: &App,

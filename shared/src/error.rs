@@ -152,6 +152,8 @@ pub enum Error {
     DomainPolicy,
     /// Too many requests for this mailbox; try again after so many seconds.
     RateLimited(u64),
+    /// Too many requests from one address; try again after so many seconds.
+    TooManyRequests(u64),
     /// The project's daily quota is used up.
     QuotaExhausted,
     /// A setting is missing or unusable.
@@ -223,7 +225,7 @@ impl Error {
     /// Seconds after which the same request may succeed (RFC 9110 section 10.2.3).
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited(seconds) => Some(*seconds),
+            Self::RateLimited(seconds) | Self::TooManyRequests(seconds) => Some(*seconds),
             Self::UpstreamUnavailable { retry_after, .. } => Some(*retry_after),
             Self::QuotaExhausted => Some(3600),
             Self::Config(_) | Self::GoogleSetup(_) => Some(60),

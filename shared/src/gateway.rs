@@ -147,6 +147,7 @@ where
     let html = route.entry != Entry::Api && request.prefers_html();
     let outcome = async {
         let app = app.map_err(|error| Error::Config(error.clone()))?;
+        app.throttle.admit(request.source_address(), app.clock.now())?;
         check(app, route, &request)?;
         handle(app, &request).await
     };

@@ -21,4 +21,5 @@ pub mod secrets;
 pub mod session;
 pub mod store;
 pub mod telemetry;
+pub mod throttle;
 pub mod user;

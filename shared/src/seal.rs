@@ -155,6 +155,11 @@ impl Keyring {
         Ok(Zeroizing::new(opened.to_vec()))
     }
 
+    /// Whether the text is sealed with another key than the one that seals today.
+    pub fn should_be_resealed(&self, sealed: &Sealed) -> bool {
+        split(sealed).is_none_or(|(id, _)| id != self.primary)
+    }
+
     /// A stable stand-in for a user in logs: 16 hexadecimal digits of an HMAC, which lead nobody back to the `sub`.
     pub fn pseudonym(&self, user: &UserId) -> String {
         let tag = hmac::sign(&self.keys[&self.primary].pseudonym, user.as_str().as_bytes());
@@ -289,7 +294,9 @@ mod tests {
         let old = keyring(ONE).seal(Purpose::Token, &["a"], b"text");
         let rotated = keyring(TWO);
         assert_eq!(rotated.open(Purpose::Token, &["a"], &old).unwrap().as_slice(), b"text");
+        assert!(rotated.should_be_resealed(&old));
         let new = rotated.seal(Purpose::Token, &["a"], b"text");
+        assert!(!rotated.should_be_resealed(&new));
         assert_eq!(keyring(ONE).open(Purpose::Token, &["a"], &new), Err(OpenError::UnknownKey));
     }
 

@@ -7,6 +7,7 @@ pub mod google;
 pub mod secrets_manager;
 pub mod stack;
 pub mod template;
+pub mod world;
 
 pub use calls::{Call, Fault};
 pub use stack::{Listeners, Options, Stack};

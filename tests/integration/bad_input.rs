@@ -3,7 +3,7 @@
 use base64::Engine;
 use serde_json::{Value, json};
 
-use crate::world::{ANN, Call, World, invoke, parameter};
+use harness::world::{ANN, Call, World, invoke, parameter};
 
 /// Asserts an answer, and that nothing happened but that answer (I1, I6).
 async fn expect(world: &World, call: &Call, status: i64, code: &str) {
@@ -391,7 +391,7 @@ async fn a76_a_missing_variable_is_a_configuration_error_on_every_request() {
     let world = World::new().await;
     let mut variables = world.variables.clone();
     variables.remove("CREDENTIALS_TABLE");
-    let error = crate::world::environment(&variables, &world.clock).err().unwrap();
+    let error = harness::world::environment(&variables, &world.clock).err().unwrap();
     let event = Call::get("/messages", "").event().to_string();
     let answer = invoke(Err(&error), &event, std::time::Duration::from_secs(8)).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));

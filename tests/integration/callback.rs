@@ -4,7 +4,7 @@ use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Times};
 use serde_json::{Value, json};
 
-use crate::world::{ANN, Answer, BEN, Call, World, parameter};
+use harness::world::{ANN, Answer, BEN, Call, World, parameter};
 
 fn error_of(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
@@ -257,6 +257,10 @@ async fn a07_a08_a_flow_cookie_that_was_altered_or_is_something_else_is_a_mismat
     let mut flipped = good.clone().into_bytes();
     flipped[40] = if flipped[40] == b'A' { b'B' } else { b'A' };
     let flipped = String::from_utf8(flipped).unwrap();
+    // Another state that names the same cookie.
+    let alike = format!("{}{}", &state[..6], "A".repeat(37));
+    let answer = world.callback(&format!("code=x&state={alike}")).await;
+    assert_eq!(refused(&answer), (400, "state_mismatch".to_owned()));
     for value in [cut, &longer, &flipped, &session, "v1.k9.AAAA", "x"] {
         let call =
             Call::get("/oauth/callback", &format!("code=x&state={state}")).cookie(&format!("{name}={value}"));

@@ -2,7 +2,7 @@
 
 use harness::google::Endpoint;
 
-use crate::world::{ANN, Call, GOOGLE_CLIENT, KEYRING, World};
+use harness::world::{ANN, Call, GOOGLE_CLIENT, KEYRING, World};
 
 #[tokio::test]
 async fn auth_start_warm_makes_no_call_at_all() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use harness::google::{Decision, Rotation};
 
-use crate::world::{ANN, Answer, Call, World, invoke};
+use harness::world::{ANN, Answer, Call, World, invoke};
 
 /// Runs a request up to its `polls`-th suspension and then drops it, as the end of a process does. `None`: it was killed.
 async fn killed_after(mut request: Pin<Box<impl Future<Output = Answer>>>, polls: usize) -> Option<Answer> {

@@ -5,10 +5,11 @@
 mod bad_input;
 mod callback;
 mod calls;
+mod catalogue;
+mod contract;
 mod kill;
 mod messages;
 mod reauthorization;
 mod refresh;
 mod start;
 mod wire;
-mod world;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
 
-use crate::world::{ANN, BEN, Call, ORIGIN, World};
+use harness::world::{ANN, BEN, Call, ORIGIN, World};
 
 #[tokio::test]
 async fn a_page_has_ids_threads_an_estimate_and_where_to_go_on() {
@@ -240,7 +240,7 @@ async fn f66_the_answer_comes_within_the_budget_whatever_google_does() {
     world.stack.google.fail(Endpoint::MessagesList, forever, Times::UntilCleared);
     let call = world.with_cookies(Call::get("/messages", "")).event().to_string();
     let began = std::time::Instant::now();
-    let answer = crate::world::invoke(Ok(&world.app), &call, std::time::Duration::from_secs(2)).await;
+    let answer = harness::world::invoke(Ok(&world.app), &call, std::time::Duration::from_secs(2)).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
     assert!(began.elapsed() < std::time::Duration::from_secs(3));
 }

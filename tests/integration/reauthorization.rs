@@ -4,7 +4,7 @@ use harness::google::{Decision, Endpoint};
 use harness::stack::CREDENTIALS_TABLE;
 use serde_json::{Value, json};
 
-use crate::world::{ANN, BEN, Call, GOOGLE_CLIENT, World, parameter};
+use harness::world::{ANN, BEN, Call, GOOGLE_CLIENT, World, parameter};
 
 #[tokio::test]
 async fn without_a_session_the_answer_says_how_to_get_one_and_its_url_works() {
@@ -206,7 +206,7 @@ async fn f60_without_secrets_there_is_no_url_and_the_answer_says_so() {
 async fn a76_an_unusable_secret_is_a_configuration_error_that_names_its_variable() {
     for (secret, value, variable) in [
         (GOOGLE_CLIENT, r#"{"installed":{"client_id":"a","client_secret":"b"}}"#, "GOOGLE_CLIENT_SECRET_ID"),
-        (crate::world::KEYRING, r#"{"primary":"k1","k1":"short"}"#, "SEALING_KEYS_SECRET_ID"),
+        (harness::world::KEYRING, r#"{"primary":"k1","k1":"short"}"#, "SEALING_KEYS_SECRET_ID"),
     ] {
         let world = World::new().await;
         world.stack.secrets.put(secret, value);

@@ -4,7 +4,7 @@ use harness::Fault;
 use harness::google::{Endpoint, Failure, Rotation, Times};
 use serde_json::json;
 
-use crate::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
+use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
 
 /// A signed-in user whose access token has ended.
 async fn expired() -> World {
@@ -20,9 +20,9 @@ async fn f32_of_many_environments_one_refreshes_and_all_answer() {
     for environments in [2, 10] {
         let world = expired().await;
         let others: Vec<_> = (0..environments).map(|_| world.environment(&[])).collect();
-        let call = world.with_cookies(crate::world::Call::get("/messages", "")).event().to_string();
+        let call = world.with_cookies(harness::world::Call::get("/messages", "")).event().to_string();
         let budget = std::time::Duration::from_secs(8);
-        let answers = others.iter().map(|app| crate::world::invoke(Ok(app), &call, budget));
+        let answers = others.iter().map(|app| harness::world::invoke(Ok(app), &call, budget));
         for answer in futures_util::future::join_all(answers).await {
             assert_eq!(answer.status, 200, "{answer:?}");
         }
@@ -200,9 +200,9 @@ async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
     // Another browser consents anew while this request refreshes with the old token, which dies meanwhile.
     let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
     let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
-    let callback = world.with_cookies(crate::world::Call::get("/oauth/callback", &query));
+    let callback = world.with_cookies(harness::world::Call::get("/oauth/callback", &query));
     world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
-    let list = world.with_cookies(crate::world::Call::get("/messages", ""));
+    let list = world.with_cookies(harness::world::Call::get("/messages", ""));
     let (signed_in, listed) = futures_util::future::join(world.send(&callback), world.send(&list)).await;
     assert!(signed_in.set_cookie("__Host-session").is_some(), "{signed_in:?}");
     assert!([200, 401].contains(&listed.status), "{listed:?}");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::world::{Call, ORIGIN, World, parameter};
+use harness::world::{Call, ORIGIN, World, parameter};
 
 #[tokio::test]
 async fn a_browser_is_sent_to_google_with_everything_the_guide_asks_for() {

@@ -14,7 +14,7 @@ use shared::secret::{AccessToken, RefreshToken};
 use shared::store::StoreError;
 use shared::user::UserId;
 
-use crate::world::{ANN, World};
+use harness::world::{ANN, World};
 
 fn in_a_while() -> Deadline {
     Deadline::after(Duration::from_millis(900))
@@ -174,7 +174,7 @@ async fn secrets_are_read_by_name_and_stage() {
     world.app.secrets.keyring().await.unwrap();
     let call = &world.stack.secrets.calls()[0];
     assert_eq!(call.operation, "GetSecretValue");
-    assert_eq!(call.body["SecretId"], crate::world::KEYRING);
+    assert_eq!(call.body["SecretId"], harness::world::KEYRING);
     assert_eq!(call.body["VersionStage"], "AWSCURRENT");
     world.stack.secrets.fail("GetSecretValue", Fault::DENIED, 1);
     let error = world.app.secrets.google_client().await.unwrap_err();

@@ -26,8 +26,16 @@ pub(super) struct Renewal {
     pub(super) credential: Credential,
     /// The token.
     pub(super) token: AccessToken,
-    /// The token as it is to be stored, unless that is done.
-    pub(super) unstored: Option<StoredAccessToken>,
+    /// What is still to be stored, under the lease that is still held; `None` when no lease is.
+    pub(super) unstored: Option<Unstored>,
+}
+
+/// What a refresh brought, as it is to be stored.
+pub(super) struct Unstored {
+    /// The access token, if it may be reused.
+    pub(super) access_token: Option<StoredAccessToken>,
+    /// The refresh token under today's sealing key, if another one sealed it.
+    pub(super) refresh_token: Option<StoredRefreshToken>,
 }
 
 /// Refreshes under the lease that `leased` holds. `None`: its refresh token was replaced by another meanwhile.
@@ -38,7 +46,7 @@ pub(super) async fn under_lease(
 ) -> Result<Option<Renewal>, Error> {
     let outcome = refreshed(app, &leased, deadline).await;
     match outcome {
-        Ok(tokens) => keep(app, leased, tokens, deadline).await.map(Some),
+        Ok((tokens, used)) => keep(app, leased, tokens, &used, deadline).await.map(Some),
         Err(Failed::TokenDead) => bury(app, leased).await,
         Err(Failed::Otherwise(error)) => {
             // Those who wait need not wait for the lease to run out; that they do is harm enough if this fails too.
@@ -59,7 +67,11 @@ impl<E: Into<Error>> From<E> for Failed {
     }
 }
 
-async fn refreshed(app: &App, leased: &Credential, deadline: Deadline) -> Result<Tokens, Failed> {
+async fn refreshed(
+    app: &App,
+    leased: &Credential,
+    deadline: Deadline,
+) -> Result<(Tokens, RefreshToken), Failed> {
     let dead = || Error::Unauthorized { reason: Reason::RevokedOrExpired, invitation: invitation(leased) };
     let stored = leased.refresh_token.as_ref().ok_or_else(dead)?;
     let refresh_token = custody::open_refresh_token(app, &leased.user, stored).await?;
@@ -70,7 +82,7 @@ async fn refreshed(app: &App, leased: &Credential, deadline: Deadline) -> Result
         "asked Google for an access token"
     );
     match outcome {
-        Ok(tokens) => Ok(tokens),
+        Ok(tokens) => Ok((tokens, refresh_token)),
         Err(TokenError::Trouble(trouble)) => Err(trouble.into()),
         Err(TokenError::Refused(refusal)) => Err(match refusal {
             Refusal::InvalidGrant => Failed::TokenDead,
@@ -107,23 +119,30 @@ async fn ask(
 }
 
 /// Keeps what Google gave. A new refresh token is stored before anything else happens with the answer (F31).
-async fn keep(app: &App, leased: Credential, tokens: Tokens, deadline: Deadline) -> Result<Renewal, Error> {
+async fn keep(
+    app: &App,
+    leased: Credential,
+    tokens: Tokens,
+    used: &RefreshToken,
+    deadline: Deadline,
+) -> Result<Renewal, Error> {
     let keyring = custody::keyring(app).await?;
     let access_token = custody::seal_access_token(app, &keyring, &leased.user, &tokens);
-    let refresh_token = custody::seal_refresh_token(app, &keyring, &leased.user, &tokens);
+    let rotated = custody::seal_refresh_token(app, &keyring, &leased.user, &tokens);
     if let Some(scopes) = &tokens.scopes
         && !scopes.missing(&leased.scopes).is_empty()
     {
         tracing::warn!(event = "scopes_narrowed", "a refreshed token covers less than the stored grant");
     }
     let token = tokens.access_token;
-    match refresh_token {
-        None => Ok(Renewal { credential: leased, token, unstored: access_token }),
-        Some(rotated) => {
-            let credential = store_rotated(app, leased, access_token.as_ref(), &rotated, deadline).await?;
-            Ok(Renewal { credential, token, unstored: None })
-        }
+    if let Some(rotated) = rotated {
+        let credential = store_rotated(app, leased, access_token.as_ref(), &rotated, deadline).await?;
+        return Ok(Renewal { credential, token, unstored: None });
     }
+    let stored = leased.refresh_token.as_ref();
+    let refresh_token =
+        stored.and_then(|stored| custody::reseal_refresh_token(app, &keyring, &leased.user, stored, used));
+    Ok(Renewal { credential: leased, token, unstored: Some(Unstored { access_token, refresh_token }) })
 }
 
 /// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over.

@@ -188,6 +188,9 @@ impl Error {
             Self::RateLimited(_) => {
                 (429, "rate_limited", "Too many requests for this mailbox. Try again later.", Upstream)
             }
+            Self::TooManyRequests(_) => {
+                (429, "rate_limited", "Too many requests from this address. Try again later.", Caller)
+            }
             Self::QuotaExhausted => {
                 (503, "quota_exhausted", "The application's daily Gmail quota is used up.", Operator)
             }

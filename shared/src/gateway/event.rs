@@ -49,6 +49,7 @@ pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Erro
     let origination = Origination {
         domain_name: event.request_context.domain_name.take(),
         stage: event.request_context.stage.take(),
+        source_ip: event.request_context.http.source_ip.take(),
     };
     if let Some(id) = event.request_context.request_id.take().filter(|id| is_plain(id)) {
         // API Gateway's id is the one that its access log and the caller see.

@@ -17,6 +17,7 @@ const LONG_PATH: usize = 1024;
 pub(super) struct Origination {
     pub(super) domain_name: Option<String>,
     pub(super) stage: Option<String>,
+    pub(super) source_ip: Option<String>,
 }
 
 /// One request.
@@ -113,6 +114,12 @@ impl Request {
             .filter(|prefix| !prefix.is_empty())
             .find_map(|prefix| self.path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')))
             .unwrap_or(&self.path)
+    }
+
+    /// The address that API Gateway saw; one that is none shares a bucket with its like (B64). No header is asked (A67).
+    pub(super) fn source_address(&self) -> &str {
+        let address = self.origination.source_ip.as_deref().unwrap_or_default();
+        if address.parse::<std::net::IpAddr>().is_ok() { address } else { "unknown" }
     }
 
     pub(super) fn path_is_long(&self) -> bool {

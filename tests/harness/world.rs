@@ -1,24 +1,36 @@
-//! The world of one test: the local back ends, one execution environment, one browser, and what they saw.
+//! The world of one test: the local back ends, one execution environment, one browser, and what they saw. What must hold
+//! after every test is asserted here, when the world ends.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that finds nothing where something must be has failed"
+)]
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use harness::google::{Consent, Decision, Endpoint};
-use harness::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
-use harness::{Options, Stack};
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::clock::{Clock, Deadline, ManualClock, Timestamp};
 use shared::config::{Config, ConfigError};
 use shared::gateway::{Invocation, respond};
 
-pub(crate) const ORIGIN: &str = "https://app.example.com";
-pub(crate) const ANN: &str = "ann@example.com";
-pub(crate) const BEN: &str = "ben@example.com";
+use crate::google::{Consent, Decision, Endpoint};
+use crate::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
+use crate::{Options, Stack};
+
+/// The front end's origin.
+pub const ORIGIN: &str = "https://app.example.com";
+/// The person with a large mailbox.
+pub const ANN: &str = "ann@example.com";
+/// Another person.
+pub const BEN: &str = "ben@example.com";
 /// The present, when a test begins.
-pub(crate) const START: Timestamp = Timestamp::from_seconds(1_793_500_000);
+pub const START: Timestamp = Timestamp::from_seconds(1_793_500_000);
 
 /// Everything that was logged by any test of this process, at TRACE.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -39,17 +51,26 @@ impl io::Write for LogWriter {
 
 /// One request, as the test says it; everything else comes from a recorded event.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) cookies: Vec<String>,
-    pub(crate) body: Option<String>,
+pub struct Call {
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The raw query.
+    pub query: String,
+    /// The headers, besides those of the recorded event.
+    pub headers: Vec<(String, String)>,
+    /// The cookies, as `name=value`.
+    pub cookies: Vec<String>,
+    /// The body.
+    pub body: Option<String>,
+    /// The caller's address; each call has one of its own unless it is said here.
+    pub source_ip: Option<String>,
 }
 
 impl Call {
-    pub(crate) fn get(path: &str, query: &str) -> Self {
+    /// A GET.
+    pub fn get(path: &str, query: &str) -> Self {
         Self {
             method: "GET".to_owned(),
             path: path.to_owned(),
@@ -57,41 +78,49 @@ impl Call {
             headers: Vec::new(),
             cookies: Vec::new(),
             body: None,
+            source_ip: None,
         }
     }
 
     /// A POST as a page of the front end makes it.
-    pub(crate) fn post(path: &str, body: &Value) -> Self {
+    pub fn post(path: &str, body: &Value) -> Self {
         let call = Self { method: "POST".to_owned(), body: Some(body.to_string()), ..Self::get(path, "") };
         call.header("content-type", "application/json")
             .header("x-requested-with", "XmlHttpRequest")
             .header("origin", ORIGIN)
     }
 
-    pub(crate) fn method(mut self, method: &str) -> Self {
+    /// The same call with another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
         method.clone_into(&mut self.method);
         self
     }
 
     /// Adds a header, or replaces it.
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(crate) fn without_header(mut self, name: &str) -> Self {
+    /// The same call without a header.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self
     }
 
-    pub(crate) fn cookie(mut self, cookie: &str) -> Self {
+    /// Adds a cookie, as `name=value`.
+    #[must_use]
+    pub fn cookie(mut self, cookie: &str) -> Self {
         self.cookies.push(cookie.to_owned());
         self
     }
 
     /// The event: the recorded one, with what this call says put in.
-    pub(crate) fn event(&self) -> Value {
+    pub fn event(&self) -> Value {
         let mut event: Value =
             serde_json::from_str(include_str!("../fixtures/events/api_gateway_http_api_v2.json")).unwrap();
         event["rawPath"] = json!(self.path);
@@ -99,6 +128,8 @@ impl Call {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["queryStringParameters"] = Value::Null;
+        event["requestContext"]["http"]["sourceIp"] =
+            json!(self.source_ip.clone().unwrap_or_else(any_address));
         event["cookies"] = if self.cookies.is_empty() { Value::Null } else { json!(self.cookies) };
         for (name, value) in &self.headers {
             event["headers"][name] = json!(value);
@@ -110,35 +141,48 @@ impl Call {
     }
 }
 
+/// An address that no other call came from.
+fn any_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    Ipv4Addr::from(0x0a00_0000 + NEXT.fetch_add(1, Ordering::Relaxed)).to_string()
+}
+
 /// What a function answered.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: i64,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) cookies: Vec<String>,
-    pub(crate) body: String,
+pub struct Answer {
+    /// The status.
+    pub status: i64,
+    /// The headers.
+    pub headers: BTreeMap<String, String>,
+    /// The `Set-Cookie` values.
+    pub cookies: Vec<String>,
+    /// The body.
+    pub body: String,
 }
 
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
+    /// The body, which must be JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("the body is JSON: {self:?}"))
     }
 
-    pub(crate) fn code(&self) -> String {
+    /// The problem document's code.
+    pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The status, and whether a browser's page came instead of a document.
-    pub(crate) fn code_or_page(&self) -> (i64, bool) {
+    pub fn code_or_page(&self) -> (i64, bool) {
         (self.status, self.headers["content-type"].starts_with("text/html"))
     }
 
-    pub(crate) fn location(&self) -> &str {
+    /// The `Location` header; empty for none.
+    pub fn location(&self) -> &str {
         self.headers.get("location").map(String::as_str).unwrap_or_default()
     }
 
     /// The value of a cookie that this answer sets.
-    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+    pub fn set_cookie(&self, name: &str) -> Option<&str> {
         let prefix = format!("{name}=");
         self.cookies
             .iter()
@@ -148,22 +192,19 @@ impl Answer {
 }
 
 /// A parameter of a URL.
-pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
+pub fn parameter(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).unwrap();
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 /// An execution environment: one process's parts.
-pub(crate) fn environment(
-    variables: &BTreeMap<String, String>,
-    clock: &ManualClock,
-) -> Result<App, ConfigError> {
+pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, ConfigError> {
     let config = Config::read(|name| variables.get(name).cloned())?;
     App::new(config, Clock::Manual(clock.clone()))
 }
 
 /// Answers an event in an environment, by the function that its path belongs to.
-pub(crate) async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
+pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
     let path = serde_json::from_str::<Value>(event)
         .ok()
         .and_then(|event| event["rawPath"].as_str().map(str::to_owned));
@@ -196,18 +237,25 @@ pub(crate) async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget:
     answer
 }
 
-pub(crate) struct World {
-    pub(crate) stack: Stack,
-    pub(crate) clock: ManualClock,
-    pub(crate) variables: BTreeMap<String, String>,
-    pub(crate) app: App,
-    pub(crate) jar: BTreeMap<String, String>,
+/// The back ends, one execution environment and one browser.
+pub struct World {
+    /// The back ends.
+    pub stack: Stack,
+    /// The time of everything.
+    pub clock: ManualClock,
+    /// The environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// The execution environment.
+    pub app: App,
+    /// The browser's cookies.
+    pub jar: BTreeMap<String, String>,
     keyring: String,
     secrets: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
+    /// A new world at [`START`].
+    pub async fn new() -> Self {
         LOG_STARTED.call_once(|| {
             let subscriber = shared::telemetry::subscriber(tracing::Level::TRACE, || LogWriter);
             tracing::subscriber::set_global_default(subscriber).unwrap();
@@ -223,40 +271,43 @@ impl World {
     }
 
     /// Another execution environment over the same back ends, with other variables if need be.
-    pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> App {
+    pub fn environment(&self, changes: &[(&str, &str)]) -> App {
         let mut variables = self.variables.clone();
         variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         environment(&variables, &self.clock).unwrap()
     }
 
     /// A process that knows nothing yet.
-    pub(crate) fn cold_start(&mut self) {
+    pub fn cold_start(&mut self) {
         self.app = environment(&self.variables, &self.clock).unwrap();
     }
 
     /// Sends a call exactly as it is.
-    pub(crate) async fn send(&self, call: &Call) -> Answer {
+    pub async fn send(&self, call: &Call) -> Answer {
         self.send_event(&call.event().to_string()).await
     }
 
-    pub(crate) async fn send_event(&self, event: &str) -> Answer {
+    /// Sends an event exactly as it is.
+    pub async fn send_event(&self, event: &str) -> Answer {
         invoke(Ok(&self.app), event, Duration::from_secs(8)).await
     }
 
     /// Sends a call with the browser's cookies, and keeps those that come back.
-    pub(crate) async fn browse(&mut self, call: Call) -> Answer {
+    pub async fn browse(&mut self, call: Call) -> Answer {
         let call = self.with_cookies(call);
         let answer = self.send(&call).await;
         self.keep_cookies(&answer);
         answer
     }
 
-    pub(crate) fn with_cookies(&self, mut call: Call) -> Call {
+    /// The call with the browser's cookies.
+    pub fn with_cookies(&self, mut call: Call) -> Call {
         call.cookies.extend(self.jar.iter().map(|(name, value)| format!("{name}={value}")));
         call
     }
 
-    pub(crate) fn keep_cookies(&mut self, answer: &Answer) {
+    /// Takes what an answer sets into the browser's jar, as a browser does.
+    pub fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in &answer.cookies {
             for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
                 assert!(cookie.contains(attribute), "{cookie}");
@@ -274,14 +325,14 @@ impl World {
     }
 
     /// Begins a sign-in; gives Google's URL.
-    pub(crate) async fn start(&mut self, query: &str) -> String {
+    pub async fn start(&mut self, query: &str) -> String {
         let answer = self.browse(Call::get("/auth/start", query)).await;
         assert_eq!(answer.status, 302, "{answer:?}");
         answer.location().to_owned()
     }
 
     /// The person at Google's page; gives the query of the callback.
-    pub(crate) async fn consent(&self, authorization_url: &str, decision: Decision) -> String {
+    pub async fn consent(&self, authorization_url: &str, decision: Decision) -> String {
         let consent = self.stack.google.consent(authorization_url, decision).await;
         let Consent::Redirect(location) = &consent else { panic!("Google shows an error page: {consent:?}") };
         self.plant_all(&[consent.code(), consent.parameter("state")]);
@@ -290,12 +341,12 @@ impl World {
     }
 
     /// Ends a sign-in.
-    pub(crate) async fn callback(&mut self, query: &str) -> Answer {
+    pub async fn callback(&mut self, query: &str) -> Answer {
         self.browse(Call::get("/oauth/callback", query)).await
     }
 
     /// A whole sign-in of a person who agrees to everything.
-    pub(crate) async fn sign_in(&mut self, account: &str) -> Answer {
+    pub async fn sign_in(&mut self, account: &str) -> Answer {
         let url = self.start("").await;
         let query = self.consent(&url, Decision::allow(account)).await;
         let answer = self.callback(&query).await;
@@ -305,42 +356,47 @@ impl World {
     }
 
     /// A person whose grant was revoked authorizes again through the URL of the 401.
-    pub(crate) async fn authorize_again(&mut self, answer: &Answer, account: &str) -> Answer {
+    pub async fn authorize_again(&mut self, answer: &Answer, account: &str) -> Answer {
         self.keep_cookies(answer);
         let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
         let query = self.consent(&url, Decision::allow(account)).await;
         self.callback(&query).await
     }
 
-    pub(crate) async fn messages(&self, query: &str) -> Answer {
+    /// Lists messages with the browser's cookies.
+    pub async fn messages(&self, query: &str) -> Answer {
         self.send(&self.with_cookies(Call::get("/messages", query))).await
     }
 
-    pub(crate) fn sub(&self, account: &str) -> String {
+    /// An account's `sub`.
+    pub fn sub(&self, account: &str) -> String {
         self.stack.google.account(account).unwrap().sub.clone()
     }
 
     /// The item of the credentials table, as it is.
-    pub(crate) fn credential(&self, account: &str) -> Value {
+    pub fn credential(&self, account: &str) -> Value {
         self.stack.dynamodb.item(CREDENTIALS_TABLE, "user_id", &self.sub(account)).unwrap_or_default()
     }
 
-    pub(crate) fn sessions(&self) -> Vec<Value> {
+    /// The rows of sessions.
+    pub fn sessions(&self) -> Vec<Value> {
         let items = self.stack.dynamodb.scan(SESSIONS_TABLE).into_iter();
         items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with("session#")).collect()
     }
 
     /// What is stored of a refresh token: byte for byte the same before and after, where it must be kept.
-    pub(crate) fn kept(&self, account: &str) -> Value {
+    pub fn kept(&self, account: &str) -> Value {
         let item = self.credential(account);
         json!([item["refresh_token"], item["refresh_token_id"], item["status"]])
     }
 
-    pub(crate) fn refreshes(&self) -> usize {
+    /// How many refreshes Google saw since the last [`World::forget_calls`].
+    pub fn refreshes(&self) -> usize {
         self.token_calls("refresh_token")
     }
 
-    pub(crate) fn exchanges(&self) -> usize {
+    /// How many code exchanges Google saw since the last [`World::forget_calls`].
+    pub fn exchanges(&self) -> usize {
         self.token_calls("authorization_code")
     }
 
@@ -350,22 +406,24 @@ impl World {
     }
 
     /// The DynamoDB operations since the last [`World::forget_calls`], in order.
-    pub(crate) fn dynamodb_calls(&self) -> Vec<String> {
+    pub fn dynamodb_calls(&self) -> Vec<String> {
         self.stack.dynamodb.calls().into_iter().map(|call| call.operation).collect()
     }
 
     /// The secrets that were read.
-    pub(crate) fn secrets_read(&self) -> Vec<String> {
+    pub fn secrets_read(&self) -> Vec<String> {
         let calls = self.stack.secrets.calls().into_iter();
         calls.map(|call| call.body["SecretId"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    pub(crate) fn google_calls(&self) -> Vec<Endpoint> {
+    /// What Google was asked since the last [`World::forget_calls`], but for its authorization page.
+    pub fn google_calls(&self) -> Vec<Endpoint> {
         let calls = self.stack.google.calls().into_iter().map(|call| call.endpoint);
         calls.filter(|endpoint| *endpoint != Endpoint::Authorize).collect()
     }
 
-    pub(crate) fn forget_calls(&self) {
+    /// Forgets the calls so far, but not the secrets in them.
+    pub fn forget_calls(&self) {
         self.plant_what_google_saw();
         self.stack.google.forget_calls();
         self.stack.dynamodb.forget_calls();
@@ -373,17 +431,18 @@ impl World {
     }
 
     /// Asserts that nothing was written and nobody outside was asked but for secrets.
-    pub(crate) fn assert_untouched(&self) {
+    pub fn assert_untouched(&self) {
         assert_eq!(self.dynamodb_calls(), Vec::<String>::new());
         assert_eq!(self.google_calls(), Vec::new());
     }
 
-    pub(crate) fn advance(&self, seconds: u64) {
+    /// Moves the clock forward.
+    pub fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
     /// Remembers a secret that must turn up in no log.
-    pub(crate) fn plant(&self, secret: &str) {
+    pub fn plant(&self, secret: &str) {
         self.secrets.lock().unwrap().push(secret.to_owned());
     }
 
@@ -435,6 +494,6 @@ impl Drop for World {
 }
 
 /// The name of Google's client secret, for tests that change it.
-pub(crate) const GOOGLE_CLIENT: &str = GOOGLE_CLIENT_SECRET;
+pub const GOOGLE_CLIENT: &str = GOOGLE_CLIENT_SECRET;
 /// The name of the keyring, for tests that change it.
-pub(crate) const KEYRING: &str = SEALING_KEYS_SECRET;
+pub const KEYRING: &str = SEALING_KEYS_SECRET;
