@@ -214,16 +214,3 @@ fn from_gmail(error: GmailError, credential: &Credential) -> Error {
         GmailError::Trouble(trouble) => trouble.into(),
     }
 }
-
-/// Trouble with an idempotent request.
-impl From<Trouble> for Error {
-    fn from(trouble: Trouble) -> Self {
-        match &trouble {
-            Trouble::Malformed { .. } => Self::UpstreamMalformed(trouble.into()),
-            Trouble::Unavailable { retry_after, .. } => {
-                Self::UpstreamUnavailable { retry_after: retry_after.unwrap_or(5), source: trouble.into() }
-            }
-            Trouble::Unanswered(_) => Self::UpstreamUnavailable { retry_after: 5, source: trouble.into() },
-        }
-    }
-}

@@ -38,6 +38,7 @@ pub struct App {
 
 impl App {
     /// Builds the parts; makes no call.
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes AWS clients")]
     pub fn new(config: Config, clock: Clock) -> Result<Self, ConfigError> {
         let stack = Stack::new(config.extra_root_certificates.as_deref())?;
         let connector = Connector::new(stack.client(AWS_CONNECT_TIMEOUT, true));

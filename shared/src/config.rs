@@ -172,17 +172,25 @@ impl Config {
                     None,
                     "environment",
                 ),
-                dynamodb_endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB"),
-                secrets_manager_endpoint: optional("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+                dynamodb_endpoint: endpoint(optional("AWS_ENDPOINT_URL_DYNAMODB"))
+                    .ok_or(unusable!("AWS_ENDPOINT_URL_DYNAMODB", "must be an https URL (http for localhost)."))?,
+                secrets_manager_endpoint: endpoint(optional("AWS_ENDPOINT_URL_SECRETS_MANAGER")).ok_or(unusable!(
+                    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+                    "must be an https URL (http for localhost)."
+                ))?,
             },
         })
     }
 }
 
-/// The log level, from `AWS_LAMBDA_LOG_LEVEL` (Lambda's advanced logging controls); unset or unknown: info.
+/// The log level, from `AWS_LAMBDA_LOG_LEVEL` (Lambda's advanced logging controls); unset or unknown: info. Nothing here
+/// is worse than an error, so `FATAL` is that.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn log_level() -> tracing::Level {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default();
+    if level.eq_ignore_ascii_case("fatal") {
+        return tracing::Level::ERROR;
+    }
     level.parse().unwrap_or(tracing::Level::INFO)
 }
 
@@ -209,6 +217,15 @@ fn is_loopback(url: &Url) -> bool {
 
 fn is_origin(text: &str) -> bool {
     safe_url(text).is_some_and(|url| url.origin().ascii_serialization() == text)
+}
+
+/// An endpoint of the AWS clients, if one is set; the outer `None` is one that is not safe to use.
+#[expect(clippy::option_option, reason = "unset and unusable are two things")]
+fn endpoint(value: Option<String>) -> Option<Option<String>> {
+    match value {
+        None => Some(None),
+        Some(text) => safe_url(&text).map(|_| Some(text)),
+    }
 }
 
 fn service_url(value: Option<String>, default: &str) -> Option<String> {
@@ -270,6 +287,7 @@ mod tests {
             ("PUBLIC_URL", "https://user@api.example.com"),
             ("GMAIL_URL", "http://10.0.0.1"),
             ("GOOGLE_REVOKE_URL", "file:///etc/passwd"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.example.com"),
         ] {
             let mut variables = complete();
             variables.insert(name, value);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Deadline, Timestamp};
 use crate::config::Config;
+use crate::error::Error;
 use crate::outbound::{Answer, Failure, Stack, send};
 use crate::random;
 
@@ -58,6 +59,19 @@ impl Trouble {
             Self::Unanswered(Failure::NotConnected(_) | Failure::Broken(_)) if retry == 0 => Duration::ZERO,
             Self::Unavailable { retry_after: Some(seconds), .. } => Duration::from_secs(*seconds),
             _ => BACKOFF * (1 << retry) + Duration::from_millis(random::jitter(250)),
+        }
+    }
+}
+
+/// Trouble with an idempotent request.
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match &trouble {
+            Trouble::Malformed { .. } => Self::UpstreamMalformed(trouble.into()),
+            Trouble::Unavailable { retry_after, .. } => {
+                Self::UpstreamUnavailable { retry_after: retry_after.unwrap_or(5), source: trouble.into() }
+            }
+            Trouble::Unanswered(_) => Self::UpstreamUnavailable { retry_after: 5, source: trouble.into() },
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod flow;
 pub mod gateway;
 pub mod google;
+pub mod google_client;
 pub mod outbound;
 pub mod random;
 pub mod seal;

@@ -1,19 +1,19 @@
 //! Secrets Manager and what is remembered of it: the keyring and Google's client. Knows nothing of tables or users.
 
 mod cached;
-mod google_client;
 
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use zeroize::Zeroizing;
 
 use self::cached::Cached;
-pub use self::google_client::GoogleClient;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, unusable};
 use crate::error::Error;
+use crate::google_client::GoogleClient;
+use crate::outbound::aws::describe;
 use crate::seal::{Keyring, OpenError, Purpose};
 use crate::secret::Sealed;
 
@@ -131,7 +131,7 @@ impl Secrets {
                 );
                 return SecretsError::Unusable(secret.refused());
             }
-            SecretsError::Unavailable(DisplayErrorContext(error).to_string())
+            SecretsError::Unavailable(describe(&error))
         })?;
         answer.secret_string.map(Zeroizing::new).ok_or(SecretsError::Unusable(secret.refused()))
     }

@@ -5,7 +5,7 @@ mod item;
 mod sessions;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 
@@ -17,6 +17,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::credential::{Credential, Lease, Scopes, Status, StoredAccessToken, StoredRefreshToken};
 use crate::error::Error;
+use crate::outbound::aws::describe;
 use crate::random;
 use crate::user::{Email, UserId};
 
@@ -35,9 +36,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    #[expect(clippy::needless_pass_by_value, reason = "the argument of `map_err`")]
     fn from_sdk<E>(error: SdkError<E>) -> Self
     where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        E: ProvideErrorMetadata,
     {
         let refused = matches!(
             error.code(),
@@ -50,7 +52,7 @@ impl StoreError {
                     | "MissingAuthenticationTokenException"
             )
         );
-        let text = DisplayErrorContext(error).to_string();
+        let text = describe(&error);
         if refused { Self::Refused(text) } else { Self::Unavailable(text) }
     }
 }
@@ -297,7 +299,7 @@ fn condition_met(error: SdkError<UpdateItemError>) -> Result<Option<Item>, Store
         SdkError::ServiceError(context) if context.err().is_conditional_check_failed_exception() => {
             match context.into_err() {
                 UpdateItemError::ConditionalCheckFailedException(failed) => Ok(failed.item),
-                other => Err(StoreError::Refused(other.to_string())),
+                _ => Err(StoreError::Refused("a condition".to_owned())),
             }
         }
         other => Err(StoreError::from_sdk(other)),

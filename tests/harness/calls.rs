@@ -34,6 +34,8 @@ pub enum Fault {
     CallLost,
     /// The call is carried out, and then the connection is closed without an answer.
     AnswerLost,
+    /// The call is carried out, and its answer loses its last character: JSON that does not end.
+    AnswerCut,
 }
 
 impl Fault {

@@ -157,10 +157,14 @@ async fn respond<B: Backend>(
         }
         Some(Fault::CallLost) => return Err(ConnectionCut),
         Some(Fault::Delay(pause)) => tokio::time::sleep(pause).await,
-        Some(Fault::AnswerLost) | None => {}
+        Some(Fault::AnswerLost | Fault::AnswerCut) | None => {}
     }
     let answer = backend.answer(&operation, Request::from_parts(head, body)).await;
-    if matches!(fault, Some(Fault::AnswerLost)) { Err(ConnectionCut) } else { Ok(answer) }
+    match fault {
+        Some(Fault::AnswerLost) => Err(ConnectionCut),
+        Some(Fault::AnswerCut) => Ok(answer.map(|body| body.slice(..body.len().saturating_sub(1)))),
+        _ => Ok(answer),
+    }
 }
 
 fn exception_answer<B: Backend>(status: u16, exception: &str) -> Response<Bytes> {

@@ -187,6 +187,21 @@ async fn secrets_are_read_by_name_and_stage() {
 }
 
 #[tokio::test]
+async fn a62_an_answer_that_cannot_be_read_is_not_told_to_the_log() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.cold_start();
+    for secret in [harness::world::KEYRING, harness::world::GOOGLE_CLIENT] {
+        world.stack.secrets.fail("GetSecretValue", Fault::AnswerCut, 4);
+        let answer = world.messages("").await;
+        assert_eq!(answer.status, 503, "{secret}: {answer:?}");
+        world.stack.secrets.clear_faults();
+    }
+    world.stack.dynamodb.fail("BatchGetItem", Fault::AnswerCut, 4);
+    assert_eq!(world.messages("").await.code(), "storage_unavailable");
+}
+
+#[tokio::test]
 async fn a_consent_that_the_person_denies_brings_no_code() {
     let mut world = World::new().await;
     let url = world.start("").await;

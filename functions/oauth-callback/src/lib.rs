@@ -35,7 +35,8 @@ struct User<'a> {
 }
 
 /// Ends a sign-in. Until the flow is verified and its state spent, nothing is asked of Google and an error stays here;
-/// from then on a browser goes back to where the flow began, with or without `auth_error`.
+/// from then on a browser goes back to where the flow began, with or without `auth_error`. The flow cookie stays until it
+/// runs out: its state is spent, and it is what lets the Back button be told from a stranger (A04).
 ///
 /// # Errors
 ///
@@ -53,19 +54,17 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
             let signed_in = old_session.is_some_and(|session| Some(session.seed_digest) == session_seed);
             return if signed_in && !arrival.posted {
                 let return_to = flow.return_to(&app.config.allowed_origins);
-                let reply = gateway::redirect(StatusCode::SEE_OTHER, return_to.as_str())?;
-                Ok(with_cookies(reply, [authorization::end(&arrival.state)]))
+                gateway::redirect(StatusCode::SEE_OTHER, return_to.as_str())
             } else {
                 Err(Error::StateUsed)
             };
         }
     };
-    let (posted, end_of_flow) = (arrival.posted, authorization::end(&arrival.state));
+    let posted = arrival.posted;
     let return_to = flow.return_to(&app.config.allowed_origins);
     match finish(app, request, arrival, &flow, &seed, old_session.as_ref()).await {
-        Ok(reply) => Ok(with_cookies(reply, [end_of_flow])),
-        Err(error) if posted => Err(error),
-        Err(error) => Ok(with_cookies(gateway::redirect_with_error(&return_to, error)?, [end_of_flow])),
+        Err(error) if !posted => gateway::redirect_with_error(&return_to, error),
+        outcome => outcome,
     }
 }
 

@@ -72,11 +72,6 @@ pub async fn resume(app: &App, request: &Request, state: &State) -> Result<Flow,
     serde_json::from_slice(&json).map_err(|_| Error::StateMismatch)
 }
 
-/// The `Set-Cookie` value that ends the flow that `state` names.
-pub fn end(state: &State) -> String {
-    cookie::clear(&format!("{FLOW_PREFIX}{}", flow::cookie_suffix(state)))
-}
-
 /// Removes the flow cookies that do not open, and the oldest ones when there are too many or they are too long.
 fn crowded_out(request: &Request, keyring: &Keyring, new_length: usize) -> Vec<String> {
     let mut flows: Vec<(Option<Timestamp>, &str, usize)> = request

@@ -64,7 +64,8 @@ fn may_read(app: &App, request: &Request) -> bool {
     is_listed(app, request).unwrap_or_else(|| !is_cross_site(request))
 }
 
-/// A change comes from a listed page; without a cookie it may also come from a program, which sends no origin.
+/// A change comes from a listed page. A program that has none of our cookies may leave the origin out; one that sends
+/// them, as the callback's POST must, names a listed origin as a page does.
 fn may_change(app: &App, request: &Request) -> bool {
     is_listed(app, request).unwrap_or_else(|| {
         request.header("sec-fetch-site") == Some("same-origin")

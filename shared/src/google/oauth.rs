@@ -20,9 +20,9 @@ use super::{Google, Passing, Trouble, repeated};
 use crate::clock::Deadline;
 use crate::credential::Scopes;
 use crate::flow::{Flow, Redeemable};
+use crate::google_client::GoogleClient;
 use crate::outbound::Failure;
 use crate::secret::{AuthorizationCode, RefreshToken, State};
-use crate::secrets::GoogleClient;
 use crate::user::LoginHint;
 
 /// How long the token endpoint may take for one answer.

@@ -6,9 +6,10 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{Failure, send};
 
@@ -55,6 +56,25 @@ impl HttpConnector for Connector {
 impl HttpClient for Connector {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
+    }
+}
+
+/// What became of a failed AWS call, in words of our own and the service's code: the SDK's own words can hold the answer,
+/// and an answer of Secrets Manager holds secrets (A62).
+pub fn describe<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> String {
+    match error {
+        SdkError::ConstructionFailure(_) => "the request could not be made".to_owned(),
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out".to_owned(),
+        SdkError::DispatchFailure(_) => "no connection, or one that broke".to_owned(),
+        SdkError::ResponseError(answer) => {
+            format!("an answer that could not be read (status {})", answer.raw().status())
+        }
+        SdkError::ServiceError(refusal) => {
+            let code = error.code().filter(|code| code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            format!("{} (status {})", code.unwrap_or("an unnamed error"), refusal.raw().status())
+        }
+        _ => "an unknown failure".to_owned(),
     }
 }
 

@@ -113,7 +113,7 @@ impl Store {
             SdkError::ServiceError(context) if context.err().is_conditional_check_failed_exception() => {
                 match context.into_err() {
                     PutItemError::ConditionalCheckFailedException(failed) => failed.item.unwrap_or_default(),
-                    other => return Err(StoreError::Refused(other.to_string())),
+                    _ => return Err(StoreError::Refused("a condition".to_owned())),
                 }
             }
             other => return Err(StoreError::from_sdk(other)),

@@ -1,4 +1,4 @@
-//! Google's `client_secrets.json`, in the form in which Google's console downloads it.
+//! Google's `client_secrets.json`, in the form in which Google's console downloads it. Pure: reads text, asks nobody.
 
 use serde::Deserialize;
 use subtle::ConstantTimeEq;

@@ -1,0 +1,76 @@
+//! What the tests of the store begin with.
+
+use std::time::Duration;
+
+use shared::app::App;
+use shared::clock::{Deadline, Timestamp};
+use shared::credential::{Credential, Scopes, StoredAccessToken, StoredRefreshToken};
+use shared::random;
+use shared::secret::Sealed;
+use shared::store::{Grant, Written};
+use shared::user::{Email, UserId};
+
+/// A user.
+pub(crate) fn ann() -> UserId {
+    UserId::parse("110169484474386276334").unwrap()
+}
+
+/// A deadline that no test comes near.
+pub(crate) fn in_a_while() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
+}
+
+/// A refresh token that no other is equal to.
+pub(crate) fn refresh_token() -> StoredRefreshToken {
+    StoredRefreshToken {
+        sealed: Sealed::from_text(format!("v1.k1.{}", random::token())),
+        id: random::identifier(),
+        expires_at: None,
+    }
+}
+
+/// An access token that was received at `now` and serves for an hour.
+pub(crate) fn access_token(now: Timestamp) -> StoredAccessToken {
+    StoredAccessToken {
+        sealed: Sealed::from_text(format!("v1.k1.{}", random::token())),
+        expires_at: now.plus(Duration::from_hours(1)),
+        obtained_at: now,
+    }
+}
+
+/// A grant of everything, with new tokens.
+pub(crate) fn grant(now: Timestamp) -> Grant {
+    Grant {
+        email: Email::for_display("ann@example.com"),
+        client_id: "1-a.apps.googleusercontent.com".to_owned(),
+        scopes: Scopes::default_needed(),
+        refresh_token: Some(refresh_token()),
+        access_token: Some(access_token(now)),
+    }
+}
+
+/// Ann's credential, stored for the first time.
+pub(crate) async fn connected(app: &App) -> Credential {
+    done(app.store.connect(&ann(), &grant(app.clock.now()), None).await.unwrap())
+}
+
+/// Ann's credential as it is stored.
+pub(crate) async fn stored(app: &App) -> Option<Credential> {
+    app.store.credential(&ann()).await.unwrap()
+}
+
+/// What a write left that was carried out.
+pub(crate) fn done(written: Written) -> Credential {
+    match written {
+        Written::Done(credential) => *credential,
+        Written::Overtaken(found) => panic!("overtaken by {found:?}"),
+    }
+}
+
+/// What a write found that came too late.
+pub(crate) fn overtaken(written: Written) -> Option<Credential> {
+    match written {
+        Written::Done(credential) => panic!("carried out: {credential:?}"),
+        Written::Overtaken(found) => found.map(|credential| *credential),
+    }
+}

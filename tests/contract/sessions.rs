@@ -1,0 +1,152 @@
+//! The sessions table: a caller's attendance, the life of a session, and states that are spent once.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::error::Invitation;
+use shared::flow::{Beginning, Channel, Flow, ReturnTo, Verified};
+use shared::session::{Seed, Session};
+use shared::store::Spending;
+
+use crate::back_end::BackEnd;
+use crate::given::{ann, connected, in_a_while};
+use shared::random;
+use shared::secret::SessionToken;
+
+const TABLE: &str = "SESSIONS_TABLE";
+
+fn session(app: &App) -> Session {
+    Session::begin(&SessionToken::new(random::token()), ann(), app.clock.now())
+}
+
+/// One flow, verified as often as it is asked for.
+struct SignIn {
+    flow: Flow,
+    state: shared::secret::State,
+}
+
+impl SignIn {
+    fn begin(app: &App) -> Self {
+        let beginning = Beginning {
+            return_to: ReturnTo::default_of(&app.config.allowed_origins),
+            channel: Channel::Redirect,
+            invitation: Invitation::default(),
+            force_consent: false,
+        };
+        let (flow, state) = Flow::begin(&beginning, app.clock.now());
+        Self { flow, state }
+    }
+
+    fn verified(&self, app: &App) -> Verified {
+        self.flow.clone().verify(&self.state, false, app.clock.now()).unwrap_or_else(|_| unreachable!())
+    }
+}
+
+#[tokio::test]
+async fn session_and_credential_are_found_each_for_itself_and_both_together() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let session = session(&app);
+    let look = async || app.store.attendance(&session.digest, &ann(), in_a_while()).await.unwrap();
+
+    let neither = look().await;
+    assert_eq!((neither.session, neither.credential), (None, None));
+    app.store.begin_session(&session).await.unwrap();
+    let first = look().await;
+    assert_eq!((first.session.as_ref(), first.credential), (Some(&session), None));
+    let credential = connected(&app).await;
+    let both = look().await;
+    assert_eq!((both.session.as_ref(), both.credential.as_ref()), (Some(&session), Some(&credential)));
+    app.store.end_session(&session.digest).await.unwrap();
+    let last = look().await;
+    assert_eq!((last.session, last.credential), (None, Some(credential)));
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_ends_again_without_complaint() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let session = session(&app);
+    app.store.begin_session(&session).await.unwrap();
+    for _ in 0..2 {
+        app.store.end_session(&session.digest).await.unwrap();
+    }
+    let attendance = app.store.attendance(&session.digest, &ann(), in_a_while()).await.unwrap();
+    assert_eq!(attendance.session, None);
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_written_so_and_in_nothing_else() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let session = session(&app);
+    app.store.begin_session(&session).await.unwrap();
+    back_end.clock.advance(Duration::from_hours(2));
+    app.store.touch_session(&session).await.unwrap();
+    let attendance = app.store.attendance(&session.digest, &ann(), in_a_while()).await.unwrap();
+    assert_eq!(attendance.session, Some(Session { last_used_at: app.clock.now(), ..session }));
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_brought_back_by_its_use() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let session = session(&app);
+    app.store.begin_session(&session).await.unwrap();
+    app.store.end_session(&session.digest).await.unwrap();
+    app.store.touch_session(&session).await.unwrap();
+    assert_eq!(back_end.item(TABLE, &format!("session#{}", session.digest)).await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_state_is_spent_once_and_a_second_request_learns_the_first_ones_session_seed() {
+    let back_end = BackEnd::with_tables().await;
+    let (one, other) = (back_end.environment(), back_end.environment());
+    let sign_in = SignIn::begin(&one);
+    let seed = Seed::new();
+    let first = one.store.spend_state(sign_in.verified(&one), &seed).await.unwrap();
+    assert!(matches!(first, Spending::First(_)));
+    let again = other.store.spend_state(sign_in.verified(&other), &Seed::new()).await.unwrap();
+    let Spending::Again { session_seed, flow } = again else { panic!("the state was spent twice") };
+    assert_eq!(session_seed, Some(seed.digest()));
+    assert_eq!(flow.state_digest(), sign_in.verified(&one).state_digest());
+    let another = SignIn::begin(&one);
+    let first = one.store.spend_state(another.verified(&one), &Seed::new()).await.unwrap();
+    assert!(matches!(first, Spending::First(_)));
+}
+
+#[tokio::test]
+async fn of_ten_requests_with_the_same_state_at_the_same_time_one_is_first() {
+    let back_end = BackEnd::with_tables().await;
+    let environments: Vec<App> = std::iter::repeat_with(|| back_end.environment()).take(10).collect();
+    let sign_in = SignIn::begin(&environments[0]);
+    let seeds: Vec<Seed> = std::iter::repeat_with(Seed::new).take(10).collect();
+    let spend = async |(app, seed): (&App, &Seed)| app.store.spend_state(sign_in.verified(app), seed).await;
+    let outcomes = join_all(environments.iter().zip(&seeds).map(spend)).await;
+    let place = outcomes.iter().position(|outcome| matches!(outcome, Ok(Spending::First(_)))).unwrap();
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        match outcome.unwrap() {
+            Spending::First(_) => assert_eq!(index, place),
+            Spending::Again { session_seed, .. } => assert_eq!(session_seed, Some(seeds[place].digest())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_row_says_in_seconds_when_it_may_be_deleted() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let session = session(&app);
+    app.store.begin_session(&session).await.unwrap();
+    let row = back_end.item(TABLE, &format!("session#{}", session.digest)).await;
+    assert_eq!(row["expires_at"], json!({ "N": session.expires_at().seconds().to_string() }));
+
+    let sign_in = SignIn::begin(&app);
+    let flow = sign_in.verified(&app);
+    let (digest, end) = (flow.state_digest(), flow.flow().expires_at().plus(Duration::from_hours(1)));
+    app.store.spend_state(flow, &Seed::new()).await.unwrap();
+    let row = back_end.item(TABLE, &format!("flow#{digest}")).await;
+    assert_eq!(row["expires_at"], json!({ "N": end.seconds().to_string() }));
+}

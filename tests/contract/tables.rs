@@ -1,0 +1,60 @@
+//! The tables themselves: one that is missing, and the time to live that the template asks for.
+
+use serde_json::json;
+use shared::secret::SessionToken;
+use shared::session::Session;
+use shared::store::{Store, StoreError};
+
+use crate::back_end::BackEnd;
+use crate::given::{ann, grant, in_a_while};
+
+async fn describe_time_to_live(back_end: &BackEnd, variable: &str) -> serde_json::Value {
+    let request = json!({ "TableName": back_end.name(variable) });
+    back_end.dynamodb("DescribeTimeToLive", &request).await["TimeToLiveDescription"].take()
+}
+
+#[tokio::test]
+async fn the_sessions_table_deletes_by_the_attribute_that_the_template_names() {
+    let back_end = BackEnd::with_tables().await;
+    let description = describe_time_to_live(&back_end, "SESSIONS_TABLE").await;
+    assert_eq!(description, json!({ "AttributeName": "expires_at", "TimeToLiveStatus": "ENABLED" }));
+}
+
+#[tokio::test]
+async fn nothing_deletes_a_credential_by_itself() {
+    let back_end = BackEnd::with_tables().await;
+    let description = describe_time_to_live(&back_end, "CREDENTIALS_TABLE").await;
+    assert_eq!(description["TimeToLiveStatus"], "DISABLED");
+}
+
+/// Every kind of call that the store makes, one after the other.
+async fn refusals(store: &Store, session: &Session) -> Vec<(&'static str, Option<StoreError>)> {
+    vec![
+        ("PutItem", store.begin_session(session).await.err()),
+        ("DeleteItem", store.end_session(&session.digest).await.err()),
+        ("UpdateItem, session", store.touch_session(session).await.err()),
+        ("GetItem", store.credential(&ann()).await.err()),
+        ("UpdateItem, credential", store.connect(&ann(), &grant(session.began_at), None).await.err()),
+        ("BatchGetItem", store.attendance(&session.digest, &ann(), in_a_while()).await.err()),
+    ]
+}
+
+#[tokio::test]
+async fn a_call_to_a_table_that_is_missing_is_refused() {
+    let back_end = BackEnd::empty().await;
+    let app = back_end.environment();
+    let session = Session::begin(&SessionToken::new("token"), ann(), app.clock.now());
+    for (call, error) in refusals(&app.store, &session).await {
+        assert!(matches!(error, Some(StoreError::Refused(_))), "{call}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_missing_table_of_two_is_enough_to_refuse_an_attendance() {
+    let back_end = BackEnd::with_tables().await;
+    for variable in ["CREDENTIALS_TABLE", "SESSIONS_TABLE"] {
+        let app = back_end.environment_with(variable, "NoSuchTable");
+        let error = app.store.attendance("digest", &ann(), in_a_while()).await.err();
+        assert!(matches!(error, Some(StoreError::Refused(_))), "{variable}: {error:?}");
+    }
+}

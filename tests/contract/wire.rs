@@ -1,0 +1,48 @@
+//! AWS's JSON protocol as it is on the wire, past the SDK: for what a test prepares and looks at, never for what it tests.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::outbound::{Stack, send};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// A service, as far as its requests differ from those of others.
+pub(crate) struct Service {
+    target: &'static str,
+    content_type: &'static str,
+    scope: &'static str,
+}
+
+/// DynamoDB.
+pub(crate) const DYNAMODB: Service = Service {
+    target: "DynamoDB_20120810",
+    content_type: "application/x-amz-json-1.0",
+    scope: "us-east-1/dynamodb",
+};
+
+/// Secrets Manager.
+pub(crate) const SECRETS_MANAGER: Service = Service {
+    target: "secretsmanager",
+    content_type: "application/x-amz-json-1.1",
+    scope: "us-east-1/secretsmanager",
+};
+
+/// Sends one call to `endpoint` and gives its status and answer. The signature is none: no emulator looks at it.
+pub(crate) async fn ask(endpoint: &str, service: &Service, operation: &str, body: &Value) -> (u16, Value) {
+    let client = Stack::new(None).unwrap().client(TIMEOUT, false);
+    let credential = format!("test/20260101/{}/aws4_request", service.scope);
+    let request = client
+        .post(endpoint)
+        .header("x-amz-target", format!("{}.{operation}", service.target))
+        .header("content-type", service.content_type)
+        .header("x-amz-date", "20260101T000000Z")
+        .header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
+        )
+        .body(body.to_string());
+    let answer = send(&client, request.build().unwrap(), TIMEOUT, LARGEST_ANSWER).await.unwrap();
+    (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+}
