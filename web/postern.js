@@ -20,15 +20,29 @@ export class Problem extends Error {
   }
 }
 
+/** A reading that got no answer of the API's own is asked for so many times more. */
+const RETRIES = 2;
+/** Milliseconds before the first retry; twice as many before the next, and a random share of as many again. */
+const FIRST_PAUSE = 500;
+/** Whoever is asked to wait longer than this is told so instead. */
+const LONGEST_PAUSE = 10_000;
+
 /** A Postern API at `base`, for instance `https://mail.example.com`. */
 export class Postern {
   #base;
   #token;
+  #fetch;
+  #sleep;
 
-  /** Give `sessionToken` only where the session cookie cannot be used; the two are never sent together. */
-  constructor(base, { sessionToken } = {}) {
+  /**
+   * Give `sessionToken` only where the session cookie cannot be used; the two are never sent together.
+   * `fetch` and `sleep` are for tests.
+   */
+  constructor(base, { sessionToken, fetch = (...request) => globalThis.fetch(...request), sleep = wait } = {}) {
     this.#base = base.replace(/\/+$/, "");
     this.#token = sessionToken;
+    this.#fetch = fetch;
+    this.#sleep = sleep;
   }
 
   /** The address that begins the connection of a mailbox. */
@@ -46,7 +60,8 @@ export class Postern {
 
   /**
    * One page of the mailbox: `{messages: [{id, threadId}], nextPageToken?, resultSizeEstimate}`.
-   * With `all: true` every page, up to the API's own bound. Rejects with a `Problem`.
+   * With `all: true` every page, up to the API's own bound. Rejects with a `Problem`. When API Gateway turns the request
+   * away before the API sees it, or nothing comes back, it is made again, twice at most: reading changes nothing.
    */
   async messages({ q, labelIds = [], maxResults, pageToken, includeSpamTrash, all, signal } = {}) {
     const query = new URLSearchParams(labelIds.map((label) => ["labelIds", label]));
@@ -60,15 +75,52 @@ export class Postern {
     const options = this.#token
       ? { headers: { Authorization: `Bearer ${this.#token}` }, credentials: "omit" }
       : { credentials: "include" };
-    let answer;
-    try {
-      answer = await fetch(this.#base + path, { ...options, signal });
-    } catch (cause) {
-      if (cause.name === "AbortError") throw cause;
-      throw new Problem({ title: "The API cannot be reached.", code: "unreachable" });
+    for (let retry = 0; ; retry += 1) {
+      const answer = await this.#fetch(this.#base + path, { ...options, signal }).catch(noneIfUnreachable);
+      const pause = retry < RETRIES && isNotOurs(answer) ? pauseBefore(retry, answer) : Infinity;
+      if (pause <= LONGEST_PAUSE) {
+        await this.#sleep(pause, signal);
+        continue;
+      }
+      if (answer === undefined) throw new Problem({ title: "The API cannot be reached.", code: "unreachable" });
+      const body = await answer.json().catch(() => ({}));
+      if (!answer.ok) throw new Problem({ status: answer.status, ...body });
+      return body;
     }
-    const body = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Problem({ status: answer.status, ...body });
-    return body;
   }
+}
+
+/** `fetch` fails with a `TypeError` without an answer, and when an answer lacks the CORS headers, as a gateway's may. */
+function noneIfUnreachable(cause) {
+  if (cause.name !== "TypeError") throw cause;
+}
+
+/** No answer, or a 429 or 503 without a problem document: the API's own has one, and has waited already. */
+function isNotOurs(answer) {
+  if (answer === undefined) return true;
+  const isProblem = answer.headers.get("content-type")?.startsWith("application/problem+json");
+  return [429, 503].includes(answer.status) && !isProblem;
+}
+
+/** Milliseconds to wait: twice as many each time, with jitter, and never fewer than `Retry-After` asks for. */
+function pauseBefore(retry, answer) {
+  const backoff = FIRST_PAUSE * 2 ** retry * (1 + Math.random());
+  const header = answer?.headers.get("retry-after") ?? "";
+  const asked = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Math.max(backoff, asked || 0);
+}
+
+/** Lets so many milliseconds pass; an abort of `signal` ends it. */
+function wait(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", end);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", end, { once: true });
+  });
 }

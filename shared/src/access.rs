@@ -152,14 +152,15 @@ async fn renew(
             let token = custody::open_access_token(app, &credential.user, stored).await?;
             return Ok(Renewal { credential, token, unstored: None });
         }
+        // Every way round this loop is a wait for somebody, or somebody else's write.
+        if !deadline.allows(pause) {
+            return Err(Error::UpstreamUnavailable {
+                retry_after: 1,
+                source: "another refresh is under way".into(),
+            });
+        }
         let user = credential.user.clone();
         let found = if credential.is_leased(now) {
-            if !deadline.allows(pause) {
-                return Err(Error::UpstreamUnavailable {
-                    retry_after: 1,
-                    source: "another refresh is under way".into(),
-                });
-            }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
             app.store.credential(&user).await?

@@ -31,6 +31,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The beginning of this moment's second: what is left of it once it was stored.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Self::from_seconds(self.seconds())
+    }
+
     /// This moment and `duration` more; saturates at the end of time.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

@@ -26,7 +26,7 @@ pub fn seal_access_token(
     let lifetime = tokens.expires_in?;
     let place = [app.store.credentials_table(), user.as_str(), ACCESS_TOKEN];
     let sealed = keyring.seal(Purpose::Token, &place, tokens.access_token.expose().as_bytes());
-    let now = app.clock.now();
+    let now = app.clock.now().whole_seconds();
     Some(StoredAccessToken { sealed, expires_at: now.plus(lifetime), obtained_at: now })
 }
 
@@ -40,7 +40,8 @@ pub fn seal_refresh_token(
     let token = tokens.refresh_token.as_ref()?;
     let place = [app.store.credentials_table(), user.as_str(), REFRESH_TOKEN];
     let sealed = keyring.seal(Purpose::Token, &place, token.expose().as_bytes());
-    let expires_at = tokens.refresh_token_expires_in.map(|lifetime| app.clock.now().plus(lifetime));
+    let expires_at =
+        tokens.refresh_token_expires_in.map(|lifetime| app.clock.now().whole_seconds().plus(lifetime));
     Some(StoredRefreshToken { sealed, id: random::identifier(), expires_at })
 }
 

@@ -37,6 +37,9 @@ const BUDGET: Duration = Duration::from_secs(8);
 /// The answer is under way this long before Lambda would end the process (F66).
 const MARGIN: Duration = Duration::from_millis(500);
 
+/// What ends at the deadline gets so much longer to say so itself.
+const LAST_CALL: Duration = Duration::from_millis(200);
+
 /// Who comes to a route, which decides what is asked of the request before its handler sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -117,13 +120,22 @@ where
 {
     let started = tokio::time::Instant::now();
     let request_id = invocation.request_id.clone();
+    let patience = invocation.deadline.remaining() + LAST_CALL;
     // On the heap: the future of a whole request is large, and is moved more than once on its way.
-    let answered =
-        AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind().await;
-    let (mut reply, error) = answered.unwrap_or_else(|_| {
+    let answering = AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind();
+    let outcome = match tokio::time::timeout(patience, answering).await {
+        Ok(Ok(answered)) => Ok(answered),
         // The hook has logged where; what a panic says may hold anything and is dropped.
-        (problem::render(&Error::Internal, &request_id, None, false), Some(Arc::new(Error::Internal)))
-    });
+        Ok(Err(_)) => Err(Error::Internal),
+        // To be dropped at any await is what a request must survive anyway; here it leaves time for an answer.
+        Err(_) => {
+            Err(Error::UpstreamUnavailable { retry_after: 1, source: "the request's time is over".into() })
+        }
+    };
+    let (mut reply, error) = match outcome {
+        Ok(answered) => answered,
+        Err(error) => (problem::render(&error, &request_id, None, false), Some(Arc::new(error))),
+    };
     reply::finish(&mut reply);
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
     reply::into_event(reply)

@@ -5,7 +5,7 @@ mod cached;
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use zeroize::Zeroizing;
 
 use self::cached::Cached;
@@ -121,22 +121,34 @@ impl Secrets {
     async fn read<T>(&self, secret: &Cached<T>, stage: &str) -> Result<Zeroizing<String>, SecretsError> {
         let request = self.client.get_secret_value().secret_id(secret.id()).version_stage(stage);
         let answer = request.send().await.map_err(|error| {
-            let refused =
-                matches!(&error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 400);
-            if refused && !is_throttle(error.code()) {
-                tracing::error!(
-                    secret.variable = secret.variable(),
-                    error.code = error.code().unwrap_or_default(),
-                    "Secrets Manager refuses to give a secret"
-                );
-                return SecretsError::Unusable(secret.refused());
+            if !is_refusal(error.code()) {
+                return SecretsError::Unavailable(describe(&error));
             }
-            SecretsError::Unavailable(describe(&error))
+            tracing::error!(
+                secret.variable = secret.variable(),
+                error = describe(&error),
+                "Secrets Manager refuses to give a secret"
+            );
+            SecretsError::Unusable(secret.refused())
         })?;
         answer.secret_string.map(Zeroizing::new).ok_or(SecretsError::Unusable(secret.refused()))
     }
 }
 
-fn is_throttle(code: Option<&str>) -> bool {
-    code.is_some_and(|code| code.contains("Throttling") || code == "LimitExceededException")
+/// Whether Secrets Manager will say the same tomorrow: the secret, the permission or the request is wrong. Everything
+/// else passes, a key service that refuses among it (F65).
+fn is_refusal(code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "ResourceNotFoundException"
+                | "AccessDeniedException"
+                | "InvalidRequestException"
+                | "InvalidParameterException"
+                | "ValidationException"
+                | "UnrecognizedClientException"
+                | "InvalidSignatureException"
+                | "MissingAuthenticationTokenException"
+        )
+    )
 }

@@ -91,6 +91,7 @@ impl Session {
     /// A session that begins now.
     pub fn begin(token: &SessionToken, user: UserId, now: Timestamp) -> Self {
         let digest = hex(&sha256(token.expose().as_bytes()));
+        let now = now.whole_seconds();
         Self { digest, user, began_at: now, last_used_at: now }
     }
 

@@ -137,7 +137,7 @@ impl Store {
         grant: &Grant,
         previous: Option<&Credential>,
     ) -> Result<Written, StoreError> {
-        let now = self.clock.now();
+        let now = self.clock.now().whole_seconds();
         let mut change = Change::default()
             .set(a::SCHEMA, number(item::SCHEMA))
             .set(a::STATUS, string(status_word(Status::Active)))
@@ -223,8 +223,8 @@ impl Store {
         self.write(change, Some(credential.version), after, &random::identifier()).await
     }
 
-    /// Records that Google no longer accepts the refresh token of `credential`: conditional on that very token, whatever
-    /// else was written meanwhile, so that a newer one is never touched.
+    /// Records that Google no longer accepts the refresh token of `credential`: conditional on that very token and on the
+    /// version that was read, so that a newer one is never touched. Whoever is overtaken reads anew and decides again.
     pub async fn mark_dead(&self, credential: &Credential) -> Result<Written, StoreError> {
         let id = credential.refresh_token.as_ref().map(|token| token.id.clone()).unwrap_or_default();
         let change = Change::default()

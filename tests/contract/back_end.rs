@@ -31,15 +31,14 @@ pub(crate) struct BackEnd {
 impl BackEnd {
     /// The back end, without tables or secrets.
     pub(crate) async fn empty() -> Self {
-        let (dynamodb, secrets_manager, fakes) = match endpoint() {
-            Some(url) => (url.clone(), url, None),
-            None => {
-                let dynamodb = DynamoDb::start(free_port().await).await;
-                let secrets = SecretsManager::start(free_port().await, Clock::System).await;
-                (dynamodb.url(), secrets.url(), Some((dynamodb, secrets)))
-            }
+        let (dynamodb, secrets_manager, fakes) = if let Some(url) = endpoint() {
+            (url.clone(), url, None)
+        } else {
+            let dynamodb = DynamoDb::start(free_port().await).await;
+            let secrets = SecretsManager::start(free_port().await, Clock::System).await;
+            (dynamodb.url(), secrets.url(), Some((dynamodb, secrets)))
         };
-        let suffix = random::identifier();
+        let suffix = format!("{:016x}", u64::from_be_bytes(random::bytes()));
         let variables = [
             ("CREDENTIALS_TABLE", format!("CredentialsTable-{suffix}")),
             ("SESSIONS_TABLE", format!("SessionsTable-{suffix}")),
@@ -80,6 +79,11 @@ impl BackEnd {
             }
         }
         back_end
+    }
+
+    /// Whether the fakes are tested, and not an emulator that somebody else wrote.
+    pub(crate) const fn is_the_projects_own(&self) -> bool {
+        self.fakes.is_some()
     }
 
     /// An execution environment that knows the tables and secrets of this test.
@@ -156,8 +160,13 @@ impl BackEnd {
         }
     }
 
+    /// Makes a call of Secrets Manager and gives its status and answer.
+    pub(crate) async fn ask_secrets_manager(&self, operation: &str, body: &Value) -> (u16, Value) {
+        ask(&self.secrets_manager, &SECRETS_MANAGER, operation, body).await
+    }
+
     async fn secrets_manager(&self, operation: &str, body: &Value) -> Value {
-        let (status, answer) = ask(&self.secrets_manager, &SECRETS_MANAGER, operation, body).await;
+        let (status, answer) = self.ask_secrets_manager(operation, body).await;
         assert_eq!(status, 200, "{operation}: {answer}");
         answer
     }

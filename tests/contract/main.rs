@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 
+mod answers;
 mod back_end;
 mod credentials;
 mod given;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::seal::{Keyring, Purpose};
-use shared::secrets::{GoogleClient, SecretsError};
+use shared::secrets::SecretsError;
 
 use crate::back_end::BackEnd;
 
@@ -85,7 +85,7 @@ async fn a_client_without_a_version_before_it_or_with_one_of_another_id_is_follo
 
     back_end.rotate_secret(CLIENT, &client("b", "two")).await;
     let app = back_end.environment();
-    let refused: std::sync::Arc<GoogleClient> = app.secrets.google_client().await.unwrap();
+    let refused = app.secrets.google_client().await.unwrap();
     assert_eq!(refused.client_id, "b");
     assert!(app.secrets.another_google_client(&refused).await.unwrap().is_none());
 }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::error::Invitation;
 use shared::flow::{Beginning, Channel, Flow, ReturnTo, Verified};
+use shared::random;
+use shared::secret::{SessionToken, State};
 use shared::session::{Seed, Session};
 use shared::store::Spending;
 
 use crate::back_end::BackEnd;
 use crate::given::{ann, connected, in_a_while};
-use shared::random;
-use shared::secret::SessionToken;
 
 const TABLE: &str = "SESSIONS_TABLE";
 
@@ -24,7 +24,7 @@ fn session(app: &App) -> Session {
 /// One flow, verified as often as it is asked for.
 struct SignIn {
     flow: Flow,
-    state: shared::secret::State,
+    state: State,
 }
 
 impl SignIn {

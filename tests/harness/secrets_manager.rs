@@ -116,10 +116,15 @@ fn batch(vault: &Vault, body: &Value) -> Result<Value, Refusal> {
 }
 
 fn id_of(body: &Value) -> Result<&str, Refusal> {
-    match text(body, "SecretId")? {
-        Some("") | None => Err(Refusal::parameter("You must provide a value for the SecretId parameter.")),
-        Some(id) => Ok(id),
-    }
+    let constraint = match text(body, "SecretId")? {
+        None => "Value null at 'secretId' failed to satisfy constraint: Member must not be null",
+        Some("") => {
+            "Value '' at 'secretId' failed to satisfy constraint: \
+             Member must have length greater than or equal to 1"
+        }
+        Some(id) => return Ok(id),
+    };
+    Err(Refusal::new("ValidationException", format!("1 validation error detected: {constraint}")))
 }
 
 fn text<'a>(body: &'a Value, member: &str) -> Result<Option<&'a str>, Refusal> {

@@ -6,7 +6,7 @@
     reason = "a test that finds nothing where something must be has failed"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -251,6 +251,8 @@ pub struct World {
     pub jar: BTreeMap<String, String>,
     keyring: String,
     secrets: Arc<Mutex<Vec<String>>>,
+    /// Where the log stood at the beginning: what this world knows cannot be in what was logged before.
+    log_began: usize,
 }
 
 impl World {
@@ -267,7 +269,17 @@ impl World {
         stack.secrets.put(SEALING_KEYS_SECRET, &keyring);
         let variables = stack.environment();
         let app = environment(&variables, &clock).unwrap();
-        Self { stack, clock, variables, app, jar: BTreeMap::new(), keyring, secrets: Arc::default() }
+        let log_began = LOG.lock().unwrap().len();
+        Self {
+            stack,
+            clock,
+            variables,
+            app,
+            jar: BTreeMap::new(),
+            keyring,
+            secrets: Arc::default(),
+            log_began,
+        }
     }
 
     /// Another execution environment over the same back ends, with other variables if need be.
@@ -471,13 +483,14 @@ impl Drop for World {
         self.plant(&self.stack.google.client_secret());
         self.plant("planted-keyring-0123456789abcdefghijklmnop");
         assert!(self.keyring.contains("planted-keyring"));
-        let log = String::from_utf8_lossy(&LOG.lock().unwrap()).into_owned();
+        let log = String::from_utf8_lossy(&LOG.lock().unwrap()[self.log_began..]).into_owned();
         let tables: String = [CREDENTIALS_TABLE, SESSIONS_TABLE]
             .iter()
             .flat_map(|table| self.stack.dynamodb.scan(table))
             .map(|item| item.to_string())
             .collect();
-        for secret in self.secrets.lock().unwrap().iter().filter(|secret| secret.len() >= 16) {
+        let secrets: BTreeSet<String> = self.secrets.lock().unwrap().drain(..).collect();
+        for secret in secrets.iter().filter(|secret| secret.len() >= 16) {
             assert!(!log.contains(secret.as_str()), "a secret is in the log");
             assert!(!tables.contains(secret.as_str()), "a secret stands in clear in a table");
         }

@@ -9,6 +9,7 @@ mod catalogue;
 mod contract;
 mod kill;
 mod messages;
+mod ratchet;
 mod reauthorization;
 mod refresh;
 mod start;

@@ -6,6 +6,7 @@ use crate::ports::Ports;
 pub(crate) const HELP: &str = "\
 cargo xtask dev           Runs Postern on this machine with a fake Google, and a page to try it on.
 cargo xtask dev --check   Starts the same on free ports, connects a mailbox over HTTP, and stops.
+cargo xtask contract      Runs the tests of the store and the secrets against MiniStack, an emulator of AWS.
 
 Options of dev, each with a port of 127.0.0.1:
   --api-port 9000         the functions, served by cargo lambda watch
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Help,
     Dev(Ports),
     Check,
+    Contract,
 }
 
 /// Reads the words after `cargo xtask`.
@@ -29,6 +31,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     match words.next().as_deref() {
         None | Some("help" | "--help" | "-h") => return Ok(Command::Help),
         Some("dev") => {}
+        Some("contract") => return contract(words.next().as_deref()),
         Some(other) => return Err(format!("there is no command {other:?}; see cargo xtask --help")),
     }
     let mut ports = Ports::DEFAULT;
@@ -66,6 +69,14 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     }
 }
 
+fn contract(word: Option<&str>) -> Result<Command, String> {
+    match word {
+        None => Ok(Command::Contract),
+        Some("--help" | "-h") => Ok(Command::Help),
+        Some(other) => Err(format!("contract has no option {other:?}; see cargo xtask --help")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +96,7 @@ mod tests {
         for (line, named) in [
             ("serve", "serve"),
             ("dev --port 1", "--port"),
+            ("contract --port 1", "--port"),
             ("dev --api-port", "--api-port"),
             ("dev --api-port 70000", "70000"),
             ("dev --api-port 0", "--api-port"),

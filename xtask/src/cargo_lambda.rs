@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use crate::processes::{Processes, command, root};
+use crate::python::{self, Needs};
 
 /// The version that is fetched.
 const VERSION: &str = "1.9.2";
@@ -34,22 +35,9 @@ impl CargoLambda {
         println!(
             "cargo-lambda is not installed: fetching {VERSION} into .tools/ (this project's own folder)"
         );
-        let mut pip = command("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--upgrade",
-        ])
-        .arg("--target")
-        .arg(&folder)
-        .arg(format!("cargo-lambda=={VERSION}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-        if processes.run(&mut pip).await.unwrap_or(false) && answers(command(&program)).await {
+        let requirement = format!("cargo-lambda=={VERSION}");
+        python::install(&requirement, Needs::Nothing, &folder, processes).await;
+        if answers(command(&program)).await {
             return Ok(Self(program));
         }
         println!(

@@ -1,20 +1,17 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
-use std::fs::File;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use harness::{Options, Stack};
 use tokio::process::Child;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
 use crate::cargo_lambda::CargoLambda;
 use crate::ports::{Ports, port_of};
-use crate::processes::{Processes, command, root};
-use crate::{check, page};
+use crate::processes::{Processes, asked_to_stop, command, root};
+use crate::{check, log, page};
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =
@@ -53,8 +50,8 @@ pub(crate) async fn serve(ports: Ports) -> Result<(), String> {
 /// Starts everything on free ports, tries the whole flow, and stops.
 pub(crate) async fn check() -> Result<(), String> {
     let mut processes = Processes::default();
-    let log = root().join("target").join("xtask-check.log");
-    let words = Words::Log(log.clone());
+    let path = root().join("target").join("xtask-check.log");
+    let words = Words::Log(path.clone());
     let outcome = tokio::select! {
         outcome = async {
             let (local, _) = start(Ports::FREE, &words, &mut processes).await?;
@@ -63,7 +60,7 @@ pub(crate) async fn check() -> Result<(), String> {
         () = asked_to_stop() => Err("interrupted".to_owned()),
     };
     processes.stop().await;
-    outcome.inspect_err(|_| show_end_of(&log))
+    outcome.inspect_err(|_| log::show_end_of(&path))
 }
 
 async fn serve_until_it_fails(ports: Ports, processes: &mut Processes) -> Result<(), String> {
@@ -142,13 +139,8 @@ fn watch<'a>(
         .env_remove("AWS_SESSION_TOKEN")
         .env_remove("AWS_PROFILE");
     if let Words::Log(path) = words {
-        let log = path
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| File::create(path))
-            .and_then(|log| Ok((log.try_clone()?, log)));
-        let (out, errors) = log.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        command.arg("--ignore-changes").stdout(Stdio::from(out)).stderr(Stdio::from(errors));
+        log::write_words_of(&mut command, path)?;
+        command.arg("--ignore-changes");
     }
     processes.start(&mut command)
 }
@@ -170,28 +162,4 @@ async fn wake_up(api: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Returns at Ctrl-C, when the terminal is closed, and when someone asks the process to end.
-async fn asked_to_stop() {
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
-    }
-}
-
-fn show_end_of(log: &std::path::Path) {
-    let Ok(text) = std::fs::read_to_string(log) else { return };
-    let lines: Vec<&str> = text.lines().collect();
-    eprintln!("the end of {}:", log.display());
-    for line in lines.iter().skip(lines.len().saturating_sub(40)) {
-        eprintln!("  {line}");
-    }
 }

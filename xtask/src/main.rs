@@ -6,10 +6,14 @@ mod arguments;
 mod browser;
 mod cargo_lambda;
 mod check;
+mod contract;
 mod dev;
+mod log;
+mod ministack;
 mod page;
 mod ports;
 mod processes;
+mod python;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,7 @@ async fn main() -> ExitCode {
         }
         Ok(Command::Dev(ports)) => dev::serve(ports).await,
         Ok(Command::Check) => dev::check().await,
+        Ok(Command::Contract) => contract::run().await,
         Err(problem) => Err(problem),
     };
     match outcome {

@@ -42,6 +42,12 @@ impl Ports {
     }
 }
 
+/// A port of 127.0.0.1 that is free at this moment, for a program that takes it soon.
+pub(crate) async fn free() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
+    port_of(&listener)
+}
+
 /// The port that a listener has.
 pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, String> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -79,6 +80,21 @@ impl Processes {
                 let _ = child.kill().await;
             }
         }
+    }
+}
+
+/// Returns at Ctrl-C, when the terminal is closed, and when someone asks the process to end.
+pub(crate) async fn asked_to_stop() {
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
     }
 }
 

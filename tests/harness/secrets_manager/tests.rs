@@ -72,7 +72,8 @@ async fn what_is_not_there_is_refused_in_the_words_of_aws() {
         (json!({ "SecretId": "s", "VersionId": "nowhere" }), "ResourceNotFoundException"),
         (json!({ "SecretId": "s", "VersionStage": "AWSPREVIOUS" }), "ResourceNotFoundException"),
         (json!({ "SecretId": "doomed" }), "InvalidRequestException"),
-        (json!({}), "InvalidParameterException"),
+        (json!({}), "ValidationException"),
+        (json!({ "SecretId": "" }), "ValidationException"),
         (json!({ "SecretId": 1 }), "SerializationException"),
     ];
     for (body, exception) in cases {

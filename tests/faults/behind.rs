@@ -1,0 +1,115 @@
+//! A world whose functions reach each back end through a proxy.
+
+use std::time::Duration;
+
+use harness::google::Decision;
+use harness::proxy::{Gate, Mode, Proxy};
+use harness::world::{ANN, Answer, Call, GOOGLE_CLIENT, World, invoke};
+use shared::app::App;
+use shared::clock::Deadline;
+use shared::custody;
+use shared::user::UserId;
+
+/// The proxies, and the world behind them.
+pub(crate) struct Behind {
+    pub(crate) world: World,
+    pub(crate) google: Proxy,
+    pub(crate) dynamodb: Proxy,
+    pub(crate) secrets: Proxy,
+    /// The requests through all three.
+    pub(crate) gate: Gate,
+}
+
+impl Behind {
+    /// A new world; its environment and every one that it makes go through the proxies.
+    pub(crate) async fn new() -> Self {
+        let mut world = World::new().await;
+        let gate = Gate::default();
+        let google = Proxy::before(world.stack.google.url(), &gate).await;
+        let dynamodb = Proxy::before(&world.stack.dynamodb.url(), &gate).await;
+        let secrets = Proxy::before(&world.stack.secrets.url(), &gate).await;
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.url()),
+            ("GMAIL_URL", google.url()),
+            ("GOOGLE_USERINFO_URL", format!("{}/oauth2/v3/userinfo", google.url())),
+        ] {
+            world.variables.insert(name.to_owned(), value);
+        }
+        let client = world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]);
+        let mut client: serde_json::Value = serde_json::from_str(&client).unwrap();
+        client["web"]["token_uri"] = format!("{}/token", google.url()).into();
+        world.stack.secrets.put(GOOGLE_CLIENT, &client.to_string());
+        world.cold_start();
+        Self { world, google, dynamodb, secrets, gate }
+    }
+
+    /// The same with Ann signed in.
+    pub(crate) async fn signed_in() -> Self {
+        let mut behind = Self::new().await;
+        behind.world.sign_in(ANN).await;
+        behind
+    }
+
+    /// The same when her access token has ended.
+    pub(crate) async fn expired() -> Self {
+        let behind = Self::signed_in().await;
+        behind.world.advance(3600);
+        behind.world.forget_calls();
+        behind
+    }
+
+    /// Ann at Google's consent page, which gives a new refresh token: the callback that her browser is sent to.
+    pub(crate) async fn consented(&mut self) -> Call {
+        let url = self.world.start("").await;
+        let url = url.replace("access_type=offline", "access_type=offline&prompt=consent");
+        let query = self.world.consent(&url, Decision::allow(ANN)).await;
+        self.world.with_cookies(Call::get("/oauth/callback", &query))
+    }
+
+    /// The list of messages, as Ann's browser asks for it.
+    pub(crate) fn list(&self) -> Call {
+        self.world.with_cookies(Call::get("/messages", ""))
+    }
+
+    /// Sends a call to an environment, with so much time.
+    pub(crate) async fn send_within(&self, app: &App, call: &Call, budget: Duration) -> Answer {
+        invoke(Ok(app), &call.event().to_string(), budget).await
+    }
+
+    /// Closes every connection, and whatever was on its way is lost.
+    pub(crate) async fn close_connections(&self) {
+        for proxy in [&self.google, &self.dynamodb, &self.secrets] {
+            proxy.close_connections().await;
+        }
+    }
+
+    /// Lets every byte pass, and every call succeed.
+    pub(crate) async fn mend(&self) {
+        self.gate.disarm();
+        for proxy in [&self.google, &self.dynamodb, &self.secrets] {
+            proxy.set(Mode::Pass).await;
+        }
+        self.world.stack.google.clear_all();
+        self.world.stack.dynamodb.clear_faults();
+        self.world.stack.secrets.clear_faults();
+    }
+
+    /// Ann's stored refresh token, in clear.
+    pub(crate) async fn stored_refresh_token(&self) -> Option<String> {
+        let user = UserId::parse(&self.world.sub(ANN)).unwrap();
+        let app = &self.world.app;
+        let stored = app.store.credential(&user).await.unwrap()?.refresh_token?;
+        let token = custody::open_refresh_token(app, &user, &stored).await.unwrap();
+        self.world.plant(token.expose());
+        Some(token.expose().to_owned())
+    }
+
+    /// Whether Google still takes a refresh token.
+    pub(crate) async fn is_alive(&self, token: &str) -> bool {
+        let app = &self.world.app;
+        let client = app.secrets.google_client().await.unwrap();
+        let token = shared::secret::RefreshToken::new(token);
+        app.google.refresh(&client, &token, Deadline::after(Duration::from_secs(3))).await.is_ok()
+    }
+}

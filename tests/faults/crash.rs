@@ -1,0 +1,95 @@
+//! The process dies at every point of the callback and of the refresh, while each fault of the catalogue's section 2 is at
+//! work: afterwards the credential works or the user is asked again, and what is stored changed for a good reason only.
+
+mod callback;
+mod kill;
+mod refresh;
+mod trouble;
+
+use std::cell::{Cell, RefCell};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use harness::google::Endpoint;
+use harness::world::{ANN, Answer};
+
+use self::kill::Points;
+use self::trouble::Trouble;
+use crate::behind::Behind;
+
+/// So many faults are gone through at a time, to make use of each other's waits.
+const LANES: usize = 10;
+
+/// Goes through every fault at every kill point, and prints how many pairs that were.
+#[expect(
+    clippy::print_stdout,
+    reason = "how much was gone through is what a reader of the run wants to know"
+)]
+async fn enumerate(
+    flow: &str,
+    troubles: Vec<Trouble>,
+    least: usize,
+    pair: impl AsyncFn(&mut Behind, &Trouble, &mut Points) -> bool,
+) {
+    let troubles: Vec<_> = troubles
+        .into_iter()
+        .filter(|t| {
+            std::env::var("ONLY").is_ok_and(|o| t.name.contains(&o)) || std::env::var("ONLY").is_err()
+        })
+        .collect();
+    let started = std::time::Instant::now();
+    let faults = troubles.len();
+    let units = troubles.into_iter().flat_map(|trouble| {
+        let trouble = std::rc::Rc::new(trouble);
+        Points::both_kinds().map(move |points| (std::rc::Rc::clone(&trouble), points))
+    });
+    let (units, pairs) = (RefCell::new(units), Cell::new(0));
+    let lane = async || {
+        loop {
+            let Some((trouble, mut points)) = units.borrow_mut().next() else { return };
+            let mut behind = Behind::signed_in().await;
+            while pair(&mut behind, &trouble, &mut points).await {}
+            println!("{:?} {} {} {:?}", started.elapsed(), trouble.name, points, points.killed());
+            pairs.set(pairs.get() + points.killed());
+        }
+    };
+    // Each lane has its own waker: a suspension of one is not counted when another goes on.
+    (0..LANES).map(|_| lane()).collect::<FuturesUnordered<_>>().collect::<()>().await;
+    println!("{flow}: {} pairs of a kill point and one of {faults} faults", pairs.get());
+    assert!(pairs.get() >= least, "{flow}: {} pairs are too few", pairs.get());
+}
+
+/// I4: what is stored changed only by storing a token that Google gave, or by `invalid_grant` on exactly that token.
+async fn assert_changed_for_a_reason(behind: &Behind, trouble: &Trouble, before: Option<&str>, at: &str) {
+    let after = behind.stored_refresh_token().await;
+    if after.as_deref() == before {
+        return;
+    }
+    match (before, &after) {
+        (_, Some(token)) => assert!(!token.is_empty() && behind.is_alive(token).await, "{at}"),
+        (Some(before), None) => {
+            let calls = behind.world.stack.google.calls_to(Endpoint::Token).into_iter();
+            let mut refused = calls.filter(|call| call.status == Some(400));
+            assert!(trouble.ends_grant, "{at}: the refresh token is gone");
+            assert!(
+                refused.any(|call| call.form_value("refresh_token").as_deref() == Some(before)),
+                "{at}: the refresh token is gone, and Google did not refuse it"
+            );
+            assert_eq!(behind.world.credential(ANN)["status"]["S"], "revoked", "{at}");
+        }
+        (None, None) => unreachable!("both are the same"),
+    }
+}
+
+/// The list works; or the user is asked again, through a URL that leads back to a list that works.
+async fn assert_works_or_asks(behind: &mut Behind, answer: Answer, at: &str) {
+    if answer.status == 200 {
+        return;
+    }
+    assert_eq!(answer.status, 401, "{at}: {answer:?}");
+    assert!(answer.json()["authorization_url"].is_string(), "{at}: {answer:?}");
+    let back = behind.world.authorize_again(&answer, ANN).await;
+    assert!(back.set_cookie("__Host-session").is_some(), "{at}: {back:?}");
+    let answer = behind.world.messages("").await;
+    assert_eq!(answer.status, 200, "{at}: {answer:?}");
+}

@@ -1,0 +1,67 @@
+//! Every death of a process that ends a sign-in: of a user who has a credential, and of one who has none.
+
+use harness::stack::CREDENTIALS_TABLE;
+use harness::world::ANN;
+
+use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
+use crate::behind::Behind;
+
+async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
+    let at = format!("killed at {points} with {}", trouble.name);
+    behind.world.advance(3600);
+    let before = behind.stored_refresh_token().await;
+    let callback = behind.consented().await;
+    behind.world.forget_calls();
+    trouble.arrange(&behind.world.stack);
+    let answer = points.kill(behind, &callback, trouble.budget).await;
+    behind.mend().await;
+
+    assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
+    let stored = behind.stored_refresh_token().await;
+    assert!(before.is_none() || stored.is_some(), "{at}: the refresh token is lost");
+    if let Some(token) = &stored {
+        assert!(behind.is_alive(token).await, "{at}: what is stored does not work");
+    }
+    let sub = behind.world.sub(ANN);
+    assert!(behind.world.sessions().iter().all(|row| row["user_id"]["S"] == sub.as_str()), "{at}: I7");
+
+    // The person reloads the page that did not come.
+    match &answer {
+        Some(answer) => behind.world.keep_cookies(answer),
+        None => {
+            let exchanges = behind.world.exchanges();
+            let reloaded = behind.world.send(&callback).await;
+            assert!(reloaded.status < 500, "{at}: {reloaded:?}");
+            assert!(exchanges == 0 || behind.world.exchanges() == exchanges, "{at}: I5");
+            behind.world.keep_cookies(&reloaded);
+        }
+    }
+    let list = behind.world.messages("").await;
+    assert_works_or_asks(behind, list, &at).await;
+    points.go_on(answer.as_ref())
+}
+
+fn troubles() -> Vec<Trouble> {
+    let mut troubles = trouble::of_the_token_endpoint(false);
+    troubles.push(trouble::none());
+    troubles.extend(trouble::of_omission());
+    troubles.extend(trouble::of_dynamodb(&["PutItem", "GetItem", "UpdateItem", "DeleteItem"]));
+    troubles.extend(trouble::of_secrets());
+    troubles
+}
+
+#[tokio::test]
+async fn f01_to_f23_f53_to_f60_f70_killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survives()
+{
+    enumerate("callback of a known user", troubles(), 1000, killed_in_a_callback).await;
+}
+
+#[tokio::test]
+async fn f01_to_f23_f53_to_f60_f70_killed_anywhere_in_a_first_callback_with_any_fault_the_user_can_go_on() {
+    let pair = async |behind: &mut Behind, trouble: &Trouble, points: &mut Points| {
+        behind.world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &behind.world.sub(ANN));
+        behind.world.jar.clear();
+        killed_in_a_callback(behind, trouble, points).await
+    };
+    enumerate("callback of a new user", troubles(), 1000, pair).await;
+}

@@ -1,0 +1,42 @@
+//! Every death of a process that lists messages with an access token that has ended.
+
+use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
+use crate::behind::Behind;
+
+/// More than the time that a lease lasts.
+const PAST_THE_LEASE: u64 = 10;
+
+async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
+    let at = format!("killed at {points} with {}", trouble.name);
+    behind.world.advance(3600);
+    behind.world.forget_calls();
+    let before = behind.stored_refresh_token().await;
+    trouble.arrange(&behind.world.stack);
+    let answer = points.kill(behind, &behind.list(), trouble.budget).await;
+    behind.mend().await;
+
+    assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
+    let stored = behind.stored_refresh_token().await;
+    let is_alive = match &stored {
+        Some(token) => behind.is_alive(token).await,
+        None => false,
+    };
+    behind.world.advance(PAST_THE_LEASE);
+    let after = behind.world.messages("").await;
+    assert!(!is_alive || after.status == 200, "{at}: the grant is alive, and yet {after:?}");
+    assert_works_or_asks(behind, after, &at).await;
+    points.go_on(answer.as_ref())
+}
+
+#[tokio::test]
+async fn f24_to_f35_f53_to_f60_f70_killed_anywhere_in_a_refresh_with_any_fault_the_credential_survives() {
+    let mut troubles = trouble::of_the_token_endpoint(true);
+    troubles.push(trouble::none());
+    troubles.extend(trouble::of_rotation());
+    troubles.extend(trouble::of_omission());
+    troubles.extend(trouble::of_gmail());
+    troubles.extend(trouble::of_dynamodb(&["BatchGetItem", "UpdateItem"]));
+    troubles.extend(trouble::of_burial());
+    troubles.extend(trouble::of_secrets());
+    enumerate("refresh", troubles, 1000, killed_in_a_refresh).await;
+}

@@ -1,0 +1,204 @@
+//! The faults that can be at work while a process dies: those of the catalogue's section 2, by the calls they spoil.
+
+use std::time::Duration;
+
+use harness::google::{Endpoint, Failure, Rotation, Times};
+use harness::{Fault, Stack};
+
+/// A fault, and what it may come to.
+pub(super) struct Trouble {
+    /// For the message of a failed assertion.
+    pub(super) name: String,
+    /// Whether Google says `invalid_grant` of the stored refresh token, by itself or for what else happened.
+    pub(super) ends_grant: bool,
+    /// The time that the request gets.
+    pub(super) budget: Duration,
+    arrange: Box<dyn Fn(&Stack)>,
+}
+
+impl Trouble {
+    fn new(name: String, arrange: impl Fn(&Stack) + 'static) -> Self {
+        // Too little for a wait of Google's second or more, which no kill point is in.
+        let budget = Duration::from_millis(1500);
+        Self { name, ends_grant: false, budget, arrange: Box::new(arrange) }
+    }
+
+    fn ending_the_grant(mut self) -> Self {
+        self.ends_grant = true;
+        self
+    }
+
+    fn with_time_for_a_retry(mut self) -> Self {
+        self.budget = Duration::from_millis(2500);
+        self.name.push_str(", repeated");
+        self
+    }
+
+    /// Brings it about.
+    pub(super) fn arrange(&self, stack: &Stack) {
+        (self.arrange)(stack);
+    }
+}
+
+/// No fault but the death itself.
+pub(super) fn none() -> Trouble {
+    Trouble::new("nothing else".to_owned(), |_| {})
+}
+
+/// What the token endpoint does wrong; in a refresh some of it ends the grant.
+pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
+    let oauth = |status, error: &str| Failure::OAuth {
+        status,
+        error: error.to_owned(),
+        description: "planted".to_owned(),
+    };
+    let failures = [
+        (Failure::InvalidGrant, is_refresh),
+        (Failure::InvalidGrantBadRequest, is_refresh),
+        (Failure::InvalidRapt, false),
+        (Failure::InvalidClient, false),
+        (Failure::AdminPolicyEnforced, false),
+        (oauth(400, "org_internal"), false),
+        (oauth(401, "deleted_client"), false),
+        (oauth(400, "temporarily_unavailable"), false),
+        (oauth(400, "something_new"), false),
+        (Failure::Status(429), false),
+        (Failure::Status(500), false),
+        (Failure::Status(503), false),
+        (Failure::NotJson, false),
+        (Failure::ErrorWithinSuccess, false),
+        (Failure::TruncatedJson, false),
+        (Failure::ResetBeforeReading, false),
+        (Failure::ResetAfterReading, false),
+        (Failure::LoseAnswer, false),
+        (Failure::CutBody, false),
+        (Failure::Slow(Duration::from_millis(30)), false),
+        (Failure::Redirect("https://planted.example/".to_owned()), false),
+    ];
+    let mut troubles: Vec<_> = failures
+        .into_iter()
+        .flat_map(|(failure, ends_grant)| {
+            [Times::Next(1), Times::UntilCleared].map(|times| {
+                let failure = failure.clone();
+                let trouble = Trouble::new(format!("token endpoint, {times:?}: {failure:?}"), move |stack| {
+                    stack.google.fail(Endpoint::Token, failure.clone(), times);
+                });
+                if ends_grant { trouble.ending_the_grant() } else { trouble }
+            })
+        })
+        .collect();
+    let passing = Trouble::new("token endpoint: 503 once".to_owned(), |stack| {
+        stack.google.fail(Endpoint::Token, Failure::Status(503), Times::Next(1));
+    });
+    troubles.push(passing.with_time_for_a_retry());
+    troubles
+}
+
+/// What rotation does, and what goes wrong just then.
+pub(super) fn of_rotation() -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    for rotation in [Rotation::OldStillWorks, Rotation::OldDies, Rotation::ReuseEndsFamily] {
+        // A retry with the old token is then a use of a dead one.
+        let ends = rotation != Rotation::OldStillWorks;
+        let mut add = |name: &str, ends_grant: bool, more: fn(&Stack)| {
+            let trouble = Trouble::new(format!("{rotation:?} with {name}"), move |stack| {
+                stack.google.rotate_refresh_tokens(rotation);
+                more(stack);
+            });
+            troubles.push(if ends_grant { trouble.ending_the_grant() } else { trouble });
+        };
+        add("nothing else", false, |_| {});
+        add("a lost answer", ends, |stack| {
+            stack.google.fail_refresh(Failure::LoseAnswer, Times::Next(1));
+        });
+        add("a truncated answer", ends, |stack| {
+            stack.google.fail_refresh(Failure::TruncatedJson, Times::Next(1));
+        });
+        add("a cut body", ends, |stack| stack.google.fail_refresh(Failure::CutBody, Times::Next(1)));
+        add("lost answers of writes", false, |stack| {
+            stack.dynamodb.fail("UpdateItem", Fault::AnswerLost, 2);
+        });
+        add("lost writes", false, |stack| stack.dynamodb.fail("UpdateItem", Fault::CallLost, 2));
+        add("a list refused at first", ends, |stack| {
+            stack.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, Times::Next(1));
+        });
+    }
+    troubles
+}
+
+/// What answers leave out.
+pub(super) fn of_omission() -> Vec<Trouble> {
+    vec![
+        Trouble::new("no refresh token".to_owned(), |stack| stack.google.omit_refresh_token(Times::Next(1))),
+        Trouble::new("no ID token".to_owned(), |stack| stack.google.omit_id_token(Times::Next(1))),
+        Trouble::new("no ID token and no user info".to_owned(), |stack| {
+            stack.google.omit_id_token(Times::Next(1));
+            stack.google.fail(Endpoint::UserInfo, Failure::Status(403), Times::UntilCleared);
+        }),
+    ]
+}
+
+/// What Gmail does wrong.
+pub(super) fn of_gmail() -> Vec<Trouble> {
+    let failures = [Failure::InvalidCredentials, Failure::Status(503), Failure::ResetAfterReading];
+    let trouble = |failure: Failure| {
+        Trouble::new(format!("Gmail: {failure:?}"), move |stack| {
+            stack.google.fail(Endpoint::MessagesList, failure.clone(), Times::Next(1));
+        })
+    };
+    failures.map(trouble).into()
+}
+
+/// What DynamoDB does wrong with these operations.
+pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
+    let faults = [
+        (Fault::THROTTLED, 1),
+        (Fault::BROKEN, 1),
+        (Fault::BROKEN, 100),
+        (Fault::DENIED, 1),
+        (Fault::CallLost, 1),
+        (Fault::AnswerLost, 1),
+        (Fault::AnswerLost, 100),
+        (Fault::Delay(Duration::from_millis(20)), 100),
+    ];
+    let spoil = |operation: &'static str| {
+        faults.clone().map(|(fault, times)| {
+            Trouble::new(format!("{operation}, {times} times: {fault:?}"), move |stack| {
+                stack.dynamodb.fail(operation, fault.clone(), times);
+            })
+        })
+    };
+    operations.iter().flat_map(|operation| spoil(operation)).collect()
+}
+
+/// What DynamoDB does wrong while a dead grant is buried.
+pub(super) fn of_burial() -> Vec<Trouble> {
+    let faults = [Fault::BROKEN, Fault::CallLost, Fault::AnswerLost];
+    let spoil = |fault: Fault| {
+        Trouble::new(format!("invalid_grant and GetItem: {fault:?}"), move |stack| {
+            stack.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
+            stack.dynamodb.fail("GetItem", fault.clone(), 1);
+        })
+        .ending_the_grant()
+    };
+    faults.map(spoil).into()
+}
+
+/// What Secrets Manager does wrong.
+pub(super) fn of_secrets() -> Vec<Trouble> {
+    let faults = [
+        (Fault::THROTTLED, 1),
+        (Fault::BROKEN, 1),
+        (Fault::BROKEN, 100),
+        (Fault::DENIED, 1),
+        (Fault::CallLost, 1),
+        (Fault::AnswerLost, 1),
+        (Fault::Delay(Duration::from_millis(20)), 100),
+    ];
+    let trouble = |(fault, times): (Fault, usize)| {
+        Trouble::new(format!("GetSecretValue, {times} times: {fault:?}"), move |stack| {
+            stack.secrets.fail("GetSecretValue", fault.clone(), times);
+        })
+    };
+    faults.map(trouble).into()
+}

@@ -1,0 +1,71 @@
+//! A process wakes up, and the connections that it kept are dead: nobody notices but the log.
+
+use harness::google::Endpoint;
+use harness::world::Call;
+
+use crate::behind::Behind;
+
+/// How connections end while a process sleeps.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// In good order: the process can see it before it sends.
+    Closed,
+    /// Without a word: the next bytes are answered by a reset.
+    Reset,
+}
+
+async fn end_connections(behind: &Behind, end: End) {
+    for proxy in [&behind.google, &behind.dynamodb, &behind.secrets] {
+        match end {
+            End::Closed => proxy.close_connections().await,
+            End::Reset => proxy.let_connections_go_stale(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn f03_f29_f68_after_all_idle_connections_ended_the_next_list_succeeds() {
+    for end in [End::Closed, End::Reset] {
+        for seconds in [1, 3600] {
+            let behind = Behind::signed_in().await;
+            assert_eq!(behind.world.messages("").await.status, 200);
+            let connections = [&behind.google, &behind.dynamodb].map(|proxy| proxy.connections());
+            end_connections(&behind, end).await;
+            // After an hour the access token has ended as well, and both secrets are read anew.
+            behind.world.advance(seconds);
+            behind.world.forget_calls();
+            let answer = behind.world.messages("").await;
+            assert_eq!(answer.status, 200, "{end:?} after {seconds} s: {answer:?}");
+            assert_eq!(behind.world.refreshes(), usize::from(seconds == 3600), "{end:?}");
+            let others = [&behind.google, &behind.dynamodb].map(|proxy| proxy.connections());
+            assert!(others.iter().zip(connections).all(|(after, before)| *after > before), "{end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f03_after_all_idle_connections_ended_a_code_is_exchanged_once_on_a_connection_of_its_own() {
+    for end in [End::Closed, End::Reset] {
+        let mut behind = Behind::expired().await;
+        // A connection to the token endpoint is left in the pool by a refresh.
+        assert_eq!(behind.world.messages("").await.status, 200);
+        let callback: Call = behind.consented().await;
+        behind.world.forget_calls();
+        end_connections(&behind, end).await;
+        let answer = behind.world.send(&callback).await;
+        assert!(answer.set_cookie("__Host-session").is_some(), "{end:?}: {answer:?}");
+        assert_eq!(behind.world.exchanges(), 1, "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn f03_a_connection_that_a_code_came_over_is_not_used_again() {
+    let mut behind = Behind::new().await;
+    let callback = behind.consented().await;
+    let before = behind.google.connections();
+    behind.world.send(&callback).await;
+    assert_eq!(behind.world.google_calls(), [Endpoint::Token]);
+    let callback = behind.consented().await;
+    behind.world.send(&callback).await;
+    assert_eq!(behind.google.connections(), before + 2);
+}

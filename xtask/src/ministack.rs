@@ -1,0 +1,95 @@
+//! MiniStack, an emulator of AWS that this project did not write: fetched into `.tools/`, run on loopback alone.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::time::{Instant, sleep};
+
+use crate::browser::Browser;
+use crate::processes::{Processes, root};
+use crate::python::{self, Needs};
+use crate::{log, ports};
+
+/// The version that is fetched.
+pub(crate) const VERSION: &str = "1.5.33";
+
+/// How long it may take until it answers.
+const FIRST_ANSWER: Duration = Duration::from_mins(1);
+/// An address of this machine that is loopback, too, but not the one to listen on.
+const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// MiniStack's files.
+pub(crate) struct MiniStack(PathBuf);
+
+impl MiniStack {
+    /// Finds MiniStack in the project's own folder, or fetches it there.
+    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
+        let ministack = Self(root().join(".tools").join(format!("ministack-{VERSION}")));
+        if ministack.answers().await {
+            return Ok(ministack);
+        }
+        println!("fetching MiniStack {VERSION} into .tools/ (this project's own folder)");
+        let requirement = format!("ministack=={VERSION}");
+        python::install(&requirement, Needs::ItsDependencies, &ministack.0, processes).await;
+        if ministack.answers().await {
+            return Ok(ministack);
+        }
+        Err(format!("MiniStack {VERSION} is missing and python3 -m pip could not fetch it"))
+    }
+
+    /// Starts it with these services on a free port and waits until it answers; gives its URL. Its words go to `log`.
+    pub(crate) async fn start(
+        &self,
+        services: &str,
+        log: &Path,
+        processes: &mut Processes,
+    ) -> Result<String, String> {
+        let port = ports::free().await?;
+        let mut command = python::module("ministack", &self.0);
+        command
+            // Without this it listens on every interface.
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("SERVICES", services)
+            // What the caller's own environment may say for another MiniStack.
+            .envs([("AUTH", "false"), ("PERSIST_STATE", "0"), ("USE_SSL", "0")])
+            .envs([("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")])
+            // At its start and end it removes containers, those of another MiniStack among them.
+            .env("DOCKER_HOST", "unix:///nowhere");
+        log::write_words_of(&mut command, log)?;
+        let ministack = processes.start(&mut command)?;
+        let url = format!("http://127.0.0.1:{port}");
+        wait_for(ministack, &url).await?;
+        if TcpStream::connect((OTHER_ADDRESS, port)).await.is_ok() {
+            return Err("MiniStack listens on other addresses than 127.0.0.1".to_owned());
+        }
+        Ok(url)
+    }
+
+    async fn answers(&self) -> bool {
+        let mut help = python::module("ministack", &self.0);
+        help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null());
+        self.0.is_dir() && help.status().await.is_ok_and(|status| status.success())
+    }
+}
+
+async fn wait_for(ministack: &mut Child, url: &str) -> Result<(), String> {
+    let deadline = Instant::now() + FIRST_ANSWER;
+    loop {
+        if let Ok(Some(status)) = ministack.try_wait() {
+            return Err(format!("MiniStack ended before it was ready: {status}"));
+        }
+        match Browser::new()?.get(&format!("{url}/_ministack/health")).await {
+            Ok(answer) if answer.body["version"] == VERSION => return Ok(()),
+            Ok(answer) => return Err(format!("what answers at {url} is another program: {}", answer.body)),
+            Err(problem) if Instant::now() >= deadline => {
+                return Err(format!("MiniStack does not answer: {problem}"));
+            }
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
