@@ -23,6 +23,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 pub use self::event::EVENT_LIMIT;
+use self::problem::Ways;
 pub use self::reply::{Reply, add_cookie, json, redirect, redirect_with_error};
 pub use self::request::Request;
 use crate::app::App;
@@ -132,13 +133,26 @@ where
             Err(Error::UpstreamUnavailable { retry_after: 1, source: "the request's time is over".into() })
         }
     };
-    let (mut reply, error) = match outcome {
-        Ok(answered) => answered,
-        Err(error) => (problem::render(&error, &request_id, None, false), Some(Arc::new(error))),
-    };
+    let Answered { mut reply, error, request_id } =
+        outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));
     reply::finish(&mut reply);
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
     reply::into_event(reply)
+}
+
+/// A reply, and what there is to log of it.
+struct Answered {
+    reply: Reply,
+    error: Option<Arc<Error>>,
+    request_id: String,
+}
+
+impl Answered {
+    /// A problem document that leads nowhere.
+    fn plain_problem(error: Error, request_id: String) -> Self {
+        let reply = problem::render(&error, &request_id, &Ways::default(), false);
+        Self { reply, error: Some(Arc::new(error)), request_id }
+    }
 }
 
 async fn answer<H>(
@@ -147,60 +161,87 @@ async fn answer<H>(
     handle: H,
     event: &str,
     invocation: Invocation,
-) -> (Reply, Option<Arc<Error>>)
+) -> Answered
 where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
 {
     let request_id = invocation.request_id.clone();
     let request = match event::admit(event, invocation) {
         Ok(request) => request,
-        Err(error) => return (problem::render(&error, &request_id, None, false), Some(Arc::new(error))),
+        Err(error) => return Answered::plain_problem(error, request_id),
     };
-    let html = route.entry != Entry::Api && request.prefers_html();
+    let app = match app {
+        Ok(app) => app,
+        Err(error) => return Answered::plain_problem(Error::Config(error.clone()), request.id),
+    };
     let outcome = async {
-        let app = app.map_err(|error| Error::Config(error.clone()))?;
         app.throttle.admit(request.source_address(), app.clock.now())?;
-        check(app, route, &request)?;
-        handle(app, &request).await
+        match check(app, route, &request)? {
+            Asked::Handler => handle(app, &request).await,
+            Asked::Nothing => Ok(reply::nothing()),
+        }
     };
-    let mut error = match outcome.await {
+    match outcome.await {
         Ok(mut reply) => {
             let error = reply.extensions_mut().remove::<Arc<Error>>();
-            return (reply, error);
+            Answered { reply, error, request_id: request.id }
         }
-        Err(error) => error,
-    };
-    let mut begun = None;
-    if let (Ok(app), Some(invitation)) = (app, error.invitation()) {
-        let beginning = Beginning {
-            return_to: ReturnTo::parse(
-                request.header("origin").unwrap_or_default(),
-                &app.config.allowed_origins,
-            )
-            .unwrap_or_else(|_| ReturnTo::default_of(&app.config.allowed_origins)),
-            channel: Channel::Redirect,
-            invitation: invitation.clone(),
-            force_consent: true,
-        };
-        match authorization::begin(app, &request, &beginning).await {
-            Ok(authorization) => begun = Some(authorization),
-            // An answer that asks for authorization without saying where is no answer.
-            Err(other) => error = other,
+        Err(error) => {
+            let (error, ways) = ways_on(app, route, &request, error).await;
+            let html = route.entry != Entry::Api && request.prefers_html();
+            let reply = problem::render(&error, &request.id, &ways, html);
+            Answered { reply, error: Some(Arc::new(error)), request_id: request.id }
         }
     }
-    (problem::render(&error, &request.id, begun.as_ref(), html), Some(Arc::new(error)))
+}
+
+/// Where the caller may go on after `error`; making the way may fail with an error of its own, which is then the answer: one
+/// that asks for authorization without saying where is no answer.
+async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (Error, Ways) {
+    let Some(invitation) = error.invitation() else {
+        // A callback that failed is begun anew, whatever it was.
+        let public_url = (route.entry == Entry::Callback).then(|| request.public_url(app).ok()).flatten();
+        let start_url = public_url.map(|url| url.join(authorization::START_PATH));
+        return (error, Ways { begun: None, start_url });
+    };
+    let origins = &app.config.allowed_origins;
+    let beginning = Beginning {
+        return_to: ReturnTo::parse(request.header("origin").unwrap_or_default(), origins)
+            .unwrap_or_else(|_| ReturnTo::default_of(origins)),
+        channel: Channel::Redirect,
+        invitation: invitation.clone(),
+        force_consent: true,
+    };
+    match authorization::begin(app, request, &beginning).await {
+        Ok(begun) => {
+            let start_url = Some(begun.start_url.clone());
+            (error, Ways { begun: Some(begun), start_url })
+        }
+        Err(other) => (other, Ways::default()),
+    }
+}
+
+/// Whom a request that passed the door asks.
+enum Asked {
+    Handler,
+    /// `OPTIONS`: API Gateway answers a preflight itself; one that reaches a function gets no CORS header (B42).
+    Nothing,
 }
 
 /// What is asked of every request before its handler: the path, the method, the body's type, where it comes from.
-fn check(app: &App, route: Route, request: &Request) -> Result<(), Error> {
+fn check(app: &App, route: Route, request: &Request) -> Result<Asked, Error> {
     if request.route_path(app) != route.path {
         return Err(if request.path_is_long() { Error::UriTooLong } else { Error::NotFound });
+    }
+    if request.method() == "OPTIONS" {
+        return Ok(Asked::Nothing);
     }
     if !route.methods.split(", ").any(|method| method == request.method()) {
         return Err(Error::MethodNotAllowed(route.methods));
     }
     request.check_body()?;
-    origin::check(app, route, request)
+    origin::check(app, route, request)?;
+    Ok(Asked::Handler)
 }
 
 #[cfg(test)]

@@ -67,7 +67,9 @@ impl Trouble {
 impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Self {
         match &trouble {
-            Trouble::Malformed { .. } => Self::UpstreamMalformed(trouble.into()),
+            Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge) => {
+                Self::UpstreamMalformed(trouble.into())
+            }
             Trouble::Unavailable { retry_after, .. } => {
                 Self::UpstreamUnavailable { retry_after: retry_after.unwrap_or(5), source: trouble.into() }
             }

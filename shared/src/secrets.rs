@@ -103,7 +103,8 @@ impl Secrets {
             .map(Arc::new))
     }
 
-    /// Opens `sealed`; a key id that the remembered keyring does not hold makes it be read anew, at most once a minute.
+    /// Opens `sealed`; a key id that the remembered keyring does not hold makes it be read anew, at most once a minute, and
+    /// for a token at rest the keyring before this one be tried too (F62).
     pub async fn open(
         &self,
         purpose: Purpose,
@@ -115,7 +116,13 @@ impl Secrets {
             return Ok(opened);
         }
         let newest = self.keyring.reload(self.clock.now(), || self.read(&self.keyring, "AWSCURRENT")).await?;
-        Ok(newest.open(purpose, place, sealed))
+        let opened = newest.open(purpose, place, sealed);
+        if opened != Err(OpenError::UnknownKey) || purpose != Purpose::Token {
+            return Ok(opened);
+        }
+        let previous = self.read(&self.keyring, "AWSPREVIOUS").await.ok();
+        let previous = previous.and_then(|text| Keyring::parse(&text).ok());
+        Ok(previous.map_or(opened, |keyring| keyring.open(purpose, place, sealed)))
     }
 
     async fn read<T>(&self, secret: &Cached<T>, stage: &str) -> Result<Zeroizing<String>, SecretsError> {

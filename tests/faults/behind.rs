@@ -7,7 +7,9 @@ use harness::proxy::{Gate, Mode, Proxy};
 use harness::world::{ANN, Answer, Call, GOOGLE_CLIENT, World, invoke};
 use shared::app::App;
 use shared::clock::Deadline;
+use shared::credential::StoredRefreshToken;
 use shared::custody;
+use shared::secret::{RefreshToken, Sealed};
 use shared::user::UserId;
 
 /// The proxies, and the world behind them.
@@ -95,11 +97,13 @@ impl Behind {
         self.world.stack.secrets.clear_faults();
     }
 
-    /// Ann's stored refresh token, in clear.
+    /// Ann's stored refresh token, in clear. Asks nobody.
     pub(crate) async fn stored_refresh_token(&self) -> Option<String> {
-        let user = UserId::parse(&self.world.sub(ANN)).unwrap();
-        let app = &self.world.app;
-        let stored = app.store.credential(&user).await.unwrap()?.refresh_token?;
+        let (app, user) = (&self.world.app, UserId::parse(&self.world.sub(ANN)).unwrap());
+        let item = self.world.credential(ANN);
+        let sealed = Sealed::from_text(item["refresh_token"]["S"].as_str()?);
+        let id = item["refresh_token_id"]["S"].as_str().unwrap().to_owned();
+        let stored = StoredRefreshToken { sealed, id, expires_at: None };
         let token = custody::open_refresh_token(app, &user, &stored).await.unwrap();
         self.world.plant(token.expose());
         Some(token.expose().to_owned())
@@ -109,7 +113,7 @@ impl Behind {
     pub(crate) async fn is_alive(&self, token: &str) -> bool {
         let app = &self.world.app;
         let client = app.secrets.google_client().await.unwrap();
-        let token = shared::secret::RefreshToken::new(token);
+        let token = RefreshToken::new(token);
         app.google.refresh(&client, &token, Deadline::after(Duration::from_secs(3))).await.is_ok()
     }
 }

@@ -108,11 +108,10 @@ fn is_ours(cookie: &str) -> bool {
     let lifetime = attributes
         .strip_prefix("Max-Age=")
         .and_then(|rest| rest.strip_suffix("; Path=/; Secure; HttpOnly; SameSite=Lax"));
-    let is_token =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte));
+    let is_whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
     (name == "__Host-session" || name.starts_with("__Host-flow-"))
-        && is_token(name)
-        && is_token(value)
+        && is_whole(name)
+        && is_whole(value)
         && lifetime.is_some_and(|seconds| seconds.bytes().all(|byte| byte.is_ascii_digit()))
 }
 

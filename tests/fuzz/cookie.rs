@@ -28,6 +28,9 @@ const NAMES: [&str; 14] = [
     "a",
 ];
 
+/// What API Gateway takes a `Cookie` header apart by: no name holds it.
+const SEPARATOR: char = ';';
+
 /// A cookie's value: any text, or a real token that was altered.
 #[derive(Clone, Debug)]
 enum Value {
@@ -70,7 +73,8 @@ fn cookies(pairs: &[(String, Value)], token: &str) -> Vec<String> {
         };
         let blank = |character| character == ' ' || character == '\t';
         // What is only padded, or cut off by the header's own separator, is the token.
-        let is_token = value.split(';').next().unwrap_or_default().trim_matches(blank) == token;
+        let is_token = value.split(SEPARATOR).next().unwrap_or_default().trim_matches(blank) == token;
+        let name = name.replace(SEPARATOR, "");
         format!("{name}={}", if is_token { "" } else { &value })
     };
     pairs.iter().map(line).collect()
@@ -135,5 +139,21 @@ fn a_sign_in_begins_whatever_cookies_the_browser_has() {
             assert!(["headers_too_large", "invalid_request"].contains(&code.as_str()), "{code}");
         }
         bench.assert_nothing_was_stored_or_read();
+    });
+}
+
+#[test]
+#[ignore = "a flow cookie's name is repeated as it came; to be run once that is mended"]
+fn a_cookie_is_removed_only_by_a_name_that_this_api_gives() {
+    let bench = Bench::new();
+    let rest = text().prop_map(|rest| rest.replace('=', ""));
+    let name = "a_cookie_is_removed_only_by_a_name_that_this_api_gives";
+    holds(name, Cost::Little, &rest, |rest| {
+        let answer = bench.send(&Call::get("/auth/start", "").cookie(&format!("__Host-flow-{rest}=x")));
+        for cookie in &answer.cookies {
+            let suffix = cookie.strip_prefix("__Host-flow-").unwrap().split_once('=').unwrap().0;
+            let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            assert!(suffix.len() == 6 && suffix.bytes().all(is_ours), "{cookie}");
+        }
     });
 }

@@ -79,7 +79,7 @@ pub(crate) fn draft() -> BoxedStrategy<Draft> {
         1 => Just(Some(json!("accounts.google.com"))),
         1 => (0..2_000_000_000_i64).prop_map(|number| Some(json!(number))),
     ];
-    let claims = vec((name.prop_map(str::to_owned), value), 0..3);
+    let claims = prop_oneof![1 => Just(Vec::new()), 1 => vec((name.prop_map(str::to_owned), value), 1..3)];
     let changes = prop_oneof![3 => Just(Vec::new()), 1 => vec(change(), 1..3)];
     (claims, changes).prop_map(|(claims, changes)| Draft { claims, changes }).boxed()
 }

@@ -11,9 +11,9 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 pub(crate) enum Cost {
     /// A call of a function: 16 times the measure.
     Nothing,
-    /// A request that is answered without a call to anybody: 4 times the measure.
+    /// A request that is answered without a call to anybody: 8 times the measure.
     Little,
-    /// A request that goes over sockets: a quarter of the measure.
+    /// A request that goes over sockets: half the measure.
     Sockets,
 }
 
@@ -21,8 +21,8 @@ impl Cost {
     fn cases(self, measure: u32) -> u32 {
         match self {
             Self::Nothing => measure.saturating_mul(16),
-            Self::Little => measure.saturating_mul(4),
-            Self::Sockets => (measure / 4).max(1),
+            Self::Little => measure.saturating_mul(8),
+            Self::Sockets => (measure / 2).max(1),
         }
     }
 }

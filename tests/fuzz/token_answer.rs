@@ -18,7 +18,7 @@ use crate::input::{Change, change, json as any_json, text};
 use crate::property::{Cost, holds};
 
 /// What is answered without a pause: none of 408, 429 and 5xx.
-const STATUSES: [u16; 16] = [200, 200, 200, 200, 200, 200, 201, 204, 302, 400, 400, 401, 403, 404, 418, 499];
+const STATUSES: [u16; 11] = [200, 201, 204, 302, 400, 400, 400, 401, 403, 404, 499];
 /// The codes that are acted upon at once; `server_error` and its like are repeated after a pause.
 const ERRORS: [&str; 12] = [
     "invalid_grant",
@@ -100,23 +100,44 @@ fn member() -> BoxedStrategy<(String, Value)> {
     .boxed()
 }
 
-/// An answer: members that are right, then any others, and sometimes a text that is no JSON any more.
+/// Members as Google sends them with tokens, or with a refusal.
+fn usual(tokens: bool) -> BoxedStrategy<Vec<(String, Value)>> {
+    let named = |members: Vec<(&str, Value)>| {
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>()
+    };
+    let bearer = [("token_type", json!("Bearer")), ("expires_in", json!(3599))];
+    let granted = (token("ya29.fuzzed-"), proptest::option::of(token("1//fuzzed-"))).prop_map(
+        move |(access, refresh)| {
+            let refresh = refresh.map(|refresh| ("refresh_token", refresh));
+            let members = bearer.iter().cloned().chain([("access_token", access)]).chain(refresh);
+            named(members.collect())
+        },
+    );
+    let refused =
+        (select(&ERRORS[..]), proptest::option::of(select(vec!["invalid_rapt", "rapt_required", ""])))
+            .prop_map(move |(error, subtype)| {
+                let subtype = subtype.map(|subtype| ("error_subtype", json!(subtype)));
+                named([("error", json!(error))].into_iter().chain(subtype).collect())
+            });
+    if tokens { granted.boxed() } else { refused.boxed() }
+}
+
+/// An answer as Google gives it, or with other members in place of its own or beside them, or with a text that is no JSON
+/// any more.
 fn answered() -> BoxedStrategy<Answered> {
-    let right =
-        (token("ya29.fuzzed-"), proptest::option::of(token("1//fuzzed-"))).prop_map(|(access, refresh)| {
-            let mut members =
-                vec![("access_token", access), ("token_type", json!("Bearer")), ("expires_in", json!(3599))];
-            members.extend(refresh.map(|refresh| ("refresh_token", refresh)));
-            members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>()
-        });
-    let members = prop_oneof![
-        3 => right,
-        1 => Just(Vec::new()),
+    let kind = prop_oneof![
+        4 => (Just(200), usual(true)),
+        3 => (select(&STATUSES[..]), usual(false)),
+        1 => (select(&STATUSES[..]), Just(Vec::new())),
     ];
-    let changes = prop_oneof![5 => Just(Vec::new()), 1 => vec(change(), 1..3)];
-    let id_token = prop_oneof![3 => draft().prop_map(Some), 1 => Just(None)];
-    (select(&STATUSES[..]), members, vec(member(), 0..3), changes, id_token)
-        .prop_map(|(status, mut members, more, changes, id_token)| {
+    let changes = prop_oneof![9 => Just(Vec::new()), 1 => vec(change(), 1..3)];
+    let id_token = prop_oneof![4 => draft().prop_map(Some), 1 => Just(None)];
+    let twice = prop_oneof![9 => Just(false), 1 => Just(true)];
+    (kind, vec(member(), 0..3), twice, changes, id_token)
+        .prop_map(|((status, mut members), more, twice, changes, id_token)| {
+            if !twice {
+                members.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+            }
             members.extend(more);
             Answered { status, members, changes, id_token }
         })

@@ -453,6 +453,11 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// Whether a word stands in the log of this process.
+    pub fn logged(&self, word: &str) -> bool {
+        String::from_utf8_lossy(&LOG.lock().unwrap()).contains(word)
+    }
+
     /// Remembers a secret that must turn up in no log.
     pub fn plant(&self, secret: &str) {
         self.secrets.lock().unwrap().push(secret.to_owned());

@@ -194,6 +194,10 @@ async fn a42_to_a45_a_post_of_another_page_is_refused() {
     let post = || {
         Call::post("/oauth/callback", &json!({"code": "4/0A", "state": STATE})).cookie("__Host-flow-AAAAAA=x")
     };
+    for media_type in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"] {
+        let form = post().header("content-type", media_type).header("origin", "https://evil.example");
+        expect(&world, &form.without_header("x-requested-with"), 415, "unsupported_media_type").await;
+    }
     for origin in ["https://evil.example", "null", "https://app.example.com:444", "http://app.example.com"] {
         expect(&world, &post().header("origin", origin), 403, "forbidden_origin").await;
     }
@@ -205,7 +209,10 @@ async fn a42_to_a45_a_post_of_another_page_is_refused() {
 async fn b41_b42_b43_b61_methods_that_a_path_does_not_have() {
     let world = World::new().await;
     for (path, allowed) in [("/auth/start", "GET"), ("/oauth/callback", "GET, POST"), ("/messages", "GET")] {
-        for method in ["HEAD", "PUT", "PATCH", "DELETE", "TRACE", "FOO", "OPTIONS"] {
+        let options = Call::get(path, "").method("OPTIONS").header("origin", "https://evil.example");
+        let answer = world.send(&options).await;
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
+        for method in ["HEAD", "PUT", "PATCH", "DELETE", "TRACE", "FOO"] {
             let answer = world.send(&Call::get(path, "").method(method)).await;
             assert_eq!(
                 (answer.status, answer.code().as_str()),

@@ -300,7 +300,7 @@ async fn a15_an_answer_of_another_issuer_spends_the_state_and_is_not_redeemed() 
 }
 
 #[tokio::test]
-async fn b17_googles_extra_parameters_are_ignored() {
+async fn b17_a25_googles_extra_parameters_are_ignored() {
     let mut world = World::new().await;
     let url = world.start("").await;
     let query = world.consent(&url, Decision::allow(ANN)).await;
@@ -316,18 +316,19 @@ async fn b17_googles_extra_parameters_are_ignored() {
 #[tokio::test]
 async fn a16_a_flow_bound_to_one_account_is_not_finished_with_another() {
     let mut world = World::new().await;
+    world.sign_in(BEN).await;
+    world.jar.clear();
     world.sign_in(ANN).await;
-    world.stack.google.revoke_grant(ANN);
-    world.advance(3600);
+    world.stack.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, Times::UntilCleared);
     let answer = world.messages("").await;
     assert_eq!(answer.status, 401);
+    world.stack.google.clear_failures();
     world.keep_cookies(&answer);
     let url = answer.json()["authorization_url"].as_str().unwrap().replace("login_hint=", "x=");
     let query = world.consent(&url, Decision::allow(BEN)).await;
-    let before = world.credential(ANN);
+    let before = (world.credential(ANN), world.credential(BEN));
     assert_eq!(error_of(&world.callback(&query).await), "account_mismatch");
-    assert_eq!(world.credential(BEN), Value::Null);
-    assert_eq!(world.credential(ANN), before);
+    assert_eq!((world.credential(ANN), world.credential(BEN)), before);
     assert!(world.stack.google.calls_to(Endpoint::Revoke).is_empty());
 }
 
@@ -370,14 +371,48 @@ async fn without_an_id_token_userinfo_says_who_the_user_is() {
 }
 
 #[tokio::test]
-async fn f14_f15_without_any_identity_nothing_is_stored() {
+async fn f15_without_any_identity_nothing_is_stored() {
+    let odd_sub = |sub: serde_json::Value| {
+        let body = json!({"sub": sub, "email": ANN}).to_string();
+        Failure::Answer {
+            status: 200,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body,
+        }
+    };
+    for (failure, code) in [
+        (Failure::Status(401), "identity_unavailable"),
+        (Failure::Status(403), "identity_unavailable"),
+        (Failure::NotJson, "upstream_malformed"),
+        (odd_sub(json!(1)), "upstream_malformed"),
+        (odd_sub(json!("")), "upstream_malformed"),
+        (odd_sub(json!("1".repeat(256))), "upstream_malformed"),
+        (odd_sub(json!("\u{e9}")), "upstream_malformed"),
+    ] {
+        let mut world = World::new().await;
+        world.stack.google.omit_id_token(Times::Next(1));
+        world.stack.google.fail(Endpoint::UserInfo, failure, Times::UntilCleared);
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        assert_eq!(error_of(&world.callback(&query).await), code);
+        assert!(world.sessions().is_empty());
+        assert!(world.stack.dynamodb.scan(harness::stack::CREDENTIALS_TABLE).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn f14_a_userinfo_that_is_down_costs_the_address_where_an_id_token_names_the_user() {
     let mut world = World::new().await;
-    world.stack.google.omit_id_token(Times::Next(1));
-    world.stack.google.fail(Endpoint::UserInfo, Failure::Status(403), Times::UntilCleared);
+    world.stack.google.override_claims(serde_json::Map::from_iter([("email".to_owned(), Value::Null)]));
+    world.stack.google.fail(Endpoint::UserInfo, Failure::Status(503), Times::UntilCleared);
+    world.sign_in(ANN).await;
+    assert_eq!(world.credential(ANN).get("email"), None);
+    world.jar.clear();
+    world.stack.google.omit_id_token(Times::UntilCleared);
     let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    assert_eq!(error_of(&world.callback(&query).await), "identity_unavailable");
-    assert!(world.sessions().is_empty());
+    let query = world.consent(&url, Decision::allow(BEN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "upstream_unavailable");
+    assert_eq!(world.credential(BEN), Value::Null);
 }
 
 #[tokio::test]
@@ -389,6 +424,7 @@ async fn a54_userinfo_that_names_another_user_is_not_believed() {
     let query = world.consent(&url, Decision::allow(ANN)).await;
     assert_eq!(error_of(&world.callback(&query).await), "identity_mismatch");
     assert!(world.sessions().is_empty());
+    assert!(world.stack.dynamodb.scan(harness::stack::CREDENTIALS_TABLE).is_empty());
 }
 
 #[tokio::test]
@@ -417,12 +453,96 @@ async fn f02_f04_f07_a53_what_the_token_endpoint_does_wrong_touches_nothing() {
 }
 
 #[tokio::test]
-async fn f05_a_refused_client_is_the_operators_fault() {
+async fn f05_a_refused_client_is_the_operators_fault_and_a_newer_secret_serves() {
     let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let before = world.kept(ANN);
+    world.forget_calls();
     world.stack.google.fail_exchange(Failure::InvalidClient, Times::UntilCleared);
     let url = world.start("").await;
     let query = world.consent(&url, Decision::allow(ANN)).await;
     assert_eq!(error_of(&world.callback(&query).await), "config_error");
+    assert_eq!(world.kept(ANN), before);
+    assert!(
+        world.secrets_read().contains(&harness::world::GOOGLE_CLIENT.to_owned()),
+        "the secret is read anew"
+    );
+    world.stack.google.clear_failures();
+    // The secret was rotated at Google and in Secrets Manager; this process remembers the old one.
+    let old = world.stack.google.client_secret();
+    let client_id = world.stack.google.client_id();
+    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
+    world.stack.google.refuse_secret(client_id, &old);
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    world.advance(60);
+    world
+        .stack
+        .secrets
+        .put(harness::world::GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    world.sign_in(ANN).await;
+}
+
+#[tokio::test]
+async fn f02_a_code_whose_answer_never_came_is_not_sent_again_and_the_next_attempt_asks_for_consent() {
+    let mut world = World::new().await;
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let redirect = format!("https://x/?{query}");
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    world.forget_calls();
+    let forever = Failure::Slow(std::time::Duration::from_secs(30));
+    world.stack.google.fail_exchange(forever, Times::UntilCleared);
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(refused(&answer), (504, "upstream_timeout".to_owned()));
+    assert_eq!(world.exchanges(), 1);
+    let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_eq!(parameter(&url, "prompt").as_deref(), Some("consent"));
+    assert_eq!(answer.json()["start_url"], "https://api.example.com/auth/start");
+}
+
+#[tokio::test]
+async fn a58_a_posted_code_of_an_incomplete_consent_is_answered_with_the_way_to_complete_it() {
+    let mut world = World::new().await;
+    let gmail = "https://www.googleapis.com/auth/gmail.readonly";
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    let query = world.consent(&url, Decision::allow_without(ANN, &[gmail])).await;
+    let redirect = format!("https://x/?{query}");
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(refused(&answer), (403, "consent_incomplete".to_owned()));
+    assert_eq!(answer.json()["missing_scopes"], json!([gmail]));
+    let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_eq!(parameter(&url, "prompt").as_deref(), Some("consent"));
+}
+
+#[tokio::test]
+async fn b39_b40_more_members_are_ignored_and_an_encoded_code_is_not_decoded() {
+    for encoded in [false, true] {
+        let mut world = World::new().await;
+        let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+        let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        let redirect = format!("https://x/?{query}");
+        let code = parameter(&redirect, "code").unwrap();
+        let code = if encoded { code.replace('/', "%2F") } else { code };
+        let body = json!({"code": code, "state": parameter(&redirect, "state"), "scope": "https://mail.google.com/",
+            "redirect_uri": "https://evil.example/", "client_id": "other", "authuser": "0", "prompt": "none"});
+        let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+        let exchange = &world.stack.google.calls_to(Endpoint::Token)[0];
+        assert_eq!(
+            exchange.form_value("redirect_uri").as_deref(),
+            Some("https://api.example.com/oauth/callback")
+        );
+        assert_eq!(exchange.form_value("client_id").as_deref(), Some(world.stack.google.client_id()));
+        if encoded {
+            assert_eq!(refused(&answer), (400, "code_rejected".to_owned()));
+            assert!(answer.json()["detail"].as_str().unwrap().contains("percent-encoded"));
+        } else {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -460,6 +580,18 @@ async fn f18_a_credential_that_cannot_be_written_at_once_is_written_later() {
     world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
     let answer = world.callback(&query).await;
     assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+    // And while it cannot be written at all, the new grant is left alone and the old one kept.
+    let before = world.kept(ANN);
+    let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
+    let event = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+    let budget = std::time::Duration::from_millis(1500);
+    let answer = harness::world::invoke(Ok(&world.app), &event, budget).await;
+    assert!(answer.set_cookie("__Host-session").is_none());
+    assert_eq!(world.kept(ANN), before);
+    assert!(world.stack.google.calls_to(Endpoint::Revoke).is_empty());
+    world.stack.dynamodb.clear_faults();
 }
 
 #[tokio::test]

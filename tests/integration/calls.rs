@@ -77,7 +77,7 @@ async fn list_messages_with_an_expired_token_makes_one_lease_one_token_call_and_
 #[tokio::test]
 async fn a73_a_crowd_of_forged_callbacks_and_starts_writes_nothing_and_asks_nobody() {
     let world = World::new().await;
-    for _ in 0..50 {
+    for _ in 0..1000 {
         world.send(&Call::get("/auth/start", "")).await;
         world
             .send(&Call::get("/oauth/callback", "code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))

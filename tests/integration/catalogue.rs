@@ -198,7 +198,7 @@ async fn a56_a57_an_address_is_no_key_and_decides_nothing() {
 }
 
 #[tokio::test]
-async fn a60_environments_that_refresh_a_rotating_token_together_leave_one_family() {
+async fn a60_f33_environments_that_refresh_a_rotating_token_together_leave_one_family() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
     world.stack.google.rotate_refresh_tokens(Rotation::ReuseEndsFamily);
@@ -332,6 +332,73 @@ async fn f10_b66_a_grant_with_fewer_or_with_absurdly_many_scopes_is_not_stored()
 }
 
 #[tokio::test]
+async fn f11_f13_an_answer_or_a_token_beyond_all_measure_is_not_believed() {
+    let tokens = |refresh_token: String, padding: String| {
+        let body = json!({"access_token": "ya29.planted-access-token", "token_type": "Bearer", "expires_in": 3599,
+            "refresh_token": refresh_token, "padding": padding});
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Failure::Answer { status: 200, headers, body: body.to_string() }
+    };
+    for failure in [tokens("1//x".repeat(600), String::new()), tokens(String::new(), "x".repeat(70_000))] {
+        let mut world = World::new().await;
+        world.sign_in(ANN).await;
+        world.advance(3600);
+        let before = world.kept(ANN);
+        world.stack.google.fail_refresh(failure.clone(), Times::Next(1));
+        let answer = world.messages("").await;
+        assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_malformed"));
+        assert_eq!(world.kept(ANN), before);
+        world.stack.google.fail_exchange(failure, Times::Next(1));
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        let answer = world.callback(&query).await;
+        assert_eq!(parameter(answer.location(), "auth_error").as_deref(), Some("upstream_malformed"));
+        assert_eq!(world.kept(ANN), before);
+    }
+}
+
+#[tokio::test]
+async fn a08_no_token_of_one_kind_stands_in_for_another() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let session = world.jar["__Host-session"].clone();
+    let url = world.start("").await;
+    let state = parameter(&url, "state").unwrap();
+    let flow = world.jar[&format!("__Host-flow-{}", &state[..6])].clone();
+    world.forget_calls();
+    let list = |token: &str| Call::get("/messages", "").header("authorization", &format!("Bearer {token}"));
+    for token in [&flow, &state, &format!("{flow}.{state}")] {
+        assert_eq!(world.send(&list(token)).await.status, 401);
+        let cookie = Call::get("/messages", "").cookie(&format!("__Host-session={token}"));
+        assert_eq!(world.send(&cookie).await.status, 401);
+    }
+    let as_flow = Call::get("/oauth/callback", &format!("code=x&state={state}"))
+        .cookie(&format!("__Host-flow-{}={session}", &state[..6]));
+    assert_eq!(world.send(&as_flow).await.code(), "state_mismatch");
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn f62_a_token_of_the_keyring_before_this_one_still_opens() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let other = r#"{"primary":"k2","k2":"another-planted-key-0123456789abcdefghijklm"}"#;
+    world.stack.secrets.put(KEYRING, other);
+    world.advance(3600);
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    let mut item = world.credential(ANN);
+    assert!(item["refresh_token"]["S"].as_str().unwrap().starts_with("v1.k1."));
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+    item = world.credential(ANN);
+    assert!(
+        item["refresh_token"]["S"].as_str().unwrap().starts_with("v1.k2."),
+        "and is sealed with today's key"
+    );
+}
+
+#[tokio::test]
 async fn f12_a_grant_of_limited_time_ends_without_asking_google() {
     let mut world = World::new().await;
     world.stack.google.refresh_tokens_live_for(Some(Duration::from_hours(7 * 24)));
@@ -399,7 +466,8 @@ async fn f65_a_key_service_that_refuses_is_met_with_the_last_good_secret_and_els
     world.cold_start();
     world.stack.secrets.clear_faults();
     world.stack.secrets.fail("GetSecretValue", disabled, 2);
-    assert_eq!(world.messages("").await.status, 503);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "secrets_unavailable"));
     assert_eq!(world.messages("").await.status, 503);
     assert_eq!(world.messages("").await.status, 200, "and the next one asks again");
 }
@@ -432,6 +500,7 @@ async fn f69_a_panic_is_a_problem_document_that_says_nothing() {
     )
     .await;
     let wire = serde_json::to_string(&answer).unwrap();
+    assert!(include_str!("../../Cargo.toml").contains("panic = \"unwind\""));
     assert_eq!(answer.status_code, 500);
     assert!(wire.contains("\\\"code\\\":\\\"internal\\\"") && !wire.contains("planted"));
 }

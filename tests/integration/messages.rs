@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
+use serde_json::json;
 
 use harness::world::{ANN, BEN, Call, ORIGIN, World};
 
@@ -97,15 +98,22 @@ async fn f50_an_empty_list_is_a_list() {
 }
 
 #[tokio::test]
-async fn b20_b40_a_page_token_that_gmail_does_not_know_is_named() {
+async fn f40_a_page_token_that_gmail_does_not_know_is_named() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
     let answer = world.messages("pageToken=nonsense").await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_page_token"));
+    let body = json!({"error": {"code": 400, "errors": [{"reason": "invalidArgument"}], "status": "INVALID_ARGUMENT"}});
+    let refusal = Failure::Answer { status: 400, headers: Vec::new(), body: body.to_string() };
+    world.stack.google.fail(Endpoint::MessagesList, refusal, Times::Next(1));
+    let answer = world.messages("q=label%3A").await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_query"));
 }
 
 #[tokio::test]
-async fn f39_to_f48_what_gmail_refuses_has_its_own_answer_and_keeps_the_credential() {
+async fn f39_f43_to_f45_f51_f52_what_gmail_refuses_has_its_own_answer_and_keeps_the_credential() {
+    let huge =
+        Failure::Answer { status: 200, headers: Vec::new(), body: format!("\"{}\"", "x".repeat(1_100_000)) };
     for (failure, status, code) in [
         (Failure::MailNotEnabled, 403, "mail_not_enabled"),
         (Failure::DomainPolicy, 403, "domain_policy"),
@@ -114,6 +122,7 @@ async fn f39_to_f48_what_gmail_refuses_has_its_own_answer_and_keeps_the_credenti
         (Failure::NotFound, 502, "upstream_rejected"),
         (Failure::NotJson, 502, "upstream_malformed"),
         (Failure::TruncatedJson, 502, "upstream_malformed"),
+        (huge, 502, "upstream_malformed"),
     ] {
         let mut world = World::new().await;
         world.sign_in(ANN).await;
@@ -123,6 +132,9 @@ async fn f39_to_f48_what_gmail_refuses_has_its_own_answer_and_keeps_the_credenti
         let answer = world.messages("").await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{failure:?}");
         assert!(answer.json().get("authorization_url").is_none());
+        if code == "quota_exhausted" {
+            assert_eq!(answer.headers["retry-after"], "3600");
+        }
         assert_eq!(world.credential(ANN), before);
         assert_eq!(world.google_calls(), [Endpoint::MessagesList], "no retry after {failure:?}");
     }
@@ -167,6 +179,12 @@ async fn f48_a_passing_failure_of_gmail_is_repeated() {
     world.stack.google.fail(Endpoint::MessagesList, Failure::Status(503), Times::Next(1));
     assert_eq!(world.messages("").await.status, 200);
     assert_eq!(world.google_calls().len(), 2);
+    world.forget_calls();
+    world.stack.google.fail(Endpoint::MessagesList, Failure::Status(500), Times::UntilCleared);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(world.google_calls().len(), 3);
 }
 
 #[tokio::test]
@@ -200,6 +218,8 @@ async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
     }
     let answer = world.send(&list.header("origin", ORIGIN).header("sec-fetch-site", "cross-site")).await;
     assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["cross-origin-resource-policy"], "same-site");
+    assert!(answer.body.starts_with('{'));
 }
 
 #[tokio::test]

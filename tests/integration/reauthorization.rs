@@ -76,6 +76,17 @@ async fn a32_a33_whatever_is_no_session_is_one_answer() {
         body["authorization_url"] = Value::Null;
         bodies.push(body);
     }
+    // An expired session and one that was ended.
+    world.advance(12 * 3600);
+    let expired = world.messages("").await;
+    let id = world.sessions()[0]["id"]["S"].as_str().unwrap().to_owned();
+    world.stack.dynamodb.delete(harness::stack::SESSIONS_TABLE, "id", &id);
+    for answer in [expired, world.messages("").await] {
+        assert_eq!(answer.status, 401);
+        let mut body = answer.json();
+        body["authorization_url"] = Value::Null;
+        bodies.push(body);
+    }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
     for query in ["access_token=x", &format!("session={good}")] {
         let answer = world.send(&Call::get("/messages", query)).await;
@@ -159,12 +170,18 @@ async fn a39_f63_a_token_moved_from_another_user_does_not_open() {
     world.sign_in(ANN).await;
     let mut item = world.credential(ANN);
     item["access_token"] = world.credential(BEN)["access_token"].clone();
+    item["refresh_token"] = world.credential(BEN)["refresh_token"].clone();
     world.stack.dynamodb.put(CREDENTIALS_TABLE, item.clone());
     world.forget_calls();
     let answer = world.messages("").await;
     assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("seal_broken")));
     assert_eq!(world.google_calls(), []);
     assert_eq!(world.credential(ANN), item, "kept as it is");
+    assert!(world.logged("seal_integrity"), "and an alarm can be raised");
+    world.advance(3600);
+    let answer = world.messages("").await;
+    assert_eq!(answer.json()["reason"], "seal_broken", "the refresh token does not open either");
+    assert_eq!(world.google_calls(), []);
     let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
     world.keep_cookies(&answer);
     let query = world.consent(&url, Decision::allow(ANN)).await;

@@ -52,7 +52,7 @@ async fn a_page_that_asks_for_json_gets_the_url_in_it() {
 async fn a12_a13_every_flow_has_values_of_its_own() {
     let world = World::new().await;
     let mut seen = HashSet::new();
-    for _ in 0..50 {
+    for _ in 0..1000 {
         let answer = world.send(&Call::get("/auth/start", "")).await;
         for name in ["state", "nonce", "code_challenge"] {
             assert!(seen.insert(parameter(answer.location(), name).unwrap()));
@@ -177,11 +177,17 @@ async fn a17_another_site_does_not_begin_a_sign_in() {
 
 #[tokio::test]
 async fn a18_a_prefetch_is_refused() {
-    let world = World::new().await;
-    for path in ["/auth/start", "/oauth/callback"] {
-        let answer = world.send(&Call::get(path, "").header("sec-purpose", "prefetch;prerender")).await;
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, harness::google::Decision::allow(harness::world::ANN)).await;
+    for (path, query) in [("/auth/start", ""), ("/oauth/callback", query.as_str())] {
+        let ahead_of_time =
+            world.with_cookies(Call::get(path, query)).header("sec-purpose", "prefetch;prerender");
+        let answer = world.send(&ahead_of_time).await;
         assert_eq!((answer.status, answer.code().as_str()), (403, "prefetch_refused"));
     }
+    world.assert_untouched();
+    assert!(world.callback(&query).await.set_cookie("__Host-session").is_some(), "the flow is still good");
 }
 
 #[tokio::test]

@@ -72,7 +72,8 @@ fn token(request: &Request) -> Result<Option<&str>, Error> {
     let value = request.header("authorization").ok_or(MALFORMED)?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(cookie);
+        // Another scheme is not ours to judge beside a cookie; alone it is a credential that does not work here (B29).
+        return cookie.map_or(Err(Error::unauthorized(Reason::SessionExpired)), |cookie| Ok(Some(cookie)));
     }
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte);
     if token.is_empty() || !token.bytes().all(is_token) {

@@ -29,13 +29,22 @@ struct Document<'a> {
     start_url: Option<&'a str>,
 }
 
-/// The reply for `error`; `begun` is the flow that its authorization URL begins.
-pub(super) fn render(error: &Error, request_id: &str, begun: Option<&Begun>, html: bool) -> Reply {
+/// Where a caller who got an error may go on.
+#[derive(Default)]
+pub(super) struct Ways {
+    /// The flow that the authorization URL begins.
+    pub(super) begun: Option<Begun>,
+    /// This API's `/auth/start`.
+    pub(super) start_url: Option<String>,
+}
+
+/// The reply for `error`.
+pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -> Reply {
     let facts = error.facts();
     let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = status.canonical_reason().unwrap_or("Error");
     let mut reply = if html {
-        page(title, facts, begun)
+        page(title, facts, ways)
     } else {
         let (reason, missing_scopes) = match error {
             Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
@@ -53,8 +62,8 @@ pub(super) fn render(error: &Error, request_id: &str, begun: Option<&Begun>, htm
             code: facts.code,
             reason,
             missing_scopes,
-            authorization_url: begun.map(|begun| begun.authorization_url.as_str()),
-            start_url: begun.map(|begun| begun.start_url.as_str()),
+            authorization_url: ways.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
+            start_url: ways.start_url.as_deref(),
         };
         let mut reply = Response::new(serde_json::to_string(&document).unwrap_or_default());
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -84,17 +93,17 @@ pub(super) fn render(error: &Error, request_id: &str, begun: Option<&Begun>, htm
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    for cookie in begun.into_iter().flat_map(|begun| &begun.cookies) {
+    for cookie in ways.begun.iter().flat_map(|begun| &begun.cookies) {
         add_cookie(&mut reply, cookie);
     }
     reply
 }
 
 /// A page of fixed text; it loads nothing, and its one link is our own or Google's.
-fn page(title: &str, facts: Facts, begun: Option<&Begun>) -> Reply {
-    let link = begun.map_or_else(String::new, |begun| {
-        format!("<p><a href=\"{}\">Authorize again</a></p>\n", escaped(&begun.authorization_url))
-    });
+fn page(title: &str, facts: Facts, ways: &Ways) -> Reply {
+    let way = ways.begun.as_ref().map(|begun| &begun.authorization_url).or(ways.start_url.as_ref());
+    let link =
+        way.map_or_else(String::new, |url| format!("<p><a href=\"{}\">Start again</a></p>\n", escaped(url)));
     let mut reply = Response::new(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n</head>\n<body>\n\

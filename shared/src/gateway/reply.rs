@@ -38,6 +38,13 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Reply, Error> {
     Ok(reply)
 }
 
+/// A reply without content.
+pub(super) fn nothing() -> Reply {
+    let mut reply = Response::new(String::new());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    reply
+}
+
 /// A reply that sends the browser to `location`.
 pub fn redirect(status: StatusCode, location: &str) -> Result<Reply, Error> {
     let mut reply = Response::new(String::new());
