@@ -13,4 +13,5 @@ mod ratchet;
 mod reauthorization;
 mod refresh;
 mod start;
+mod tls;
 mod wire;

@@ -136,17 +136,6 @@ async fn userinfo_of_the_guides_version_is_read_too() {
 }
 
 #[tokio::test]
-async fn a64_a_certificate_that_nobody_vouches_for_is_no_answer() {
-    let (world, access_token, _) = with_tokens().await;
-    // A plain server where TLS is expected: the handshake fails, and there is no fallback.
-    let address = world.stack.google.url().replace("http://", "https://");
-    let app = world.environment(&[("GMAIL_URL", &address)]);
-    let error =
-        app.google.list_messages(&access_token, &ListQuery::default(), in_a_while()).await.unwrap_err();
-    assert!(matches!(error, GmailError::Trouble(Trouble::Unanswered(_))), "{error:?}");
-}
-
-#[tokio::test]
 async fn dynamodb_is_read_consistently_and_its_failures_are_told_apart() {
     let world = World::new().await;
     let user = UserId::parse("1").unwrap();
