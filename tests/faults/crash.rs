@@ -7,6 +7,7 @@ mod refresh;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -39,9 +40,10 @@ async fn enumerate(
         .collect();
     let started = std::time::Instant::now();
     let faults = troubles.len();
-    let units = troubles.into_iter().flat_map(|trouble| {
-        let trouble = std::rc::Rc::new(trouble);
-        Points::both_kinds().map(move |points| (std::rc::Rc::clone(&trouble), points))
+    let units = troubles.into_iter().map(Rc::new).flat_map(|trouble| {
+        let calls = trouble.is_torn.then(Points::calls);
+        let points = [Some(Points::suspensions()), calls].into_iter().flatten();
+        points.map(move |points| (Rc::clone(&trouble), points))
     });
     let (units, pairs) = (RefCell::new(units), Cell::new(0));
     let lane = async || {
@@ -49,7 +51,6 @@ async fn enumerate(
             let Some((trouble, mut points)) = units.borrow_mut().next() else { return };
             let mut behind = Behind::signed_in().await;
             while pair(&mut behind, &trouble, &mut points).await {}
-            println!("{:?} {} {} {:?}", started.elapsed(), trouble.name, points, points.killed());
             pairs.set(pairs.get() + points.killed());
         }
     };

@@ -9,9 +9,9 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 /// What a case costs, which decides how many there are.
 #[derive(Clone, Copy)]
 pub(crate) enum Cost {
-    /// A call of a function: 16 times the measure.
+    /// A call of a function: 8 times the measure.
     Nothing,
-    /// A request that is answered without a call to anybody: 8 times the measure.
+    /// A request that is answered without a call to anybody: 4 times the measure.
     Little,
     /// A request that goes over sockets: half the measure.
     Sockets,
@@ -20,8 +20,8 @@ pub(crate) enum Cost {
 impl Cost {
     fn cases(self, measure: u32) -> u32 {
         match self {
-            Self::Nothing => measure.saturating_mul(16),
-            Self::Little => measure.saturating_mul(8),
+            Self::Nothing => measure.saturating_mul(8),
+            Self::Little => measure.saturating_mul(4),
             Self::Sockets => (measure / 2).max(1),
         }
     }

@@ -237,6 +237,16 @@ pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Durati
     answer
 }
 
+/// Waits until something is so; a test that waits for more than ten seconds has failed.
+pub async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("what is waited for happens");
+}
+
 /// The back ends, one execution environment and one browser.
 pub struct World {
     /// The back ends.

@@ -58,9 +58,7 @@ async fn list_messages_with_an_expired_token_makes_one_lease_one_token_call_and_
     );
     world.stack.dynamodb.fail("BatchGetItem", harness::Fault::Delay(std::time::Duration::from_millis(1)), 1);
     let store_began = async {
-        while world.stack.dynamodb.calls_of("UpdateItem").len() < 2 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        harness::world::until(|| world.stack.dynamodb.calls_of("UpdateItem").len() >= 2).await;
     };
     let listing = world.messages("");
     tokio::pin!(listing);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::gateway::Route;
 
 /// Each function, under the name of its folder.
@@ -73,4 +73,59 @@ fn the_local_router_gives_each_function_its_production_path() {
     let expected: Vec<String> =
         FUNCTIONS.iter().map(|(name, route)| format!("\"{}\" = \"{name}\"", route.path)).collect();
     assert_eq!(lines, expected.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn a72_the_apis_own_address_can_be_switched_off() {
+    let template = harness::template::read();
+    let switch = json!({"Fn::If": ["HasNoDefaultEndpoint", true, false]});
+    assert_eq!(template["Resources"]["Api"]["Properties"]["DisableExecuteApiEndpoint"], switch);
+    let condition = json!({"Fn::Equals": [{"Ref": "DefaultEndpoint"}, "off"]});
+    assert_eq!(template["Conditions"]["HasNoDefaultEndpoint"], condition);
+}
+
+#[test]
+fn a52_a73_a_throttle_over_all_environments_stands_in_front() {
+    let template = harness::template::read();
+    let throttle = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
+    assert!(throttle["ThrottlingBurstLimit"].as_u64().is_some_and(|limit| limit > 0));
+    assert!(throttle["ThrottlingRateLimit"].as_u64().is_some_and(|limit| limit > 0));
+}
+
+#[test]
+fn a77_the_template_carries_names_of_secrets_and_no_secret() {
+    let template = harness::template::read();
+    let parameters = template["Parameters"].as_object().unwrap();
+    assert!(
+        parameters.values().all(|parameter| parameter.get("NoEcho").is_none()),
+        "a secret as a parameter"
+    );
+    let names: Vec<&String> = parameters.keys().collect();
+    let plain = [
+        "AllowedOrigins",
+        "Architecture",
+        "DefaultEndpoint",
+        "GmailScopes",
+        "GoogleClientSecretId",
+        "LogLevel",
+        "PublicUrl",
+    ];
+    assert_eq!(names, plain);
+    let variables = json!({
+        "CREDENTIALS_TABLE": {"Ref": "CredentialsTable"},
+        "SESSIONS_TABLE": {"Ref": "SessionsTable"},
+        "GOOGLE_CLIENT_SECRET_ID": {"Ref": "GoogleClientSecretId"},
+        "SEALING_KEYS_SECRET_ID": {"Ref": "SealingKeys"},
+        "PUBLIC_URL": {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Ref": "AWS::NoValue"}]},
+        "ALLOWED_ORIGINS": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
+        "GMAIL_SCOPES": {"Ref": "GmailScopes"},
+    });
+    assert_eq!(template["Globals"]["Function"]["Environment"], json!({ "Variables": variables }));
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        let properties = &resource["Properties"];
+        assert!(properties["Environment"].is_null(), "{name} has variables of its own");
+        assert!(properties["SecretString"].is_null(), "{name} is a secret that is written down");
+    }
+    // CloudFormation would put the secret itself where such a reference stands.
+    assert!(!template.to_string().contains("{{resolve:"));
 }

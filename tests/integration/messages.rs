@@ -73,9 +73,7 @@ async fn a_page_that_fails_after_others_came_does_not_take_those_away() {
     // The second page fails: the first one is the answer, and says where to go on.
     world.forget_calls();
     let pages = async {
-        while world.stack.google.calls_to(Endpoint::MessagesList).is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        harness::world::until(|| !world.stack.google.calls_to(Endpoint::MessagesList).is_empty()).await;
         world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
     };
     let (answer, ()) = futures_util::future::join(world.messages("all=true&maxResults=300"), pages).await;

@@ -5,14 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 /// The three series, and how many ids each has.
 const SERIES: [(char, u8); 3] = [('A', 80), ('F', 78), ('B', 66)];
 /// The ids that may be open, for they concern routes that do not exist. This list only becomes shorter.
 const MAY_BE_OPEN: [&str; 10] = ["A49", "A59", "A74", "A75", "B65", "F74", "F75", "F76", "F77", "F78"];
-/// The ids that may be left to how the API is deployed. This list only becomes shorter, too.
-const MAY_BE_DEPLOYMENT: [&str; 1] = ["A72"];
 /// A name that gives more ids than this counts for none of them: a test of everything tests nothing in particular.
 const MOST_IDS: usize = 20;
 
@@ -40,7 +36,6 @@ impl fmt::Display for Id {
 enum Standing {
     Answered,
     Open,
-    Deployment,
 }
 
 /// The ids that a test's name begins with: `a01_`, `a01_b22_`, `a01_and_b22_`, and ranges such as `b01_to_b05_`.
@@ -99,7 +94,6 @@ fn listed(document: &str) -> BTreeMap<Id, Standing> {
         assert!(!happens.is_empty() && !answer.is_empty(), "an empty cell: {row}");
         let standing = match answer.split(':').next() {
             Some("open") => Standing::Open,
-            Some("deployment") => Standing::Deployment,
             _ => Standing::Answered,
         };
         assert!(standings.insert(id, standing).is_none(), "{id} is listed twice");
@@ -139,10 +133,7 @@ fn complaints(all: &BTreeSet<Id>, listed: &BTreeMap<Id, Standing>, tests: &[Stri
             Standing::Open if !MAY_BE_OPEN.contains(&name.as_str()) => {
                 complaints.push(format!("{id} may not be open: its route exists."));
             }
-            Standing::Deployment if !MAY_BE_DEPLOYMENT.contains(&name.as_str()) => {
-                complaints.push(format!("{id} may not be left to the deployment."));
-            }
-            Standing::Answered | Standing::Open | Standing::Deployment => {}
+            Standing::Answered | Standing::Open => {}
         }
     }
     complaints
@@ -211,9 +202,8 @@ fn only_what_runs_as_a_test_counts_as_one() {
 #[test]
 fn a_row_says_how_an_id_stands() {
     let document = "| A09 | elsewhere | x |\n## The catalogue\n\n| id | what | answer |\n|---|---|---|\n\
-                    | A01 | x | 400 `open` |\n| B02 | x | open: no such route yet |\n| F03 | x | deployment: later |\n";
-    let expected =
-        [(Id('A', 1), Standing::Answered), (Id('B', 2), Standing::Open), (Id('F', 3), Standing::Deployment)];
+                    | A01 | x | 400 `open` |\n| B02 | x | open: no such route yet |\n";
+    let expected = [(Id('A', 1), Standing::Answered), (Id('B', 2), Standing::Open)];
     assert_eq!(listed(document), BTreeMap::from(expected));
     for row in ["| A1 | x | y |", "| A01 | x |", "| A01 | | y |", "| A01 | x | y |\n| A01 | x | y |"] {
         let document = format!("\n## The catalogue\n{row}\n");
@@ -223,13 +213,9 @@ fn a_row_says_how_an_id_stands() {
 
 #[test]
 fn each_way_to_rot_has_its_sentence() {
-    let [answered, open, deployment] = [Id('A', 1), Id('A', 49), Id('A', 72)];
-    let all = BTreeSet::from([answered, open, deployment]);
-    let good = BTreeMap::from([
-        (answered, Standing::Answered),
-        (open, Standing::Open),
-        (deployment, Standing::Deployment),
-    ]);
+    let [answered, open] = [Id('A', 1), Id('A', 49)];
+    let all = BTreeSet::from([answered, open]);
+    let good = BTreeMap::from([(answered, Standing::Answered), (open, Standing::Open)]);
     let with = |id, standing| {
         let mut standings = good.clone();
         standings.insert(id, standing);
@@ -244,7 +230,6 @@ fn each_way_to_rot_has_its_sentence() {
         (good.clone(), vec!["a01_to_a21_x"], "SECURITY.md answers A01, and no test's name begins with it."),
         (good.clone(), vec![test, "b09_x"], "b09_x names B09, which SECURITY.md does not list."),
         (good.clone(), vec![test, "a49_x"], "a49_x tests A49: write its answer into SECURITY.md."),
-        (good.clone(), vec![test, "a72_x"], "a72_x tests A72: write its answer into SECURITY.md."),
         (without(open), vec![test], "SECURITY.md does not list A49."),
         (
             with(Id('A', 81), Standing::Answered),
@@ -252,41 +237,9 @@ fn each_way_to_rot_has_its_sentence() {
             "SECURITY.md lists A81, and there is no such id.",
         ),
         (with(answered, Standing::Open), vec![], "A01 may not be open: its route exists."),
-        (with(answered, Standing::Deployment), vec![], "A01 may not be left to the deployment."),
     ] {
         let tests: Vec<String> = tests.into_iter().map(str::to_owned).collect();
         let found = complaints(&all, &standings, &tests);
         assert!(found.iter().any(|complaint| complaint == sentence), "{sentence}\n{found:?}");
     }
-}
-
-#[test]
-fn a77_the_template_carries_names_of_secrets_and_no_secret() {
-    let template = harness::template::read();
-    let parameters = template["Parameters"].as_object().unwrap();
-    assert!(
-        parameters.values().all(|parameter| parameter.get("NoEcho").is_none()),
-        "a secret as a parameter"
-    );
-    let names: Vec<&String> = parameters.keys().collect();
-    let plain =
-        ["AllowedOrigins", "Architecture", "GmailScopes", "GoogleClientSecretId", "LogLevel", "PublicUrl"];
-    assert_eq!(names, plain);
-    let variables = json!({
-        "CREDENTIALS_TABLE": {"Ref": "CredentialsTable"},
-        "SESSIONS_TABLE": {"Ref": "SessionsTable"},
-        "GOOGLE_CLIENT_SECRET_ID": {"Ref": "GoogleClientSecretId"},
-        "SEALING_KEYS_SECRET_ID": {"Ref": "SealingKeys"},
-        "PUBLIC_URL": {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Ref": "AWS::NoValue"}]},
-        "ALLOWED_ORIGINS": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
-        "GMAIL_SCOPES": {"Ref": "GmailScopes"},
-    });
-    assert_eq!(template["Globals"]["Function"]["Environment"], json!({ "Variables": variables }));
-    for (name, resource) in template["Resources"].as_object().unwrap() {
-        let properties = &resource["Properties"];
-        assert!(properties["Environment"].is_null(), "{name} has variables of its own");
-        assert!(properties["SecretString"].is_null(), "{name} is a secret that is written down");
-    }
-    // CloudFormation would put the secret itself where such a reference stands.
-    assert!(!template.to_string().contains("{{resolve:"));
 }

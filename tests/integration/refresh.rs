@@ -182,9 +182,7 @@ async fn f31_a_rotated_refresh_token_is_not_lost_while_the_store_fails() {
     let world = expired().await;
     world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
     let refreshed = async {
-        while world.refreshes() == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        harness::world::until(|| world.refreshes() > 0).await;
         world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
     };
     let (answer, ()) = futures_util::future::join(world.messages(""), refreshed).await;
@@ -205,9 +203,7 @@ async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
     world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
     world.stack.dynamodb.fail("GetItem", Fault::Delay(std::time::Duration::from_millis(600)), 1);
     let consent = async {
-        while world.stack.dynamodb.calls_of("GetItem").is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        harness::world::until(|| !world.stack.dynamodb.calls_of("GetItem").is_empty()).await;
         world.send(&callback).await
     };
     let (listed, signed_in) = futures_util::future::join(world.send(&list), consent).await;

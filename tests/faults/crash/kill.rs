@@ -29,7 +29,6 @@ pub(super) struct Points {
     kind: Kind,
     number: usize,
     killed: usize,
-    is_over: bool,
 }
 
 impl fmt::Display for Points {
@@ -39,24 +38,19 @@ impl fmt::Display for Points {
 }
 
 impl Points {
-    /// Both kinds, from the first point on.
-    pub(super) fn both_kinds() -> impl Iterator<Item = Self> {
-        [(Kind::Suspensions, 0), (Kind::Calls(Side::Before), 1)].into_iter().map(|(kind, number)| Self {
-            kind,
-            number,
-            killed: 0,
-            is_over: false,
-        })
+    /// Every suspension, from the first on.
+    pub(super) const fn suspensions() -> Self {
+        Self { kind: Kind::Suspensions, number: 0, killed: 0 }
+    }
+
+    /// Both sides of every call, from the first on.
+    pub(super) const fn calls() -> Self {
+        Self { kind: Kind::Calls(Side::Before), number: 1, killed: 0 }
     }
 
     /// How many requests were killed.
     pub(super) const fn killed(&self) -> usize {
         self.killed
-    }
-
-    /// Whether the last request came to its end before its kill point.
-    pub(super) const fn is_over(&self) -> bool {
-        self.is_over
     }
 
     /// Sends a call to a new environment and kills that at this point; the answer, if it came before.
@@ -86,20 +80,15 @@ impl Points {
     /// Goes on to the next point; false when the request came to its end before this one.
     pub(super) fn go_on(&mut self, answer: Option<&Answer>) -> bool {
         assert!(self.number < MOST, "the request makes no end");
-        match (self.kind, answer.is_some()) {
-            (_, false) => self.killed += 1,
-            // A call whose answer is lost by the fault itself is not followed by its other side.
-            (Kind::Calls(Side::After), true) => {}
-            (Kind::Suspensions | Kind::Calls(Side::Before), true) => self.is_over = true,
-        }
-        match self.kind {
+        self.killed += usize::from(answer.is_none());
+        let kind = self.kind;
+        match kind {
             Kind::Calls(Side::Before) => self.kind = Kind::Calls(Side::After),
-            Kind::Calls(Side::After) => {
-                (self.kind, self.number) = (Kind::Calls(Side::Before), self.number + 1)
-            }
+            Kind::Calls(Side::After) => (self.kind, self.number) = (Kind::Calls(Side::Before), self.number + 1),
             Kind::Suspensions => self.number += 1,
         }
-        !self.is_over
+        // A call whose answer the fault itself loses has no other side, and is not the last.
+        answer.is_none() || matches!(kind, Kind::Calls(Side::After))
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Trouble {
     pub(super) name: String,
     /// Whether Google says `invalid_grant` of the stored refresh token, by itself or for what else happened.
     pub(super) ends_grant: bool,
+    /// Whether it makes a call's effect and its answer differ: then the process also dies at each call, on either side.
+    pub(super) is_torn: bool,
     /// The time that the request gets.
     pub(super) budget: Duration,
     arrange: Box<dyn Fn(&Stack)>,
@@ -20,12 +22,7 @@ impl Trouble {
     fn new(name: String, arrange: impl Fn(&Stack) + 'static) -> Self {
         // Too little for a wait of Google's second or more, which no kill point is in.
         let budget = Duration::from_millis(1500);
-        Self { name, ends_grant: false, budget, arrange: Box::new(arrange) }
-    }
-
-    fn ending_the_grant(mut self) -> Self {
-        self.ends_grant = true;
-        self
+        Self { name, ends_grant: false, is_torn: false, budget, arrange: Box::new(arrange) }
     }
 
     fn with_time_for_a_retry(mut self) -> Self {
@@ -42,28 +39,18 @@ impl Trouble {
 
 /// No fault but the death itself.
 pub(super) fn none() -> Trouble {
-    Trouble::new("nothing else".to_owned(), |_| {})
+    Trouble { is_torn: true, ..Trouble::new("nothing else".to_owned(), |_| {}) }
 }
 
 /// What the token endpoint does wrong; in a refresh some of it ends the grant.
 pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
-    let oauth = |status, error: &str| Failure::OAuth {
-        status,
-        error: error.to_owned(),
-        description: "planted".to_owned(),
-    };
     let (once, lasting) = (Times::Next(1), Times::UntilCleared);
     let failures = [
         (Failure::InvalidGrant, once),
-        (Failure::InvalidGrantBadRequest, lasting),
         (Failure::InvalidRapt, once),
         (Failure::InvalidClient, once),
         (Failure::InvalidClient, lasting),
         (Failure::AdminPolicyEnforced, once),
-        (oauth(400, "org_internal"), once),
-        (oauth(401, "deleted_client"), lasting),
-        (oauth(400, "temporarily_unavailable"), once),
-        (oauth(400, "something_new"), once),
         (Failure::Status(429), once),
         (Failure::Status(500), once),
         (Failure::Status(503), lasting),
@@ -71,21 +58,18 @@ pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
         (Failure::ErrorWithinSuccess, once),
         (Failure::TruncatedJson, once),
         (Failure::ResetBeforeReading, once),
-        (Failure::ResetBeforeReading, lasting),
         (Failure::ResetAfterReading, once),
         (Failure::ResetAfterReading, lasting),
         (Failure::LoseAnswer, once),
-        (Failure::LoseAnswer, lasting),
-        (Failure::CutBody, once),
         (Failure::Slow(Duration::from_millis(30)), once),
-        (Failure::Redirect("https://planted.example/".to_owned()), once),
     ];
     let trouble = |(failure, times): (Failure, Times)| {
-        let ends_grant = matches!(failure, Failure::InvalidGrant | Failure::InvalidGrantBadRequest);
+        let ends_grant = is_refresh && failure == Failure::InvalidGrant;
+        let is_torn = matches!(failure, Failure::LoseAnswer | Failure::TruncatedJson | Failure::Slow(_));
         let trouble = Trouble::new(format!("token endpoint, {times:?}: {failure:?}"), move |stack| {
             stack.google.fail(Endpoint::Token, failure.clone(), times);
         });
-        if ends_grant && is_refresh { trouble.ending_the_grant() } else { trouble }
+        Trouble { ends_grant, is_torn, ..trouble }
     };
     let mut troubles: Vec<_> = failures.into_iter().map(trouble).collect();
     let passing = Trouble::new("token endpoint: 503 once".to_owned(), |stack| {
@@ -105,8 +89,8 @@ pub(super) fn of_rotation() -> Vec<Trouble> {
                 more(stack);
             });
             // A second attempt uses a token that the first, whose answer did not come in time, has ended.
-            let may_end = rotation != Rotation::OldStillWorks;
-            troubles.push(if may_end { trouble.ending_the_grant() } else { trouble });
+            let ends_grant = rotation != Rotation::OldStillWorks;
+            troubles.push(Trouble { ends_grant, is_torn: true, ..trouble });
         };
         add("nothing else", |_| {});
         add("a lost answer", |stack| stack.google.fail_refresh(Failure::LoseAnswer, Times::Next(1)));
@@ -149,7 +133,6 @@ pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     let faults = [
         (Fault::THROTTLED, 1),
         (Fault::BROKEN, 100),
-        (Fault::DENIED, 1),
         (Fault::CallLost, 1),
         (Fault::AnswerLost, 1),
         (Fault::AnswerLost, 100),
@@ -157,9 +140,11 @@ pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     ];
     let spoil = |operation: &'static str| {
         faults.clone().map(|(fault, times)| {
-            Trouble::new(format!("{operation}, {times} times: {fault:?}"), move |stack| {
+            let is_torn = matches!(fault, Fault::AnswerLost);
+            let trouble = Trouble::new(format!("{operation}, {times} times: {fault:?}"), move |stack| {
                 stack.dynamodb.fail(operation, fault.clone(), times);
-            })
+            });
+            Trouble { is_torn, ..trouble }
         })
     };
     operations.iter().flat_map(|operation| spoil(operation)).collect()
@@ -169,11 +154,11 @@ pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
 pub(super) fn of_burial() -> Vec<Trouble> {
     let faults = [Fault::BROKEN, Fault::CallLost, Fault::AnswerLost];
     let spoil = |fault: Fault| {
-        Trouble::new(format!("invalid_grant and GetItem: {fault:?}"), move |stack| {
+        let trouble = Trouble::new(format!("invalid_grant and GetItem: {fault:?}"), move |stack| {
             stack.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
             stack.dynamodb.fail("GetItem", fault.clone(), 1);
-        })
-        .ending_the_grant()
+        });
+        Trouble { ends_grant: true, is_torn: true, ..trouble }
     };
     faults.map(spoil).into()
 }
