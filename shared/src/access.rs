@@ -24,12 +24,13 @@ use crate::error::{Error, Invitation, Reason};
 use crate::google::Trouble;
 use crate::google::gmail::GmailError;
 use crate::secret::AccessToken;
-use crate::store::Written;
-use crate::user::LoginHint;
+use crate::store::{Written, within};
 
 /// The first pause of a caller that waits for another's refresh; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
+/// How long a request with a good token waits for the next token that it gets beside its call.
+const AHEAD: Duration = Duration::from_millis(1500);
 
 /// What is still to be done besides calling Gmail.
 enum Duty {
@@ -51,10 +52,20 @@ pub struct Access<'a> {
 
 impl<'a> Access<'a> {
     /// Makes sure that there is an access token to call with: the stored one while it is good, else a new one.
-    pub async fn open(app: &'a App, credential: Credential, deadline: Deadline) -> Result<Self, Error> {
+    /// `needed` is what this request needs of the grant.
+    pub async fn open(
+        app: &'a App,
+        credential: Credential,
+        needed: &Scopes,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
         let client = app.secrets.remembered_google_client();
         let client_id = client.as_ref().map(|client| client.client_id.as_str());
         refuse_obstacle(app, &credential, client_id)?;
+        let missing = credential.scopes.missing(needed);
+        if !missing.is_empty() {
+            return Err(insufficient_scope(&credential, missing));
+        }
         let freshness = credential.freshness(app.clock.now());
         if let (Some(stored), Freshness::Fresh | Freshness::Ageing) = (&credential.access_token, freshness) {
             let token = custody::open_access_token(app, &credential.user, stored).await?;
@@ -73,9 +84,8 @@ impl<'a> Access<'a> {
     ) -> Result<T, Error> {
         let mut answer = self.call_once(&call).await;
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.renewed {
-            let refused = self.credential.access_token.take();
-            let credential = Credential { access_token: refused.clone(), ..self.credential.clone() };
-            let renewal = renew(self.app, credential, refused.as_ref(), self.deadline).await?;
+            let refused = self.credential.access_token.clone();
+            let renewal = renew(self.app, self.credential.clone(), refused.as_ref(), self.deadline).await?;
             self.credential = renewal.credential;
             self.token = renewal.token;
             self.duty = renewal.unstored.map(Duty::Store);
@@ -94,11 +104,12 @@ impl<'a> Access<'a> {
         answer
     }
 
-    /// What runs beside a call never fails it: the next request finds the token expired and refreshes.
+    /// What runs beside a call never fails it. A token that could not be stored is got again by the next request, once the
+    /// lease has run out.
     async fn perform(&self, duty: Option<Duty>) {
         let outcome = match duty {
             None => return,
-            Some(Duty::Store(unstored)) => store(self.app, &self.credential, &unstored).await,
+            Some(Duty::Store(unstored)) => store(self.app, &self.credential, &unstored, self.deadline).await,
             Some(Duty::RefreshAhead) => self.refresh_ahead().await,
         };
         if let Err(error) = outcome {
@@ -112,12 +123,16 @@ impl<'a> Access<'a> {
             return Ok(());
         }
         let until = now.plus(refresh::LEASE);
-        let Written::Done(leased) = self.app.store.take_lease(&self.credential, until).await? else {
+        // The caller has a good token: what is done for the next one must not keep this one waiting for long.
+        let deadline = self.deadline.within(AHEAD);
+        let Written::Done(leased) =
+            within(deadline, self.app.store.take_lease(&self.credential, until)).await?
+        else {
             return Ok(());
         };
-        match refresh::under_lease(self.app, *leased, self.deadline).await? {
+        match refresh::under_lease(self.app, *leased, deadline).await? {
             Some(Renewal { credential, unstored: Some(unstored), .. }) => {
-                store(self.app, &credential, &unstored).await
+                store(self.app, &credential, &unstored, self.deadline).await
             }
             Some(Renewal { unstored: None, .. }) | None => Ok(()),
         }
@@ -126,9 +141,15 @@ impl<'a> Access<'a> {
 
 /// Stores what a refresh brought and gives the lease back. Somebody who wrote first may have stored something newer, which
 /// stands.
-async fn store(app: &App, credential: &Credential, unstored: &Unstored) -> Result<(), Error> {
+async fn store(
+    app: &App,
+    credential: &Credential,
+    unstored: &Unstored,
+    deadline: Deadline,
+) -> Result<(), Error> {
     let Unstored { access_token, refresh_token } = unstored;
-    app.store.store_refreshed(credential, access_token.as_ref(), refresh_token.as_ref()).await?;
+    within(deadline, app.store.store_refreshed(credential, access_token.as_ref(), refresh_token.as_ref()))
+        .await?;
     Ok(())
 }
 
@@ -163,14 +184,14 @@ async fn renew(
         let found = if credential.is_leased(now) {
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
-            app.store.credential(&user).await?
+            within(deadline, app.store.credential(&user)).await?
         } else {
-            match app.store.take_lease(&credential, now.plus(refresh::LEASE)).await? {
+            match within(deadline, app.store.take_lease(&credential, now.plus(refresh::LEASE))).await? {
                 Written::Overtaken(found) => found.map(|found| *found),
                 Written::Done(leased) => match refresh::under_lease(app, *leased, deadline).await? {
                     Some(renewal) => return Ok(renewal),
                     // Somebody stored another refresh token meanwhile: start over with that one.
-                    None => app.store.credential(&user).await?,
+                    None => within(deadline, app.store.credential(&user)).await?,
                 },
             }
         };
@@ -190,8 +211,13 @@ fn refuse_obstacle(app: &App, credential: &Credential, client_id: Option<&str>) 
 
 /// The owner of a credential, invited to authorize again.
 fn invitation(credential: &Credential) -> Invitation {
-    let hint = LoginHint::for_user(&credential.user, credential.email.as_ref());
-    Invitation { bound_to: Some(credential.user.clone()), hint: Some(hint) }
+    Invitation::of(&credential.user, credential.email.as_ref())
+}
+
+/// The owner of a credential, invited to grant more.
+fn insufficient_scope(credential: &Credential, missing: Scopes) -> Error {
+    let invitation = Invitation { more_scopes: missing.clone(), ..invitation(credential) };
+    Error::InsufficientScope { missing, invitation }
 }
 
 fn from_gmail(error: GmailError, credential: &Credential) -> Error {
@@ -201,9 +227,7 @@ fn from_gmail(error: GmailError, credential: &Credential) -> Error {
         }
         GmailError::BadQuery => Error::InvalidQuery,
         GmailError::MailNotEnabled => Error::MailNotEnabled,
-        GmailError::InsufficientScope => {
-            Error::InsufficientScope { missing: Scopes::for_listing(), invitation: invitation(credential) }
-        }
+        GmailError::InsufficientScope => insufficient_scope(credential, Scopes::for_listing(true)),
         GmailError::DomainPolicy => Error::DomainPolicy,
         GmailError::NotConfigured => Error::GoogleSetup(error.into()),
         GmailError::DailyLimit => Error::QuotaExhausted,

@@ -104,6 +104,18 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
+    /// A deadline so much before this one: what is to be done after it has that time for itself.
+    #[must_use]
+    pub fn sooner_by(self, reserve: Duration) -> Self {
+        Self(self.0.checked_sub(reserve).unwrap_or(self.0))
+    }
+
+    /// The earlier of this deadline and the one that is `budget` away from now.
+    #[must_use]
+    pub fn within(self, budget: Duration) -> Self {
+        Self(self.0.min(Instant::now() + budget))
+    }
+
     /// The smaller of `wish` and what is left.
     pub fn at_most(self, wish: Duration) -> Duration {
         wish.min(self.remaining())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::{Deadline, Timestamp};
-use crate::credential::{Credential, Scopes, Status};
+use crate::credential::{Credential, Scopes};
 use crate::custody;
 use crate::error::{Error, Invitation};
 use crate::flow::Redeemable;
@@ -16,18 +16,22 @@ use crate::google_client::GoogleClient;
 use crate::outbound::Failure;
 use crate::secret::{AuthorizationCode, SessionToken};
 use crate::session::{Presented, Seed, Session};
-use crate::store::{Grant, StoreError, Written};
-use crate::user::{LoginHint, UserId};
+use crate::store::{Grant, Written, insist, within};
+use crate::user::UserId;
 
 /// How often a credential is written anew when other writes come between.
 const WRITE_ATTEMPTS: u32 = 5;
-/// The pause before a write that must not be lost is tried again.
-const WRITE_PAUSE: Duration = Duration::from_millis(100);
+/// With less than this left a code is not redeemed: what Google would give could not be kept.
+pub const LEAST_TIME: Duration = Duration::from_millis(1200);
+/// So much of the time is kept for storing what Google gave.
+const RESERVE: Duration = Duration::from_secs(1);
+/// So much is kept for saying what went wrong.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long a sign-in waits for an address that it can do without.
 const EMAIL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A callback whose flow is verified and spent.
-pub struct Arrival<'a> {
+pub struct Redemption<'a> {
     /// The flow.
     pub flow: &'a Redeemable,
     /// Google's code.
@@ -38,6 +42,8 @@ pub struct Arrival<'a> {
     pub seed: &'a Seed,
     /// The session that the browser had; it ends with the new one (A29).
     pub old_session: Option<&'a Presented>,
+    /// Whether a page posted the code.
+    pub posted: bool,
     /// By when all is done.
     pub deadline: Deadline,
 }
@@ -65,17 +71,21 @@ pub struct SignedIn {
 }
 
 /// Redeems the code, stores the credential and begins the session.
-pub async fn connect(app: &App, arrival: &Arrival<'_>) -> Result<Outcome, Error> {
+pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
     let keyring = custody::keyring(app).await?;
-    let (client, tokens) = exchange(app, arrival).await?;
-    let identity = identify(app, arrival, &client, &tokens).await?;
-    if !arrival.flow.admits(&identity.user) {
+    if !redemption.deadline.allows(LEAST_TIME) {
+        return Err(too_late());
+    }
+    let deadline = redemption.deadline.sooner_by(LAST_WORD);
+    let (client, tokens) = exchange(app, redemption).await?;
+    let identity = identify(app, redemption, &client, &tokens).await?;
+    if !redemption.flow.admits(&identity.user) {
         // The new tokens are dropped, not revoked: revoking would end every grant of that account (F74).
         return Err(Error::AccountMismatch);
     }
     // Scopes that are not named are those that were asked for (RFC 6749 section 5.1).
     let scopes = tokens.scopes.clone().unwrap_or_else(|| app.config.scopes.clone());
-    let invitation = invitation(&identity);
+    let invitation = Invitation::of(&identity.user, identity.email.as_ref());
     let missing = scopes.missing(&app.config.scopes);
     if !missing.is_empty() {
         return Err(Error::ConsentIncomplete { missing, invitation });
@@ -87,18 +97,18 @@ pub async fn connect(app: &App, arrival: &Arrival<'_>) -> Result<Outcome, Error>
         refresh_token: custody::seal_refresh_token(app, &keyring, &identity.user, &tokens),
         access_token: custody::seal_access_token(app, &keyring, &identity.user, &tokens),
     };
-    let Some(credential) = store(app, &identity.user, grant, arrival.deadline).await? else {
-        return if arrival.flow.consent_was_forced() {
+    let Some(credential) = store(app, &identity.user, grant, deadline).await? else {
+        return if redemption.flow.consent_was_forced() {
             Err(Error::NoRefreshToken(invitation))
         } else {
             Ok(Outcome::NeedsConsent(invitation))
         };
     };
-    let session_token = arrival.seed.token(&identity.user, &keyring);
+    let session_token = redemption.seed.token(&identity.user, &keyring);
     let session = Session::begin(&session_token, identity.user.clone(), app.clock.now());
-    app.store.begin_session(&session).await?;
-    if let Some(old) = arrival.old_session
-        && let Err(error) = app.store.end_session(&old.digest).await
+    within(deadline, app.store.begin_session(&session)).await?;
+    if let Some(old) = redemption.old_session
+        && let Err(error) = within(deadline, app.store.end_session(&old.digest)).await
     {
         tracing::warn!(error = %error, "the session before this one could not be ended");
     }
@@ -118,28 +128,34 @@ pub async fn connect(app: &App, arrival: &Arrival<'_>) -> Result<Outcome, Error>
 
 /// Exchanges the code. A client that Google refuses is tried once more with another version of its secret: Google
 /// authenticates the client first, so the code is still good.
-async fn exchange(app: &App, arrival: &Arrival<'_>) -> Result<(std::sync::Arc<GoogleClient>, Tokens), Error> {
-    let Arrival { flow, code, redirect_uri, deadline, .. } = arrival;
+async fn exchange(
+    app: &App,
+    redemption: &Redemption<'_>,
+) -> Result<(std::sync::Arc<GoogleClient>, Tokens), Error> {
+    let Redemption { flow, code, redirect_uri, posted, .. } = redemption;
+    let deadline = redemption.deadline.sooner_by(RESERVE);
     let mut client = app.secrets.google_client().await?;
-    let mut answer = app.google.exchange(&client, flow, code, redirect_uri, *deadline).await;
+    let mut answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
     if matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused)))
         && let Some(other) = app.secrets.another_google_client(&client).await?
     {
         client = other;
-        answer = app.google.exchange(&client, flow, code, redirect_uri, *deadline).await;
+        answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
     }
     let outcome = answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
     tracing::info!(event = "exchange", outcome, "asked Google for tokens");
-    answer.map(|tokens| (client, tokens)).map_err(exchange_error)
+    answer.map(|tokens| (client, tokens)).map_err(|error| exchange_error(error, *posted))
 }
 
-fn exchange_error(error: TokenError) -> Error {
+fn exchange_error(error: TokenError, posted: bool) -> Error {
     match error {
         TokenError::Refused(refusal) => match refusal {
             Refusal::InvalidGrant => Error::CodeRejected,
+            // A page may post a code that it got for an address of its own; what Google redirects here was issued for here.
+            Refusal::RedirectUriMismatch if posted => Error::CodeRejected,
             Refusal::ReauthenticationRequired | Refusal::BlockedByAdmin => Error::BlockedByAdmin,
             Refusal::OrgInternal => Error::OrgInternal,
-            Refusal::ClientRefused => Error::GoogleSetup(error.into()),
+            Refusal::ClientRefused | Refusal::RedirectUriMismatch => Error::GoogleSetup(error.into()),
             Refusal::Other => Error::UpstreamRejected(error.into()),
         },
         TokenError::Trouble(trouble) => match &trouble {
@@ -162,19 +178,21 @@ fn exchange_error(error: TokenError) -> Error {
 /// The ID token's word, else UserInfo's; UserInfo also for an address that the ID token lacks, if it is quick.
 async fn identify(
     app: &App,
-    arrival: &Arrival<'_>,
+    redemption: &Redemption<'_>,
     client: &GoogleClient,
     tokens: &Tokens,
 ) -> Result<Identity, Error> {
     let Some(id_token) = &tokens.id_token else {
-        return app.google.user_info(&tokens.access_token, arrival.deadline).await.map_err(
-            |error| match error {
+        return app
+            .google
+            .user_info(&tokens.access_token, redemption.deadline.sooner_by(RESERVE))
+            .await
+            .map_err(|error| match error {
                 UserInfoError::Refused(_) => Error::IdentityUnavailable,
                 UserInfoError::Trouble(trouble) => trouble.into(),
-            },
-        );
+            });
     };
-    let nonce = arrival.flow.flow().nonce();
+    let nonce = redemption.flow.flow().nonce();
     let mut identity =
         identity::from_id_token(id_token, &client.client_id, nonce, app.clock.now()).map_err(|error| {
             match error {
@@ -183,7 +201,7 @@ async fn identify(
             }
         })?;
     if identity.email.is_none() {
-        let patience = Deadline::after(arrival.deadline.at_most(EMAIL_PATIENCE));
+        let patience = redemption.deadline.sooner_by(RESERVE).within(EMAIL_PATIENCE);
         match app.google.user_info(&tokens.access_token, patience).await {
             Ok(described) if described.user != identity.user => return Err(Error::IdentityMismatch),
             Ok(described) => identity.email = described.email,
@@ -204,10 +222,10 @@ async fn store(
     for _ in 0..WRITE_ATTEMPTS {
         let mut grant = grant.clone();
         if grant.refresh_token.is_none() {
-            match previous.as_ref().filter(|stored| serves(app, stored, &grant)) {
+            match &previous {
                 // The stored refresh token goes on, with the scopes that it was granted.
-                Some(stored) => grant.scopes = stored.scopes.clone(),
-                None => return Ok(None),
+                Some(stored) if serves(app, stored, &grant).await? => grant.scopes = stored.scopes.clone(),
+                _ => return Ok(None),
             }
         }
         match insist(deadline, async || app.store.connect(user, &grant, previous.as_ref()).await).await? {
@@ -218,26 +236,19 @@ async fn store(
     Err(Error::StorageUnavailable("the credential is being written by too many others".into()))
 }
 
-/// Whether the stored refresh token can go on serving for `grant`: alive, of the same client, and covering what is needed.
-fn serves(app: &App, stored: &Credential, grant: &Grant) -> bool {
-    stored.status == Status::Active
-        && stored.obstacle(&app.config.scopes, Some(&grant.client_id), app.clock.now()).is_none()
-}
-
-/// Repeats what must not be lost until it is done or the time is over (F18).
-async fn insist<T>(deadline: Deadline, attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, Error> {
-    loop {
-        match attempt().await {
-            Err(error @ StoreError::Unavailable(_)) if deadline.allows(WRITE_PAUSE) => {
-                tracing::warn!(error = %error, "a write to the store is tried again");
-                tokio::time::sleep(WRITE_PAUSE).await;
-            }
-            outcome => return Ok(outcome?),
-        }
+/// Whether the stored refresh token can go on serving for `grant`: alive, of the same client, covering what is needed, and
+/// neither altered nor moved.
+async fn serves(app: &App, stored: &Credential, grant: &Grant) -> Result<bool, Error> {
+    let obstacle = stored.obstacle(&app.config.scopes, Some(&grant.client_id), app.clock.now());
+    let Some(token) = stored.refresh_token.as_ref().filter(|_| obstacle.is_none()) else { return Ok(false) };
+    match custody::open_refresh_token(app, &stored.user, token).await {
+        Ok(_) => Ok(true),
+        Err(Error::Unauthorized { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
-fn invitation(identity: &Identity) -> Invitation {
-    let hint = LoginHint::for_user(&identity.user, identity.email.as_ref());
-    Invitation { bound_to: Some(identity.user.clone()), hint: Some(hint) }
+/// The answer to a code for which there is no time.
+fn too_late() -> Error {
+    Error::UpstreamUnavailable { retry_after: 1, source: "too little time is left to redeem a code".into() }
 }

@@ -42,9 +42,16 @@ impl Scopes {
         Self::needed(READONLY)
     }
 
-    /// The scope that listing messages needs, in the widest form that is still only reading.
-    pub fn for_listing() -> Self {
-        Self::parse(READONLY)
+    /// The least scope that listing messages needs; a search needs more than the metadata (Gmail API,
+    /// `users.messages.list`).
+    pub fn for_listing(with_search: bool) -> Self {
+        Self::parse(if with_search { READONLY } else { METADATA })
+    }
+
+    /// These scopes and `others`.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        Self(self.0.union(&others.0).cloned().collect())
     }
 
     /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover narrower ones.
@@ -155,6 +162,8 @@ pub struct Credential {
     pub status: Status,
     /// The refresh token; `None` once it is dead.
     pub refresh_token: Option<StoredRefreshToken>,
+    /// The name of the refresh token that died last, while none is stored.
+    pub dead_token_id: Option<String>,
     /// The newest access token, if one may be reused.
     pub access_token: Option<StoredAccessToken>,
     /// Who refreshes at the moment.
@@ -243,6 +252,7 @@ mod tests {
                 id: "a".to_owned(),
                 expires_at: None,
             }),
+            dead_token_id: None,
             access_token: None,
             lease: None,
             version: 1,

@@ -11,7 +11,7 @@ use crate::google::oauth::Tokens;
 use crate::random;
 use crate::seal::{Keyring, OpenError, Purpose};
 use crate::secret::{AccessToken, RefreshToken, Sealed};
-use crate::user::{LoginHint, UserId};
+use crate::user::UserId;
 
 const ACCESS_TOKEN: &str = "access_token";
 const REFRESH_TOKEN: &str = "refresh_token";
@@ -96,8 +96,7 @@ async fn open(
             attribute,
             "a stored token does not open: altered or moved"
         );
-        let invitation =
-            Invitation { bound_to: Some(user.clone()), hint: Some(LoginHint::for_user(user, None)) };
+        let invitation = Invitation::of(user, None);
         Error::Unauthorized { reason: Reason::SealBroken, invitation }
     };
     match app.secrets.open(Purpose::Token, &place, sealed).await? {

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 pub use self::facts::{Facts, Fault};
 use crate::config::ConfigError;
 use crate::credential::Scopes;
-use crate::user::{LoginHint, UserId};
+use crate::user::{Email, LoginHint, UserId};
 
 /// Where an error came from; kept for the log, never shown to a caller.
 pub type Source = Box<dyn StdError + Send + Sync>;
@@ -57,6 +57,16 @@ pub struct Invitation {
     pub bound_to: Option<UserId>,
     /// The account that Google preselects.
     pub hint: Option<LoginHint>,
+    /// What is asked for besides the configured scopes.
+    pub more_scopes: Scopes,
+}
+
+impl Invitation {
+    /// For a user who is known: the flow is bound to that account, and Google preselects it.
+    pub fn of(user: &UserId, email: Option<&Email>) -> Self {
+        let hint = Some(LoginHint::for_user(user, email));
+        Self { bound_to: Some(user.clone()), hint, ..Self::default() }
+    }
 }
 
 /// Every condition under which a request does not get what it asked for.
@@ -81,7 +91,7 @@ pub enum Error {
     InvalidQuery,
     /// One of this API's cookies came twice.
     AmbiguousCookie,
-    /// The callback came without a state or without its flow cookie.
+    /// The callback came without a state.
     StateMissing,
     /// The state and the flow cookie do not belong together.
     StateMismatch,

@@ -187,10 +187,15 @@ impl Redeemable {
         Beginning {
             return_to: self.return_to(allowed),
             channel: self.flow().channel,
-            invitation: Invitation { bound_to, hint: None },
+            invitation: Invitation { bound_to, ..Invitation::default() },
             force_consent: true,
         }
     }
+}
+
+/// Whether `text` can be the rest of a flow cookie's name.
+pub fn is_cookie_suffix(text: &str) -> bool {
+    text.len() == NAME_LENGTH && text.bytes().all(is_state_byte)
 }
 
 /// The first characters of a state, which name its cookie.
@@ -200,9 +205,13 @@ pub fn cookie_suffix(state: &State) -> &str {
 
 /// Takes a state of the form this API gives out: 43 characters of base64url.
 pub fn parse_state(text: &str) -> Option<State> {
-    let fits = text.len() == STATE_LENGTH
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let fits = text.len() == STATE_LENGTH && text.bytes().all(is_state_byte);
     fits.then(|| State::new(text))
+}
+
+/// The alphabet of base64url (RFC 4648 section 5).
+const fn is_state_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// Takes an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11, without the space).

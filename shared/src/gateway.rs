@@ -204,6 +204,10 @@ async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (E
         let start_url = public_url.map(|url| url.join(authorization::START_PATH));
         return (error, Ways { begun: None, start_url });
     };
+    // What a page embeds cannot follow the way, and its cookies would crowd out a flow that is under way.
+    if origin::is_embedded(request) {
+        return (error, Ways::default());
+    }
     let origins = &app.config.allowed_origins;
     let beginning = Beginning {
         return_to: ReturnTo::parse(request.header("origin").unwrap_or_default(), origins)

@@ -17,6 +17,10 @@ use crate::outbound::aws::describe;
 use crate::seal::{Keyring, OpenError, Purpose};
 use crate::secret::Sealed;
 
+/// The stages of a secret's versions (Secrets Manager, "What's in a secret").
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
@@ -69,12 +73,12 @@ impl Secrets {
 
     /// The sealing keys.
     pub async fn keyring(&self) -> Result<Arc<Keyring>, SecretsError> {
-        self.keyring.get(self.clock.now(), || self.read(&self.keyring, "AWSCURRENT")).await
+        self.keyring.get(self.clock.now(), || self.read(&self.keyring, CURRENT)).await
     }
 
     /// Google's client.
     pub async fn google_client(&self) -> Result<Arc<GoogleClient>, SecretsError> {
-        self.google_client.get(self.clock.now(), || self.read(&self.google_client, "AWSCURRENT")).await
+        self.google_client.get(self.clock.now(), || self.read(&self.google_client, CURRENT)).await
     }
 
     /// Google's client if it is remembered; never asks.
@@ -88,19 +92,15 @@ impl Secrets {
         &self,
         refused: &GoogleClient,
     ) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
-        let current = self
-            .google_client
-            .reload(self.clock.now(), || self.read(&self.google_client, "AWSCURRENT"))
-            .await?;
+        let current =
+            self.google_client.reload(self.clock.now(), || self.read(&self.google_client, CURRENT)).await?;
         if !current.is_same_as(refused) {
             return Ok(Some(current));
         }
-        // There may be no previous version, and a previous client of another ID is no stand-in for this one.
-        let previous = self.read(&self.google_client, "AWSPREVIOUS").await.ok();
-        let previous = previous.and_then(|text| GoogleClient::parse(&text).ok());
-        Ok(previous
-            .filter(|client| client.client_id == refused.client_id && !client.is_same_as(refused))
-            .map(Arc::new))
+        // A previous client of another ID is no stand-in for this one.
+        let previous =
+            self.google_client.previous(self.clock.now(), || self.read(&self.google_client, PREVIOUS)).await;
+        Ok(previous.filter(|client| client.client_id == refused.client_id && !client.is_same_as(refused)))
     }
 
     /// Opens `sealed`; a key id that the remembered keyring does not hold makes it be read anew, at most once a minute, and
@@ -115,13 +115,12 @@ impl Secrets {
         if opened != Err(OpenError::UnknownKey) {
             return Ok(opened);
         }
-        let newest = self.keyring.reload(self.clock.now(), || self.read(&self.keyring, "AWSCURRENT")).await?;
+        let newest = self.keyring.reload(self.clock.now(), || self.read(&self.keyring, CURRENT)).await?;
         let opened = newest.open(purpose, place, sealed);
         if opened != Err(OpenError::UnknownKey) || purpose != Purpose::Token {
             return Ok(opened);
         }
-        let previous = self.read(&self.keyring, "AWSPREVIOUS").await.ok();
-        let previous = previous.and_then(|text| Keyring::parse(&text).ok());
+        let previous = self.keyring.previous(self.clock.now(), || self.read(&self.keyring, PREVIOUS)).await;
         Ok(previous.map_or(opened, |keyring| keyring.open(purpose, place, sealed)))
     }
 

@@ -4,6 +4,8 @@ mod change;
 mod item;
 mod sessions;
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -13,7 +15,7 @@ use self::change::Change;
 pub use self::item::Unreadable;
 use self::item::{Item, attribute as a, number, status_word, string};
 pub use self::sessions::{Attendance, Spending};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Deadline, Timestamp};
 use crate::config::Config;
 use crate::credential::{Credential, Lease, Scopes, Status, StoredAccessToken, StoredRefreshToken};
 use crate::error::Error;
@@ -50,6 +52,7 @@ impl StoreError {
                     | "UnrecognizedClientException"
                     | "InvalidSignatureException"
                     | "MissingAuthenticationTokenException"
+                    | "ExpiredTokenException"
             )
         );
         let text = describe(&error);
@@ -65,10 +68,39 @@ impl From<StoreError> for Error {
                 tracing::error!(error = %error, "the tables are not set up as this function needs them");
                 Self::Config(crate::config::unusable!(
                     "CREDENTIALS_TABLE or SESSIONS_TABLE",
-                    "names a table that this function may not use."
+                    "names a table that this function may not use, or the AWS credentials are not accepted."
                 ))
             }
             StoreError::Unreadable(_) => Self::CredentialUnreadable(error.into()),
+        }
+    }
+}
+
+/// The pause before something that must not be lost is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Carries out one call, by `deadline` at the latest: the SDK's own timeouts know nothing of a request's.
+pub async fn within<T>(
+    deadline: Deadline,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let late = || StoreError::Unavailable("no time is left".to_owned());
+    // On the heap: the SDK's futures are large, and stand in many others.
+    tokio::time::timeout(deadline.remaining(), Box::pin(call)).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Repeats what must not be lost until it is done or the time is over (F18, F31).
+pub async fn insist<T>(
+    deadline: Deadline,
+    attempt: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    loop {
+        match within(deadline, attempt()).await {
+            Err(error @ StoreError::Unavailable(_)) if deadline.allows(PAUSE) => {
+                tracing::warn!(error = %error, "a call to the store is tried again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
         }
     }
 }
@@ -143,7 +175,7 @@ impl Store {
             .set(a::STATUS, string(status_word(Status::Active)))
             .set(a::CLIENT_ID, string(&grant.client_id))
             .set(a::SCOPES, string(grant.scopes.to_string()))
-            .remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL]);
+            .remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL, a::DEAD_TOKEN_ID]);
         if let Some(email) = &grant.email {
             change = change.set(a::EMAIL, string(email.as_str()));
         }
@@ -171,6 +203,7 @@ impl Store {
                 .refresh_token
                 .clone()
                 .or_else(|| previous.and_then(|credential| credential.refresh_token.clone())),
+            dead_token_id: None,
             access_token: grant.access_token.clone(),
             lease: None,
             version: version + 1,
@@ -201,24 +234,27 @@ impl Store {
     }
 
     /// Stores what a refresh brought and gives the lease back. Without a new refresh token the stored one is not
-    /// mentioned, so that nothing can wipe it (A61).
+    /// mentioned, so that nothing can wipe it (A61); with one the credential is in use, whatever became of the one before.
     pub async fn store_refreshed(
         &self,
         credential: &Credential,
         access_token: Option<&StoredAccessToken>,
         refresh_token: Option<&StoredRefreshToken>,
     ) -> Result<Written, StoreError> {
-        let mut change = Change::default()
-            .remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL])
-            .when(a::STATUS, string(status_word(Status::Active)));
+        let mut change = Change::default().remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL]);
         let mut after = Credential { lease: None, version: credential.version + 1, ..credential.clone() };
         if let Some(token) = access_token {
             change = with_access_token(change, token);
             after.access_token = Some(token.clone());
         }
         if let Some(token) = refresh_token {
-            change = with_refresh_token(change, Some(token));
+            change = with_refresh_token(change, Some(token))
+                .set(a::STATUS, string(status_word(Status::Active)))
+                .remove(&[a::DEAD_TOKEN_ID]);
             after.refresh_token = Some(token.clone());
+            (after.status, after.dead_token_id) = (Status::Active, None);
+        } else {
+            change = change.when(a::STATUS, string(status_word(Status::Active)));
         }
         self.write(change, Some(credential.version), after, &random::identifier()).await
     }
@@ -229,14 +265,16 @@ impl Store {
         let id = credential.refresh_token.as_ref().map(|token| token.id.clone()).unwrap_or_default();
         let change = Change::default()
             .set(a::STATUS, string(status_word(Status::Revoked)))
+            .set(a::DEAD_TOKEN_ID, string(&id))
             .remove(&[a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID, a::REFRESH_TOKEN_EXPIRES_AT])
             .remove(&[a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT])
             .remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL])
             .when(a::STATUS, string(status_word(Status::Active)))
-            .when(a::REFRESH_TOKEN_ID, string(id));
+            .when(a::REFRESH_TOKEN_ID, string(&id));
         let after = Credential {
             status: Status::Revoked,
             refresh_token: None,
+            dead_token_id: Some(id),
             access_token: None,
             lease: None,
             version: credential.version + 1,

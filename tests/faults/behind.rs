@@ -12,6 +12,9 @@ use shared::custody;
 use shared::secret::{RefreshToken, Sealed};
 use shared::user::UserId;
 
+/// The query of a list: short, for thousands are asked for.
+pub(crate) const LIST: &str = "maxResults=1";
+
 /// The proxies, and the world behind them.
 pub(crate) struct Behind {
     pub(crate) world: World,
@@ -71,7 +74,7 @@ impl Behind {
 
     /// The list of messages, as Ann's browser asks for it.
     pub(crate) fn list(&self) -> Call {
-        self.world.with_cookies(Call::get("/messages", ""))
+        self.world.with_cookies(Call::get("/messages", LIST))
     }
 
     /// Sends a call to an environment, with so much time.

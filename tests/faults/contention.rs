@@ -3,17 +3,23 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
 use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Rotation, Times};
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, Answer, Call, World, invoke};
 use shared::app::App;
 
+use crate::behind::LIST;
 use crate::schedule::Schedule;
 
 const BUDGET: Duration = Duration::from_secs(8);
 const REPETITIONS: usize = 100;
+const LANES: usize = 4;
+const ROTATIONS: [Rotation; 4] =
+    [Rotation::Off, Rotation::OldStillWorks, Rotation::OldDies, Rotation::ReuseEndsFamily];
 
 /// Delays at Google and at some of the calls to DynamoDB.
 fn delay_back_ends(world: &World, schedule: &mut Schedule) {
@@ -33,6 +39,13 @@ fn end_delays(world: &World) {
     world.stack.dynamodb.clear_faults();
 }
 
+/// Repeats a case in several worlds at a time, to make use of each other's waits.
+async fn repeat(case: &str, repetitions: usize, lane: impl AsyncFn(Schedule, usize)) {
+    let mut schedule = Schedule::of(case);
+    let lanes = (0..LANES).map(|_| lane(schedule.fork(), repetitions / LANES));
+    lanes.collect::<FuturesUnordered<_>>().collect::<()>().await;
+}
+
 /// Sends a call to an environment after a pause.
 async fn send_after(pause: Duration, app: &App, call: &Call) -> Answer {
     tokio::time::sleep(pause).await;
@@ -48,24 +61,25 @@ async fn consented(world: &mut World) -> Call {
 
 /// Some environments refresh at once, again and again.
 async fn refresh_together(environments: usize, repetitions: usize) {
-    let mut schedule = Schedule::of(&format!("{environments} environments refresh"));
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let apps: Vec<App> = (0..environments).map(|_| world.environment(&[])).collect();
-    for repetition in 0..repetitions {
-        world.advance(3600);
-        world.forget_calls();
-        let rotation = [Rotation::Off, Rotation::OldStillWorks, Rotation::OldDies, Rotation::ReuseEndsFamily];
-        world.stack.google.rotate_refresh_tokens(schedule.one_of(&rotation));
-        delay_back_ends(&world, &mut schedule);
-        let call = world.with_cookies(Call::get("/messages", ""));
-        let answers = apps.iter().map(|app| send_after(schedule.pause(20), app, &call));
-        for answer in join_all(answers).await {
-            assert_eq!(answer.status, 200, "repetition {repetition}: {answer:?}");
+    let lane = async |mut schedule: Schedule, repetitions| {
+        let mut world = World::new().await;
+        world.sign_in(ANN).await;
+        let apps: Vec<App> = (0..environments).map(|_| world.environment(&[])).collect();
+        for repetition in 0..repetitions {
+            world.advance(3600);
+            world.forget_calls();
+            world.stack.google.rotate_refresh_tokens(schedule.one_of(&ROTATIONS));
+            delay_back_ends(&world, &mut schedule);
+            let call = world.with_cookies(Call::get("/messages", LIST));
+            let answers = apps.iter().map(|app| send_after(schedule.pause(20), app, &call));
+            for answer in join_all(answers).await {
+                assert_eq!(answer.status, 200, "repetition {repetition}: {answer:?}");
+            }
+            assert_eq!(world.refreshes(), 1, "repetition {repetition}");
+            end_delays(&world);
         }
-        assert_eq!(world.refreshes(), 1, "repetition {repetition}");
-        end_delays(&world);
-    }
+    };
+    repeat(&format!("{environments} environments refresh"), repetitions, lane).await;
 }
 
 #[tokio::test]
@@ -80,110 +94,118 @@ async fn f32_f33_of_10_environments_one_refreshes_and_all_answer() {
 
 #[tokio::test]
 async fn f32_f33_of_50_environments_one_refreshes_and_all_answer() {
+    // Fewer, for each is half a thousand calls.
     refresh_together(50, REPETITIONS / 5).await;
 }
 
 /// Some environments get the same callback, again and again.
-async fn callback_together(environments: usize, repetitions: usize) {
-    let mut schedule = Schedule::of(&format!("{environments} environments get one callback"));
-    let mut world = World::new().await;
-    let apps: Vec<App> = (0..environments).map(|_| world.environment(&[])).collect();
-    for repetition in 0..repetitions {
-        world.jar.clear();
-        world.advance(60);
-        let call = consented(&mut world).await;
-        world.forget_calls();
-        delay_back_ends(&world, &mut schedule);
-        let answers = apps.iter().map(|app| send_after(schedule.pause(10), app, &call));
-        let answers = join_all(answers).await;
-        let signed_in = answers.iter().filter(|answer| answer.set_cookie("__Host-session").is_some()).count();
-        let used =
-            answers.iter().filter(|answer| answer.status == 400 && answer.code() == "state_used").count();
-        assert_eq!((signed_in, used), (1, environments - 1), "repetition {repetition}");
-        assert_eq!(world.exchanges(), 1, "repetition {repetition}");
-        end_delays(&world);
-    }
-    assert_eq!(world.sessions().len(), repetitions);
+async fn callback_together(environments: usize) {
+    let lane = async |mut schedule: Schedule, repetitions| {
+        let mut world = World::new().await;
+        let apps: Vec<App> = (0..environments).map(|_| world.environment(&[])).collect();
+        for repetition in 0..repetitions {
+            world.jar.clear();
+            world.advance(60);
+            let call = consented(&mut world).await;
+            world.forget_calls();
+            delay_back_ends(&world, &mut schedule);
+            let answers = apps.iter().map(|app| send_after(schedule.pause(10), app, &call));
+            let answers = join_all(answers).await;
+            let signed_in = answers.iter().filter(|answer| answer.set_cookie("__Host-session").is_some());
+            assert_eq!(signed_in.count(), 1, "repetition {repetition}");
+            let used = answers.iter().filter(|answer| answer.status == 400 && answer.code() == "state_used");
+            assert_eq!(used.count(), environments - 1, "repetition {repetition}");
+            assert_eq!(world.exchanges(), 1, "repetition {repetition}");
+            end_delays(&world);
+        }
+        assert_eq!(world.sessions().len(), repetitions);
+    };
+    repeat(&format!("{environments} environments get one callback"), REPETITIONS, lane).await;
 }
 
 #[tokio::test]
 async fn a05_f22_of_2_callbacks_with_one_state_one_exchanges() {
-    callback_together(2, REPETITIONS).await;
+    callback_together(2).await;
 }
 
 #[tokio::test]
 async fn a05_f22_of_10_callbacks_with_one_state_one_exchanges() {
-    callback_together(10, REPETITIONS).await;
+    callback_together(10).await;
 }
 
 #[tokio::test]
 async fn f23_f31_f35_a_refresh_against_a_newer_consent_never_loses_the_newer_refresh_token() {
-    let mut schedule = Schedule::of("refreshes against a callback");
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let apps: Vec<App> = (0..3).map(|_| world.environment(&[])).collect();
-    for repetition in 0..REPETITIONS {
-        world.advance(3600);
-        let callback = consented(&mut world).await;
-        let list = world.with_cookies(Call::get("/messages", ""));
-        delay_back_ends(&world, &mut schedule);
-        let rotation = [Rotation::Off, Rotation::OldStillWorks, Rotation::OldDies, Rotation::ReuseEndsFamily];
-        world.stack.google.rotate_refresh_tokens(schedule.one_of(&rotation));
-        // Sometimes the old refresh token is dead: only that one may be buried.
-        let is_dead = schedule.coin();
-        if is_dead {
-            world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
+    let lane = async |mut schedule: Schedule, repetitions| {
+        let mut world = World::new().await;
+        world.sign_in(ANN).await;
+        let apps: Vec<App> = (0..3).map(|_| world.environment(&[])).collect();
+        for repetition in 0..repetitions {
+            world.advance(3600);
+            let callback = consented(&mut world).await;
+            let list = world.with_cookies(Call::get("/messages", LIST));
+            world.forget_calls();
+            delay_back_ends(&world, &mut schedule);
+            world.stack.google.rotate_refresh_tokens(schedule.one_of(&ROTATIONS));
+            // Sometimes the old refresh token is dead: only that one may be buried.
+            if schedule.coin() {
+                world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
+            }
+            let lists = apps[1..].iter().map(|app| send_after(schedule.pause(40), app, &list));
+            let lists = join_all(lists.collect::<Vec<_>>());
+            let (signed_in, lists) = join(send_after(schedule.pause(40), &apps[0], &callback), lists).await;
+            assert!(
+                signed_in.set_cookie("__Host-session").is_some(),
+                "repetition {repetition}: {signed_in:?}"
+            );
+            // The callback ends the session that the lists came with, and a dead token is said to be dead.
+            for answer in lists {
+                assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
+            }
+            assert_eq!(world.exchanges(), 1, "repetition {repetition}");
+            end_delays(&world);
+            world.keep_cookies(&signed_in);
+            assert_eq!(world.credential(ANN)["status"]["S"], "active", "repetition {repetition}");
+            assert_eq!(world.messages(LIST).await.status, 200, "repetition {repetition}");
+            world.advance(3600);
+            let answer = world.messages(LIST).await;
+            assert_eq!(answer.status, 200, "repetition {repetition}, the newer token refreshes: {answer:?}");
         }
-        let lists = apps[1..].iter().map(|app| send_after(schedule.pause(40), app, &list));
-        let lists = join_all(lists.collect::<Vec<_>>());
-        let (signed_in, lists) = join(send_after(schedule.pause(40), &apps[0], &callback), lists).await;
-        assert!(signed_in.set_cookie("__Host-session").is_some(), "repetition {repetition}: {signed_in:?}");
-        // The callback ends the session that the lists came with, and a dead token is said to be dead.
-        for answer in lists {
-            assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
-        }
-        end_delays(&world);
-        world.keep_cookies(&signed_in);
-        world.forget_calls();
-        assert_eq!(world.credential(ANN)["status"]["S"], "active", "repetition {repetition}");
-        assert_eq!(world.messages("").await.status, 200, "repetition {repetition}");
-        world.advance(3600);
-        let answer = world.messages("").await;
-        assert_eq!(answer.status, 200, "repetition {repetition}, the newer token refreshes: {answer:?}");
-    }
+    };
+    repeat("refreshes against a callback", REPETITIONS, lane).await;
 }
 
 #[tokio::test]
 async fn f34_a_refresh_against_the_end_of_the_credential_does_not_bring_it_back() {
-    let mut schedule = Schedule::of("refreshes against a deletion");
-    let mut world = World::new().await;
-    let apps: Vec<App> = (0..3).map(|_| world.environment(&[])).collect();
-    for repetition in 0..REPETITIONS {
-        let callback = consented(&mut world).await;
-        let signed_in = world.send(&callback).await;
-        world.keep_cookies(&signed_in);
-        world.advance(3600);
-        let list = world.with_cookies(Call::get("/messages", ""));
-        delay_back_ends(&world, &mut schedule);
-        let rotation = [Rotation::Off, Rotation::OldStillWorks, Rotation::OldDies];
-        world.stack.google.rotate_refresh_tokens(schedule.one_of(&rotation));
-        if schedule.coin() {
-            world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
+    let lane = async |mut schedule: Schedule, repetitions| {
+        let mut world = World::new().await;
+        let apps: Vec<App> = (0..3).map(|_| world.environment(&[])).collect();
+        for repetition in 0..repetitions {
+            let callback = consented(&mut world).await;
+            let signed_in = world.send(&callback).await;
+            world.keep_cookies(&signed_in);
+            world.advance(3600);
+            let list = world.with_cookies(Call::get("/messages", LIST));
+            delay_back_ends(&world, &mut schedule);
+            world.stack.google.rotate_refresh_tokens(schedule.one_of(&ROTATIONS));
+            if schedule.coin() {
+                world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
+            }
+            let lists: Vec<_> = apps.iter().map(|app| send_after(schedule.pause(20), app, &list)).collect();
+            let pause = schedule.pause(80);
+            let deletion = async {
+                tokio::time::sleep(pause).await;
+                world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+            };
+            let (answers, ()) = join(join_all(lists), deletion).await;
+            for answer in answers {
+                assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
+            }
+            assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
+            end_delays(&world);
+            let answer = world.messages(LIST).await;
+            assert_eq!((answer.status, answer.code().as_str()), (401, "reauthorization_required"));
+            assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
         }
-        let lists: Vec<_> = apps.iter().map(|app| send_after(schedule.pause(20), app, &list)).collect();
-        let pause = schedule.pause(80);
-        let deletion = async {
-            tokio::time::sleep(pause).await;
-            world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
-        };
-        let (answers, ()) = join(join_all(lists), deletion).await;
-        for answer in answers {
-            assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
-        }
-        assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
-        end_delays(&world);
-        let answer = world.messages("").await;
-        assert_eq!((answer.status, answer.code().as_str()), (401, "reauthorization_required"));
-        assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
-    }
+    };
+    repeat("refreshes against a deletion", REPETITIONS, lane).await;
 }

@@ -32,8 +32,13 @@ impl Schedule {
         mixed ^ (mixed >> 31)
     }
 
+    /// A generator of its own, for what goes on at the same time.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.next())
+    }
+
     /// A number below `bound`.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 

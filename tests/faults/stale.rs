@@ -1,9 +1,10 @@
 //! A process wakes up, and the connections that it kept are dead: nobody notices but the log.
 
 use harness::google::Endpoint;
+use harness::proxy::Proxy;
 use harness::world::Call;
 
-use crate::behind::Behind;
+use crate::behind::{Behind, LIST};
 
 /// How connections end while a process sleeps.
 #[derive(Clone, Copy, Debug)]
@@ -28,16 +29,16 @@ async fn f03_f29_f68_after_all_idle_connections_ended_the_next_list_succeeds() {
     for end in [End::Closed, End::Reset] {
         for seconds in [1, 3600] {
             let behind = Behind::signed_in().await;
-            assert_eq!(behind.world.messages("").await.status, 200);
-            let connections = [&behind.google, &behind.dynamodb].map(|proxy| proxy.connections());
+            assert_eq!(behind.world.messages(LIST).await.status, 200);
+            let connections = [&behind.google, &behind.dynamodb].map(Proxy::connections);
             end_connections(&behind, end).await;
             // After an hour the access token has ended as well, and both secrets are read anew.
             behind.world.advance(seconds);
             behind.world.forget_calls();
-            let answer = behind.world.messages("").await;
+            let answer = behind.world.messages(LIST).await;
             assert_eq!(answer.status, 200, "{end:?} after {seconds} s: {answer:?}");
             assert_eq!(behind.world.refreshes(), usize::from(seconds == 3600), "{end:?}");
-            let others = [&behind.google, &behind.dynamodb].map(|proxy| proxy.connections());
+            let others = [&behind.google, &behind.dynamodb].map(Proxy::connections);
             assert!(others.iter().zip(connections).all(|(after, before)| *after > before), "{end:?}");
         }
     }
@@ -48,7 +49,7 @@ async fn f03_after_all_idle_connections_ended_a_code_is_exchanged_once_on_a_conn
     for end in [End::Closed, End::Reset] {
         let mut behind = Behind::expired().await;
         // A connection to the token endpoint is left in the pool by a refresh.
-        assert_eq!(behind.world.messages("").await.status, 200);
+        assert_eq!(behind.world.messages(LIST).await.status, 200);
         let callback: Call = behind.consented().await;
         behind.world.forget_calls();
         end_connections(&behind, end).await;

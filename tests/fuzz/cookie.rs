@@ -143,7 +143,6 @@ fn a_sign_in_begins_whatever_cookies_the_browser_has() {
 }
 
 #[test]
-#[ignore = "a flow cookie's name is repeated as it came; to be run once that is mended"]
 fn a_cookie_is_removed_only_by_a_name_that_this_api_gives() {
     let bench = Bench::new();
     let rest = text().prop_map(|rest| rest.replace('=', ""));

@@ -159,7 +159,6 @@ fn an_event_whose_text_was_altered_gets_an_answer() {
 }
 
 #[test]
-#[ignore = "the stage becomes the host of an event without a domain; to be run once that is mended"]
 fn without_a_configured_address_only_the_events_own_domain_is_named() {
     let bench = Bench::new();
     let app = bench.world.environment(&[("PUBLIC_URL", "")]);

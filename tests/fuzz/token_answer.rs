@@ -6,27 +6,38 @@ mod answered;
 use harness::google::Times;
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, Call, parameter};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::seal::Purpose;
 use shared::secret::Sealed;
 
 use self::answered::answered;
-use crate::bench::{Bench, text_of};
+use crate::bench::Bench;
 use crate::id_token::{Right, are_right};
 use crate::property::{Cost, holds};
 
-/// The members that matter, out of an answer's text. What follows the object, and what other members are, is not looked at.
-fn said(body: &str) -> Value {
-    #[derive(Default, Deserialize, Serialize)]
-    struct Members {
-        access_token: Option<Value>,
-        refresh_token: Option<Value>,
-        error: Option<Value>,
-        error_subtype: Option<Value>,
-    }
-    let first = serde_json::Deserializer::from_str(body).into_iter::<Members>().next();
-    serde_json::to_value(first.and_then(Result::ok).unwrap_or_default()).unwrap()
+/// The tokens that an answer's text gives. What follows the object, and what other members are, is not looked at.
+#[derive(Debug, Default, Deserialize)]
+struct Given {
+    access_token: Option<Value>,
+    refresh_token: Option<Value>,
+}
+
+/// The error that an answer's text names, read as leniently.
+#[derive(Debug, Default, Deserialize)]
+struct Refused {
+    error: Option<Value>,
+    error_subtype: Option<Value>,
+}
+
+fn read<T: Default + DeserializeOwned>(body: &str) -> T {
+    let first = serde_json::Deserializer::from_str(body).into_iter().next();
+    first.and_then(Result::ok).unwrap_or_default()
+}
+
+fn text_in(member: Option<&Value>) -> Option<&str> {
+    member.and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// A world with Ann's credential as it was stored, to judge what becomes of it.
@@ -62,26 +73,26 @@ impl Custody {
     /// Asserts that what is stored now follows from what was stored before and from an answer with this body.
     fn assert_follows(&self, status: u16, body: &str) {
         let item = self.bench.world.credential(ANN);
-        let said = said(body);
-        let given = |name: &str| text_of(&said, name).filter(|text| status == 200 && !text.is_empty());
+        let given: Given = if status == 200 { read(body) } else { Given::default() };
+        let (given_access, given_refresh) =
+            (text_in(given.access_token.as_ref()), text_in(given.refresh_token.as_ref()));
         if let Some(refresh_token) = self.opened(&item, "refresh_token") {
             let kept = item["refresh_token"] == self.stored["refresh_token"];
-            assert!(kept || given("refresh_token") == Some(&refresh_token), "{said}");
+            assert!(kept || given_refresh == Some(&refresh_token), "{given:?}");
             assert!(!refresh_token.is_empty());
         } else {
-            assert!(status != 200 && text_of(&said, "error") == Some("invalid_grant"), "{said}");
-            assert!(
-                !matches!(text_of(&said, "error_subtype"), Some("invalid_rapt" | "rapt_required")),
-                "{said}"
-            );
+            let refused: Refused = read(body);
+            let subtype = text_in(refused.error_subtype.as_ref());
+            assert!(status != 200 && text_in(refused.error.as_ref()) == Some("invalid_grant"), "{refused:?}");
+            assert!(!matches!(subtype, Some("invalid_rapt" | "rapt_required")), "{refused:?}");
         }
         if let Some(access_token) = self.opened(&item, "access_token") {
             let kept = item["access_token"] == self.stored["access_token"];
-            assert!(kept || given("access_token") == Some(&access_token), "{said}");
+            assert!(kept || given_access == Some(&access_token), "{given:?}");
             assert!(!access_token.is_empty());
         }
-        for name in ["access_token", "refresh_token"] {
-            if let Some(token) = given(name).filter(|token| token.contains("fuzzed-")) {
+        for token in [given_access, given_refresh].into_iter().flatten() {
+            if token.contains("fuzzed-") {
                 self.bench.world.plant(token);
             }
         }

@@ -511,16 +511,16 @@ async fn f72_a_list_ends_at_five_thousand_messages_and_says_where_to_go_on() {
     world.sign_in(ANN).await;
     let page: Vec<Value> =
         (0..500).map(|number| json!({"id": format!("{number:016x}"), "threadId": "1"})).collect();
-    let body = json!({"messages": page, "nextPageToken": "more", "resultSizeEstimate": 90_000}).to_string();
-    let endless = Failure::Answer {
-        status: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body,
-    };
-    world.stack.google.fail(Endpoint::MessagesList, endless, Times::UntilCleared);
+    for number in 1..=12 {
+        let next = format!("more-{number}");
+        let body = json!({"messages": page, "nextPageToken": next, "resultSizeEstimate": 90_000}).to_string();
+        let headers = vec![("content-type".into(), "application/json".into())];
+        let answer = Failure::Answer { status: 200, headers, body };
+        world.stack.google.fail(Endpoint::MessagesList, answer, Times::Next(1));
+    }
     let answer = world.messages("all=true").await;
     assert_eq!(answer.json()["messages"].as_array().unwrap().len(), 5000);
-    assert_eq!(answer.json()["nextPageToken"], "more");
+    assert_eq!(answer.json()["nextPageToken"], "more-10");
     assert!(answer.body.len() < 6 * 1024 * 1024);
 }
 
@@ -546,4 +546,247 @@ async fn f62_a_token_is_sealed_with_todays_key_at_the_next_refresh() {
     world.jar.clear();
     world.sign_in(ANN).await;
     assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_that_leads_to_itself_is_not_followed_for_ever() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.forget_calls();
+    let headers = vec![("content-type".into(), "application/json".into())];
+    let body = json!({"nextPageToken": "x", "resultSizeEstimate": 1}).to_string();
+    world.stack.google.fail(
+        Endpoint::MessagesList,
+        Failure::Answer { status: 200, headers, body },
+        Times::UntilCleared,
+    );
+    let answer = world.messages("all=true").await;
+    assert_eq!((answer.status, answer.json()["nextPageToken"].as_str()), (200, Some("x")));
+    assert_eq!(world.google_calls().len(), 2);
+}
+
+#[tokio::test]
+async fn f31_a_rotated_refresh_token_survives_the_death_of_the_one_that_it_replaces() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
+    world.advance(3600);
+    world.forget_calls();
+    let (slow, quick) = (world.environment(&[]), world.environment(&[]));
+    let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
+    // The first is answered late; its lease has run out by then, and another was told that the old token is dead.
+    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(900)), Times::Next(1));
+    let second = async {
+        harness::world::until(|| world.refreshes() == 1).await;
+        world.advance(6);
+        invoke(Ok(&quick), &event, BUDGET).await
+    };
+    let (first, second) = futures_util::future::join(invoke(Ok(&slow), &event, BUDGET), second).await;
+    assert_eq!((first.status, second.status), (200, 401), "{second:?}");
+    assert_eq!(world.credential(ANN)["status"]["S"], "active");
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200, "the new token works");
+}
+
+#[tokio::test]
+async fn f66_without_the_time_to_keep_its_result_a_code_is_not_redeemed() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let event = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+    let answer = invoke(Ok(&world.app), &event, Duration::from_secs(1)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    assert_eq!(world.exchanges(), 0);
+    assert_eq!(
+        world.dynamodb_calls(),
+        Vec::<String>::new(),
+        "the state is not spent: the same callback may come again"
+    );
+    // The time goes by while the state is spent: the code is not redeemed either.
+    let spent_late = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+    world.stack.dynamodb.fail("PutItem", Fault::Delay(Duration::from_millis(700)), 1);
+    let answer = invoke(Ok(&world.app), &spent_late, Duration::from_millis(1500)).await;
+    assert_eq!(parameter(answer.location(), "auth_error").as_deref(), Some("upstream_unavailable"));
+    assert_eq!(world.exchanges(), 0);
+}
+
+#[tokio::test]
+async fn f18_f66_a_store_that_hangs_sends_the_browser_back_with_its_own_error() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let call = world.with_cookies(Call::get("/oauth/callback", &query)).header("accept", "text/html");
+    world.stack.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_secs(30)), 50);
+    let answer = invoke(Ok(&world.app), &call.event().to_string(), Duration::from_secs(3)).await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(parameter(answer.location(), "auth_error").as_deref(), Some("storage_unavailable"));
+}
+
+#[tokio::test]
+async fn f41_a_search_with_a_grant_of_metadata_is_refused_with_the_way_to_a_wider_one() {
+    let mut world = World::new().await;
+    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata")]);
+    world.sign_in(ANN).await;
+    assert_eq!(world.messages("").await.status, 200);
+    world.forget_calls();
+    let answer = world.messages("q=is%3Aunread").await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_scope"));
+    assert_eq!(answer.json()["missing_scopes"], json!(["https://www.googleapis.com/auth/gmail.readonly"]));
+    assert_eq!(world.google_calls(), []);
+    let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert!(parameter(&url, "scope").unwrap().contains("gmail.readonly"));
+    world.authorize_again(&answer, ANN).await;
+    assert_eq!(world.messages("q=is%3Aunread").await.status, 200);
+}
+
+#[tokio::test]
+async fn a39_a_credential_that_does_not_open_is_mended_by_an_ordinary_sign_in() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let mut item = world.credential(ANN);
+    let sealed = item["refresh_token"]["S"].as_str().unwrap();
+    let altered = format!("{}AAAA", &sealed[..sealed.len() - 4]);
+    item["refresh_token"]["S"] = json!(altered);
+    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let through_consent = world.callback(&query).await.location().to_owned();
+    assert_eq!(parameter(&through_consent, "prompt").as_deref(), Some("consent"));
+    let query = world.consent(&through_consent, Decision::allow(ANN)).await;
+    assert!(world.callback(&query).await.set_cookie("__Host-session").is_some());
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refresh_ahead_does_not_keep_a_good_answer_waiting() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3400);
+    world.stack.google.fail_refresh(Failure::Slow(Duration::from_secs(30)), Times::UntilCleared);
+    let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
+    let answer = tokio::time::timeout(Duration::from_secs(4), invoke(Ok(&world.app), &event, BUDGET)).await;
+    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn f61_f62_what_is_not_found_anew_is_not_asked_for_at_every_request() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3600);
+    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    world.messages("").await;
+    world.forget_calls();
+    for _ in 0..5 {
+        assert_eq!(world.messages("").await.code(), "config_error");
+    }
+    assert_eq!(world.secrets_read(), Vec::<String>::new());
+    world.advance(60);
+    world.messages("").await;
+    assert_eq!(world.secrets_read(), [GOOGLE_CLIENT, GOOGLE_CLIENT]);
+}
+
+#[tokio::test]
+async fn a_posted_code_that_was_issued_for_another_redirect_uri_is_the_callers_mistake() {
+    let mut world = World::new().await;
+    let popup = "https://app.example.com";
+    world.stack.google.client_secrets(&["https://api.example.com/oauth/callback", popup]);
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    let own = "redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth%2Fcallback";
+    assert!(url.contains(own));
+    let consent = world
+        .stack
+        .google
+        .consent(&url.replace(own, "redirect_uri=https%3A%2F%2Fapp.example.com"), Decision::allow(ANN))
+        .await;
+    let body = json!({"code": consent.code(), "state": consent.parameter("state")});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "code_rejected"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn b06_a_script_that_asked_for_json_reads_the_refusal() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::deny(ANN)).await;
+    let answer =
+        world.browse(Call::get("/oauth/callback", &query).header("accept", "application/json")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "consent_denied"));
+}
+
+#[tokio::test]
+async fn f62_a_flow_of_a_newer_keyring_is_not_taken_for_a_foreign_one() {
+    let mut world = World::new().await;
+    world.start("").await;
+    let newer = world.environment(&[]);
+    world.stack.secrets.put(
+        KEYRING,
+        r#"{"primary":"k2","k1":"planted-keyring-0123456789abcdefghijklmnop",
+            "k2":"another-planted-key-0123456789abcdefghijklm"}"#,
+    );
+    let event = world.with_cookies(Call::get("/auth/start", "")).event().to_string();
+    let begun = invoke(Ok(&newer), &event, BUDGET).await;
+    world.keep_cookies(&begun);
+    let query = world.consent(begun.location(), Decision::allow(ANN)).await;
+    // Another tab begins a flow in the environment that remembers the old keyring.
+    world.start("").await;
+    assert!(
+        world.callback(&query).await.set_cookie("__Host-session").is_some(),
+        "the newer flow is still there"
+    );
+    let broken = Call::get("/auth/start", "").cookie("__Host-flow-AAAAAA=junk");
+    let answer = world.send(&broken).await;
+    assert!(
+        answer.cookies.iter().any(|cookie| cookie.starts_with("__Host-flow-AAAAAA=;")),
+        "junk is removed"
+    );
+}
+
+#[tokio::test]
+async fn b23_long_flows_give_way_earlier() {
+    let mut world = World::new().await;
+    let long = format!("return_to=https%3A%2F%2Fapp.example.com%2F{}", "x".repeat(480));
+    for _ in 0..3 {
+        world.start(&long).await;
+        world.advance(1);
+    }
+    let length: usize = world.jar.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+    assert_eq!(world.jar.len(), 1);
+    assert!(length < 1536, "our cookies together have {length} bytes");
+}
+
+#[tokio::test]
+async fn a47_what_a_page_embeds_begins_no_flow() {
+    let world = World::new().await;
+    let image =
+        Call::get("/messages", "").header("sec-fetch-site", "same-site").header("sec-fetch-dest", "image");
+    let answer = world.send(&image).await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.cookies.is_empty());
+}
+
+#[tokio::test]
+async fn f61_a_secret_of_another_client_is_no_stand_in() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    assert_eq!(world.messages("").await.status, 200);
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+    world.advance(200);
+    world.stack.google.add_client("2-other.apps.googleusercontent.com", "GOCSPX-the-other-planted-secret");
+    world.plant("GOCSPX-the-other-planted-secret");
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    let other =
+        world.stack.google.client_secrets_of("2-other.apps.googleusercontent.com", &[redirect_uri]).unwrap();
+    world.stack.secrets.put(GOOGLE_CLIENT, &other);
+    world.stack.google.expire_all_access_tokens();
+    world.stack.google.fail_refresh(Failure::InvalidClient, Times::Next(1));
+    world.forget_calls();
+    let before = world.kept(ANN);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    assert_eq!(world.refreshes(), 1, "the grant is not tried with another client");
+    assert_eq!(world.kept(ANN), before);
 }

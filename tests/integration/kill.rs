@@ -56,6 +56,9 @@ async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refr
         world.jar.clear();
         world.sign_in(ANN).await;
         assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
+        // With the stored refresh token, whichever it is.
+        world.advance(3600);
+        assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
         points += 1;
         finished = outcome.is_some();
         if finished {

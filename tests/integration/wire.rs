@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::Fault;
-use harness::google::{Decision, Endpoint, Failure, Times};
+use harness::google::{Endpoint, Failure, Times};
 use shared::clock::Deadline;
 use shared::google::Trouble;
 use shared::google::gmail::{GmailError, ListQuery};
@@ -188,12 +188,4 @@ async fn a62_an_answer_that_cannot_be_read_is_not_told_to_the_log() {
     }
     world.stack.dynamodb.fail("BatchGetItem", Fault::AnswerCut, 4);
     assert_eq!(world.messages("").await.code(), "storage_unavailable");
-}
-
-#[tokio::test]
-async fn a_consent_that_the_person_denies_brings_no_code() {
-    let mut world = World::new().await;
-    let url = world.start("").await;
-    let consent = world.stack.google.consent(&url, Decision::deny(ANN)).await;
-    assert_eq!(consent.error().as_deref(), Some("access_denied"));
 }

@@ -29,7 +29,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let beginning = Beginning {
         return_to: return_to(app, request)?,
         channel: if json { Channel::RedirectOrPost } else { Channel::Redirect },
-        invitation: Invitation { bound_to: None, hint: login_hint(request)? },
+        invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
         force_consent: false,
     };
     let begun = authorization::begin(app, request, &beginning).await?;

@@ -8,6 +8,7 @@ use futures_util::future::join;
 use lambda_http::http::StatusCode;
 use shared::access::Access;
 use shared::app::App;
+use shared::credential::Scopes;
 use shared::error::{Error, Reason};
 use shared::gateway::{self, Entry, Reply, Request, Route, caller};
 use shared::google::gmail::{ListQuery, Page};
@@ -19,6 +20,8 @@ pub const ROUTE: Route = Route { path: "/messages", methods: "GET", entry: Entry
 
 /// The most messages that `all=true` collects.
 const MOST_MESSAGES: usize = 5000;
+/// The most pages that `all=true` follows: pages may be small, or empty.
+const MOST_PAGES: usize = 200;
 /// With less than this left, another page is not begun.
 const PAGE_TIME: Duration = Duration::from_millis(1500);
 
@@ -33,7 +36,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let wanted = Wanted::parse(&request.query)?;
     let caller = caller::attend(app, known, request).await?;
     let credential = caller.credential.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
-    let mut access = Access::open(app, credential, request.deadline).await?;
+    let needed = Scopes::for_listing(wanted.query.q.is_some());
+    let mut access = Access::open(app, credential, &needed, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
     let (page, ()) = join(Box::pin(pages(app, &mut access, wanted, request)), touch).await;
     gateway::json(StatusCode::OK, &page?)
@@ -71,7 +75,12 @@ async fn all_pages(
     request: &Request,
 ) -> Result<Page, Error> {
     let mut whole = one_page(app, access, &query, request).await?;
-    while let Some(next) = whole.next_page_token.clone() {
+    for _ in 1..MOST_PAGES {
+        // A page that leads to itself would be followed for ever.
+        let Some(next) = whole.next_page_token.clone().filter(|next| query.page_token.as_ref() != Some(next))
+        else {
+            break;
+        };
         let room = MOST_MESSAGES.saturating_sub(whole.messages.len());
         if room == 0 || !request.deadline.allows(PAGE_TIME) {
             break;

@@ -70,13 +70,7 @@ fn refusal(error: &str) -> Error {
         "admin_policy_enforced" => Error::BlockedByAdmin,
         "org_internal" => Error::OrgInternal,
         "disallowed_useragent" => Error::DisallowedUserAgent,
-        "redirect_uri_mismatch"
-        | "invalid_client"
-        | "deleted_client"
-        | "unauthorized_client"
-        | "invalid_scope"
-        | "invalid_request"
-        | "origin_mismatch" => {
+        "redirect_uri_mismatch" | "origin_mismatch" | "invalid_client" | "deleted_client" => {
             Error::GoogleSetup("the authorization endpoint refuses the client as it is set up".into())
         }
         _ => Error::ProviderError,

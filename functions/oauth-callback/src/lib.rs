@@ -6,13 +6,13 @@ mod arrival;
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use shared::app::App;
-use shared::connect::{self, Outcome, SignedIn};
+use shared::connect::{self, Outcome, Redemption, SignedIn};
 use shared::error::Error;
 use shared::flow::Redeemable;
 use shared::gateway::authorization::{self, CALLBACK_PATH};
 use shared::gateway::{self, Entry, Reply, Request, Route, caller, cookie};
 use shared::session::{ABSOLUTE, Presented, Seed};
-use shared::store::Spending;
+use shared::store::{Spending, within};
 
 use self::arrival::Arrival;
 
@@ -46,8 +46,12 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let old_session = caller::old_session(request)?;
     let flow = authorization::resume(app, request, &arrival.state).await?;
     let verified = flow.verify(&arrival.state, arrival.posted, app.clock.now())?;
+    if !request.deadline.allows(connect::LEAST_TIME) {
+        // Before the state is spent: the same callback may come again.
+        return Err(Error::UpstreamUnavailable { retry_after: 1, source: "too little time is left".into() });
+    }
     let seed = Seed::new();
-    let flow = match app.store.spend_state(verified, &seed).await? {
+    let flow = match within(request.deadline, app.store.spend_state(verified, &seed)).await? {
         Spending::First(flow) => flow,
         Spending::Again { flow, session_seed } => {
             // The Back button, or a reload: the browser has the session that this very flow gave it (A04).
@@ -63,7 +67,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let posted = arrival.posted;
     let return_to = flow.return_to(&app.config.allowed_origins);
     match finish(app, request, arrival, &flow, &seed, old_session.as_ref()).await {
-        Err(error) if !posted => gateway::redirect_with_error(&return_to, error),
+        // A script that asked for JSON reads the problem; a browser goes back.
+        Err(error) if !posted && !request.wants_json() => gateway::redirect_with_error(&return_to, error),
         outcome => outcome,
     }
 }
@@ -82,11 +87,12 @@ async fn finish(
     let code = arrival.answer?;
     let redirect_uri = request.public_url(app)?.join(CALLBACK_PATH);
     let deadline = request.deadline;
+    let posted = arrival.posted;
     let redeemed =
-        connect::Arrival { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, deadline };
+        Redemption { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, posted, deadline };
     match connect::connect(app, &redeemed).await? {
-        Outcome::SignedIn(signed_in) => signed_in_reply(app, arrival.posted, flow, &signed_in),
-        Outcome::NeedsConsent(invitation) if arrival.posted => Err(Error::NoRefreshToken(invitation)),
+        Outcome::SignedIn(signed_in) => signed_in_reply(app, posted, flow, &signed_in),
+        Outcome::NeedsConsent(invitation) if posted => Err(Error::NoRefreshToken(invitation)),
         Outcome::NeedsConsent(invitation) => {
             let mut beginning = flow.again_with_consent(&app.config.allowed_origins);
             beginning.invitation.hint = invitation.hint;

@@ -10,13 +10,13 @@ use crate::custody;
 use crate::error::{Error, Reason};
 use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::secret::{AccessToken, RefreshToken};
-use crate::store::{StoreError, Written};
+use crate::store::{Written, insist, within};
 
-/// How long a lease is held at the most: long enough for one slow answer of Google's, short enough that those who wait
-/// can still take over within their own time when its holder died.
+/// How long a lease is held at the most. Its holder asks Google within it, so that nobody else asks meanwhile; those who
+/// wait can still take over within their own time when the holder died.
 pub(super) const LEASE: Duration = Duration::from_secs(5);
-/// The pause before a write that must not be lost is tried again.
-const WRITE_PAUSE: Duration = Duration::from_millis(100);
+/// So much of the lease, and of the request, is kept for storing what Google gave.
+const RESERVE: Duration = Duration::from_millis(500);
 /// How often a death is recorded anew when other writes come between.
 const DEATH_ATTEMPTS: u32 = 3;
 
@@ -44,13 +44,14 @@ pub(super) async fn under_lease(
     leased: Credential,
     deadline: Deadline,
 ) -> Result<Option<Renewal>, Error> {
-    let outcome = refreshed(app, &leased, deadline).await;
+    let ask_by = deadline.sooner_by(RESERVE).within(LEASE.saturating_sub(RESERVE));
+    let outcome = refreshed(app, &leased, ask_by).await;
     match outcome {
         Ok((tokens, used)) => keep(app, leased, tokens, &used, deadline).await.map(Some),
-        Err(Failed::TokenDead) => bury(app, leased).await,
+        Err(Failed::TokenDead) => bury(app, leased, deadline).await,
         Err(Failed::Otherwise(error)) => {
             // Those who wait need not wait for the lease to run out; that they do is harm enough if this fails too.
-            let _ = app.store.release_lease(&leased).await;
+            let _ = within(deadline, app.store.release_lease(&leased)).await;
             Err(error)
         }
     }
@@ -91,7 +92,9 @@ async fn refreshed(
             }
             Refusal::BlockedByAdmin => Error::BlockedByAdmin.into(),
             Refusal::OrgInternal => Error::OrgInternal.into(),
-            Refusal::ClientRefused => Error::GoogleSetup(TokenError::Refused(refusal).into()).into(),
+            Refusal::ClientRefused | Refusal::RedirectUriMismatch => {
+                Error::GoogleSetup(TokenError::Refused(refusal).into()).into()
+            }
             Refusal::Other => Error::UpstreamRejected(TokenError::Refused(refusal).into()).into(),
         }),
     }
@@ -145,7 +148,8 @@ async fn keep(
     Ok(Renewal { credential: leased, token, unstored: Some(Unstored { access_token, refresh_token }) })
 }
 
-/// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over.
+/// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over. A death
+/// of the token that this one replaces is a death that this one survives.
 async fn store_rotated(
     app: &App,
     mut credential: Credential,
@@ -155,33 +159,30 @@ async fn store_rotated(
 ) -> Result<Credential, Error> {
     let used = credential.refresh_token.as_ref().map(|token| token.id.clone());
     loop {
-        let error = match app.store.store_refreshed(&credential, access_token, Some(rotated)).await {
+        let write = async || app.store.store_refreshed(&credential, access_token, Some(rotated)).await;
+        let found = match insist(deadline, write).await {
             Ok(Written::Done(stored)) => return Ok(*stored),
-            Ok(Written::Overtaken(Some(found))) => {
-                if found.refresh_token.as_ref().map(|token| &token.id) != used.as_ref() {
-                    // A newer consent, a death or a disconnect came first, and stands.
-                    return Ok(*found);
-                }
-                credential = *found;
-                continue;
-            }
+            Ok(Written::Overtaken(Some(found))) => *found,
             Ok(Written::Overtaken(None)) => return Err(Error::unauthorized(Reason::NotConnected)),
-            Err(error @ StoreError::Unavailable(_)) if deadline.allows(WRITE_PAUSE) => error,
             Err(error) => {
                 tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
                 return Err(error.into());
             }
         };
-        tracing::warn!(error = %error, "storing a rotated refresh token is tried again");
-        tokio::time::sleep(WRITE_PAUSE).await;
+        let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
+        if latest != used.as_ref() {
+            // A newer consent came first, and stands.
+            return Ok(found);
+        }
+        credential = found;
     }
 }
 
 /// Google said that the refresh token is dead. If it is still the stored one (read consistently), that is recorded;
 /// if another was stored meanwhile, that one serves.
-async fn bury(app: &App, leased: Credential) -> Result<Option<Renewal>, Error> {
+async fn bury(app: &App, leased: Credential, deadline: Deadline) -> Result<Option<Renewal>, Error> {
     let used = leased.refresh_token.as_ref().map(|token| token.id.clone());
-    let mut found = app.store.credential(&leased.user).await?;
+    let mut found = within(deadline, app.store.credential(&leased.user)).await?;
     for _ in 0..DEATH_ATTEMPTS {
         let Some(current) = found else { return Err(Error::unauthorized(Reason::NotConnected)) };
         if current.refresh_token.is_some()
@@ -192,7 +193,7 @@ async fn bury(app: &App, leased: Credential) -> Result<Option<Renewal>, Error> {
         if current.refresh_token.is_none() {
             break;
         }
-        match app.store.mark_dead(&current).await? {
+        match within(deadline, app.store.mark_dead(&current)).await? {
             Written::Done(_) => {
                 tracing::info!(event = "credential_dead", "Google no longer accepts a refresh token");
                 break;

@@ -245,7 +245,7 @@ impl Error {
             Self::NoRefreshToken(_) => (
                 502,
                 "no_refresh_token",
-                "Google gave no lasting access, even after the consent page.",
+                "Google gave no lasting access. Authorize again, through the consent page.",
                 Upstream,
             ),
             Self::Internal => (500, "internal", "Something went wrong here.", Operator),

@@ -27,7 +27,12 @@ impl ReturnTo {
         if !well_formed || format!("{scheme}://{authority}") != origin || !allowed.contain(&origin) {
             return Err(Error::InvalidReturnTo);
         }
-        Ok(Self(without_auth_error(url)))
+        let url = without_auth_error(url);
+        // The parser encodes what a URL must not hold, which makes it longer; what is kept is what was measured.
+        if url.as_str().len() > RETURN_TO_LIMIT {
+            return Err(Error::InvalidReturnTo);
+        }
+        Ok(Self(url))
     }
 
     /// The start page of the first allowed origin.

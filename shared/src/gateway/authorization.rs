@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::flow::{self, Beginning, Flow, LIFETIME};
 use crate::google::oauth::AuthorizationRequest;
-use crate::seal::{Keyring, Purpose};
+use crate::seal::{Keyring, OpenError, Purpose};
 use crate::secret::{Sealed, State};
 
 use super::Request;
@@ -48,7 +48,7 @@ pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Resul
     let authorization = AuthorizationRequest {
         client: &client,
         redirect_uri: &public_url.join(CALLBACK_PATH),
-        scopes: &app.config.scopes,
+        scopes: &app.config.scopes.and(&beginning.invitation.more_scopes),
         flow: &flow,
         state: &state,
         hint: beginning.invitation.hint.as_ref(),
@@ -72,28 +72,29 @@ pub async fn resume(app: &App, request: &Request, state: &State) -> Result<Flow,
     serde_json::from_slice(&json).map_err(|_| Error::StateMismatch)
 }
 
-/// Removes the flow cookies that do not open, and the oldest ones when there are too many or they are too long.
+/// Removes the flow cookies that are not ours, and the oldest ones when there are too many or they are too long. One that
+/// is sealed with a key of a newer keyring may be under way elsewhere; of unknown age, it goes first.
 fn crowded_out(request: &Request, keyring: &Keyring, new_length: usize) -> Vec<String> {
-    let mut flows: Vec<(Option<Timestamp>, &str, usize)> = request
-        .cookies
-        .flows()
-        .map(|(suffix, value)| {
-            let opened = keyring.open(Purpose::Flow, &[suffix], &Sealed::from_text(value)).ok();
-            let flow: Option<Flow> = opened.and_then(|json| serde_json::from_slice(&json).ok());
-            (flow.map(|flow| flow.started_at()), suffix, value.len())
-        })
-        .collect();
-    flows.sort_by_key(|(started_at, ..)| std::cmp::Reverse(*started_at));
-    let mut length = new_length;
-    let mut kept = 1;
-    let mut removed = Vec::new();
-    for (started_at, suffix, value_length) in flows {
-        length += value_length;
-        if started_at.is_some() && kept < FLOWS && length <= LENGTH_LIMIT {
-            kept += 1;
-        } else {
-            removed.push(cookie::clear(&format!("{FLOW_PREFIX}{suffix}")));
+    let (mut flows, mut removed) = (Vec::new(), Vec::new());
+    for (suffix, value) in request.cookies.flows() {
+        let started_at = match keyring.open(Purpose::Flow, &[suffix], &Sealed::from_text(value)) {
+            Ok(json) => serde_json::from_slice(&json).ok().map(|flow: Flow| flow.started_at()),
+            Err(OpenError::UnknownKey) => Some(Timestamp::from_seconds(0)),
+            Err(OpenError::Broken) => None,
+        };
+        match started_at {
+            Some(started_at) => flows.push((started_at, suffix, value.len())),
+            None => removed.push(suffix),
         }
     }
-    removed
+    flows.sort_by_key(|(started_at, ..)| std::cmp::Reverse(*started_at));
+    let (mut kept, mut length) = (1, new_length);
+    for (_, suffix, value_length) in flows {
+        length += value_length;
+        kept += 1;
+        if kept > FLOWS || length > LENGTH_LIMIT {
+            removed.push(suffix);
+        }
+    }
+    removed.into_iter().map(|suffix| cookie::clear(&format!("{FLOW_PREFIX}{suffix}"))).collect()
 }

@@ -7,6 +7,7 @@ use crate::credential::Credential;
 use crate::error::{Error, Reason};
 use crate::seal::Purpose;
 use crate::session::{Presented, Session};
+use crate::store::within;
 use crate::user::UserId;
 
 /// A caller whose token is one of ours; whether the session is still valid is not known yet.
@@ -37,7 +38,8 @@ pub async fn identify(app: &App, request: &Request) -> Result<Known, Error> {
 
 /// Reads the session and the credential of a known caller, in one consistent read.
 pub async fn attend(app: &App, known: Known, request: &Request) -> Result<Caller, Error> {
-    let attendance = app.store.attendance(&known.presented.digest, &known.user, request.deadline).await?;
+    let reading = app.store.attendance(&known.presented.digest, &known.user, request.deadline);
+    let attendance = within(request.deadline, reading).await?;
     let credential = attendance.credential;
     let session = attendance
         .session

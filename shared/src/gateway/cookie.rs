@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::flow::is_cookie_suffix;
 
 /// The cookie that holds the session token.
 pub const SESSION: &str = "__Host-session";
@@ -46,11 +47,11 @@ impl Cookies {
         if values.next().is_some() { Err(Error::AmbiguousCookie) } else { Ok(first) }
     }
 
-    /// The flow cookies: the rest of each name, and the value.
+    /// The flow cookies: the rest of each name, if it is one that this API gives, and the value.
     pub fn flows(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .filter_map(|(name, value)| name.strip_prefix(FLOW_PREFIX).map(|suffix| (suffix, value.as_str())))
+        let flows =
+            self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(FLOW_PREFIX)?, value.as_str())));
+        flows.filter(|(suffix, _)| is_cookie_suffix(suffix))
     }
 
     /// Whether there is any cookie of this API.

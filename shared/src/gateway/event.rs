@@ -51,17 +51,9 @@ pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Erro
         stage: event.request_context.stage.take(),
         source_ip: event.request_context.http.source_ip.take(),
     };
-    if let Some(id) = event.request_context.request_id.take().filter(|id| is_plain(id)) {
-        // API Gateway's id is the one that its access log and the caller see.
-        return convert(
-            event,
-            query,
-            cookies,
-            path,
-            origination,
-            Invocation { request_id: id, ..invocation },
-        );
-    }
+    // API Gateway's id is the one that its access log and the caller see.
+    let id = event.request_context.request_id.take().filter(|id| is_plain(id));
+    let invocation = Invocation { request_id: id.unwrap_or(invocation.request_id), ..invocation };
     convert(event, query, cookies, path, origination, invocation)
 }
 

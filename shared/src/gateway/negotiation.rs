@@ -1,18 +1,20 @@
 //! Which of two media types a caller prefers (RFC 9110 section 12.5.1), as far as this API needs it.
 
-/// Whether an `Accept` header prefers `wanted` to `other`; a tie, or no header, is no preference.
+/// Whether an `Accept` header prefers `wanted` to `other`: by its weight, and between equal weights by being named more
+/// exactly (`application/json, */*` wants JSON). A tie, or no header, is no preference.
 pub(super) fn prefers(accept: Option<&str>, wanted: &str, other: &str) -> bool {
     let Some(accept) = accept else { return false };
-    quality(accept, wanted) > quality(accept, other)
+    let (wanted, other) = (standing(accept, wanted), standing(accept, other));
+    wanted.0 > 0 && wanted > other
 }
 
-/// The quality of a media type in thousandths; the most specific range that matches decides.
-fn quality(accept: &str, media_type: &str) -> u32 {
+/// The weight of a media type in thousandths, and how exactly the range that decides names it.
+fn standing(accept: &str, media_type: &str) -> (u32, u32) {
     let (kind, _) = media_type.split_once('/').unwrap_or((media_type, ""));
-    let best = accept.split(',').filter_map(|range| {
+    let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next()?.to_ascii_lowercase();
-        let specificity = match name.split_once('/')? {
+        let exactness = match name.split_once('/')? {
             _ if name == media_type => 2,
             (range_kind, "*") if range_kind == kind => 1,
             ("*", "*") => 0,
@@ -20,9 +22,9 @@ fn quality(accept: &str, media_type: &str) -> u32 {
         };
         let weight =
             parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
-        Some((specificity, weight.map_or(1000, thousandths)))
+        Some((exactness, weight.map_or(1000, thousandths)))
     });
-    best.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, weight)| weight)
+    ranges.max_by_key(|(exactness, _)| *exactness).map_or((0, 0), |(exactness, weight)| (weight, exactness))
 }
 
 fn thousandths(weight: &str) -> u32 {
@@ -50,6 +52,8 @@ mod tests {
         assert!(!prefers(Some(BROWSER), "application/json", "text/html"));
         assert!(prefers(Some("application/json"), "application/json", "text/html"));
         assert!(prefers(Some("application/json;q=0.9, */*;q=0.1"), "application/json", "text/html"));
+        // What widely used clients send by default.
+        assert!(prefers(Some("application/json, text/plain, */*"), "application/json", "text/html"));
     }
 
     #[test]

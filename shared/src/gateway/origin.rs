@@ -44,15 +44,20 @@ fn referrer_is_listed(app: &App, request: &Request) -> bool {
     referrer.is_some_and(|url| app.config.allowed_origins.contain(&url.origin().ascii_serialization()))
 }
 
+/// Whether a page embeds the answer (an image, a frame, a script), by Fetch Metadata.
+pub(super) fn is_embedded(request: &Request) -> bool {
+    request
+        .header("sec-fetch-dest")
+        .is_some_and(|destination| destination != "document" && destination != "empty")
+}
+
 fn is_cross_site(request: &Request) -> bool {
     request.header("sec-fetch-site") == Some("cross-site")
 }
 
 /// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a document or a fetch.
 fn may_start(app: &App, request: &Request) -> bool {
-    let embedded = request
-        .header("sec-fetch-dest")
-        .is_some_and(|destination| destination != "document" && destination != "empty");
+    let embedded = is_embedded(request);
     match is_listed(app, request) {
         Some(listed) => listed && !embedded,
         None => !embedded && (!is_cross_site(request) || referrer_is_listed(app, request)),

@@ -1,5 +1,7 @@
 //! A request as handlers see it: `lambda_http`'s, with the query, the cookies and the origin of the event read strictly.
 
+use std::net::IpAddr;
+
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::cookie::Cookies;
@@ -97,9 +99,9 @@ impl Request {
         if let Some(url) = &app.config.public_url {
             return Ok(url.clone());
         }
-        let domain_name = self.origination.domain_name.as_deref().unwrap_or_default();
-        let base = format!("https://{domain_name}{}", self.stage_prefix());
-        PublicUrl::parse(&base).ok_or(Error::Config(crate::config::unusable!(
+        let domain_name = self.origination.domain_name.as_deref().filter(|name| is_host_name(name));
+        let base = domain_name.map(|name| format!("https://{name}{}", self.stage_prefix()));
+        base.as_deref().and_then(PublicUrl::parse).ok_or(Error::Config(crate::config::unusable!(
             "PUBLIC_URL",
             "is not set, and the event names no domain."
         )))
@@ -116,10 +118,9 @@ impl Request {
             .unwrap_or(&self.path)
     }
 
-    /// The address that API Gateway saw; one that is none shares a bucket with its like (B64). No header is asked (A67).
-    pub(super) fn source_address(&self) -> &str {
-        let address = self.origination.source_ip.as_deref().unwrap_or_default();
-        if address.parse::<std::net::IpAddr>().is_ok() { address } else { "unknown" }
+    /// The address that API Gateway saw, if it is one (B64). No header is asked (A67).
+    pub(super) fn source_address(&self) -> Option<IpAddr> {
+        self.origination.source_ip.as_deref()?.parse().ok()
     }
 
     pub(super) fn path_is_long(&self) -> bool {
@@ -148,6 +149,13 @@ impl Request {
             Some(stage) => format!("/{stage}"),
         }
     }
+}
+
+/// Letters, digits, hyphens and dots, with a letter or digit at both ends.
+fn is_host_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.ends_with(|last: char| last.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
 }
 
 fn is_json(content_type: &str) -> bool {

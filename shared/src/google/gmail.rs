@@ -196,8 +196,7 @@ fn refusal(answer: &Answer, retry_after: Option<u64>) -> GmailError {
         403 if said(&["dailyLimitExceeded"]) => GmailError::DailyLimit,
         403 if said(&["domainPolicy"]) => GmailError::DomainPolicy,
         403 if said(&["accessNotConfigured", "SERVICE_DISABLED"]) => GmailError::NotConfigured,
-        // Last, for the other refusals may have this status too; alone it is how Gmail refuses `q` to a grant of metadata.
-        403 if said(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "PERMISSION_DENIED"]) => {
+        403 if said(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) => {
             GmailError::InsufficientScope
         }
         status => GmailError::Rejected(status),
@@ -244,8 +243,6 @@ mod tests {
             meaning(403, r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#),
             GmailError::RateLimited(_)
         ));
-        let metadata = r#"{"error":{"status":"PERMISSION_DENIED","errors":[{"reason":"forbidden"}]}}"#;
-        assert!(matches!(meaning(403, metadata), GmailError::InsufficientScope));
         assert!(matches!(meaning(403, "<html>"), GmailError::Rejected(403)));
         assert!(matches!(meaning(404, "{}"), GmailError::Rejected(404)));
     }

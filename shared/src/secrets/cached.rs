@@ -24,12 +24,19 @@ struct Entry<T> {
     tried_at: Option<Timestamp>,
 }
 
+/// The version before the current one, if there was a usable one when it was asked for.
+struct Previous<T> {
+    value: Option<Arc<T>>,
+    read_at: Timestamp,
+}
+
 /// A secret and the last good value read of it.
 pub(super) struct Cached<T> {
     id: String,
     variable: &'static str,
     parse: fn(&str) -> Result<T, ConfigError>,
     entry: Mutex<Option<Entry<T>>>,
+    previous: Mutex<Option<Previous<T>>>,
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -40,6 +47,7 @@ impl<T> Cached<T> {
             variable,
             parse,
             entry: Mutex::new(None),
+            previous: Mutex::new(None),
             reading: tokio::sync::Mutex::new(()),
         }
     }
@@ -95,6 +103,24 @@ impl<T> Cached<T> {
             Some(value) => Ok(value),
             None => self.read_now(now, Some(now), read).await,
         }
+    }
+
+    /// The version before the current one, asked for at most once a minute.
+    pub(super) async fn previous<F, Fut>(&self, now: Timestamp, read: F) -> Option<Arc<T>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    {
+        let _one_at_a_time = self.reading.lock().await;
+        if let Some(known) = &*self.previous.lock().unwrap_or_else(PoisonError::into_inner)
+            && now.since(known.read_at) < LEAST_INTERVAL
+        {
+            return known.value.clone();
+        }
+        let value = read().await.ok().and_then(|text| (self.parse)(&text).ok()).map(Arc::new);
+        let known = Previous { value: value.clone(), read_at: now };
+        *self.previous.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        value
     }
 
     async fn read_now<F, Fut>(

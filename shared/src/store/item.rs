@@ -24,6 +24,7 @@ pub(super) mod attribute {
     pub(in crate::store) const BEGAN_AT: &str = "began_at";
     pub(in crate::store) const CLIENT_ID: &str = "client_id";
     pub(in crate::store) const CONNECTED_AT: &str = "connected_at";
+    pub(in crate::store) const DEAD_TOKEN_ID: &str = "dead_token_id";
     pub(in crate::store) const EMAIL: &str = "email";
     pub(in crate::store) const EXPIRES_AT: &str = "expires_at";
     pub(in crate::store) const ID: &str = "id";
@@ -131,6 +132,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         scopes: Scopes::parse(text(item, a::SCOPES)?),
         status,
         refresh_token,
+        dead_token_id: optional_text(item, a::DEAD_TOKEN_ID).map(str::to_owned),
         access_token,
         lease,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,

@@ -84,7 +84,9 @@ impl Points {
         let kind = self.kind;
         match kind {
             Kind::Calls(Side::Before) => self.kind = Kind::Calls(Side::After),
-            Kind::Calls(Side::After) => (self.kind, self.number) = (Kind::Calls(Side::Before), self.number + 1),
+            Kind::Calls(Side::After) => {
+                (self.kind, self.number) = (Kind::Calls(Side::Before), self.number + 1);
+            }
             Kind::Suspensions => self.number += 1,
         }
         // A call whose answer the fault itself loses has no other side, and is not the last.

@@ -1,7 +1,7 @@
 //! Every death of a process that lists messages with an access token that has ended.
 
 use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
-use crate::behind::Behind;
+use crate::behind::{Behind, LIST};
 
 /// More than the time that a lease lasts.
 const PAST_THE_LEASE: u64 = 10;
@@ -22,21 +22,26 @@ async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mu
         None => false,
     };
     behind.world.advance(PAST_THE_LEASE);
-    let after = behind.world.messages("").await;
+    let after = behind.world.messages(LIST).await;
     assert!(!is_alive || after.status == 200, "{at}: the grant is alive, and yet {after:?}");
     assert_works_or_asks(behind, after, &at).await;
     points.go_on(answer.as_ref())
 }
 
 #[tokio::test]
-async fn f24_to_f35_f53_to_f60_f70_killed_anywhere_in_a_refresh_with_any_fault_the_credential_survives() {
+async fn f24_to_f35_f70_killed_anywhere_in_a_refresh_with_any_fault_of_googles_the_credential_survives() {
     let mut troubles = trouble::of_the_token_endpoint(true);
-    troubles.push(trouble::none());
     troubles.extend(trouble::of_rotation());
     troubles.extend(trouble::of_omission());
     troubles.extend(trouble::of_gmail());
+    enumerate("refresh, Google's faults", troubles, 600, killed_in_a_refresh).await;
+}
+
+#[tokio::test]
+async fn f53_to_f60_f70_killed_anywhere_in_a_refresh_with_any_fault_of_awss_the_credential_survives() {
+    let mut troubles = vec![trouble::none()];
     troubles.extend(trouble::of_dynamodb(&["BatchGetItem", "UpdateItem"]));
     troubles.extend(trouble::of_burial());
     troubles.extend(trouble::of_secrets());
-    enumerate("refresh", troubles, 1000, killed_in_a_refresh).await;
+    enumerate("refresh, AWS's faults", troubles, 300, killed_in_a_refresh).await;
 }

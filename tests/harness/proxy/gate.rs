@@ -58,7 +58,7 @@ impl Gate {
     pub(super) async fn pass(&self, number: usize, side: Side) {
         if self.count().1 == Some((number, side)) {
             self.0.holds.send_replace(true);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -51,6 +51,8 @@ pub enum Refusal {
     OrgInternal,
     /// `invalid_client` and its kin: the client or its secret is wrong here, or at Google.
     ClientRefused,
+    /// `redirect_uri_mismatch`: the code was issued for another redirect URI.
+    RedirectUriMismatch,
     /// A code with no better name.
     Other,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Refusal {
             Self::BlockedByAdmin => "admin_policy_enforced",
             Self::OrgInternal => "org_internal",
             Self::ClientRefused => "invalid_client",
+            Self::RedirectUriMismatch => "redirect_uri_mismatch",
             Self::Other => "another error",
         })
     }
@@ -84,13 +87,13 @@ impl ErrorAnswer {
             ("invalid_grant", _) => Refusal::InvalidGrant,
             ("admin_policy_enforced" | "access_denied", _) => Refusal::BlockedByAdmin,
             ("org_internal", _) => Refusal::OrgInternal,
+            ("redirect_uri_mismatch", _) => Refusal::RedirectUriMismatch,
             (
                 "invalid_client"
                 | "unauthorized_client"
                 | "deleted_client"
                 | "disabled_client"
                 | "invalid_request"
-                | "redirect_uri_mismatch"
                 | "unsupported_grant_type"
                 | "invalid_scope",
                 _,
