@@ -41,8 +41,7 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
 }
 
 #[tokio::test]
-async fn f01_to_f23_f53_to_f60_f70_killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survives()
-{
+async fn killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survives() {
     let mut troubles = trouble::of_the_token_endpoint(false);
     troubles.push(trouble::none());
     troubles.extend(trouble::of_omission());
