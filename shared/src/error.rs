@@ -178,6 +178,8 @@ pub enum Error {
     SecretsUnavailable(#[source] Source),
     /// A stored token names a sealing key that the keyring does not hold.
     KeyUnavailable,
+    /// The time of the request is over, whatever it was waiting for.
+    OutOfTime,
     /// Google is unavailable; try again after so many seconds.
     UpstreamUnavailable {
         /// Seconds until the next attempt may help.
@@ -237,6 +239,7 @@ impl Error {
         match self {
             Self::RateLimited(seconds) | Self::TooManyRequests(seconds) => Some(*seconds),
             Self::UpstreamUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::OutOfTime => Some(1),
             Self::QuotaExhausted => Some(3600),
             Self::Config(_) | Self::GoogleSetup(_) => Some(60),
             Self::StorageUnavailable(_)

@@ -129,9 +129,7 @@ where
         // The hook has logged where; what a panic says may hold anything and is dropped.
         Ok(Err(_)) => Err(Error::Internal),
         // To be dropped at any await is what a request must survive anyway; here it leaves time for an answer.
-        Err(_) => {
-            Err(Error::UpstreamUnavailable { retry_after: 1, source: "the request's time is over".into() })
-        }
+        Err(_) => Err(Error::OutOfTime),
     };
     let Answered { mut reply, error, request_id } =
         outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));

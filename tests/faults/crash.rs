@@ -19,7 +19,7 @@ use self::trouble::Trouble;
 use crate::behind::{Behind, LIST};
 
 /// So many faults are gone through at a time, to make use of each other's waits.
-const LANES: usize = 16;
+const LANES: usize = 12;
 
 /// Goes through every fault at every kill point, and prints how many pairs that were.
 #[expect(

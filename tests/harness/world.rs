@@ -227,6 +227,13 @@ pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Durati
         cookies: serde_json::from_value(wire["cookies"].clone()).unwrap(),
         body: wire["body"].as_str().unwrap_or_default().to_owned(),
     };
+    // I1: no input makes a defect of ours. I2: no token or secret of Google's is in any answer.
+    assert_ne!(answer.status, 500, "{answer:?}");
+    for told in answer.headers.values().chain([&answer.body]).chain(&answer.cookies) {
+        for never in ["ya29.", "1//0", "GOCSPX-", "planted-keyring"] {
+            assert!(!told.contains(never), "I2: an answer tells a secret");
+        }
+    }
     // I3, and the other headers of every answer.
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(answer.headers["x-content-type-options"], "nosniff");
@@ -261,6 +268,9 @@ pub struct World {
     pub jar: BTreeMap<String, String>,
     keyring: String,
     secrets: Arc<Mutex<Vec<String>>>,
+    under_way: AtomicU32,
+    /// How often each flow, by its verifier, was exchanged with an outcome.
+    exchanged: Mutex<BTreeMap<String, u32>>,
     /// Where the log stood at the beginning: what this world knows cannot be in what was logged before.
     log_began: usize,
 }
@@ -288,6 +298,8 @@ impl World {
             jar: BTreeMap::new(),
             keyring,
             secrets: Arc::default(),
+            under_way: AtomicU32::new(0),
+            exchanged: Mutex::default(),
             log_began,
         }
     }
@@ -311,7 +323,21 @@ impl World {
 
     /// Sends an event exactly as it is.
     pub async fn send_event(&self, event: &str) -> Answer {
-        invoke(Ok(&self.app), event, Duration::from_secs(8)).await
+        let (alone, before) = (self.under_way.fetch_add(1, Ordering::SeqCst) == 0, self.outbound_calls());
+        let answer = invoke(Ok(&self.app), event, Duration::from_secs(8)).await;
+        let alone = self.under_way.fetch_sub(1, Ordering::SeqCst) == 1 && alone;
+        // I6: nobody outside is asked for a flow that does not verify.
+        let unverified =
+            ["state_missing", "state_mismatch", "state_expired"].map(|code| format!("\"code\":\"{code}\""));
+        if alone && unverified.iter().any(|code| answer.body.contains(code)) {
+            assert_eq!(self.outbound_calls(), before, "I6: {answer:?}");
+        }
+        answer
+    }
+
+    /// How many calls DynamoDB and Google have seen.
+    fn outbound_calls(&self) -> (usize, usize) {
+        (self.stack.dynamodb.calls().len(), self.google_calls().len())
     }
 
     /// Sends a call with the browser's cookies, and keeps those that come back.
@@ -480,6 +506,11 @@ impl World {
     fn plant_what_google_saw(&self) {
         for call in self.stack.google.calls() {
             self.plant_all(&[call.bearer().map(str::to_owned)]);
+            // What Google did not process (a wrong client, a plea for patience) may be sent again; nothing else (I5).
+            let processed = call.status.is_none_or(|status| ![401, 429, 503].contains(&status));
+            if processed && let Some(verifier) = call.form_value("code_verifier") {
+                *self.exchanged.lock().unwrap().entry(verifier).or_default() += 1;
+            }
             if call.endpoint == Endpoint::Token {
                 let names = ["code", "refresh_token", "client_secret", "code_verifier"];
                 self.plant_all(&names.map(|name| call.form_value(name)));
@@ -488,7 +519,7 @@ impl World {
     }
 }
 
-/// After each test (I2, I4): no secret that this world knew is in the log, and no token stands in clear in a table.
+/// After each test: what must hold whatever the test was about (I1, I3 and the answers' part of I2 at each answer).
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -509,6 +540,16 @@ impl Drop for World {
             assert!(!log.contains(secret.as_str()), "a secret is in the log");
             assert!(!tables.contains(secret.as_str()), "a secret stands in clear in a table");
         }
+        assert!(
+            self.exchanged.lock().unwrap().values().all(|count| *count == 1),
+            "I5: one exchange for each state"
+        );
+        // I7: a session belongs to an account that Google named.
+        for session in self.sessions() {
+            let user = session["user_id"]["S"].as_str().unwrap();
+            assert!(self.stack.google.account(user).is_some(), "I7: {session}");
+        }
+        // I4: a token that is in use is there, and sealed; one that is dead is not.
         for item in self.stack.dynamodb.scan(CREDENTIALS_TABLE) {
             let has_token =
                 item["refresh_token"]["S"].as_str().is_some_and(|token| token.starts_with("v1.k"));

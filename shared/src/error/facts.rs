@@ -214,6 +214,7 @@ impl Error {
                 Upstream,
             ),
             Self::KeyUnavailable => (503, "key_unavailable", "A sealing key is not available.", Operator),
+            Self::OutOfTime => (503, "out_of_time", "The request took too long. Try again.", Upstream),
             Self::UpstreamUnavailable { .. } => {
                 (503, "upstream_unavailable", "Google is not available. Try again.", Upstream)
             }

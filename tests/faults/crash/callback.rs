@@ -42,6 +42,7 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
 
 #[tokio::test]
 async fn killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survives() {
+    let _shared = crate::CORES.read().await;
     let mut troubles = trouble::of_the_token_endpoint(false);
     troubles.push(trouble::none());
     troubles.extend(trouble::of_omission());
@@ -52,6 +53,7 @@ async fn killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survive
 
 #[tokio::test]
 async fn f08_f09_f16_to_f21_f53_killed_anywhere_in_a_first_callback_with_any_fault_the_user_can_go_on() {
+    let _shared = crate::CORES.read().await;
     let mut troubles = vec![trouble::none()];
     troubles.extend(trouble::of_omission());
     troubles.extend(trouble::of_dynamodb(&["PutItem", "UpdateItem"]));
