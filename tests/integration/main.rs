@@ -2,16 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 
+mod attacks;
 mod bad_input;
 mod callback;
 mod calls;
-mod catalogue;
 mod contract;
+mod exchange;
+mod faults;
 mod kill;
 mod messages;
 mod ratchet;
 mod reauthorization;
 mod refresh;
+mod sources;
 mod start;
 mod tls;
 mod wire;

@@ -55,8 +55,10 @@ async fn killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survive
 async fn f08_f09_f16_to_f21_f53_killed_anywhere_in_a_first_callback_with_any_fault_the_user_can_go_on() {
     let _shared = crate::CORES.read().await;
     let mut troubles = vec![trouble::none()];
+    troubles.extend(trouble::of_the_token_endpoint(false));
     troubles.extend(trouble::of_omission());
-    troubles.extend(trouble::of_dynamodb(&["PutItem", "UpdateItem"]));
+    troubles.extend(trouble::of_dynamodb(&["PutItem", "GetItem", "UpdateItem"]));
+    troubles.extend(trouble::of_secrets());
     let pair = async |behind: &mut Behind, trouble: &Trouble, points: &mut Points| {
         behind.world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &behind.world.sub(ANN));
         behind.world.jar.clear();

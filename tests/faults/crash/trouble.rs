@@ -45,7 +45,17 @@ pub(super) fn none() -> Trouble {
 /// What the token endpoint does wrong; in a refresh some of it ends the grant.
 pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
     let (once, lasting) = (Times::Next(1), Times::UntilCleared);
+    let refusal =
+        |status, error: &str| Failure::OAuth { status, error: error.to_owned(), description: String::new() };
     let failures = [
+        (refusal(403, "org_internal"), once),
+        (refusal(401, "deleted_client"), once),
+        (refusal(400, "unauthorized_client"), once),
+        (refusal(400, "redirect_uri_mismatch"), once),
+        (refusal(400, "something_new"), once),
+        (refusal(400, "temporarily_unavailable"), once),
+        (Failure::Redirect("https://evil.example/".to_owned()), once),
+        (Failure::CutBody, once),
         (Failure::InvalidGrant, once),
         (Failure::InvalidRapt, once),
         (Failure::InvalidClient, once),
@@ -119,7 +129,19 @@ pub(super) fn of_omission() -> Vec<Trouble> {
 
 /// What Gmail does wrong.
 pub(super) fn of_gmail() -> Vec<Trouble> {
-    let failures = [Failure::InvalidCredentials, Failure::Status(503), Failure::ResetAfterReading];
+    let failures = [
+        Failure::InvalidCredentials,
+        Failure::InsufficientScope,
+        Failure::DomainPolicy,
+        Failure::DailyLimit,
+        Failure::ServiceDisabled,
+        Failure::MailNotEnabled,
+        Failure::NotFound,
+        Failure::NotJson,
+        Failure::TruncatedJson,
+        Failure::Status(503),
+        Failure::ResetAfterReading,
+    ];
     let trouble = |failure: Failure| {
         Trouble::new(format!("Gmail: {failure:?}"), move |stack| {
             stack.google.fail(Endpoint::MessagesList, failure.clone(), Times::Next(1));
@@ -132,7 +154,9 @@ pub(super) fn of_gmail() -> Vec<Trouble> {
 pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     let faults = [
         (Fault::THROTTLED, 1),
+        (Fault::BROKEN, 1),
         (Fault::BROKEN, 100),
+        (Fault::DENIED, 1),
         (Fault::CallLost, 1),
         (Fault::AnswerLost, 1),
         (Fault::AnswerLost, 100),
