@@ -19,8 +19,12 @@ const OURS: [&str; 4] = ["shared", "auth_start", "oauth_callback", "list_message
 pub fn start() {
     // A second start finds the first one's log, which serves as well.
     let _ = tracing::subscriber::set_global_default(subscriber(log_level(), std::io::stdout));
+    log_panics();
+}
+
+/// Lets a panic be logged by where it happened, never by what it says: its words may quote the data that caused it.
+pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        // Where, never what: the words of a panic may quote the data that caused it.
         let place = panic.location().map_or_else(String::new, ToString::to_string);
         tracing::error!(event = "panic", place, "a request ended in a panic");
     }));

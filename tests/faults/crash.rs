@@ -7,6 +7,7 @@ mod refresh;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
+use std::io::Write as _;
 use std::rc::Rc;
 
 use futures_util::StreamExt;
@@ -22,10 +23,6 @@ use crate::behind::{Behind, LIST};
 const LANES: usize = 12;
 
 /// Goes through every fault at every kill point, and prints how many pairs that were.
-#[expect(
-    clippy::print_stdout,
-    reason = "how much was gone through is what a reader of the run wants to know"
-)]
 async fn enumerate(
     flow: &str,
     troubles: Vec<Trouble>,
@@ -49,7 +46,9 @@ async fn enumerate(
     };
     // Each lane has its own waker: a suspension of one is not counted when another goes on.
     (0..LANES).map(|_| lane()).collect::<FuturesUnordered<_>>().collect::<()>().await;
-    println!("{flow}: {} pairs of a kill point and one of {faults} faults", pairs.get());
+    // Past the test runner's capture: the figure is part of what the gate shows.
+    let mut out = std::io::stderr();
+    writeln!(out, "{flow}: {} pairs of a kill point and one of {faults} faults", pairs.get()).unwrap();
     assert!(pairs.get() >= least, "{flow}: {} pairs are too few", pairs.get());
 }
 

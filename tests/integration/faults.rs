@@ -213,6 +213,7 @@ async fn f69_a_panic_is_a_problem_document_that_says_nothing() {
     let deadline = shared::clock::Deadline::after(BUDGET);
     let invocation = shared::gateway::Invocation { request_id: "request-1".to_owned(), deadline };
     let app: Result<_, &shared::config::ConfigError> = Ok(&world.app);
+    shared::telemetry::log_panics();
     let answer = shared::gateway::respond(
         app,
         list_messages::ROUTE,
@@ -221,6 +222,9 @@ async fn f69_a_panic_is_a_problem_document_that_says_nothing() {
         invocation,
     )
     .await;
+    let _ = std::panic::take_hook();
+    assert!(world.logged("\"event\":\"panic\""), "where it happened is in the log");
+    assert!(!world.logged("planted-panic-secret"), "what it said is not");
     let wire = serde_json::to_string(&answer).unwrap();
     assert!(include_str!("../../Cargo.toml").contains("panic = \"unwind\""));
     assert_eq!(answer.status_code, 500);
