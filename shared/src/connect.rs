@@ -22,7 +22,7 @@ use crate::user::UserId;
 /// How often a credential is written anew when other writes come between.
 const WRITE_ATTEMPTS: u32 = 5;
 /// With less than this left a code is not redeemed: what Google would give could not be kept.
-pub const LEAST_TIME: Duration = Duration::from_millis(1200);
+const LEAST_TIME: Duration = Duration::from_millis(1200);
 /// So much of the time is kept for storing what Google gave.
 const RESERVE: Duration = Duration::from_secs(1);
 /// So much is kept for saying what went wrong.
@@ -70,12 +70,22 @@ pub struct SignedIn {
     pub expires_at: Timestamp,
 }
 
+/// Refuses when too little time is left to redeem a code and keep the result. Asked before the state is spent, so that the
+/// same callback may come again, and once more after.
+pub fn require_time(deadline: Deadline) -> Result<(), Error> {
+    if deadline.allows(LEAST_TIME) {
+        return Ok(());
+    }
+    Err(Error::UpstreamUnavailable {
+        retry_after: 1,
+        source: "too little time is left to redeem a code".into(),
+    })
+}
+
 /// Redeems the code, stores the credential and begins the session.
 pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
     let keyring = custody::keyring(app).await?;
-    if !redemption.deadline.allows(LEAST_TIME) {
-        return Err(too_late());
-    }
+    require_time(redemption.deadline)?;
     let deadline = redemption.deadline.sooner_by(LAST_WORD);
     let (client, tokens) = exchange(app, redemption).await?;
     let identity = identify(app, redemption, &client, &tokens).await?;
@@ -246,9 +256,4 @@ async fn serves(app: &App, stored: &Credential, grant: &Grant) -> Result<bool, E
         Err(Error::Unauthorized { .. }) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// The answer to a code for which there is no time.
-fn too_late() -> Error {
-    Error::UpstreamUnavailable { retry_after: 1, source: "too little time is left to redeem a code".into() }
 }

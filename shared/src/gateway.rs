@@ -22,7 +22,6 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
-pub use self::event::EVENT_LIMIT;
 use self::problem::Ways;
 pub use self::reply::{Reply, add_cookie, json, redirect, redirect_with_error};
 pub use self::request::Request;

@@ -1,5 +1,7 @@
 //! Faults that no other file's subject covers: of Google, of AWS, of time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use harness::Fault;
@@ -10,25 +12,35 @@ use serde_json::{Value, json};
 
 const BUDGET: Duration = Duration::from_secs(8);
 
-/// The client's secret, with its token endpoint at a port where nobody listens.
-fn nobody_listens(world: &World) {
+/// A token endpoint that cannot be connected to: what listens there does not speak TLS. Counts who tries.
+async fn nobody_answers(world: &World) -> Arc<AtomicUsize> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let secret = world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]);
     let mut secret: Value = serde_json::from_str(&secret).unwrap();
-    secret["web"]["token_uri"] = json!("http://127.0.0.1:1/token");
+    secret["web"]["token_uri"] = json!(format!("https://{}/token", listener.local_addr().unwrap()));
     world.stack.secrets.put(GOOGLE_CLIENT, &secret.to_string());
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    tries
 }
 
 #[tokio::test]
-async fn f01_a_code_that_never_left_is_said_to_be_worth_another_try() {
+async fn f01_a_code_that_never_left_is_sent_once_more_and_then_said_to_be_worth_another_sign_in() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
     let before = world.kept(ANN);
-    nobody_listens(&world);
+    let tries = nobody_answers(&world).await;
     world.cold_start();
     let url = world.start("").await;
     let query = world.consent(&url, Decision::allow(ANN)).await;
     let answer = world.callback(&query).await;
     assert_eq!(parameter(answer.location(), "auth_error").as_deref(), Some("upstream_unavailable"));
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
     assert_eq!(world.kept(ANN), before);
 }
 

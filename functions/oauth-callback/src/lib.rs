@@ -46,10 +46,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let old_session = caller::old_session(request)?;
     let flow = authorization::resume(app, request, &arrival.state).await?;
     let verified = flow.verify(&arrival.state, arrival.posted, app.clock.now())?;
-    if !request.deadline.allows(connect::LEAST_TIME) {
-        // Before the state is spent: the same callback may come again.
-        return Err(Error::UpstreamUnavailable { retry_after: 1, source: "too little time is left".into() });
-    }
+    connect::require_time(request.deadline)?;
     let seed = Seed::new();
     let flow = match within(request.deadline, app.store.spend_state(verified, &seed)).await? {
         Spending::First(flow) => flow,

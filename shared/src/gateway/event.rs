@@ -15,7 +15,7 @@ use super::request::{Origination, Request};
 use crate::error::Error;
 
 /// The most bytes of an event that are looked at; API Gateway's own limits keep real ones far below.
-pub const EVENT_LIMIT: usize = 11 * 1024 * 1024;
+const EVENT_LIMIT: usize = 11 * 1024 * 1024;
 /// The most bytes of a path.
 const PATH_LIMIT: usize = 2048;
 /// The most bytes of a query; more is too many parameters.
