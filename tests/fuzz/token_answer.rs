@@ -147,6 +147,7 @@ fn an_answer_to_an_exchange_harms_no_stored_token_and_signs_in_nobody_else() {
             assert_eq!(answered.status, 200);
             let draft = answered.id_token.as_ref().unwrap();
             let claims = draft.claims(&right);
+            bench.world.google_named(claims["sub"].as_str().unwrap_or_default());
             assert!(
                 draft.is_altered() || !answered.changes.is_empty() || are_right(&claims, &right),
                 "{claims:?}"
