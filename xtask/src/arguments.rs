@@ -1,12 +1,17 @@
 //! The command line.
 
-use crate::ports::Ports;
+use xtask::ports::Ports;
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
 cargo xtask dev           Runs Postern on this machine with a fake Google, and a page to try it on.
 cargo xtask dev --check   Starts the same on free ports, connects a mailbox over HTTP, and stops.
 cargo xtask contract      Runs the tests of the store and the secrets against MiniStack, an emulator of AWS.
+
+cargo xtask deploy        Puts Postern into an AWS account.
+cargo xtask doctor        Tests a deployment, or the local one, without a browser, and says what is wrong.
+cargo xtask e2e           Deploys to MiniStack and tries everything there.
+(Each of these three has a --help of its own.)
 
 Options of dev, each with a port of 127.0.0.1:
   --api-port 9000         the functions, served by cargo lambda watch
@@ -23,7 +28,12 @@ pub(crate) enum Command {
     Dev(Ports),
     Check,
     Contract,
+    /// One of the commands that talk to AWS, with all its words.
+    OnAws(CommandLine),
 }
+
+/// The words of a command line.
+pub(crate) type CommandLine = Vec<String>;
 
 /// Reads the words after `cargo xtask`.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, String> {
@@ -31,6 +41,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     match words.next().as_deref() {
         None | Some("help" | "--help" | "-h") => return Ok(Command::Help),
         Some("dev") => {}
+        Some(name @ ("deploy" | "doctor" | "e2e")) => {
+            return Ok(Command::OnAws(std::iter::once(name.to_owned()).chain(words).collect()));
+        }
         Some("contract") => return contract(words.next().as_deref()),
         Some(other) => return Err(format!("there is no command {other:?}; see cargo xtask --help")),
     }
@@ -89,6 +102,12 @@ mod tests {
     fn a_port_is_taken_with_a_space_or_an_equals_sign() {
         let expected = Ports { api: 1, page: 2, ..Ports::DEFAULT };
         assert_eq!(parsed("dev --api-port 1 --page-port=2"), Ok(Command::Dev(expected)));
+    }
+
+    #[test]
+    fn a_command_that_talks_to_aws_gets_all_its_words() {
+        let words = ["doctor", "--stack-name", "mail"].map(str::to_owned).to_vec();
+        assert_eq!(parsed("doctor --stack-name mail"), Ok(Command::OnAws(words)));
     }
 
     #[test]

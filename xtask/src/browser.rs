@@ -11,44 +11,46 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A browser with the cookies of one site.
-pub(crate) struct Browser {
+pub struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<String, String>,
 }
 
 /// What a server answered.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; null when it is not JSON.
+    pub body: Value,
     headers: HeaderMap,
 }
 
 impl Answer {
     /// Where the answer sends the browser.
-    pub(crate) fn location(&self) -> Option<&str> {
+    pub fn location(&self) -> Option<&str> {
         self.headers.get(LOCATION)?.to_str().ok()
     }
 
     /// Whether the answer sets a cookie whose name begins so.
-    pub(crate) fn sets_cookie(&self, beginning: &str) -> bool {
+    pub fn sets_cookie(&self, beginning: &str) -> bool {
         set_cookies(&self.headers).any(|cookie| cookie.starts_with(beginning))
     }
 }
 
 impl Browser {
     /// A browser without cookies.
-    pub(crate) fn new() -> Result<Self, String> {
+    pub fn new() -> Result<Self, String> {
         let stack = shared::outbound::Stack::new(None).map_err(|error| error.to_string())?;
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new() })
     }
 
     /// Opens a URL, as a click on a link does.
-    pub(crate) async fn get(&mut self, url: &str) -> Result<Answer, String> {
+    pub async fn get(&mut self, url: &str) -> Result<Answer, String> {
         self.send(self.client.get(url)).await
     }
 
     /// Fetches a URL from a page of `origin`, with the cookies.
-    pub(crate) async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
+    pub async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
         self.send(self.client.get(url).header(ORIGIN, origin).header(ACCEPT, "application/json")).await
     }
 

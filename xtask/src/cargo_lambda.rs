@@ -12,18 +12,18 @@ use crate::python::{self, Needs};
 const VERSION: &str = "1.9.2";
 
 /// A `cargo-lambda` that can be run.
-pub(crate) struct CargoLambda(PathBuf);
+pub struct CargoLambda(PathBuf);
 
 impl CargoLambda {
     /// The beginning of a `cargo lambda ...` command.
-    pub(crate) fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = command(&self.0);
         command.arg("lambda");
         command
     }
 
     /// Finds cargo-lambda, or fetches it into the project's own folder.
-    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
+    pub async fn find(processes: &mut Processes) -> Result<Self, String> {
         if answers(command("cargo-lambda")).await {
             return Ok(Self("cargo-lambda".into()));
         }

@@ -7,11 +7,13 @@ use harness::{Options, Stack};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
-use crate::browser::Browser;
-use crate::cargo_lambda::CargoLambda;
-use crate::ports::{Ports, port_of};
-use crate::processes::{Processes, asked_to_stop, command, root};
-use crate::{check, log, page};
+use xtask::browser::Browser;
+use xtask::cargo_lambda::CargoLambda;
+use xtask::log;
+use xtask::ports::{Ports, port_of};
+use xtask::processes::{Processes, asked_to_stop, command, root};
+
+use crate::{check, page};
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =

@@ -3,17 +3,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's words go to its terminal")]
 
 mod arguments;
-mod browser;
-mod cargo_lambda;
 mod check;
 mod contract;
 mod dev;
-mod log;
-mod ministack;
+mod on_aws;
 mod page;
-mod ports;
-mod processes;
-mod python;
 
 use std::process::ExitCode;
 
@@ -29,6 +23,7 @@ async fn main() -> ExitCode {
         Ok(Command::Dev(ports)) => dev::serve(ports).await,
         Ok(Command::Check) => dev::check().await,
         Ok(Command::Contract) => contract::run().await,
+        Ok(Command::OnAws(words)) => on_aws::run(&words).await,
         Err(problem) => Err(problem),
     };
     match outcome {

@@ -15,7 +15,7 @@ use crate::python::{self, Needs};
 use crate::{log, ports};
 
 /// The version that is fetched.
-pub(crate) const VERSION: &str = "1.5.33";
+pub const VERSION: &str = "1.5.33";
 
 /// How long it may take until it answers.
 const FIRST_ANSWER: Duration = Duration::from_mins(1);
@@ -23,11 +23,11 @@ const FIRST_ANSWER: Duration = Duration::from_mins(1);
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// MiniStack's files.
-pub(crate) struct MiniStack(PathBuf);
+pub struct MiniStack(PathBuf);
 
 impl MiniStack {
     /// Finds MiniStack in the project's own folder, or fetches it there.
-    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
+    pub async fn find(processes: &mut Processes) -> Result<Self, String> {
         let ministack = Self(root().join(".tools").join(format!("ministack-{VERSION}")));
         if ministack.answers().await {
             return Ok(ministack);
@@ -42,7 +42,7 @@ impl MiniStack {
     }
 
     /// Starts it with these services on a free port and waits until it answers; gives its URL. Its words go to `log`.
-    pub(crate) async fn start(
+    pub async fn start(
         &self,
         services: &str,
         log: &Path,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::processes::root;
+use xtask::processes::root;
 
 const FILES: [(&str, &str, &str); 4] = [
     ("/", "index.html", "text/html; charset=utf-8"),

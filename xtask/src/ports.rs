@@ -8,30 +8,37 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// One port for each server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ports {
-    pub(crate) api: u16,
-    pub(crate) page: u16,
-    pub(crate) google: u16,
-    pub(crate) dynamodb: u16,
-    pub(crate) secrets: u16,
+pub struct Ports {
+    /// The functions.
+    pub api: u16,
+    /// The demo page.
+    pub page: u16,
+    /// The fake Google.
+    pub google: u16,
+    /// DynamoDB.
+    pub dynamodb: u16,
+    /// Secrets Manager.
+    pub secrets: u16,
 }
 
 /// The ports, taken. That of the API is only known to be free: `cargo lambda watch` takes it later.
-pub(crate) struct Bound {
-    pub(crate) api: u16,
-    pub(crate) page: TcpListener,
-    pub(crate) back_ends: Listeners,
+pub struct Bound {
+    /// The functions'.
+    pub api: u16,
+    /// The demo page's.
+    pub page: TcpListener,
+    /// Those of Google, DynamoDB and Secrets Manager.
+    pub back_ends: Listeners,
 }
 
 impl Ports {
     /// Where people expect things.
-    pub(crate) const DEFAULT: Self =
-        Self { api: 9000, page: 9100, google: 9200, dynamodb: 9300, secrets: 9400 };
+    pub const DEFAULT: Self = Self { api: 9000, page: 9100, google: 9200, dynamodb: 9300, secrets: 9400 };
     /// Any free port for each.
-    pub(crate) const FREE: Self = Self { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
+    pub const FREE: Self = Self { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
 
     /// Takes the ports.
-    pub(crate) async fn bind(self) -> Result<Bound, String> {
+    pub async fn bind(self) -> Result<Bound, String> {
         let api = bind(self.api, "--api-port").await?;
         let page = bind(self.page, "--page-port").await?;
         let google = bind(self.google, "--google-port").await?;
@@ -43,13 +50,13 @@ impl Ports {
 }
 
 /// A port of 127.0.0.1 that is free at this moment, for a program that takes it soon.
-pub(crate) async fn free() -> Result<u16, String> {
+pub async fn free() -> Result<u16, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
     port_of(&listener)
 }
 
 /// The port that a listener has.
-pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, String> {
+pub fn port_of(listener: &TcpListener) -> Result<u16, String> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 

@@ -9,7 +9,7 @@ use crate::processes::{Processes, command};
 
 /// Whether a package is fetched with the packages it depends on.
 #[derive(Clone, Copy)]
-pub(crate) enum Needs {
+pub enum Needs {
     /// The package is a program that stands alone.
     Nothing,
     /// The package is a Python program.
@@ -17,12 +17,7 @@ pub(crate) enum Needs {
 }
 
 /// Fetches a package such as `name==1.2.3` into `folder`; says whether pip succeeded.
-pub(crate) async fn install(
-    requirement: &str,
-    needs: Needs,
-    folder: &Path,
-    processes: &mut Processes,
-) -> bool {
+pub async fn install(requirement: &str, needs: Needs, folder: &Path, processes: &mut Processes) -> bool {
     let mut pip = command("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
     if matches!(needs, Needs::Nothing) {
@@ -33,7 +28,7 @@ pub(crate) async fn install(
 }
 
 /// The beginning of a command that runs a module out of `folder`, and sees no package of the user's own.
-pub(crate) fn module(name: &str, folder: &Path) -> Command {
+pub fn module(name: &str, folder: &Path) -> Command {
     let mut python = command("python3");
     python.args(["-s", "-m", name]).env("PYTHONPATH", folder).env("PYTHONDONTWRITEBYTECODE", "1");
     python

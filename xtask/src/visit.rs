@@ -1,0 +1,101 @@
+//! A person in front of a front end's page: signs in at the fake Google, lists mail, is asked to authorize again.
+
+use harness::google::{Consent, Decision, Google};
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::browser::{Answer, Browser};
+
+/// The account of the fake Google that is connected.
+pub const ACCOUNT: &str = "ann@example.com";
+
+/// One person, one browser, one mailbox.
+pub struct Visit<'a> {
+    google: &'a Google,
+    api: String,
+    page: String,
+    browser: Browser,
+}
+
+/// A page of messages.
+#[derive(Debug)]
+pub struct Listed {
+    /// The ids of the messages, in order.
+    pub ids: Vec<String>,
+    /// Where the next page is.
+    pub next: Option<String>,
+}
+
+impl<'a> Visit<'a> {
+    /// A person with `browser` on the front end at the origin `page`, which calls the API at the base URL `api`.
+    pub fn new(google: &'a Google, api: &str, page: &str, browser: Browser) -> Self {
+        Self { google, api: api.to_owned(), page: page.to_owned(), browser }
+    }
+
+    /// Goes to `/auth/start`; gives the authorization URL that the answer leads to.
+    pub async fn start(&mut self) -> Result<String, String> {
+        let return_to = format!("{}/", self.page);
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("return_to", &return_to).finish();
+        let answer = self.browser.get(&format!("{}/auth/start?{query}", self.api)).await?;
+        expect_status(&answer, 302, "GET /auth/start")?;
+        expect(answer.sets_cookie("__Host-flow-"), "GET /auth/start sets the flow cookie")?;
+        Ok(answer.location().ok_or("GET /auth/start has no Location")?.to_owned())
+    }
+
+    /// Allows everything on Google's page and follows the redirect back.
+    pub async fn connect(&mut self, authorization_url: &str) -> Result<(), String> {
+        let consent = self.google.consent(authorization_url, Decision::allow(ACCOUNT)).await;
+        let back = match consent {
+            Consent::Redirect(back) => back,
+            Consent::ErrorPage(code) => return Err(format!("Google shows its error page: {code}")),
+        };
+        let answer = self.browser.get(&back).await?;
+        expect_status(&answer, 303, "the callback")?;
+        let location = answer.location().unwrap_or("");
+        let is_home = location.starts_with(&self.page) && !location.contains("auth_error");
+        expect(is_home, &format!("the callback leads back to the page, not to {location:?}"))?;
+        expect(answer.sets_cookie("__Host-session="), "the callback sets the session cookie")
+    }
+
+    /// Lists a page of the mailbox.
+    pub async fn list(&mut self, query: &[(&str, &str)]) -> Result<Listed, String> {
+        let answer = self.fetch_messages(query).await?;
+        expect_status(&answer, 200, "GET /messages")?;
+        let messages = answer.body["messages"].as_array().ok_or("GET /messages has no messages")?;
+        let ids: Vec<String> =
+            messages.iter().filter_map(|message| message["id"].as_str()).map(str::to_owned).collect();
+        expect(!ids.is_empty() && ids.len() == messages.len(), "every message has an id")?;
+        Ok(Listed { ids, next: answer.body["nextPageToken"].as_str().map(str::to_owned) })
+    }
+
+    /// Lists, and is answered 401 for `expected`; gives the authorization URL of that answer.
+    pub async fn is_asked_to_authorize_again(&mut self, expected: &str) -> Result<String, String> {
+        let answer = self.fetch_messages(&[]).await?;
+        expect_status(&answer, 401, "GET /messages")?;
+        let reason = &answer.body["reason"];
+        expect(reason == expected, &format!("the reason is {expected}, not {reason}"))?;
+        expect(answer.body["start_url"].is_string(), "the problem names the start_url")?;
+        match &answer.body["authorization_url"] {
+            Value::String(url) => Ok(url.clone()),
+            _ => Err("the problem has no authorization_url".to_owned()),
+        }
+    }
+
+    /// Fetches `/messages`, whatever the answer.
+    pub async fn fetch_messages(&mut self, query: &[(&str, &str)]) -> Result<Answer, String> {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.browser.fetch(&format!("{}/messages?{query}", self.api), &self.page).await
+    }
+}
+
+/// Refuses what is not so, in words.
+pub fn expect(is_so: bool, what: &str) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(format!("this is not so: {what}")) }
+}
+
+/// Refuses another status than the expected one.
+pub fn expect_status(answer: &Answer, status: u16, what: &str) -> Result<(), String> {
+    let (got, body) = (answer.status, &answer.body);
+    if got == status { Ok(()) } else { Err(format!("{what} answers {got}, not {status}: {body}")) }
+}
