@@ -1,4 +1,4 @@
-//! Reads template.yaml, so that the tables of the tests are the tables that are deployed.
+//! Reads the templates, so that the tables of the tests are the tables that are deployed.
 
 use std::path::PathBuf;
 
@@ -20,14 +20,34 @@ pub struct TableDefinition {
     pub time_to_live_attribute: Option<String>,
 }
 
-/// The whole template as JSON. A short tag becomes its long form: `!Ref Name` is `{"Ref": "Name"}`,
+/// The whole of template.yaml as JSON. A short tag becomes its long form: `!Ref Name` is `{"Ref": "Name"}`,
 /// `!Sub text` is `{"Fn::Sub": "text"}`.
 ///
 /// # Panics
 /// When the file is not there or is not YAML.
 pub fn read() -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let text = std::fs::read_to_string(&path).expect("template.yaml is there");
+    read_file("template.yaml")
+}
+
+/// The template of the alarms and the dashboard, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn monitoring() -> Value {
+    read_file("infra/monitoring.yaml")
+}
+
+/// The template that a stack begins with which takes over what a deleted one left, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn import() -> Value {
+    read_file("infra/import.yaml")
+}
+
+fn read_file(name: &str) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    let text = std::fs::read_to_string(&path).expect("the template is there");
     parse(&text)
 }
 

@@ -1,4 +1,10 @@
-//! One contract in four places: the functions, the template, the OpenAPI document and the local router say the same.
+//! One contract in four places: the functions, the template, the OpenAPI document and the local router say the same. What
+//! else the template must hold is in the files below.
+
+mod gateway;
+mod monitoring;
+mod roles;
+mod stored;
 
 use std::collections::BTreeSet;
 
@@ -20,22 +26,60 @@ fn served() -> BTreeSet<(String, String, String)> {
     routes.collect()
 }
 
+/// The function `logical_id` of the template under the name of its folder.
+fn folder(template: &Value, logical_id: &str) -> String {
+    let code = template["Resources"][logical_id]["Properties"]["CodeUri"].as_str().unwrap();
+    code.strip_prefix("functions/").unwrap().to_owned()
+}
+
+/// The template's resources of one type.
+fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let resources = template["Resources"].as_object().unwrap();
+    resources
+        .iter()
+        .filter(move |(_, resource)| resource["Type"] == kind)
+        .map(|(name, resource)| (name, &resource["Properties"]))
+}
+
+/// `(function, method, path)` for each route of the template.
+fn routed(template: &Value) -> BTreeSet<(String, String, String)> {
+    let routes = resources(template, "AWS::ApiGatewayV2::Route").map(|(name, route)| {
+        assert_eq!(route["ApiId"], json!({"Ref": "Api"}), "{name}");
+        let (method, path) = route["RouteKey"].as_str().unwrap().split_once(' ').unwrap();
+        let target = route["Target"]["Fn::Sub"].as_str().unwrap();
+        let integration = target.strip_prefix("integrations/${").and_then(|rest| rest.strip_suffix('}'));
+        let integration = &template["Resources"][integration.unwrap()]["Properties"];
+        let uri = integration["IntegrationUri"]["Fn::GetAtt"].as_str().unwrap();
+        let function = folder(template, uri.strip_suffix(".Arn").unwrap());
+        assert_eq!(integration["IntegrationType"], "AWS_PROXY");
+        assert_eq!(integration["PayloadFormatVersion"], "2.0");
+        (function, method.to_owned(), path.to_owned())
+    });
+    routes.collect()
+}
+
 #[test]
 fn the_template_has_exactly_the_routes_of_the_functions() {
     let template = harness::template::read();
-    let mut routes = BTreeSet::new();
-    for resource in template["Resources"].as_object().unwrap().values() {
-        let folder =
-            resource["Properties"]["CodeUri"].as_str().and_then(|folder| folder.strip_prefix("functions/"));
-        for event in
-            resource["Properties"]["Events"].as_object().into_iter().flat_map(serde_json::Map::values)
-        {
-            let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
-            assert_eq!(text("PayloadFormatVersion"), "2.0");
-            routes.insert((folder.unwrap().to_owned(), text("Method"), text("Path")));
-        }
+    assert_eq!(routed(&template), served());
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        assert!(function["Events"].is_null(), "{name} has routes that SAM makes");
     }
-    assert_eq!(routes, served());
+}
+
+#[test]
+fn a71_each_function_may_be_called_by_its_own_routes_of_this_api_alone() {
+    let template = harness::template::read();
+    let routes = resources(&template, "AWS::Lambda::Permission").map(|(name, permission)| {
+        assert_eq!(permission["Principal"], "apigateway.amazonaws.com", "{name}");
+        assert_eq!(permission["Action"], "lambda:InvokeFunction", "{name}");
+        let source = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
+        let api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/";
+        let (method, path) = source.strip_prefix(api).unwrap().split_once('/').unwrap();
+        let function = folder(&template, permission["FunctionName"]["Ref"].as_str().unwrap());
+        (function, method.to_owned(), format!("/{path}"))
+    });
+    assert_eq!(routes.collect::<BTreeSet<_>>(), served());
 }
 
 #[test]
@@ -76,23 +120,6 @@ fn the_local_router_gives_each_function_its_production_path() {
 }
 
 #[test]
-fn a72_the_apis_own_address_can_be_switched_off() {
-    let template = harness::template::read();
-    let switch = json!({"Fn::If": ["HasNoDefaultEndpoint", true, false]});
-    assert_eq!(template["Resources"]["Api"]["Properties"]["DisableExecuteApiEndpoint"], switch);
-    let condition = json!({"Fn::Equals": [{"Ref": "DefaultEndpoint"}, "off"]});
-    assert_eq!(template["Conditions"]["HasNoDefaultEndpoint"], condition);
-}
-
-#[test]
-fn a52_a73_a_throttle_over_all_environments_stands_in_front() {
-    let template = harness::template::read();
-    let throttle = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
-    assert!(throttle["ThrottlingBurstLimit"].as_u64().is_some_and(|limit| limit > 0));
-    assert!(throttle["ThrottlingRateLimit"].as_u64().is_some_and(|limit| limit > 0));
-}
-
-#[test]
 fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     let template = harness::template::read();
     let parameters = template["Parameters"].as_object().unwrap();
@@ -102,23 +129,41 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     );
     let names: Vec<&String> = parameters.keys().collect();
     let plain = [
+        "AlarmTopicArn",
         "AllowedOrigins",
         "Architecture",
+        "CertificateArn",
         "DefaultEndpoint",
+        "DomainName",
         "GmailScopes",
         "GoogleClientSecretId",
+        "HostedZoneId",
+        "KmsKeyArn",
         "LogLevel",
+        "LogRetention",
         "PublicUrl",
+        "RequestBurstLimit",
+        "RequestRateLimit",
+        "ReservedConcurrency",
+        "SignInBurstLimit",
+        "SignInRateLimit",
+        "Tracing",
     ];
     assert_eq!(names, plain);
+    let public_url = json!({"Fn::If": [
+        "HasPublicUrl",
+        {"Ref": "PublicUrl"},
+        {"Fn::If": ["HasDomain", {"Fn::Sub": "https://${DomainName}"}, {"Ref": "AWS::NoValue"}]},
+    ]});
     let variables = json!({
         "CREDENTIALS_TABLE": {"Ref": "CredentialsTable"},
         "SESSIONS_TABLE": {"Ref": "SessionsTable"},
         "GOOGLE_CLIENT_SECRET_ID": {"Ref": "GoogleClientSecretId"},
-        "SEALING_KEYS_SECRET_ID": {"Ref": "SealingKeys"},
-        "PUBLIC_URL": {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Ref": "AWS::NoValue"}]},
+        "SEALING_KEYS_SECRET_ID": {"Fn::GetAtt": "SealingKeys.Id"},
+        "PUBLIC_URL": public_url,
         "ALLOWED_ORIGINS": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
         "GMAIL_SCOPES": {"Ref": "GmailScopes"},
+        "METRICS_NAMESPACE": {"Fn::Sub": "Postern/${AWS::StackName}"},
     });
     assert_eq!(template["Globals"]["Function"]["Environment"], json!({ "Variables": variables }));
     for (name, resource) in template["Resources"].as_object().unwrap() {
@@ -128,4 +173,25 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     }
     // CloudFormation would put the secret itself where such a reference stands.
     assert!(!template.to_string().contains("{{resolve:"));
+}
+
+#[test]
+fn every_parameter_is_described_named_and_in_a_group_of_the_console() {
+    let template = harness::template::read();
+    let interface = &template["Metadata"]["AWS::CloudFormation::Interface"];
+    let groups = interface["ParameterGroups"].as_array().unwrap().iter();
+    let mut grouped: Vec<&str> = groups
+        .flat_map(|group| group["Parameters"].as_array().unwrap())
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    grouped.sort_unstable();
+    let parameters = template["Parameters"].as_object().unwrap();
+    assert_eq!(grouped, parameters.keys().collect::<Vec<_>>());
+    for (name, parameter) in parameters {
+        assert!(interface["ParameterLabels"][name]["default"].is_string(), "{name} has no label");
+        assert!(parameter["Description"].is_string(), "{name} is not described");
+        let is_bounded =
+            ["AllowedPattern", "AllowedValues", "MinValue"].iter().any(|bound| !parameter[bound].is_null());
+        assert!(is_bounded, "{name} takes anything");
+    }
 }

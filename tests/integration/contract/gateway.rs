@@ -1,0 +1,91 @@
+//! What API Gateway does before a function runs: preflights, throttling, its own address, the access log.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::served;
+
+#[test]
+fn api_gateway_answers_preflights_for_the_configured_origins_alone() {
+    let template = harness::template::read();
+    let cors = json!({
+        "AllowOrigins": {"Ref": "AllowedOrigins"},
+        "AllowCredentials": true,
+        "AllowMethods": ["GET", "POST", "DELETE"],
+        "AllowHeaders": ["Content-Type", "Authorization", "X-Requested-With"],
+        "ExposeHeaders": ["Retry-After"],
+        "MaxAge": 600,
+    });
+    // SAM's own resource puts a reference to a list where the whole configuration must stand.
+    assert_eq!(template["Resources"]["Api"]["Type"], "AWS::ApiGatewayV2::Api");
+    assert_eq!(template["Resources"]["Api"]["Properties"]["CorsConfiguration"], cors);
+    assert!(
+        served().iter().all(|(_, method, _)| method != "OPTIONS"),
+        "a route would answer preflights instead"
+    );
+}
+
+#[test]
+fn a72_the_apis_own_address_can_be_switched_off_and_is_off_beside_a_domain() {
+    let template = harness::template::read();
+    let switch = json!({"Fn::If": ["HasNoDefaultEndpoint", true, false]});
+    assert_eq!(template["Resources"]["Api"]["Properties"]["DisableExecuteApiEndpoint"], switch);
+    let condition =
+        json!({"Fn::Or": [{"Condition": "HasDomain"}, {"Fn::Equals": [{"Ref": "DefaultEndpoint"}, "off"]}]});
+    assert_eq!(template["Conditions"]["HasNoDefaultEndpoint"], condition);
+    let has_domain = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]});
+    assert_eq!(template["Conditions"]["HasDomain"], has_domain);
+}
+
+#[test]
+fn a52_a73_a_throttle_over_all_environments_stands_in_front_of_each_route() {
+    let template = harness::template::read();
+    let stage = &template["Resources"]["Stage"]["Properties"];
+    let limits = |kind: &str| {
+        json!({
+            "ThrottlingRateLimit": {"Ref": format!("{kind}RateLimit")},
+            "ThrottlingBurstLimit": {"Ref": format!("{kind}BurstLimit")},
+        })
+    };
+    assert_eq!(stage["DefaultRouteSettings"], limits("Request"));
+    let settings = stage["RouteSettings"].as_object().unwrap();
+    let routes: BTreeSet<String> =
+        served().into_iter().map(|(_, method, path)| format!("{method} {path}")).collect();
+    assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), routes);
+    for (route, setting) in settings {
+        let is_sign_in = route.ends_with("/auth/start") || route.ends_with("/oauth/callback");
+        assert_eq!(*setting, limits(if is_sign_in { "SignIn" } else { "Request" }), "{route}");
+    }
+    for kind in ["SignInRate", "SignInBurst", "RequestRate", "RequestBurst"] {
+        assert_eq!(template["Parameters"][format!("{kind}Limit")]["MinValue"], 1, "{kind}");
+    }
+}
+
+#[test]
+fn the_access_log_holds_neither_query_nor_cookies_nor_headers() {
+    let template = harness::template::read();
+    let format =
+        template["Resources"]["Stage"]["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
+    let entry: Value = serde_json::from_str(format).unwrap();
+    let values: BTreeSet<&str> =
+        entry.as_object().unwrap().values().map(|value| value.as_str().unwrap()).collect();
+    // Nothing here is the caller's choice, but for the method, the protocol and the address.
+    let harmless = [
+        "$context.error.responseType",
+        "$context.httpMethod",
+        "$context.identity.sourceIp",
+        "$context.integration.error",
+        "$context.integration.integrationStatus",
+        "$context.integration.status",
+        "$context.integrationLatency",
+        "$context.protocol",
+        "$context.requestId",
+        "$context.requestTime",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.routeKey",
+        "$context.status",
+    ];
+    assert_eq!(values, BTreeSet::from(harmless));
+}

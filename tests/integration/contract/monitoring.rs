@@ -1,0 +1,164 @@
+//! The alarms and the dashboard look at what the functions write, and each alarm is in the runbook.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::resources;
+
+/// The functions' own metrics with their dimension sets, as `shared::telemetry` writes them.
+const METRICS: [(&str, &[&[&str]]); 13] = [
+    ("DynamoDbTime", &[&["FunctionName"]]),
+    ("GmailErrors", &[&["GmailReason"]]),
+    ("GmailTime", &[&["FunctionName"]]),
+    ("GoogleTokenTime", &[&["FunctionName"]]),
+    ("OperatorErrors", &[&[], &["Code"]]),
+    ("RefreshFailures", &[&[]]),
+    ("Refreshes", &[&["Outcome"]]),
+    ("SealFailures", &[&[]]),
+    ("SecretsManagerTime", &[&["FunctionName"]]),
+    ("SignIns", &[&["SignInOutcome"]]),
+    ("StaleSecrets", &[&[]]),
+    ("TokensNotStored", &[&[]]),
+    ("Unauthorized", &[&["Reason"]]),
+];
+/// What AWS writes of an HTTP API and of a function.
+const OF_AWS: [(&str, &str, &[&str]); 2] = [
+    ("AWS/ApiGateway", "ApiId", &["4xx", "5xx", "Count", "IntegrationLatency", "Latency"]),
+    ("AWS/Lambda", "FunctionName", &["ConcurrentExecutions", "Duration", "Errors", "Throttles"]),
+];
+const OWN: &str = "Postern/${Name}";
+
+fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
+    let is_written = if namespace == OWN {
+        METRICS.iter().any(|(name, sets)| *name == metric && sets.contains(&dimensions))
+    } else {
+        OF_AWS.iter().any(|(of, dimension, names)| {
+            *of == namespace && dimensions == [*dimension] && names.contains(&metric)
+        })
+    };
+    assert!(is_written, "nobody writes {metric} of {namespace} by {dimensions:?}");
+}
+
+fn alarms(template: &Value) -> Vec<(&String, &Value)> {
+    resources(template, "AWS::CloudWatch::Alarm").collect()
+}
+
+fn widgets(template: &Value) -> Vec<Value> {
+    let body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["widgets"].as_array().unwrap().clone()
+}
+
+#[test]
+fn each_alarm_looks_at_a_metric_that_is_written() {
+    let template = harness::template::monitoring();
+    let mut metrics = BTreeSet::new();
+    for (name, alarm) in alarms(&template) {
+        let namespace = alarm["Namespace"]["Fn::Sub"].as_str().or(alarm["Namespace"].as_str()).unwrap();
+        let metric = alarm["MetricName"].as_str().unwrap();
+        let dimensions = alarm["Dimensions"].as_array().into_iter().flatten();
+        let dimensions: Vec<&str> = dimensions.map(|dimension| dimension["Name"].as_str().unwrap()).collect();
+        assert_is_written(namespace, metric, &dimensions);
+        // Nothing is written while nobody calls.
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        let topic = json!({"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]});
+        assert_eq!(alarm["AlarmActions"], topic, "{name}");
+        assert_eq!(alarm["OKActions"], topic, "{name}");
+        metrics.insert(metric);
+    }
+    for needed in ["OperatorErrors", "SealFailures", "RefreshFailures", "TokensNotStored", "5xx", "Throttles"]
+    {
+        assert!(metrics.contains(needed), "{needed} has no alarm");
+    }
+}
+
+#[test]
+fn each_alarm_has_its_place_in_the_runbook() {
+    let template = harness::template::monitoring();
+    let runbook = include_str!("../../../infra/README.md");
+    let anchors: BTreeSet<String> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(|heading| heading.to_lowercase().replace(' ', "-"))
+        .collect();
+    for (name, alarm) in alarms(&template) {
+        let description = alarm["AlarmDescription"].as_str().unwrap();
+        let anchor = description.split_once("(infra/README.md#").and_then(|(_, rest)| rest.strip_suffix(')'));
+        assert!(anchors.contains(anchor.unwrap()), "{name}: {description}");
+    }
+}
+
+#[test]
+fn the_dashboard_shows_metrics_that_are_written() {
+    let mut shown = BTreeSet::new();
+    for widget in widgets(&harness::template::monitoring()) {
+        for line in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            let (namespace, metric, dimensions) = match line[0]["expression"].as_str() {
+                Some(expression) => searched(expression),
+                None => named(line),
+            };
+            let dimensions: Vec<&str> = dimensions.iter().map(String::as_str).collect();
+            assert_is_written(&namespace, &metric, &dimensions);
+            shown.insert(metric);
+        }
+    }
+    for (metric, _) in METRICS {
+        assert!(shown.contains(metric), "the dashboard does not show {metric}");
+    }
+}
+
+/// `["AWS/Lambda", "Errors", "FunctionName", "..."]`: namespace, metric and the dimensions' names.
+fn named(line: &Value) -> (String, String, Vec<String>) {
+    let words: Vec<&str> = line.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let dimensions = words[2..].iter().step_by(2).map(|word| (*word).to_owned()).collect();
+    (words[0].to_owned(), words[1].to_owned(), dimensions)
+}
+
+/// The same of `SEARCH('{"Postern/x",Reason} MetricName="Unauthorized"', 'Sum', 300)`.
+fn searched(expression: &str) -> (String, String, Vec<String>) {
+    let (schema, rest) = expression.strip_prefix("SEARCH('{\"").unwrap().split_once("} ").unwrap();
+    let (namespace, dimensions) = schema.split_once('"').unwrap();
+    let metric = rest.strip_prefix("MetricName=\"").unwrap().split('"').next().unwrap();
+    let dimensions = dimensions.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    (namespace.to_owned(), metric.to_owned(), dimensions)
+}
+
+#[test]
+fn the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() {
+    let template = harness::template::monitoring();
+    let widgets = widgets(&template);
+    let shown: BTreeSet<String> = widgets
+        .iter()
+        .flat_map(|widget| widget["properties"]["alarms"].as_array().into_iter().flatten())
+        .map(|arn| arn.as_str().unwrap().to_owned())
+        .collect();
+    let all: BTreeSet<String> =
+        alarms(&template).iter().map(|(name, _)| format!("${{{name}.Arn}}")).collect();
+    assert_eq!(shown, all);
+
+    let mut taken = BTreeSet::new();
+    for widget in &widgets {
+        let number = |name: &str| widget[name].as_u64().unwrap();
+        assert!(number("x") + number("width") <= 24);
+        for x in number("x")..number("x") + number("width") {
+            for y in number("y")..number("y") + number("height") {
+                assert!(taken.insert((x, y)), "two widgets at {x}, {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_stack_inside_gets_exactly_what_it_asks_for() {
+    let inner = harness::template::monitoring();
+    let outer = harness::template::read();
+    let given = &outer["Resources"]["Monitoring"]["Properties"];
+    assert_eq!(given["TemplateURL"], "infra/monitoring.yaml");
+    let names = |parameters: &Value| -> BTreeSet<String> {
+        parameters.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(&given["Parameters"]), names(&inner["Parameters"]));
+    // The namespace is the one that the functions are given.
+    assert_eq!(given["Parameters"]["Name"], json!({"Ref": "AWS::StackName"}));
+}

@@ -1,0 +1,86 @@
+//! What is stored, and what becomes of it when the stack is changed or deleted.
+
+use serde_json::{Map, Value, json};
+
+use super::resources;
+
+fn own_key() -> Value {
+    json!({"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]})
+}
+
+#[test]
+fn the_table_of_credentials_and_the_keyring_outlive_the_stack() {
+    let template = harness::template::read();
+    for name in ["CredentialsTable", "SealingKeys"] {
+        let resource = &template["Resources"][name];
+        assert_eq!(resource["DeletionPolicy"], "Retain", "{name}");
+        assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
+    }
+    let table = &template["Resources"]["CredentialsTable"]["Properties"];
+    assert_eq!(table["DeletionProtectionEnabled"], true);
+    assert_eq!(table["PointInTimeRecoverySpecification"], json!({"PointInTimeRecoveryEnabled": true}));
+}
+
+#[test]
+fn sessions_pass() {
+    let template = harness::template::read();
+    let resource = &template["Resources"]["SessionsTable"];
+    assert_eq!(resource["DeletionPolicy"], "Delete");
+    let expiry = json!({"AttributeName": "expires_at", "Enabled": true});
+    assert_eq!(resource["Properties"]["TimeToLiveSpecification"], expiry);
+}
+
+#[test]
+fn both_tables_are_encrypted_and_paid_by_the_request() {
+    let template = harness::template::read();
+    let encryption = json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": own_key()});
+    let mut count = 0;
+    for (name, table) in resources(&template, "AWS::DynamoDB::Table") {
+        assert_eq!(table["SSESpecification"], encryption, "{name}");
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{name}");
+        // With a name of its own a table could not be replaced, nor a second stack stand beside the first.
+        assert!(table["TableName"].is_null(), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn the_keyring_is_generated_and_how_never_changes() {
+    let template = harness::template::read();
+    let keyring = &template["Resources"]["SealingKeys"]["Properties"];
+    // CloudFormation generates the secret anew when anything here changes, and all that was sealed is lost.
+    let generated = json!({
+        "SecretStringTemplate": "{\"primary\":\"k1\"}",
+        "GenerateStringKey": "k1",
+        "PasswordLength": 64,
+        "ExcludePunctuation": true,
+    });
+    assert_eq!(keyring["GenerateSecretString"], generated);
+    assert_eq!(keyring["KmsKeyId"], own_key());
+}
+
+#[test]
+fn every_log_is_deleted_after_a_while() {
+    let template = harness::template::read();
+    let logs: Vec<_> = resources(&template, "AWS::Logs::LogGroup").collect();
+    assert_eq!(logs.len(), 4);
+    for (name, log) in logs {
+        assert_eq!(log["RetentionInDays"], json!({"Ref": "LogRetention"}), "{name}");
+    }
+}
+
+#[test]
+fn what_a_new_stack_can_begin_with_is_exactly_what_the_old_one_left() {
+    let template = harness::template::read();
+    let import = harness::template::import();
+    let kept: Map<String, Value> = template["Resources"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, resource)| resource["DeletionPolicy"] == "Retain")
+        .map(|(name, resource)| (name.clone(), resource.clone()))
+        .collect();
+    assert_eq!(import["Resources"], Value::Object(kept));
+    assert_eq!(import["Conditions"]["HasKmsKey"], template["Conditions"]["HasKmsKey"]);
+}
