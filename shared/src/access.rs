@@ -229,7 +229,7 @@ fn from_gmail(error: GmailError, credential: &Credential) -> Error {
         GmailError::MailNotEnabled => Error::MailNotEnabled,
         GmailError::InsufficientScope => insufficient_scope(credential, Scopes::for_listing(true)),
         GmailError::DomainPolicy => Error::DomainPolicy,
-        GmailError::NotConfigured => Error::GoogleSetup(error.into()),
+        GmailError::NotConfigured => Error::GmailNotEnabled,
         GmailError::DailyLimit => Error::QuotaExhausted,
         GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => {
             Error::RateLimited(seconds)

@@ -168,6 +168,8 @@ pub enum Error {
     QuotaExhausted,
     /// A setting is missing or unusable.
     Config(ConfigError),
+    /// The Gmail API is not enabled in the client's project.
+    GmailNotEnabled,
     /// Google refuses the client or the project as they are set up.
     GoogleSetup(#[source] Source),
     /// DynamoDB does not answer.
@@ -241,7 +243,7 @@ impl Error {
             Self::UpstreamUnavailable { retry_after, .. } => Some(*retry_after),
             Self::OutOfTime => Some(1),
             Self::QuotaExhausted => Some(3600),
-            Self::Config(_) | Self::GoogleSetup(_) => Some(60),
+            Self::Config(_) | Self::GmailNotEnabled | Self::GoogleSetup(_) => Some(60),
             Self::StorageUnavailable(_)
             | Self::SecretsUnavailable(_)
             | Self::KeyUnavailable

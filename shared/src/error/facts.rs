@@ -195,6 +195,12 @@ impl Error {
                 (503, "quota_exhausted", "The application's daily Gmail quota is used up.", Operator)
             }
             Self::Config(error) => (503, "config_error", error.detail(), Operator),
+            Self::GmailNotEnabled => (
+                503,
+                "config_error",
+                "The Gmail API is not enabled in the application's Google Cloud project.",
+                Operator,
+            ),
             Self::GoogleSetup(_) => (
                 503,
                 "config_error",
