@@ -1,9 +1,13 @@
-//! The configuration: each variable, what it means and how it is checked. The only file that reads the environment.
+//! The configuration: each variable, what it means and how it is checked. Only this file and `config/telemetry` read the
+//! environment.
+
+mod telemetry;
 
 use std::path::PathBuf;
 
 use url::{Host, Url};
 
+pub use self::telemetry::{MetricsNames, log_level};
 use crate::credential::Scopes;
 
 /// A setting that is missing or unusable. Names the variable; never holds its value.
@@ -181,17 +185,6 @@ impl Config {
             },
         })
     }
-}
-
-/// The log level, from `AWS_LAMBDA_LOG_LEVEL` (Lambda's advanced logging controls); unset or unknown: info. Nothing here
-/// is worse than an error, so `FATAL` is that.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub fn log_level() -> tracing::Level {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default();
-    if level.eq_ignore_ascii_case("fatal") {
-        return tracing::Level::ERROR;
-    }
-    level.parse().unwrap_or(tracing::Level::INFO)
 }
 
 /// An https URL, or http for a loopback host, without a user.
