@@ -13,6 +13,7 @@ use crate::outbound::Stack;
 use crate::outbound::aws::Connector;
 use crate::secrets::Secrets;
 use crate::store::Store;
+use crate::telemetry::metrics::BackEnd;
 use crate::throttle::Throttle;
 
 const AWS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -51,7 +52,7 @@ impl App {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.aws.region.clone()))
             .credentials_provider(config.aws.credentials.clone())
-            .http_client(connector.clone())
+            .http_client(connector.timed_as(BackEnd::DynamoDb))
             .timeout_config(timeouts.clone())
             .retry_config(retries.clone());
         dynamodb.set_endpoint_url(config.aws.dynamodb_endpoint.clone());
@@ -59,7 +60,7 @@ impl App {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.aws.region.clone()))
             .credentials_provider(config.aws.credentials.clone())
-            .http_client(connector)
+            .http_client(connector.timed_as(BackEnd::SecretsManager))
             .timeout_config(timeouts)
             .retry_config(retries);
         secrets_manager.set_endpoint_url(config.aws.secrets_manager_endpoint.clone());

@@ -17,6 +17,7 @@ use crate::outbound::Failure;
 use crate::secret::{AuthorizationCode, SessionToken};
 use crate::session::{Presented, Seed, Session};
 use crate::store::{Grant, Written, insist, within};
+use crate::telemetry::metrics::{self, TokenAtRisk};
 use crate::user::UserId;
 
 /// How often a credential is written anew when other writes come between.
@@ -107,7 +108,10 @@ pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, 
         refresh_token: custody::seal_refresh_token(app, &keyring, &identity.user, &tokens),
         access_token: custody::seal_access_token(app, &keyring, &identity.user, &tokens),
     };
-    let Some(credential) = store(app, &identity.user, grant, deadline).await? else {
+    let at_risk = TokenAtRisk::of(grant.refresh_token.as_ref());
+    let stored = store(app, &identity.user, grant, deadline).await?;
+    at_risk.settle();
+    let Some(credential) = stored else {
         return if redemption.flow.consent_was_forced() {
             Err(Error::NoRefreshToken(invitation))
         } else {
@@ -122,6 +126,7 @@ pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, 
     {
         tracing::warn!(error = %error, "the session before this one could not be ended");
     }
+    metrics::count_connected();
     tracing::info!(
         event = "connected",
         user.id = keyring.pseudonym(&identity.user),

@@ -11,6 +11,7 @@ use crate::google::oauth::Tokens;
 use crate::random;
 use crate::seal::{Keyring, OpenError, Purpose};
 use crate::secret::{AccessToken, RefreshToken, Sealed};
+use crate::telemetry::metrics;
 use crate::user::UserId;
 
 const ACCESS_TOKEN: &str = "access_token";
@@ -91,6 +92,7 @@ async fn open(
 ) -> Result<Zeroizing<String>, Error> {
     let place = [app.store.credentials_table(), user.as_str(), attribute];
     let seal_broken = || {
+        metrics::count_seal_failure();
         tracing::error!(
             event = "seal_integrity",
             attribute,
@@ -105,6 +107,9 @@ async fn open(
             Ok(Zeroizing::new(text.to_owned()))
         }
         Err(OpenError::Broken) => Err(seal_broken()),
-        Err(OpenError::UnknownKey) => Err(Error::KeyUnavailable),
+        Err(OpenError::UnknownKey) => {
+            metrics::count_seal_failure();
+            Err(Error::KeyUnavailable)
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The door: turns an event into a request, calls the handler, turns an error or a panic into a problem, sets the
-//! headers, logs once. Knows no route's rules.
+//! headers, logs once and writes the metrics. Knows no route's rules.
 
 pub mod authorization;
 pub mod caller;
@@ -30,7 +30,7 @@ use crate::clock::{Clock, Deadline, Timestamp};
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
 use crate::flow::{Beginning, Channel, ReturnTo};
-use crate::telemetry;
+use crate::telemetry::{self, metrics};
 
 /// The longest that a request may take.
 const BUDGET: Duration = Duration::from_secs(8);
@@ -123,7 +123,8 @@ where
     let patience = invocation.deadline.remaining() + LAST_CALL;
     // On the heap: the future of a whole request is large, and is moved more than once on its way.
     let answering = AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind();
-    let outcome = match tokio::time::timeout(patience, answering).await {
+    let (outcome, mut collected) = metrics::collect(tokio::time::timeout(patience, answering)).await;
+    let outcome = match outcome {
         Ok(Ok(answered)) => Ok(answered),
         // The hook has logged where; what a panic says may hold anything and is dropped.
         Ok(Err(_)) => Err(Error::Internal),
@@ -134,6 +135,10 @@ where
         outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));
     reply::finish(&mut reply);
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
+    if let Some(error) = &error {
+        collected.count_answer(error, route.entry == Entry::Callback);
+    }
+    collected.write(app.map_or(&Clock::System, |app| &app.clock).now(), route.path, &request_id);
     reply::into_event(reply)
 }
 

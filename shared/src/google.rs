@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::outbound::{Answer, Failure, Stack, send};
 use crate::random;
+use crate::telemetry::metrics::{BackEnd, Timing};
 
 /// How long connecting to Google may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,6 +51,17 @@ impl Trouble {
         match self {
             Self::Unanswered(Failure::TooLarge) | Self::Malformed { .. } => false,
             Self::Unanswered(_) | Self::Unavailable { .. } => true,
+        }
+    }
+
+    /// One word for it, of a closed list.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unanswered(Failure::TimedOut) => "timed_out",
+            Self::Unanswered(Failure::NotConnected(_) | Failure::Broken(_)) | Self::Unavailable { .. } => {
+                "unavailable"
+            }
+            Self::Unanswered(Failure::TooLarge) | Self::Malformed { .. } => "malformed",
         }
     }
 
@@ -106,15 +118,18 @@ impl Google {
         }
     }
 
-    /// Sends a request and sorts out what is no answer: transport failures, 408, 429 and 5xx, redirects.
+    /// Sends a request and sorts out what is no answer: transport failures, 408, 429 and 5xx, redirects. Each is timed.
     async fn ask(
         &self,
+        back_end: BackEnd,
         client: &reqwest::Client,
         request: reqwest::Request,
         timeout: Duration,
         limit: usize,
     ) -> Result<Answer, Trouble> {
+        let timing = Timing::begin(back_end);
         let answer = send(client, request, timeout, limit).await.map_err(Trouble::Unanswered)?;
+        drop(timing);
         match answer.status {
             408 | 429 | 500..=599 => {
                 let retry_after = retry_after(&answer, self.clock.now());

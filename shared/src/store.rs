@@ -21,6 +21,7 @@ use crate::credential::{Credential, Lease, Scopes, Status, StoredAccessToken, St
 use crate::error::Error;
 use crate::outbound::aws::describe;
 use crate::random;
+use crate::telemetry::metrics;
 use crate::user::{Email, UserId};
 
 /// Why the store did not do what it was asked.
@@ -71,7 +72,10 @@ impl From<StoreError> for Error {
                     "names a table that this function may not use, or the AWS credentials are not accepted."
                 ))
             }
-            StoreError::Unreadable(_) => Self::CredentialUnreadable(error.into()),
+            StoreError::Unreadable(_) => {
+                metrics::count_seal_failure();
+                Self::CredentialUnreadable(error.into())
+            }
         }
     }
 }

@@ -1,4 +1,7 @@
-//! The log: JSON lines on standard output, one for each request, nothing of other crates below a warning.
+//! The log: JSON lines on standard output, one for each request, nothing of other crates below a warning; and the metrics
+//! beside it.
+
+pub mod metrics;
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -9,17 +12,23 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::config::log_level;
+use self::metrics::Sink;
+use crate::config::{MetricsNames, log_level};
 use crate::error::{Error, Fault};
 
 /// This project's crates; they log at the configured level.
 const OURS: [&str; 4] = ["shared", "auth_start", "oauth_callback", "list_messages"];
 
-/// Starts the log of a process, at the level that Lambda's logging controls ask for.
+/// Starts the log of a process, at the level that Lambda's logging controls ask for, and its metrics if they are wanted.
 pub fn start() {
+    let names = MetricsNames::from_environment();
+    let metrics = names.clone().ok().flatten().map(|names| Sink::new(names, std::io::stdout));
     // A second start finds the first one's log, which serves as well.
-    let _ = tracing::subscriber::set_global_default(subscriber(log_level(), std::io::stdout));
+    let _ = tracing::subscriber::set_global_default(subscriber(log_level(), metrics, std::io::stdout));
     log_panics();
+    if let Err(error) = names {
+        tracing::error!(error = %error, "no metrics are written");
+    }
 }
 
 /// Lets a panic be logged by where it happened, never by what it says: its words may quote the data that caused it.
@@ -31,15 +40,15 @@ pub fn log_panics() {
 }
 
 /// The log as it is written everywhere. Other crates' debug and trace lines hold requests and answers, so no level lets
-/// them through (A62).
-pub fn subscriber<W>(level: Level, writer: W) -> impl Subscriber + Send + Sync
+/// them through (A62). `metrics` goes with it, so that whoever writes the one writes the other.
+pub fn subscriber<W>(level: Level, metrics: Option<Sink>, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let ours = OURS.iter().map(|target| (*target, LevelFilter::from_level(level)));
     let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
-    tracing_subscriber::registry().with(targets).with(lines)
+    tracing_subscriber::registry().with(targets).with(lines).with(metrics)
 }
 
 /// The one line of a request.

@@ -11,6 +11,7 @@ use crate::error::{Error, Reason};
 use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::{Written, insist, within};
+use crate::telemetry::metrics::{self, TokenAtRisk};
 
 /// How long a lease is held at the most. Its holder asks Google within it, so that nobody else asks meanwhile; those who
 /// wait can still take over within their own time when the holder died.
@@ -109,15 +110,31 @@ async fn ask(
     deadline: Deadline,
 ) -> Result<Result<Tokens, TokenError>, Error> {
     let client = app.secrets.google_client().await?;
-    let answer = app.google.refresh(&client, refresh_token, deadline).await;
-    if !matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused))) {
-        return Ok(answer);
+    let mut answer = app.google.refresh(&client, refresh_token, deadline).await;
+    if matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused)))
+        && let Some(other) = app.secrets.another_google_client(&client).await?
+        && other.client_id == leased.client_id
+    {
+        answer = app.google.refresh(&other, refresh_token, deadline).await;
     }
-    match app.secrets.another_google_client(&client).await? {
-        Some(other) if other.client_id == leased.client_id => {
-            Ok(app.google.refresh(&other, refresh_token, deadline).await)
-        }
-        _ => Ok(answer),
+    metrics::count_refresh(outcome(&answer), answer.is_err());
+    Ok(answer)
+}
+
+/// What became of a refresh, in one word of a closed list.
+const fn outcome(answer: &Result<Tokens, TokenError>) -> &'static str {
+    match answer {
+        Ok(Tokens { refresh_token: Some(_), .. }) => "rotated",
+        Ok(_) => "refreshed",
+        Err(TokenError::Trouble(trouble)) => trouble.word(),
+        Err(TokenError::Refused(refusal)) => match refusal {
+            Refusal::InvalidGrant => "revoked_or_expired",
+            Refusal::ReauthenticationRequired => "reauth_policy",
+            Refusal::BlockedByAdmin => "blocked_by_admin",
+            Refusal::OrgInternal => "org_internal",
+            Refusal::ClientRefused | Refusal::RedirectUriMismatch => "client_refused",
+            Refusal::Other => "rejected",
+        },
     }
 }
 
@@ -129,6 +146,7 @@ async fn keep(
     used: &RefreshToken,
     deadline: Deadline,
 ) -> Result<Renewal, Error> {
+    let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
     let keyring = custody::keyring(app).await?;
     let access_token = custody::seal_access_token(app, &keyring, &leased.user, &tokens);
     let rotated = custody::seal_refresh_token(app, &keyring, &leased.user, &tokens);
@@ -139,7 +157,9 @@ async fn keep(
     }
     let token = tokens.access_token;
     if let Some(rotated) = rotated {
-        let credential = store_rotated(app, leased, access_token.as_ref(), &rotated, deadline).await?;
+        let stored = store_rotated(app, leased, access_token.as_ref(), &rotated, deadline).await?;
+        at_risk.settle();
+        let credential = stored.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
         return Ok(Renewal { credential, token, unstored: None });
     }
     let stored = leased.refresh_token.as_ref();
@@ -149,21 +169,21 @@ async fn keep(
 }
 
 /// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over. A death
-/// of the token that this one replaces is a death that this one survives.
+/// of the token that this one replaces is a death that this one survives. `None`: the user has disconnected meanwhile.
 async fn store_rotated(
     app: &App,
     mut credential: Credential,
     access_token: Option<&StoredAccessToken>,
     rotated: &StoredRefreshToken,
     deadline: Deadline,
-) -> Result<Credential, Error> {
+) -> Result<Option<Credential>, Error> {
     let used = credential.refresh_token.as_ref().map(|token| token.id.clone());
     loop {
         let write = async || app.store.store_refreshed(&credential, access_token, Some(rotated)).await;
         let found = match insist(deadline, write).await {
-            Ok(Written::Done(stored)) => return Ok(*stored),
+            Ok(Written::Done(stored)) => return Ok(Some(*stored)),
             Ok(Written::Overtaken(Some(found))) => *found,
-            Ok(Written::Overtaken(None)) => return Err(Error::unauthorized(Reason::NotConnected)),
+            Ok(Written::Overtaken(None)) => return Ok(None),
             Err(error) => {
                 tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
                 return Err(error.into());
@@ -172,7 +192,7 @@ async fn store_rotated(
         let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
         if latest != used.as_ref() {
             // A newer consent came first, and stands.
-            return Ok(found);
+            return Ok(Some(found));
         }
         credential = found;
     }

@@ -8,6 +8,7 @@ use super::{Google, Passing, Trouble, repeated, retry_after};
 use crate::clock::Deadline;
 use crate::outbound::Answer;
 use crate::secret::AccessToken;
+use crate::telemetry::metrics::{self, BackEnd};
 
 /// How long Gmail may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -89,6 +90,24 @@ pub enum GmailError {
     Trouble(#[from] Trouble),
 }
 
+impl GmailError {
+    /// One word for it, of a closed list.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::BadQuery => "invalid_query",
+            Self::MailNotEnabled => "mail_not_enabled",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::DomainPolicy => "domain_policy",
+            Self::NotConfigured => "api_not_enabled",
+            Self::DailyLimit => "quota_exhausted",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Rejected(_) => "rejected",
+            Self::Trouble(trouble) => trouble.word(),
+        }
+    }
+}
+
 impl Passing for GmailError {
     fn passing(&self) -> Option<&Trouble> {
         match self {
@@ -108,22 +127,34 @@ impl Google {
         deadline: Deadline,
     ) -> Result<Page, GmailError> {
         let url = format!("{}/gmail/v1/users/me/messages?{}", self.gmail_url, encoded(query));
-        repeated(deadline, async || {
-            let request = self.http.get(&url).bearer_auth(token.expose()).build();
-            let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
-            let answer = match self.ask(&self.http, request, deadline.at_most(TIMEOUT), LIMIT).await {
-                Err(trouble @ Trouble::Unavailable { status: 429, .. }) => {
-                    return Err(GmailError::RateLimited(trouble));
-                }
-                answer => answer?,
-            };
-            if answer.status != 200 {
-                let patience = retry_after(&answer, self.clock.now());
-                return Err(refusal(&answer, patience));
+        // Each refusal is counted, also one that is waited out: it tells how near a limit is.
+        let list = async || {
+            let page = self.list_once(&url, token, deadline).await;
+            page.inspect_err(|error| metrics::count_gmail_error(error.word()))
+        };
+        repeated(deadline, list).await
+    }
+
+    async fn list_once(
+        &self,
+        url: &str,
+        token: &AccessToken,
+        deadline: Deadline,
+    ) -> Result<Page, GmailError> {
+        let request = self.http.get(url).bearer_auth(token.expose()).build();
+        let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
+        let timeout = deadline.at_most(TIMEOUT);
+        let answer = match self.ask(BackEnd::Gmail, &self.http, request, timeout, LIMIT).await {
+            Err(trouble @ Trouble::Unavailable { status: 429, .. }) => {
+                return Err(GmailError::RateLimited(trouble));
             }
-            serde_json::from_slice(&answer.body).map_err(|_| Trouble::Malformed { status: 200 }.into())
-        })
-        .await
+            answer => answer?,
+        };
+        if answer.status != 200 {
+            let patience = retry_after(&answer, self.clock.now());
+            return Err(refusal(&answer, patience));
+        }
+        serde_json::from_slice(&answer.body).map_err(|_| Trouble::Malformed { status: 200 }.into())
     }
 }
 

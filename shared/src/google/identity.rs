@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 use super::{Google, Passing, Trouble, repeated};
 use crate::clock::{Deadline, Timestamp};
 use crate::secret::{AccessToken, IdToken};
+use crate::telemetry::metrics::BackEnd;
 use crate::user::{Email, UserId};
 
 /// Google's issuer, in both of the forms it uses (Google's OpenID Connect guide).
@@ -138,7 +139,8 @@ impl Google {
         repeated(deadline, async || {
             let request = self.http.get(&self.userinfo_url).bearer_auth(token.expose()).build();
             let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
-            let answer = self.ask(&self.http, request, deadline.at_most(TIMEOUT), LIMIT).await?;
+            let answer =
+                self.ask(BackEnd::GoogleToken, &self.http, request, deadline.at_most(TIMEOUT), LIMIT).await?;
             if answer.status != 200 {
                 return Err(UserInfoError::Refused(answer.status));
             }

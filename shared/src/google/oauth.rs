@@ -23,6 +23,7 @@ use crate::flow::{Flow, Redeemable};
 use crate::google_client::GoogleClient;
 use crate::outbound::Failure;
 use crate::secret::{AuthorizationCode, RefreshToken, State};
+use crate::telemetry::metrics::BackEnd;
 use crate::user::LoginHint;
 
 /// How long the token endpoint may take for one answer.
@@ -186,7 +187,8 @@ impl Google {
     ) -> Result<HttpResponse, Trouble> {
         let malformed = || Trouble::Malformed { status: 0 };
         let request = reqwest::Request::try_from(request).map_err(|_| malformed())?;
-        let mut answer = self.ask(client, request, deadline.at_most(TIMEOUT), LIMIT).await?;
+        let mut answer =
+            self.ask(BackEnd::GoogleToken, client, request, deadline.at_most(TIMEOUT), LIMIT).await?;
         let mut response = HttpResponse::new(std::mem::take(&mut *answer.body));
         *response.status_mut() = http::StatusCode::from_u16(answer.status).map_err(|_| malformed())?;
         *response.headers_mut() = answer.headers;

@@ -12,6 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{Failure, send};
+use crate::telemetry::metrics::{BackEnd, Timing};
 
 /// The most bytes of an answer: DynamoDB's own limit for a BatchGetItem is 16 MB.
 const LIMIT: usize = 16 * 1024 * 1024;
@@ -20,18 +21,27 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The SDK's HTTP client, made of ours.
 #[derive(Clone, Debug)]
-pub struct Connector(reqwest::Client);
+pub struct Connector {
+    client: reqwest::Client,
+    timed_as: Option<BackEnd>,
+}
 
 impl Connector {
     /// Wraps `client`.
     pub const fn new(client: reqwest::Client) -> Self {
-        Self(client)
+        Self { client, timed_as: None }
+    }
+
+    /// The same client, whose requests are timed as calls on `back_end`, each attempt of the SDK by itself.
+    #[must_use]
+    pub fn timed_as(&self, back_end: BackEnd) -> Self {
+        Self { timed_as: Some(back_end), ..self.clone() }
     }
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
+        let Self { client, timed_as } = self.clone();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
@@ -39,7 +49,9 @@ impl HttpConnector for Connector {
             let body = body.bytes().map(bytes::Bytes::copy_from_slice).unwrap_or_default();
             let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
                 .map_err(|error| ConnectorError::user(error.without_url().into()))?;
+            let timing = timed_as.map(Timing::begin);
             let answer = send(&client, request, TIMEOUT, LIMIT).await.map_err(to_connector_error)?;
+            drop(timing);
             let status =
                 answer.status.try_into().map_err(|_| ConnectorError::other("status".into(), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(answer.body.as_slice()));

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::SecretsError;
 use crate::clock::Timestamp;
 use crate::config::{ConfigError, unusable};
+use crate::telemetry::metrics;
 
 /// For how long a value is used without asking.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -86,7 +87,11 @@ impl<T> Cached<T> {
             return Ok(value);
         }
         let _one_at_a_time = self.reading.lock().await;
-        if let Some(value) = self.remembered(now).or_else(|| self.tried_lately(now)) {
+        if let Some(value) = self.remembered(now) {
+            return Ok(value);
+        }
+        if let Some(value) = self.tried_lately(now) {
+            metrics::count_stale_secret();
             return Ok(value);
         }
         self.read_now(now, None, read).await
@@ -146,6 +151,7 @@ impl<T> Cached<T> {
                     error = %error,
                     "a secret cannot be read anew; the last good value serves"
                 );
+                metrics::count_stale_secret();
                 last.tried_at = Some(now);
                 Ok(Arc::clone(&last.value))
             }

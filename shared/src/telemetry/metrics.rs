@@ -1,0 +1,237 @@
+//! What is counted and timed: CloudWatch metrics, collected while a request runs and written at its end in the embedded
+//! metric format. Takes numbers and words of our own alone, so nothing of a user, a caller or Google can be in a line.
+
+mod line;
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::clock::Timestamp;
+use crate::config::MetricsNames;
+use crate::error::{Error, Fault};
+
+/// The format's limit for the values of one metric in one line; what comes after is not kept.
+const MOST_VALUES: usize = 100;
+
+tokio::task_local! {
+    /// What the request that is being polled has collected. Not the task's but the request's: two requests in one task
+    /// have two of these, and outside of a request there is none.
+    static COLLECTED: RefCell<Collected>;
+}
+
+/// What can be counted or timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Metric {
+    OperatorErrors,
+    SealFailures,
+    TokensNotStored,
+    StaleSecrets,
+    Refreshes,
+    RefreshFailures,
+    Unauthorized,
+    GmailErrors,
+    SignIns,
+    DynamoDbTime,
+    SecretsManagerTime,
+    GoogleTokenTime,
+    GmailTime,
+}
+
+/// One value. `of` is the value of the metric's own dimension; empty where it has none of its own.
+#[derive(Debug)]
+struct Observation {
+    metric: Metric,
+    of: &'static str,
+    value: f64,
+}
+
+/// A system whose calls are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackEnd {
+    /// DynamoDB.
+    DynamoDb,
+    /// Secrets Manager.
+    SecretsManager,
+    /// Google's token endpoint and UserInfo: what stands before a call on Gmail.
+    GoogleToken,
+    /// Gmail.
+    Gmail,
+}
+
+/// What one request has collected.
+#[derive(Debug, Default)]
+pub(crate) struct Collected(Vec<Observation>);
+
+impl Collected {
+    fn add(&mut self, metric: Metric, of: &'static str, value: f64) {
+        if self.0.iter().filter(|other| other.metric == metric && other.of == of).count() < MOST_VALUES {
+            self.0.push(Observation { metric, of, value });
+        }
+    }
+
+    /// Counts the error that a request was answered with. `ends_sign_in`: the request was a callback.
+    pub(crate) fn count_answer(&mut self, error: &Error, ends_sign_in: bool) {
+        let facts = error.facts();
+        if facts.fault == Fault::Operator {
+            self.add(Metric::OperatorErrors, facts.code, 1.0);
+        }
+        match error {
+            Error::Unauthorized { reason, .. } => self.add(Metric::Unauthorized, reason.as_str(), 1.0),
+            Error::InsufficientScope { .. } => self.add(Metric::Unauthorized, facts.code, 1.0),
+            _ => {}
+        }
+        if ends_sign_in {
+            self.add(Metric::SignIns, facts.code, 1.0);
+        }
+    }
+
+    /// Writes what was collected, if this process writes metrics and there is anything.
+    pub(crate) fn write(&self, at: Timestamp, route: &str, request_id: &str) {
+        tracing::dispatcher::get_default(|dispatch| {
+            if let Some(sink) = dispatch.downcast_ref::<Sink>() {
+                sink.write(&self.0, &line::Origin { names: &sink.names, at, route, request_id });
+            }
+        });
+    }
+}
+
+/// Runs a request and gives what it collected. What may cut it off or catch its panic belongs into `request`, so that what was
+/// collected until then is there all the same.
+pub(crate) async fn collect<T>(request: impl Future<Output = T>) -> (T, Collected) {
+    let collecting = async {
+        let output = request.await;
+        (output, COLLECTED.with(RefCell::take))
+    };
+    COLLECTED.scope(RefCell::default(), collecting).await
+}
+
+/// Where lines go: a layer of the log that takes none of its events, so that no log level concerns it.
+pub struct Sink {
+    names: MetricsNames,
+    writer: BoxMakeWriter,
+}
+
+impl Sink {
+    /// Writes under `names` to `writer`.
+    pub fn new<W>(names: MetricsNames, writer: W) -> Self
+    where
+        W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+    {
+        Self { names, writer: BoxMakeWriter::new(writer) }
+    }
+
+    fn write(&self, collected: &[Observation], origin: &line::Origin<'_>) {
+        for line in line::lines(collected, origin) {
+            // Whole, for another line must not come between. One that cannot be written is lost, as one of the log is.
+            let _ = std::io::Write::write_all(&mut self.writer.make_writer(), line.as_bytes());
+        }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Sink {}
+
+/// What belongs to no request is not counted: the keyring that is read while a process starts.
+fn with_collected(change: impl FnOnce(&mut Collected)) {
+    let _ = COLLECTED.try_with(|collected| change(&mut collected.borrow_mut()));
+}
+
+fn count(metric: Metric, of: &'static str) {
+    with_collected(|collected| collected.add(metric, of, 1.0));
+}
+
+/// Counts a stored token or record that does not open.
+pub(crate) fn count_seal_failure() {
+    count(Metric::SealFailures, "");
+}
+
+/// Counts the request as one that was served with a remembered secret because there was no newer one to be had.
+pub(crate) fn count_stale_secret() {
+    with_collected(|collected| {
+        if !collected.0.iter().any(|other| other.metric == Metric::StaleSecrets) {
+            collected.add(Metric::StaleSecrets, "", 1.0);
+        }
+    });
+}
+
+/// Counts what became of a refresh, by a word of a closed list.
+pub(crate) fn count_refresh(outcome: &'static str, failed: bool) {
+    with_collected(|collected| {
+        collected.add(Metric::Refreshes, outcome, 1.0);
+        collected.add(Metric::RefreshFailures, "", if failed { 1.0 } else { 0.0 });
+    });
+}
+
+/// Counts an answer of Gmail's that brought nothing, by a word of a closed list.
+pub(crate) fn count_gmail_error(reason: &'static str) {
+    count(Metric::GmailErrors, reason);
+}
+
+/// Counts a sign-in that ended with a connected mailbox; the others are counted by their answer.
+pub(crate) fn count_connected() {
+    count(Metric::SignIns, "connected");
+}
+
+/// Times one call from now until this is dropped, so that one which is cut off counts with the time it took.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Timing {
+    back_end: BackEnd,
+    began: Instant,
+}
+
+impl Timing {
+    pub(crate) fn begin(back_end: BackEnd) -> Self {
+        Self { back_end, began: Instant::now() }
+    }
+}
+
+impl Drop for Timing {
+    fn drop(&mut self) {
+        let metric = match self.back_end {
+            BackEnd::DynamoDb => Metric::DynamoDbTime,
+            BackEnd::SecretsManager => Metric::SecretsManagerTime,
+            BackEnd::GoogleToken => Metric::GoogleTokenTime,
+            BackEnd::Gmail => Metric::GmailTime,
+        };
+        with_collected(|collected| collected.add(metric, "", milliseconds(self.began.elapsed())));
+    }
+}
+
+/// With three digits after the point.
+fn milliseconds(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
+}
+
+/// A refresh token that Google may have given and that is not stored yet. Counted as lost when it is dropped, whatever
+/// ended the request, unless it was settled before.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct TokenAtRisk {
+    is_unsettled: bool,
+}
+
+impl TokenAtRisk {
+    /// The token of a grant; nothing is at risk when there is none.
+    pub(crate) fn of<T>(refresh_token: Option<&T>) -> Self {
+        Self { is_unsettled: refresh_token.is_some() }
+    }
+
+    /// The token is stored, or nobody needs it any more.
+    pub(crate) fn settle(mut self) {
+        self.is_unsettled = false;
+    }
+}
+
+impl Drop for TokenAtRisk {
+    fn drop(&mut self) {
+        if self.is_unsettled {
+            count(Metric::TokensNotStored, "");
+        }
+    }
+}
