@@ -16,10 +16,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::clock::{Clock, Deadline, ManualClock, Timestamp};
-use shared::config::{Config, ConfigError};
+use shared::config::{Config, ConfigError, MetricsNames};
 use shared::gateway::{Invocation, respond};
+use shared::telemetry::metrics::Sink;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::google::{Consent, Decision, Endpoint};
+use crate::metrics::{self, Metrics};
 use crate::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 use crate::{Options, Stack};
 
@@ -203,6 +206,14 @@ pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) ->
     App::new(config, Clock::Manual(clock.clone()))
 }
 
+/// What a test's metrics are written under.
+pub fn metrics_names() -> MetricsNames {
+    MetricsNames {
+        namespace: metrics::NAMESPACE.to_owned(),
+        function_name: metrics::FUNCTION_NAME.to_owned(),
+    }
+}
+
 /// Answers an event in an environment, by the function that its path belongs to.
 pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
     let path = serde_json::from_str::<Value>(event)
@@ -281,9 +292,14 @@ impl World {
     /// A new world at [`START`].
     pub async fn new() -> Self {
         LOG_STARTED.call_once(|| {
-            let subscriber = shared::telemetry::subscriber(tracing::Level::TRACE, || LogWriter);
+            // The metrics stand in the log too: what must not be in the one must not be in the other.
+            let metrics = Sink::new(metrics_names(), (|| LogWriter).and(|| metrics::Writer));
+            let subscriber =
+                shared::telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || LogWriter);
             tracing::subscriber::set_global_default(subscriber).unwrap();
         });
+        // Those of a world before this one are not of this one.
+        Metrics::take();
         let clock = ManualClock::starting_at(START);
         let stack = Stack::start(Options { clock: Clock::Manual(clock.clone()), ..Options::default() }).await;
         let keyring =
@@ -497,6 +513,24 @@ impl World {
         self.named.lock().unwrap().insert(sub.to_owned());
     }
 
+    /// The metrics that were written since this was asked last; no line tells who somebody is.
+    pub fn metrics(&self) -> Metrics {
+        let metrics = Metrics::take();
+        let mut people = vec![self.sub(ANN), self.sub(BEN)];
+        let stored = self.stack.dynamodb.scan(CREDENTIALS_TABLE);
+        people.extend(stored.iter().filter_map(|item| item["user_id"]["S"].as_str()).map(str::to_owned));
+        // A test's own user of one digit would be found in every number.
+        people.retain(|user| user.len() > 8);
+        for line in metrics.0.iter().map(Value::to_string) {
+            assert!(!line.contains('@') && !line.contains("http"), "an address is in the metrics: {line}");
+            assert!(
+                !people.iter().any(|user| line.contains(user.as_str())),
+                "a user is in the metrics: {line}"
+            );
+        }
+        metrics
+    }
+
     /// Whether a word stands in the log of this process.
     pub fn logged(&self, word: &str) -> bool {
         String::from_utf8_lossy(&LOG.lock().unwrap()).contains(word)
@@ -533,6 +567,7 @@ impl Drop for World {
         if std::thread::panicking() {
             return;
         }
+        self.metrics();
         self.plant_what_google_saw();
         self.plant(&self.stack.google.client_secret());
         self.plant("planted-keyring-0123456789abcdefghijklmnop");

@@ -11,6 +11,7 @@ mod exchange;
 mod faults;
 mod kill;
 mod messages;
+mod metrics;
 mod ratchet;
 mod reauthorization;
 mod refresh;

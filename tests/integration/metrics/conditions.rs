@@ -1,0 +1,200 @@
+//! What is counted of the answers and of what an operator must hear of: 401s by their reason, sign-ins by their outcome,
+//! operator's errors, seals that do not open, tokens that are lost, secrets that cannot be read.
+
+use std::time::Duration;
+
+use harness::Fault;
+use harness::google::{Decision, Failure, Rotation, Times};
+use harness::stack::CREDENTIALS_TABLE;
+use harness::world::{ANN, BEN, Call, KEYRING, World, invoke};
+use serde_json::json;
+
+use super::{BUDGET, counted_within, expired, signed_in};
+
+#[tokio::test]
+async fn each_401_and_a_grant_that_is_too_narrow_are_counted_by_their_reason() {
+    let mut world = signed_in().await;
+    let unauthorized = |reason: &str| vec![format!("Unauthorized Reason={reason} 1")];
+    world.send(&Call::get("/messages", "")).await;
+    assert_eq!(world.metrics().counted(), unauthorized("not_signed_in"));
+    world.send(&Call::get("/messages", "").cookie("__Host-session=v1.k1.AAAA.BBBB")).await;
+    assert_eq!(world.metrics().counted(), unauthorized("session_expired"));
+    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.modify")]);
+    world.messages("").await;
+    assert_eq!(world.metrics().counted(), unauthorized("scopes_changed"));
+    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata")]);
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    world.metrics();
+    assert_eq!(world.messages("q=x").await.status, 403);
+    assert_eq!(world.metrics().counted(), unauthorized("insufficient_scope"));
+    let mut item = world.credential(BEN);
+    item["client_id"] = json!({"S": "2-other.apps.googleusercontent.com"});
+    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+    world.messages("").await;
+    assert_eq!(world.metrics().counted(), unauthorized("client_changed"));
+    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(BEN));
+    world.messages("").await;
+    assert_eq!(world.metrics().counted(), unauthorized("not_connected"));
+}
+
+#[tokio::test]
+async fn a76_a_broken_configuration_is_an_operators_error_that_is_counted() {
+    let world = World::new().await;
+    let mut variables = world.variables.clone();
+    variables.remove("CREDENTIALS_TABLE");
+    let broken = shared::config::Config::read(|name| variables.get(name).cloned()).unwrap_err();
+    let answer = invoke(Err(&broken), &Call::get("/messages", "").event().to_string(), BUDGET).await;
+    assert_eq!(answer.code(), "config_error");
+    assert_eq!(world.metrics().counted(), ["OperatorErrors 1", "OperatorErrors Code=config_error 1"]);
+}
+
+#[tokio::test]
+async fn a39_a40_f62_f63_what_is_stored_and_does_not_open_is_counted() {
+    for (attribute, value, others) in [
+        (
+            "access_token",
+            "v1.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            [
+                "OperatorErrors 1",
+                "OperatorErrors Code=reauthorization_required 1",
+                "SealFailures 1",
+                "Unauthorized Reason=seal_broken 1",
+            ]
+            .as_slice(),
+        ),
+        (
+            "access_token",
+            "v1.k7.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            &["OperatorErrors 1", "OperatorErrors Code=key_unavailable 1", "SealFailures 1"],
+        ),
+        (
+            "status",
+            "odd",
+            &["OperatorErrors 1", "OperatorErrors Code=credential_unreadable 1", "SealFailures 1"],
+        ),
+    ] {
+        let world = signed_in().await;
+        let good = world.credential(ANN);
+        let mut item = good.clone();
+        item[attribute] = json!({"S": value});
+        world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+        assert_eq!(counted_within(&world, BUDGET).await, others, "{attribute}: {value}");
+        world.stack.dynamodb.put(CREDENTIALS_TABLE, good);
+    }
+    // A sign-in goes on through the consent page, and the operator hears of it all the same.
+    let mut world = signed_in().await;
+    let mut item = world.credential(ANN);
+    item["refresh_token"] = json!({"S": "v1.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
+    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    assert_eq!(world.callback(&query).await.status, 303);
+    assert_eq!(world.metrics().counted(), ["SealFailures 1"]);
+}
+
+#[tokio::test]
+async fn f18_a_refresh_token_that_cannot_be_stored_after_a_sign_in_is_counted() {
+    let operator = ["OperatorErrors 1", "OperatorErrors Code=config_error 1"];
+    for (fault, code, others) in [
+        (Fault::Delay(Duration::from_secs(30)), "storage_unavailable", &[][..]),
+        (Fault::BROKEN, "storage_unavailable", &[]),
+        (Fault::DENIED, "config_error", &operator),
+    ] {
+        let mut world = World::new().await;
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        world.metrics();
+        world.stack.dynamodb.fail("UpdateItem", fault, 100);
+        let call = world.with_cookies(Call::get("/oauth/callback", &query));
+        invoke(Ok(&world.app), &call.event().to_string(), Duration::from_millis(2500)).await;
+        let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
+        expected.extend([format!("SignIns SignInOutcome={code} 1"), "TokensNotStored 1".to_owned()]);
+        assert_eq!(world.metrics().counted(), expected);
+        world.stack.dynamodb.clear_faults();
+        world.sign_in(BEN).await;
+        assert_eq!(world.metrics().counted(), ["SignIns SignInOutcome=connected 1"]);
+    }
+}
+
+#[tokio::test]
+async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
+    let mut world = expired().await;
+    world.stack.google.rotate_refresh_tokens(Rotation::OldStillWorks);
+    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), Times::Next(1));
+    let refreshed = async {
+        harness::world::until(|| world.refreshes() > 0).await;
+        world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 100);
+    };
+    let (counted, ()) =
+        futures_util::future::join(counted_within(&world, Duration::from_secs(2)), refreshed).await;
+    assert_eq!(counted, ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "TokensNotStored 1"]);
+    world.stack.dynamodb.clear_faults();
+    // A token of a user who has disconnected meanwhile is nobody's loss.
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    world.advance(3600);
+    world.metrics();
+    world.forget_calls();
+    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), Times::Next(1));
+    let disconnected = async {
+        harness::world::until(|| world.refreshes() > 0).await;
+        world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(BEN));
+    };
+    let (counted, ()) = futures_util::future::join(counted_within(&world, BUDGET), disconnected).await;
+    let expected =
+        ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "Unauthorized Reason=not_connected 1"];
+    assert_eq!(counted, expected);
+}
+
+#[tokio::test]
+async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_once() {
+    let mut world = signed_in().await;
+    world.advance(600);
+    world.stack.secrets.fail("GetSecretValue", Fault::BROKEN, 6);
+    // Both secrets are needed for the URL of a 401.
+    world.send(&Call::get("/messages", "")).await;
+    let stale = ["StaleSecrets 1", "Unauthorized Reason=not_signed_in 1"];
+    assert_eq!(world.metrics().counted(), stale);
+    world.stack.secrets.clear_faults();
+    world.send(&Call::get("/messages", "")).await;
+    let metrics = world.metrics();
+    assert_eq!(metrics.counted(), stale, "not asked again within the minute, and stale all the same");
+    assert!(metrics.timed().is_empty());
+    world.advance(60);
+    world.start("").await;
+    assert_eq!(world.metrics().counted(), Vec::<String>::new());
+    world.stack.secrets.put(KEYRING, "not a keyring");
+    world.advance(300);
+    world.start("").await;
+    assert_eq!(world.metrics().counted(), ["StaleSecrets 1"]);
+}
+
+#[tokio::test]
+async fn each_callback_that_ends_a_sign_in_is_counted_by_how() {
+    let mut world = World::new().await;
+    let ended = |outcome: &str| vec![format!("SignIns SignInOutcome={outcome} 1")];
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.callback(&query).await;
+    assert_eq!(world.metrics().counted(), ended("connected"));
+    assert_eq!(world.callback(&query).await.location(), "https://app.example.com/");
+    assert_eq!(world.metrics().counted(), Vec::<String>::new(), "a reload of a signed-in browser");
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::deny(ANN)).await;
+    assert_eq!(world.callback(&query).await.status, 303);
+    assert_eq!(world.metrics().counted(), ended("consent_denied"));
+    let forged = "code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    assert_eq!(world.send(&Call::get("/oauth/callback", forged)).await.status, 400);
+    assert_eq!(world.metrics().counted(), ended("state_mismatch"));
+    // On the way through the consent page a sign-in has not ended.
+    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let answer = world.callback(&query).await;
+    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
+    assert_eq!(world.metrics().counted(), Vec::<String>::new());
+    let query = world.consent(answer.location(), Decision::allow(ANN)).await;
+    world.callback(&query).await;
+    assert_eq!(world.metrics().counted(), ended("connected"));
+}

@@ -1,0 +1,140 @@
+//! What is counted of Google's answers: refreshes by their outcome, Gmail's refusals by their reason.
+
+use std::time::Duration;
+
+use harness::google::{Endpoint, Failure, Rotation, Times};
+use harness::world::GOOGLE_CLIENT;
+use serde_json::json;
+
+use super::{BUDGET, counted_within, expired, signed_in};
+
+#[tokio::test]
+async fn each_refresh_is_counted_once_by_what_became_of_it() {
+    let oauth =
+        |error: &str| Failure::OAuth { status: 400, error: error.to_owned(), description: String::new() };
+    let operator = ["OperatorErrors 1", "OperatorErrors Code=config_error 1"];
+    for (failure, outcome, others) in [
+        (Failure::InvalidGrant, "revoked_or_expired", &["Unauthorized Reason=revoked_or_expired 1"][..]),
+        (Failure::InvalidRapt, "reauth_policy", &["Unauthorized Reason=reauth_policy 1"]),
+        (Failure::AdminPolicyEnforced, "blocked_by_admin", &[]),
+        (oauth("org_internal"), "org_internal", &[]),
+        (Failure::InvalidClient, "client_refused", &operator),
+        (oauth("unheard_of"), "rejected", &[]),
+        (Failure::Status(503), "unavailable", &[]),
+        (oauth("server_error"), "unavailable", &[]),
+        (Failure::Slow(Duration::from_secs(30)), "timed_out", &[]),
+        (Failure::NotJson, "malformed", &[]),
+    ] {
+        let world = expired().await;
+        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
+        expected.extend(["RefreshFailures 1".to_owned(), format!("Refreshes Outcome={outcome} 1")]);
+        expected.sort();
+        assert_eq!(counted_within(&world, Duration::from_millis(1500)).await, expected, "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_brings_a_token_is_no_failure() {
+    for (rotation, outcome) in [(Rotation::Off, "refreshed"), (Rotation::OldDies, "rotated")] {
+        let world = expired().await;
+        world.stack.google.rotate_refresh_tokens(rotation);
+        let expected = ["RefreshFailures 0".to_owned(), format!("Refreshes Outcome={outcome} 1")];
+        assert_eq!(counted_within(&world, BUDGET).await, expected);
+        assert_eq!(counted_within(&world, BUDGET).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once() {
+    let world = expired().await;
+    world.stack.google.fail_refresh(Failure::ResetAfterReading, Times::Next(1));
+    assert_eq!(world.messages("").await.status, 200);
+    let metrics = world.metrics();
+    assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1"]);
+    assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
+    // The client's secret was changed, and the one before is tried too.
+    let mut newer: serde_json::Value =
+        serde_json::from_str(&world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]))
+            .unwrap();
+    newer["web"]["client_secret"] = json!("GOCSPX-not-known-to-google-yet");
+    world.stack.secrets.put(GOOGLE_CLIENT, &newer.to_string());
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+    let metrics = world.metrics();
+    assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1"]);
+    assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
+}
+
+#[tokio::test]
+async fn what_fails_beside_a_good_answer_is_counted_all_the_same() {
+    let world = signed_in().await;
+    world.advance(3400);
+    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::Next(1));
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.metrics().counted(), ["RefreshFailures 1", "Refreshes Outcome=blocked_by_admin 1"]);
+}
+
+#[tokio::test]
+async fn f39_to_f45_what_gmail_refuses_is_counted_by_a_word_of_ours() {
+    let operator = |code: &str| vec!["OperatorErrors 1".to_owned(), format!("OperatorErrors Code={code} 1")];
+    let invalid = json!({"error": {"code": 400, "errors": [{"reason": "ann@example.com"}]}}).to_string();
+    for (failure, reason, others) in [
+        (Failure::MailNotEnabled, "mail_not_enabled", vec![]),
+        (Failure::DomainPolicy, "domain_policy", vec![]),
+        (Failure::ServiceDisabled, "api_not_enabled", operator("config_error")),
+        (Failure::DailyLimit, "quota_exhausted", operator("quota_exhausted")),
+        (Failure::Quota { status: 403, retry_after: Some(30) }, "rate_limited", vec![]),
+        (Failure::Quota { status: 429, retry_after: Some(30) }, "rate_limited", vec![]),
+        (
+            Failure::InsufficientScope,
+            "insufficient_scope",
+            vec!["Unauthorized Reason=insufficient_scope 1".into()],
+        ),
+        (Failure::Answer { status: 400, headers: Vec::new(), body: invalid }, "invalid_query", vec![]),
+        (Failure::NotFound, "rejected", vec![]),
+        (Failure::NotJson, "malformed", vec![]),
+        (Failure::Status(500), "unavailable", vec![]),
+        (Failure::Slow(Duration::from_secs(30)), "timed_out", vec![]),
+    ] {
+        let world = signed_in().await;
+        world.stack.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
+        let mut expected = others;
+        expected.push(format!("GmailErrors GmailReason={reason} 1"));
+        expected.sort();
+        assert_eq!(counted_within(&world, Duration::from_millis(1500)).await, expected, "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn f45_a_gmail_api_that_is_not_enabled_is_told_in_words_of_its_own() {
+    let world = signed_in().await;
+    world.stack.google.fail(Endpoint::MessagesList, Failure::ServiceDisabled, Times::Next(1));
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    let detail = "The Gmail API is not enabled in the application's Google Cloud project.";
+    assert_eq!(answer.json()["detail"], detail);
+    assert_eq!(answer.headers["retry-after"], "60");
+}
+
+#[tokio::test]
+async fn a_refusal_that_was_waited_out_is_counted_and_two_reasons_make_two_lines() {
+    let world = signed_in().await;
+    let patience = Failure::Quota { status: 429, retry_after: Some(1) };
+    world.stack.google.fail(Endpoint::MessagesList, patience, Times::Next(1));
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.metrics().counted(), ["GmailErrors GmailReason=rate_limited 1"]);
+    world.stack.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, Times::Next(1));
+    world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
+    assert_eq!(world.messages("").await.status, 403);
+    let metrics = world.metrics();
+    assert_eq!(metrics.0.len(), 2);
+    let expected = [
+        "GmailErrors GmailReason=domain_policy 1",
+        "GmailErrors GmailReason=unauthorized 1",
+        "RefreshFailures 0",
+        "Refreshes Outcome=refreshed 1",
+    ];
+    assert_eq!(metrics.counted(), expected);
+    assert_eq!(metrics.timed()["GmailTime"], 2);
+}
