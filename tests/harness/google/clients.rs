@@ -32,6 +32,11 @@ impl Client {
         }
     }
 
+    /// Registers a redirect URI no more.
+    pub(super) fn unregister(&mut self, redirect_uri: &str) {
+        self.redirect_uris.retain(|known| known != redirect_uri);
+    }
+
     /// `client_secrets.json`, on one line as the console writes it, with the fake's endpoints.
     pub(super) fn secrets_file(&self, base: &str) -> String {
         let mut origins: Vec<String> = Vec::new();

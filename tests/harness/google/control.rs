@@ -18,7 +18,7 @@
 //! | `POST /control/omit-refresh-token`, `/control/omit-id-token` | `times` |
 //! | `POST /control/untick` | `scope`, `times` |
 //! | `POST /control/refresh-lifetime` | `seconds` (absent: for ever) |
-//! | `POST /control/register` | `redirect_uri` |
+//! | `POST /control/register`, `/control/unregister` | `redirect_uri` |
 //! | `POST /control/forget-calls` | none |
 
 use std::time::Duration;
@@ -147,6 +147,12 @@ fn act(state: &mut State, action: &str, fields: &Fields) -> Result<(), String> {
             let uri = fields.require("redirect_uri")?;
             if let Some(client) = state.client_mut(CLIENT_ID) {
                 client.register(&[uri]);
+            }
+        }
+        "unregister" => {
+            let uri = fields.require("redirect_uri")?;
+            if let Some(client) = state.client_mut(CLIENT_ID) {
+                client.unregister(uri);
             }
         }
         "forget-calls" => state.calls.forget(),

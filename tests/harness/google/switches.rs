@@ -34,6 +34,13 @@ impl Google {
         Some(client.secrets_file(self.url()))
     }
 
+    /// The built-in client's redirect URI is taken away in the console.
+    pub fn unregister(&self, redirect_uri: &str) {
+        if let Some(client) = self.shared().state().client_mut(CLIENT_ID) {
+            client.unregister(redirect_uri);
+        }
+    }
+
     /// Adds a client of the same Cloud project, or replaces the one with this ID.
     pub fn add_client(&self, client_id: &str, client_secret: &str) {
         let mut state = self.shared().state();

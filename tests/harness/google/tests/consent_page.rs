@@ -120,3 +120,15 @@ async fn the_control_page_sets_failures_and_shows_no_secret() {
     assert_eq!(file["web"]["javascript_origins"][0], "http://localhost:9000");
     assert_eq!(file["web"]["token_uri"], format!("{}/token", google.url()));
 }
+
+#[tokio::test]
+async fn a_redirect_uri_that_was_taken_away_leads_nowhere() {
+    let (google, _) = google().await;
+    let url = authorization_url(&google, &[]);
+    for (action, expected) in [("unregister", 400), ("register", 200)] {
+        post(&google, &format!("/control/{action}"), &[("redirect_uri", CALLBACK)]).await.expect("an answer");
+        let path = url.strip_prefix(google.url()).expect("a path");
+        let reply = send(&google, "GET", path, "", "").await.expect("an answer");
+        assert_eq!(reply.status, expected, "{action}");
+    }
+}
