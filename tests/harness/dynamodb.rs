@@ -65,6 +65,11 @@ impl Service<Tables> {
                 "BillingMode": "PAY_PER_REQUEST",
             });
             self.direct(Database::create_table, request);
+            if let Some(attribute) = &table.time_to_live_attribute {
+                let time_to_live = json!({ "AttributeName": attribute, "Enabled": true });
+                let request = json!({ "TableName": table.name, "TimeToLiveSpecification": time_to_live });
+                self.direct(Database::update_time_to_live, request);
+            }
         }
     }
 
