@@ -1,0 +1,91 @@
+//! Google itself, asked without a user: the token endpoint tells whether it knows the client and its secret, the
+//! authorization endpoint whether it knows the redirect URI.
+
+mod authorization_page;
+mod token_endpoint;
+
+use super::configuration;
+use super::finding::Finding;
+use super::functions::Function;
+use super::secrets::Client;
+use super::target::Target;
+
+/// Where Google's console shows the OAuth clients.
+const CONSOLE: &str = "https://console.cloud.google.com/apis/credentials";
+
+/// An `error` code of Google's that says something of the client; the closed list of what is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    InvalidClient,
+    DeletedClient,
+    DisabledClient,
+    UnauthorizedClient,
+    RedirectUriMismatch,
+}
+
+impl Refused {
+    fn of(code: &str) -> Option<Self> {
+        Some(match code {
+            "invalid_client" => Self::InvalidClient,
+            "deleted_client" => Self::DeletedClient,
+            "disabled_client" => Self::DisabledClient,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "redirect_uri_mismatch" => Self::RedirectUriMismatch,
+            _ => return None,
+        })
+    }
+
+    /// What to do about it. `invalid_client` is of the client alone; what it says of the secret is the token endpoint's.
+    fn finding(self, target: &Target, client: &Client) -> Finding {
+        let (id, secret) = (&client.google.client_id, &target.names.google_client);
+        match self {
+            Self::InvalidClient => Finding::wrong(
+                format!("Google does not know the client {id}"),
+                format!(
+                    "put the client_secrets.json of a web client that exists into the secret {secret} ({CONSOLE})"
+                ),
+            ),
+            Self::DeletedClient => Finding::wrong(
+                format!("the client {id} was deleted at Google"),
+                format!(
+                    "restore it within 30 days at {CONSOLE}, or put another web client into the secret {secret}"
+                ),
+            ),
+            Self::DisabledClient => Finding::wrong(
+                format!("the client {id} is disabled at Google"),
+                format!("see why at {CONSOLE}, or put another web client into the secret {secret}"),
+            ),
+            Self::UnauthorizedClient => Finding::wrong(
+                format!("the client {id} may not redeem authorization codes"),
+                format!("put a client of the type Web application into the secret {secret} ({CONSOLE})"),
+            ),
+            Self::RedirectUriMismatch => Finding::wrong(
+                format!("Google does not know the redirect URI {}", target.callback),
+                format!(
+                    "register {} under Authorized redirect URIs of the web client {id} at {CONSOLE}",
+                    target.callback
+                ),
+            ),
+        }
+    }
+}
+
+/// One line for the client and its secret, one for the redirect URI.
+pub(super) async fn examine(
+    target: &Target,
+    client: Option<&Client>,
+    functions: &[Function],
+) -> Vec<Finding> {
+    let Some(client) = client else {
+        let why = "there is no usable client to ask Google with; mend its secret first";
+        return vec![Finding::untold("whether Google knows the client and the redirect URI", why)];
+    };
+    let config =
+        functions.iter().find_map(|function| configuration::read(function.facts.as_ref().ok()?).ok());
+    let scopes = config.map(|config| config.scopes);
+    let (token, page) = tokio::join!(
+        token_endpoint::examine(target, client),
+        authorization_page::examine(target, client, scopes.as_ref()),
+    );
+    vec![token, page]
+}

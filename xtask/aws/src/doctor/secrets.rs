@@ -1,0 +1,123 @@
+//! The two secrets: whether they are there, and whether their values have the form that the functions read. The values
+//! stay in types that do not print.
+
+use aws_sdk_secretsmanager::error::SdkError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use serde::Deserialize;
+use shared::google_client::GoogleClient;
+use shared::seal::Keyring;
+use shared::secret::Secret;
+
+use super::finding::Finding;
+use super::refusal::Refusal;
+use super::target::Target;
+
+/// How every client ID of Google's ends. Anything else is not printed: it may be the secret, in the wrong place.
+const CLIENT_ID_END: &str = ".apps.googleusercontent.com";
+
+/// The value of a secret of Secrets Manager, as a kind of [`Secret`].
+enum Value {}
+
+/// Google's client, and what only its download tells.
+pub(super) struct Client {
+    pub(super) google: GoogleClient,
+    /// The redirect URIs when the file was downloaded; the console may know others by now.
+    pub(super) redirect_uris: Vec<String>,
+}
+
+impl Client {
+    /// The number of the Google Cloud project, which each of its client IDs begins with.
+    pub(super) fn project(&self) -> Option<&str> {
+        let number = self.google.client_id.split('-').next()?;
+        (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+    }
+}
+
+/// Reads both; gives Google's client if it is usable.
+pub(super) async fn examine(target: &Target) -> (Option<Client>, Vec<Finding>) {
+    let (google, keyring) = tokio::join!(
+        value(target, &target.names.google_client, "the secret with Google's client"),
+        value(target, &target.names.sealing_keys, "the secret with the keyring"),
+    );
+    let (client, google) = match google {
+        Ok(text) => client_of(text.expose(), &target.names.google_client),
+        Err(finding) => (None, finding),
+    };
+    let keyring = match keyring {
+        Ok(text) => keyring_of(text.expose(), &target.names.sealing_keys),
+        Err(finding) => finding,
+    };
+    (client, vec![google, keyring])
+}
+
+fn client_of(text: &str, secret: &str) -> (Option<Client>, Finding) {
+    let google = match GoogleClient::parse(text) {
+        Ok(google) => google,
+        Err(error) => {
+            let what =
+                format!("Google's client in the secret {secret}: {}", error.detail().trim_end_matches('.'));
+            let mend = "put the client_secrets.json of a client of the type Web application into it, as Google's \
+                        console downloads it";
+            return (None, Finding::wrong(what, mend));
+        }
+    };
+    let is_printable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !google.client_id.ends_with(CLIENT_ID_END) || !google.client_id.bytes().all(is_printable) {
+        let what = format!("the client_id in the secret {secret} is not one of Google's");
+        let mend = format!(
+            "put Google's client_secrets.json into it as downloaded; a client ID ends with {CLIENT_ID_END}"
+        );
+        return (None, Finding::wrong(what, mend));
+    }
+    let finding = Finding::good(format!("Google's client in the secret {secret}: {}", google.client_id));
+    (Some(Client { google, redirect_uris: redirect_uris(text) }), finding)
+}
+
+fn keyring_of(text: &str, secret: &str) -> Finding {
+    match Keyring::parse(text) {
+        Ok(_) => Finding::good(format!("the keyring in the secret {secret}")),
+        Err(error) => Finding::wrong(
+            format!("the secret {secret}: {error}"),
+            "put {\"primary\":\"k1\",\"k1\":\"<at least 32 random characters>\"} into it, and keep every key that \
+             has sealed something",
+        ),
+    }
+}
+
+async fn value(target: &Target, secret: &str, name: &str) -> Result<Secret<Value>, Finding> {
+    let answer = target.secrets.get_secret_value().secret_id(secret).send().await;
+    let answer = answer.map_err(|error| match Refusal::of(&error) {
+        Refusal::Absent => Finding::wrong(
+            format!("{name}, {secret}, is not there"),
+            "make it under this name (infra/README.md says with what), or deploy with the name that it has",
+        ),
+        Refusal::Other(_) if is_marked_for_deletion(&error) => Finding::wrong(
+            format!("{name}, {secret}, is marked for deletion"),
+            format!("restore it with `aws secretsmanager restore-secret --secret-id {secret}`"),
+        ),
+        refusal => refusal.untold(format!("{name}, {secret}"), "secretsmanager:GetSecretValue"),
+    })?;
+    answer.secret_string.map(Secret::new).ok_or_else(|| {
+        Finding::wrong(
+            format!("{name}, {secret}, holds bytes and no text"),
+            "put its value as a secret string",
+        )
+    })
+}
+
+/// Of the reasons for this exception, it is the one that a secret's value that is asked for by its name can have.
+fn is_marked_for_deletion(error: &SdkError<GetSecretValueError>) -> bool {
+    error.as_service_error().is_some_and(GetSecretValueError::is_invalid_request_exception)
+}
+
+fn redirect_uris(text: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Download {
+        web: Web,
+    }
+    #[derive(Deserialize)]
+    struct Web {
+        redirect_uris: Vec<String>,
+    }
+    serde_json::from_str(text).map_or_else(|_| Vec::new(), |Download { web }| web.redirect_uris)
+}
