@@ -33,6 +33,9 @@ const READ_SECRET: [&str; 1] = ["secretsmanager:GetSecretValue"];
 const WRITE_LOG: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const DECRYPT: &str = "kms:Decrypt";
 
+const RESTORE: &str = "deploy the template again, or restore the statement in the role's policy";
+const DEPLOY_WITH_KEY: &str = "deploy the template again with this key as KmsKeyArn";
+
 /// What a function does with one resource, and what it must not be able to do.
 struct Use<'a> {
     /// The resource, for people.
@@ -174,7 +177,7 @@ async fn simulated(
             Some(Allowed) => {}
             Some(_) => findings.push(Finding::wrong(
                 format!("the role of {function} may not {action} on {}", used.on),
-                "deploy the template again, or restore the statement in the role's policy",
+                if *action == DECRYPT { DEPLOY_WITH_KEY } else { RESTORE },
             )),
             None => {
                 let what = format!("whether the role of {function} may {action} on {}", used.on);
