@@ -7,6 +7,7 @@ pub(crate) const HELP: &str = "\
 cargo xtask dev           Runs Postern on this machine with a fake Google, and a page to try it on.
 cargo xtask dev --check   Starts the same on free ports, connects a mailbox over HTTP, and stops.
 cargo xtask contract      Runs the tests of the store and the secrets against MiniStack, an emulator of AWS.
+cargo xtask validate      Checks the templates with sam validate --lint, cfn-lint and checkov.
 
 cargo xtask deploy        Puts Postern into an AWS account.
 cargo xtask doctor        Tests a deployment, or the local one, without a browser, and says what is wrong.
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Dev(Ports),
     Check,
     Contract,
+    Validate,
     /// One of the commands that talk to AWS, with all its words.
     OnAws(CommandLine),
 }
@@ -44,7 +46,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
         Some(name @ ("deploy" | "doctor" | "e2e")) => {
             return Ok(Command::OnAws(std::iter::once(name.to_owned()).chain(words).collect()));
         }
-        Some("contract") => return contract(words.next().as_deref()),
+        Some("contract") => return alone("contract", Command::Contract, words.next().as_deref()),
+        Some("validate") => return alone("validate", Command::Validate, words.next().as_deref()),
         Some(other) => return Err(format!("there is no command {other:?}; see cargo xtask --help")),
     }
     let mut ports = Ports::DEFAULT;
@@ -82,11 +85,12 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     }
 }
 
-fn contract(word: Option<&str>) -> Result<Command, String> {
+/// A command without options.
+fn alone(name: &str, command: Command, word: Option<&str>) -> Result<Command, String> {
     match word {
-        None => Ok(Command::Contract),
+        None => Ok(command),
         Some("--help" | "-h") => Ok(Command::Help),
-        Some(other) => Err(format!("contract has no option {other:?}; see cargo xtask --help")),
+        Some(other) => Err(format!("{name} has no option {other:?}; see cargo xtask --help")),
     }
 }
 
@@ -116,6 +120,7 @@ mod tests {
             ("serve", "serve"),
             ("dev --port 1", "--port"),
             ("contract --port 1", "--port"),
+            ("validate --strict", "--strict"),
             ("dev --api-port", "--api-port"),
             ("dev --api-port 70000", "70000"),
             ("dev --api-port 0", "--api-port"),

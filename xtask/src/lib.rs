@@ -9,4 +9,5 @@ pub mod ministack;
 pub mod ports;
 pub mod processes;
 pub mod python;
+pub mod sam;
 pub mod visit;

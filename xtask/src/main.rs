@@ -8,6 +8,7 @@ mod contract;
 mod dev;
 mod on_aws;
 mod page;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ async fn main() -> ExitCode {
         Ok(Command::Dev(ports)) => dev::serve(ports).await,
         Ok(Command::Check) => dev::check().await,
         Ok(Command::Contract) => contract::run().await,
+        Ok(Command::Validate) => validate::run().await,
         Ok(Command::OnAws(words)) => on_aws::run(&words).await,
         Err(problem) => Err(problem),
     };
