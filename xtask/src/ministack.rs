@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
@@ -16,6 +16,8 @@ use crate::{log, ports};
 
 /// The version that is fetched.
 pub const VERSION: &str = "1.5.33";
+/// What MiniStack reads SAM templates with; the version that the SAM CLI has.
+const SAM_TRANSLATOR: &str = "aws-sam-translator==1.115.0";
 
 /// How long it may take until it answers.
 const FIRST_ANSWER: Duration = Duration::from_mins(1);
@@ -28,20 +30,22 @@ pub struct MiniStack(PathBuf);
 impl MiniStack {
     /// Finds MiniStack in the project's own folder, or fetches it there.
     pub async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let ministack = Self(root().join(".tools").join(format!("ministack-{VERSION}")));
+        let ministack = Self(root().join(".tools").join(format!("ministack-{VERSION}-sam")));
         if ministack.answers().await {
             return Ok(ministack);
         }
         println!("fetching MiniStack {VERSION} into .tools/ (this project's own folder)");
-        let requirement = format!("ministack=={VERSION}");
-        python::install(&requirement, Needs::ItsDependencies, &ministack.0, processes).await;
+        for requirement in [SAM_TRANSLATOR, &format!("ministack=={VERSION}")] {
+            python::install(requirement, Needs::ItsDependencies, &ministack.0, processes).await;
+        }
         if ministack.answers().await {
             return Ok(ministack);
         }
         Err(format!("MiniStack {VERSION} is missing and python3 -m pip could not fetch it"))
     }
 
-    /// Starts it with these services on a free port and waits until it answers; gives its URL. Its words go to `log`.
+    /// Starts it with these services on a free port, for a caller without permissions to check, and waits until it
+    /// answers; gives its URL. Its words go to `log`.
     pub async fn start(
         &self,
         services: &str,
@@ -49,25 +53,45 @@ impl MiniStack {
         processes: &mut Processes,
     ) -> Result<String, String> {
         let port = ports::free().await?;
+        let mut command = self.command(port);
+        command.env("SERVICES", services).env("AUTH", "false");
+        run(command, port, log, processes).await
+    }
+
+    /// Starts it as an account: every service, permissions enforced, and functions that run with `environment` besides
+    /// their own.
+    pub async fn start_account(
+        &self,
+        environment: &[(&str, String)],
+        log: &Path,
+        processes: &mut Processes,
+    ) -> Result<String, String> {
+        let port = ports::free().await?;
+        let mut command = self.command(port);
+        let url = format!("http://127.0.0.1:{port}");
+        command
+            .env("AUTH", "true")
+            // A function inherits MiniStack's own environment, and calls MiniStack in AWS's place.
+            .env("AWS_ENDPOINT_URL", &url)
+            .env("AWS_ENDPOINT_URL_DYNAMODB", &url)
+            .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .env_remove("SERVICES");
+        run(command, port, log, processes).await
+    }
+
+    fn command(&self, port: u16) -> Command {
         let mut command = python::module("ministack", &self.0);
         command
             // Without this it listens on every interface.
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
-            .env("SERVICES", services)
             // What the caller's own environment may say for another MiniStack.
-            .envs([("AUTH", "false"), ("PERSIST_STATE", "0"), ("USE_SSL", "0")])
+            .envs([("PERSIST_STATE", "0"), ("USE_SSL", "0")])
             .envs([("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")])
             // At its start and end it removes containers, those of another MiniStack among them.
             .env("DOCKER_HOST", "unix:///nowhere");
-        log::write_words_of(&mut command, log)?;
-        let ministack = processes.start(&mut command)?;
-        let url = format!("http://127.0.0.1:{port}");
-        wait_for(ministack, &url).await?;
-        if TcpStream::connect((OTHER_ADDRESS, port)).await.is_ok() {
-            return Err("MiniStack listens on other addresses than 127.0.0.1".to_owned());
-        }
-        Ok(url)
+        command
     }
 
     async fn answers(&self) -> bool {
@@ -75,6 +99,22 @@ impl MiniStack {
         help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null());
         self.0.is_dir() && help.status().await.is_ok_and(|status| status.success())
     }
+}
+
+async fn run(
+    mut command: Command,
+    port: u16,
+    log: &Path,
+    processes: &mut Processes,
+) -> Result<String, String> {
+    log::write_words_of(&mut command, log)?;
+    let ministack = processes.start(&mut command)?;
+    let url = format!("http://127.0.0.1:{port}");
+    wait_for(ministack, &url).await?;
+    if TcpStream::connect((OTHER_ADDRESS, port)).await.is_ok() {
+        return Err("MiniStack listens on other addresses than 127.0.0.1".to_owned());
+    }
+    Ok(url)
 }
 
 async fn wait_for(ministack: &mut Child, url: &str) -> Result<(), String> {

@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use crate::browser::{Answer, Browser};
 
-/// The account of the fake Google that is connected.
+/// The account of the fake Google that is connected if no other is named.
 pub const ACCOUNT: &str = "ann@example.com";
 
 /// One person, one browser, one mailbox.
@@ -15,6 +15,7 @@ pub struct Visit<'a> {
     api: String,
     page: String,
     browser: Browser,
+    account: String,
 }
 
 /// A page of messages.
@@ -29,7 +30,15 @@ pub struct Listed {
 impl<'a> Visit<'a> {
     /// A person with `browser` on the front end at the origin `page`, which calls the API at the base URL `api`.
     pub fn new(google: &'a Google, api: &str, page: &str, browser: Browser) -> Self {
-        Self { google, api: api.to_owned(), page: page.to_owned(), browser }
+        let [api, page, account] = [api, page, ACCOUNT].map(str::to_owned);
+        Self { google, api, page, browser, account }
+    }
+
+    /// The same person with another account of the fake Google.
+    #[must_use]
+    pub fn with_account(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account);
+        self
     }
 
     /// Goes to `/auth/start`; gives the authorization URL that the answer leads to.
@@ -45,7 +54,7 @@ impl<'a> Visit<'a> {
 
     /// Allows everything on Google's page and follows the redirect back.
     pub async fn connect(&mut self, authorization_url: &str) -> Result<(), String> {
-        let consent = self.google.consent(authorization_url, Decision::allow(ACCOUNT)).await;
+        let consent = self.google.consent(authorization_url, Decision::allow(&self.account)).await;
         let back = match consent {
             Consent::Redirect(back) => back,
             Consent::ErrorPage(code) => return Err(format!("Google shows its error page: {code}")),

@@ -1,15 +1,62 @@
-//! `cargo xtask e2e`.
+//! `cargo xtask e2e`: deploys to MiniStack with its permissions enforced, and tries the whole life of a deployment there.
 
-/// What the caller chose.
+mod cloud;
+mod defects;
+mod deployment;
+mod journey;
+mod logs;
+mod roles;
+mod rotation;
+
+use std::time::Instant;
+
+use xtask::processes::{Processes, asked_to_stop, root};
+use xtask::{log, ministack};
+
+use self::cloud::Cloud;
+use self::deployment::Deployment;
+
+/// What the caller chose: nothing.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    account: crate::account::Chosen,
+pub(crate) struct Options {}
+
+/// Starts MiniStack and the fake Google, goes through it all, and stops them, whatever became of it.
+pub(crate) async fn run(_: Options) -> Result<(), String> {
+    let mut processes = Processes::default();
+    let path = root().join("target").join("xtask-e2e.log");
+    let outcome = tokio::select! {
+        outcome = async {
+            let cloud = Cloud::start(&path, &mut processes).await?;
+            println!("MiniStack {} answers at {} and at no other address", ministack::VERSION, cloud.url);
+            let outcome = whole_life(&cloud, &mut processes).await;
+            if outcome.is_err() {
+                logs::show_failures(&cloud).await;
+            }
+            outcome
+        } => outcome,
+        () = asked_to_stop() => Err("interrupted".to_owned()),
+    };
+    processes.stop().await;
+    println!("MiniStack is stopped");
+    outcome.inspect_err(|_| log::show_end_of(&path))
 }
 
-/// Placeholder while the module is written.
-pub(crate) async fn run(options: Options) -> Result<(), String> {
-    let account = crate::account::Account::open(&options.account).await?;
-    let outputs = crate::stack::Outputs::read(&account, "postern").await?;
-    outputs.get("ApiUrl").map(drop)
+async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
+    let started = Instant::now();
+    let mut deployment = Deployment::begin(cloud, processes).await?;
+    println!("the template is built and deployed ({:.0} s)", started.elapsed().as_secs_f32());
+
+    journey::from_connecting_to_reconnecting(cloud, &deployment).await?;
+    journey::through_a_change_of_scopes(cloud, &mut deployment, processes).await?;
+    journey::through_a_domain_of_ones_own(cloud, &mut deployment, processes).await?;
+    defects::are_found(cloud, &deployment).await?;
+    rotation::without_a_failed_request(cloud, &deployment).await?;
+    roles::are_refused_what_they_must_not_do(cloud, &deployment).await?;
+    logs::hold_no_secret(cloud).await?;
+    deployment.end(cloud, processes).await
+}
+
+/// A step that went as it should.
+fn say(step: &str) {
+    println!("ok  {step}");
 }

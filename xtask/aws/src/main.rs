@@ -1,7 +1,7 @@
 //! The commands that talk to AWS: reads the command line and hands over. Apart from xtask, so that who only tries Postern
 //! does not compile the clients of AWS.
 
-#![expect(clippy::print_stderr, reason = "a command's words go to its terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's words go to its terminal")]
 
 mod account;
 mod deploy;

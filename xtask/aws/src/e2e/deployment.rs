@@ -1,0 +1,155 @@
+//! The stack under test: built, deployed, changed and deleted with the SAM CLI, as README.md says it.
+
+use harness::template;
+use shared::outbound::aws::describe;
+use tokio::process::Command;
+use xtask::browser::Browser;
+use xtask::cargo_lambda::Builder;
+use xtask::processes::Processes;
+use xtask::sam::Sam;
+
+use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
+use super::say;
+use crate::stack::Outputs;
+
+/// The stack's name.
+pub(super) const STACK: &str = "postern";
+/// The front end.
+pub(super) const PAGE: &str = "https://app.example.com";
+
+/// The stack, deployed.
+pub(super) struct Deployment {
+    /// What the stack says of itself.
+    pub(super) outputs: Outputs,
+    /// The base URL of the API, as browsers see it.
+    pub(super) api: String,
+    /// The host under which MiniStack serves that URL.
+    pub(super) host: String,
+    sam: Sam,
+    builder: Builder,
+    parameters: Vec<(String, String)>,
+}
+
+impl Deployment {
+    /// `sam build` and `sam deploy` of what is in the working tree, with Google's client in place.
+    pub(super) async fn begin(cloud: &Cloud, processes: &mut Processes) -> Result<Self, String> {
+        let sam = Sam::find(processes).await?;
+        let builder = Builder::find(processes).await?;
+        cloud.put_secret(GOOGLE_CLIENT_SECRET, &cloud.google.client_secrets(&[])).await?;
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let parameters = [("Architecture", architecture), ("AllowedOrigins", PAGE)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        let (api, host) = (String::new(), String::new());
+        let mut deployment = Self { outputs: Outputs::default(), api, host, sam, builder, parameters };
+
+        let mut build = deployment.command(cloud, "build")?;
+        deployment.add_parameters(&mut build);
+        succeeds(build, processes).await?;
+        deployment.deploy(cloud, processes).await?;
+
+        let api_id = deployment.outputs.get("ApiUrl")?;
+        let api_id = api_id.trim_start_matches("http://").split('.').next().unwrap_or_default();
+        deployment.host = cloud.host_of(api_id);
+        // What a function knows of its address is the event's domain name, which here has no port.
+        deployment.serve_at(cloud, &format!("https://{api_id}.execute-api.localhost"));
+        Ok(deployment)
+    }
+
+    /// Changes parameters of the stack; the others keep their values.
+    pub(super) async fn change(
+        &mut self,
+        changes: &[(&str, &str)],
+        cloud: &Cloud,
+        processes: &mut Processes,
+    ) -> Result<(), String> {
+        for (name, value) in changes {
+            self.parameters.retain(|(known, _)| known != name);
+            self.parameters.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        self.deploy(cloud, processes).await
+    }
+
+    /// From now on the API's base URL is `api`, and Google knows its callback.
+    pub(super) fn serve_at(&mut self, cloud: &Cloud, api: &str) {
+        api.clone_into(&mut self.api);
+        cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
+    }
+
+    /// A browser that finds the API.
+    pub(super) fn browser(&self, cloud: &Cloud) -> Result<Browser, String> {
+        Ok(Browser::new()?.knowing(&self.api, &cloud.url, &self.host))
+    }
+
+    /// `sam delete`; the credentials table and the keyring must be there afterwards, and nothing else.
+    pub(super) async fn end(&self, cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
+        let mut delete = self.command(cloud, "delete")?;
+        delete.args(["--no-prompts", "--stack-name", STACK, "--region", super::cloud::REGION]);
+        succeeds(delete, processes).await?;
+        if Outputs::read(&cloud.account, STACK).await.is_ok() {
+            return Err("sam delete leaves the stack".to_owned());
+        }
+        let tables = aws_sdk_dynamodb::Client::new(&cloud.account.config);
+        let credentials = self.outputs.get("CredentialsTableName")?;
+        let kept =
+            tables.scan().table_name(credentials).send().await.map_err(|error| {
+                format!("the credentials table is gone with the stack: {}", describe(&error))
+            })?;
+        if kept.items().is_empty() {
+            return Err("the credentials table is kept, but it is empty".to_owned());
+        }
+        let sessions = self.outputs.get("SessionsTableName")?;
+        if tables.describe_table().table_name(sessions).send().await.is_ok() {
+            return Err("the sessions table is left behind".to_owned());
+        }
+        let secrets = aws_sdk_secretsmanager::Client::new(&cloud.account.config);
+        let keyring = self.outputs.get("SealingKeysSecretArn")?;
+        secrets
+            .get_secret_value()
+            .secret_id(keyring)
+            .send()
+            .await
+            .map_err(|error| format!("the keyring is gone with the stack: {}", describe(&error)))?;
+        say("sam delete: the stack and its sessions are gone, the credentials and the keyring are kept");
+        Ok(())
+    }
+
+    async fn deploy(&mut self, cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
+        let mut deploy = self.command(cloud, "deploy")?;
+        deploy.args(["--no-confirm-changeset", "--no-progressbar"]);
+        self.add_parameters(&mut deploy);
+        succeeds(deploy, processes).await?;
+        self.outputs = Outputs::read(&cloud.account, STACK).await?;
+        Ok(())
+    }
+
+    fn command(&self, cloud: &Cloud, subcommand: &str) -> Result<Command, String> {
+        let mut command = self.sam.command();
+        self.builder.put_on_path(&mut command)?;
+        command
+            .arg(subcommand)
+            .envs(cloud.environment())
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_SESSION_TOKEN");
+        Ok(command)
+    }
+
+    fn add_parameters(&self, command: &mut Command) {
+        let known = template::read();
+        command.arg("--parameter-overrides");
+        for (name, value) in &self.parameters {
+            debug_assert!(known["Parameters"][name].is_object(), "{name} is a parameter of the template");
+            command.arg(format!("{name}=\"{value}\""));
+        }
+    }
+}
+
+async fn succeeds(mut command: Command, processes: &mut Processes) -> Result<(), String> {
+    let subcommand =
+        command.as_std().get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    if processes.run(&mut command).await? {
+        Ok(())
+    } else {
+        Err(format!("{} fails; its words are above", subcommand.join(" ")))
+    }
+}
