@@ -1,15 +1,178 @@
-//! `cargo xtask deploy`.
+//! `cargo xtask deploy`: Google's client into Secrets Manager, then `sam build` and `sam deploy`. Everything that can be
+//! refused is refused before anything is changed, and nothing is changed before the caller has seen what.
+
+#![expect(clippy::print_stdout, reason = "a command's words go to its terminal")]
+
+mod callback;
+mod client_file;
+mod decision;
+mod declared;
+mod parameters;
+mod plan;
+mod question;
+mod release;
+mod remaining;
+mod secret;
+mod state;
+mod web_client;
+
+use std::path::PathBuf;
+
+use xtask::processes::{Processes, asked_to_stop};
+
+use self::decision::{Step, Stored, decide};
+use self::parameters::Parameters;
+use self::plan::Plan;
+use self::release::{Release, Tools};
+use self::secret::GoogleSecret;
+use crate::account::{Account, Chosen};
+use crate::stack::{Outputs, Stack};
 
 /// What the caller chose.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    account: crate::account::Chosen,
+    account: Chosen,
+    /// The stack to make or to update.
+    #[arg(long, value_name = "NAME", default_value = "postern")]
+    stack_name: String,
+    /// The JSON of a web client, as Google's console downloads it, to be put into Secrets Manager.
+    #[arg(long, value_name = "FILE")]
+    client_secret: Option<PathBuf>,
+    /// A parameter of template.yaml. May be given for each; the others keep the value that the stack has.
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+    /// Does it without asking.
+    #[arg(long)]
+    yes: bool,
+    /// Beside --yes: the file may be of another client than the stack uses, and every user must consent again.
+    #[arg(long)]
+    change_client: bool,
+    /// The callback is registered in Google's console, though the file, which is older, does not list it.
+    #[arg(long)]
+    redirect_uri_is_registered: bool,
 }
 
-/// Placeholder while the module is written.
+/// Deploys, and stops whatever it started.
 pub(crate) async fn run(options: Options) -> Result<(), String> {
-    let account = crate::account::Account::open(&options.account).await?;
-    let outputs = crate::stack::Outputs::read(&account, "postern").await?;
-    outputs.get("ApiUrl").map(drop)
+    let mut processes = Processes::default();
+    let outcome = tokio::select! {
+        outcome = deploy(&options, &mut processes) => outcome,
+        () = asked_to_stop() => Err(
+            "interrupted; what CloudFormation has begun goes on, see `aws cloudformation describe-stack-events`".to_owned(),
+        ),
+    };
+    processes.stop().await;
+    outcome
+}
+
+async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), String> {
+    // What is wrong with the caller's own words is said before AWS is asked anything.
+    let parameters = Parameters::parse(&options.parameters, &harness::template::read())?;
+    let file = options.client_secret.as_deref().map(client_file::read).transpose()?;
+    if !options.yes && !question::can_be_asked() {
+        return Err("this is not a terminal, so nobody can be asked; give --yes".to_owned());
+    }
+    let account = Account::open(&options.account).await?;
+    let identity = account.identity().await?;
+
+    let stack = Stack::find(&account, &options.stack_name).await?;
+    stack.as_ref().map_or(Ok(()), |stack| state::require_changeable(&options.stack_name, stack))?;
+    let parameters =
+        parameters.on_top_of(stack.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default());
+    parameters.require_all()?;
+
+    let name =
+        parameters.text("GoogleClientSecretId").ok_or("the parameter GoogleClientSecretId is empty")?;
+    let secret = GoogleSecret::new(&account, name);
+    let stored = secret.look().await?;
+    let step = decide(name, &stored, file.as_ref())?;
+    if let Some(file) = &file {
+        let callback = callback::known(&parameters, stack.as_ref());
+        callback::require(callback.as_deref(), file, &step, options.redirect_uri_is_registered)?;
+    }
+    let client = if step == Step::Keep { stored.client() } else { file.as_ref() };
+    let client_id = client.map(|client| client.client.client_id.as_str());
+    let client_before = client_id_before(&account, &parameters, &secret, &stored).await;
+    let client_before = client_before.as_deref().filter(|before| client_id.is_some_and(|id| id != *before));
+    let warnings = match &options.client_secret {
+        Some(path) => client_file::warnings(path).await,
+        None => Vec::new(),
+    };
+    let plan = Plan {
+        identity: &identity,
+        region: account.region(),
+        stack_name: &options.stack_name,
+        status: stack.as_ref().map(|stack| stack.status.as_str()),
+        secret_name: name,
+        client_id,
+        client_before,
+        step: &step,
+        parameters: &parameters,
+        warnings: &warnings,
+    };
+    println!("{plan}");
+    agree(options, client_before.is_some()).await?;
+
+    let tools = Tools::find(processes).await?;
+    let release = Release {
+        stack_name: &options.stack_name,
+        region: account.region(),
+        profile: options.account.profile.as_deref(),
+        parameters: &parameters,
+    };
+    // First what may fail without having changed anything; then the secret, which the new functions read.
+    release.build(&tools, processes).await?;
+    if let Some(file) = &file {
+        secret.carry_out(&step, file, parameters.text("KmsKeyArn")).await?;
+    }
+    release.deploy(&tools, processes).await.map_err(|problem| match step {
+        Step::Keep => problem,
+        Step::Create | Step::Replace(_) => format!("{problem}; the secret {name} has its new value already"),
+    })?;
+
+    let outputs = Outputs::read(&account, &options.stack_name).await?;
+    show(&outputs, &remaining::steps(&options.stack_name, &outputs, client, account.region()));
+    Ok(())
+}
+
+/// The ID of the client that is used now. Its secret may have another name than the stack is given now.
+async fn client_id_before(
+    account: &Account,
+    parameters: &Parameters,
+    secret: &GoogleSecret<'_>,
+    stored: &Stored,
+) -> Option<String> {
+    let id = |stored: &Stored| stored.client().map(|client| client.client.client_id.clone());
+    match parameters.text_before("GoogleClientSecretId") {
+        Some(before) if before != secret.name => id(&GoogleSecret::new(account, before).look().await.ok()?),
+        _ => id(stored),
+    }
+}
+
+/// Asks the caller, or holds that --yes was a yes. That every user must consent again is a question of its own.
+async fn agree(options: &Options, client_changes: bool) -> Result<(), String> {
+    let change = "Change the client, so that every user must consent again?";
+    if options.yes && client_changes && !options.change_client {
+        return Err(
+            "this changes the client, and --yes does not answer for every user: give --change-client, too"
+                .to_owned(),
+        );
+    }
+    let agrees = options.yes
+        || question::answer_is_yes("Build and deploy this?").await
+            && (!client_changes || options.change_client || question::answer_is_yes(change).await);
+    if agrees { Ok(()) } else { Err("nothing was changed".to_owned()) }
+}
+
+fn show(outputs: &Outputs, steps: &[String]) {
+    println!("\nThe stack's outputs:\n");
+    let width = outputs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    for (name, value) in outputs.iter() {
+        println!("  {name:width$}  {value}");
+    }
+    println!("\nWhat is left to do:\n");
+    for (number, step) in (1..).zip(steps) {
+        println!("  {number}. {}", step.replace('\n', "\n     "));
+    }
 }

@@ -1,0 +1,135 @@
+//! Google's `client_secrets.json` with what the functions do not read of it: the list of redirect URIs. Pure.
+
+use serde::Deserialize;
+use shared::google_client::GoogleClient;
+use shared::secret::Secret;
+
+/// The kind of [`ClientText`].
+pub(crate) enum Text {}
+/// The JSON, which holds the client secret.
+pub(crate) type ClientText = Secret<Text>;
+
+/// A web client, as downloaded or as stored.
+#[derive(Debug)]
+pub(crate) struct WebClient {
+    /// What the functions use.
+    pub(crate) client: GoogleClient,
+    /// The JSON as it was, to be stored as it was.
+    pub(crate) text: ClientText,
+    /// Where Google lets the browser go. The list is as old as the download.
+    pub(crate) redirect_uris: Vec<String>,
+}
+
+/// The one part that is read here; the secret beside it is skipped.
+#[derive(Deserialize)]
+struct Download {
+    web: Option<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+}
+
+impl WebClient {
+    /// Reads what Google's console downloads. What is wrong with anything else is said as the end of a sentence that
+    /// begins with "this is a file" or "this is a secret", and without a word out of it.
+    pub(crate) fn parse(text: ClientText) -> Result<Self, String> {
+        let client = GoogleClient::parse(text.expose()).map_err(|error| {
+            let detail = error.detail();
+            detail
+                .split_once("names a secret ")
+                .map_or(detail, |(_, end)| end)
+                .trim_end_matches('.')
+                .to_owned()
+        })?;
+        let download: Download = serde_json::from_str(text.expose())
+            .map_err(|_| "whose redirect_uris are not a list of addresses".to_owned())?;
+        let redirect_uris = download.web.map(|web| web.redirect_uris).unwrap_or_default();
+        Ok(Self { client, text, redirect_uris })
+    }
+
+    /// Whether Google would send the browser there, as far as this list knows. Google compares letter by letter.
+    pub(crate) fn lists(&self, callback: &str) -> bool {
+        self.redirect_uris.iter().any(|uri| uri == callback)
+    }
+
+    /// The number of the project in Google's console, which every client ID begins with.
+    pub(crate) fn project_number(&self) -> Option<&str> {
+        let (number, _) = self.client.client_id.split_once('-')?;
+        (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+    }
+
+    /// Whether the functions would do the same with either.
+    pub(crate) fn means_the_same_as(&self, other: &Self) -> bool {
+        self.client.is_same_as(&other.client)
+            && self.client.authorization_endpoint == other.client.authorization_endpoint
+            && self.client.token_endpoint == other.client.token_endpoint
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A download of a web client with these redirect URIs. "planted" is what must never be seen.
+    pub(crate) fn downloaded(id: &str, secret: &str, redirect_uris: &[&str]) -> WebClient {
+        let text = serde_json::json!({ "web": {
+            "client_id": id, "client_secret": format!("GOCSPX-planted-{secret}"), "redirect_uris": redirect_uris,
+        }});
+        WebClient::parse(ClientText::new(text.to_string())).unwrap()
+    }
+
+    #[test]
+    fn a_list_names_an_address_letter_by_letter() {
+        let client = downloaded("1-a", "s", &["https://api.example.com/oauth/callback"]);
+        assert!(client.lists("https://api.example.com/oauth/callback"));
+        for other in ["https://api.example.com/oauth/callback/", "https://API.example.com/oauth/callback", ""]
+        {
+            assert!(!client.lists(other), "{other}");
+        }
+        let bare = ClientText::new(r#"{"client_id":"1-a","client_secret":"s"}"#);
+        assert_eq!(WebClient::parse(bare).unwrap().redirect_uris, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_project_is_the_number_before_the_dash() {
+        for (id, number) in [
+            ("123456-abc.apps.googleusercontent.com", Some("123456")),
+            ("abc-123.apps.googleusercontent.com", None),
+            ("-abc", None),
+            ("123456", None),
+        ] {
+            assert_eq!(downloaded(id, "s", &[]).project_number(), number, "{id}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_end_of_a_sentence() {
+        for (text, end) in [
+            (
+                r#"{"installed":{"client_id":"planted","client_secret":"planted"}}"#,
+                "of an \"installed\" client;",
+            ),
+            ("planted", "that is not Google's client_secrets.json"),
+            (r#"{"web":{"client_id":"planted"}}"#, "that is not Google's client_secrets.json"),
+            ("{}", "without \"web\""),
+            (
+                r#"{"web":{"client_id":"","client_secret":"planted"}}"#,
+                "whose client_id or client_secret is empty",
+            ),
+            (
+                r#"{"web":{"client_id":"a","client_secret":"planted","token_uri":"http://planted"}}"#,
+                "whose auth_uri or token_uri is not https",
+            ),
+            (
+                r#"{"web":{"client_id":"a","client_secret":"planted","redirect_uris":"planted"}}"#,
+                "whose redirect_uris are not a list of addresses",
+            ),
+        ] {
+            let problem = WebClient::parse(ClientText::new(text)).unwrap_err();
+            assert!(problem.starts_with(end) && !problem.contains("planted"), "{problem}");
+        }
+    }
+}
