@@ -3,13 +3,30 @@
 use crate::arguments::CommandLine;
 use std::process::Stdio;
 
-use xtask::processes::command;
+use xtask::processes::{asked_to_stop, command};
 
 /// Hands the words over, compiling that crate first if need be.
 pub(crate) async fn run(words: &CommandLine) -> Result<(), String> {
     let mut cargo = command("cargo");
     // By the binary, not the package: cargo then chooses the same features as for xtask, and compiles nothing twice.
     cargo.args(["run", "--quiet", "--bin", "xtask-aws", "--"]).args(words).stdin(Stdio::inherit());
-    let status = cargo.status().await.map_err(|error| format!("cannot start cargo: {error}"))?;
+    // A path among the words counts from where the caller is.
+    cargo.current_dir(".");
+    let mut child = cargo.spawn().map_err(|error| format!("cannot start cargo: {error}"))?;
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = asked_to_stop() => {
+            // Ctrl-C has reached it already, another signal has not. It stops what it started and says what stays.
+            ask_to_stop(child.id()).await;
+            child.wait().await
+        }
+    };
+    let status = status.map_err(|error| error.to_string())?;
     if status.success() { Ok(()) } else { Err("the command failed; its words are above".to_owned()) }
+}
+
+async fn ask_to_stop(process: Option<u32>) {
+    if let Some(id) = process {
+        let _ = command("sh").args(["-c", "kill -s TERM \"$0\"", &id.to_string()]).status().await;
+    }
 }
