@@ -59,7 +59,8 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     let outcome = tokio::select! {
         outcome = deploy(&options, &mut processes) => outcome,
         () = asked_to_stop() => Err(
-            "interrupted; what CloudFormation has begun goes on, see `aws cloudformation describe-stack-events`".to_owned(),
+            "interrupted; what CloudFormation had begun, if anything, goes on: `aws cloudformation describe-stack-events`"
+                .to_owned(),
         ),
     };
     processes.stop().await;
