@@ -14,10 +14,13 @@ pub(crate) fn steps(
     if let Ok(callback) = outputs.get("CallbackUrl")
         && !client.is_some_and(|client| client.lists(callback))
     {
-        let id = client.map_or("your OAuth client", |client| &client.client.client_id);
+        let (id, reason) = match client {
+            Some(client) => (client.client.client_id.as_str(), "the stored JSON does not list it"),
+            None => ("your OAuth client", "the stored JSON may not be read with these credentials"),
+        };
         steps.push(format!(
             "Register {callback}\nas an authorised redirect URI of {id}\n\
-             on https://console.cloud.google.com/auth/clients, if that is not done yet: the stored JSON does not list it.\n\
+             on https://console.cloud.google.com/auth/clients, if that is not done yet: {reason}.\n\
              It may take some minutes until Google knows it. The functions do not need the list."
         ));
     }
@@ -54,6 +57,7 @@ mod tests {
             lacking.starts_with(&format!("Register {CALLBACK}\nas an authorised redirect URI of 123-a.apps"))
         );
         assert!(!said(Some(&downloaded("123-a", "s", &[CALLBACK]))).contains(CALLBACK));
+        assert!(lacking.contains("if that is not done yet: the stored JSON does not list it."), "{lacking}");
         assert!(said(None).contains("of your OAuth client"));
     }
 
