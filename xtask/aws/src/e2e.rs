@@ -53,7 +53,7 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     rotation::without_a_failed_request(cloud, &deployment).await?;
     roles::are_refused_what_they_must_not_do(cloud, &deployment).await?;
     logs::hold_no_secret(cloud).await?;
-    deployment.end(cloud, processes).await
+    deployment.end(cloud).await
 }
 
 /// A step that went as it should.

@@ -13,13 +13,18 @@ use super::deployment::{Deployment, STACK};
 use super::{journey, say};
 use crate::doctor::{Finding, Target, examine};
 
+/// What MiniStack's CloudFormation leaves out of the template and AWS's does not: doctor finds it missing, and rightly.
+/// The contract tests look at the template for it.
+const LEFT_OUT: [&str; 3] = ["time to live", "restored to a point in time", "does not let pages of"];
+
 /// Plants each defect, asks, and mends it again.
 pub(super) async fn are_found(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
     let healthy = findings(cloud).await?;
     for finding in &healthy {
         println!("      {finding}");
     }
-    expect(!healthy.iter().any(Finding::is_wrong), "doctor finds nothing wrong in a good deployment")?;
+    expect(wrong(&healthy).is_empty(), "doctor finds nothing wrong in a good deployment")?;
+    say("doctor finds nothing wrong but what MiniStack leaves out of the template");
 
     let file = cloud.google.client_secrets(&[]);
     let wrong = file.replace(&cloud.google.client_secret(), "GOCSPX-of-somebody-else");
@@ -37,7 +42,7 @@ pub(super) async fn are_found(cloud: &Cloud, deployment: &Deployment) -> Result<
     let authorization_url = visit.start().await?;
     visit.connect(&authorization_url).await?;
     expect(visit.fetch_messages(&[]).await?.status == 503, "a disabled Gmail API is 503 for the user")?;
-    finds("a disabled Gmail API", &["enable the Gmail API", "gmail.googleapis.com"], cloud).await?;
+    finds("a disabled Gmail API", &["the Gmail API is not enabled", "enable it at", "gmail.googleapis.com"], cloud).await?;
     cloud.google.clear_failures();
 
     let role = Role::of("OauthCallbackFunction", cloud, deployment).await?;
@@ -56,11 +61,16 @@ async fn findings(cloud: &Cloud) -> Result<Vec<Finding>, String> {
     Ok(examine(&Target::of_stack(&cloud.account, STACK, Some(address)).await?).await)
 }
 
+/// The lines of what is wrong with the deployment.
+fn wrong(findings: &[Finding]) -> Vec<String> {
+    let lines = findings.iter().filter(|finding| finding.is_wrong()).map(ToString::to_string);
+    lines.filter(|line| !LEFT_OUT.iter().any(|words| line.contains(words))).collect()
+}
+
 /// Something is wrong by doctor's word, and its line has all of `words`.
 async fn finds(defect: &str, words: &[&str], cloud: &Cloud) -> Result<(), String> {
     let findings = findings(cloud).await?;
-    let wrong: Vec<String> =
-        findings.iter().filter(|finding| finding.is_wrong()).map(ToString::to_string).collect();
+    let wrong = wrong(&findings);
     let Some(line) = wrong.iter().find(|line| words.iter().all(|word| line.contains(word))) else {
         return Err(format!("doctor does not find {defect}; what it finds wrong: {wrong:?}"));
     };

