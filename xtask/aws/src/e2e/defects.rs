@@ -42,7 +42,12 @@ pub(super) async fn are_found(cloud: &Cloud, deployment: &Deployment) -> Result<
     let authorization_url = visit.start().await?;
     visit.connect(&authorization_url).await?;
     expect(visit.fetch_messages(&[]).await?.status == 503, "a disabled Gmail API is 503 for the user")?;
-    finds("a disabled Gmail API", &["the Gmail API is not enabled", "enable it at", "gmail.googleapis.com"], cloud).await?;
+    finds(
+        "a disabled Gmail API",
+        &["the Gmail API is not enabled", "enable it at", "gmail.googleapis.com"],
+        cloud,
+    )
+    .await?;
     cloud.google.clear_failures();
 
     let role = Role::of("OauthCallbackFunction", cloud, deployment).await?;

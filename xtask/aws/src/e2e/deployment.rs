@@ -1,14 +1,13 @@
-//! The stack under test: built, deployed, changed and deleted with the SAM CLI, as README.md says it.
+//! The stack under test: built and deployed with the SAM CLI, changed with `cargo xtask deploy`, as README.md says it.
 
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
-use harness::template;
 use shared::outbound::aws::describe;
 use tokio::process::Command;
 use xtask::browser::Browser;
 use xtask::cargo_lambda::Builder;
-use xtask::processes::Processes;
+use xtask::processes::{Processes, command};
 use xtask::sam::Sam;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
@@ -31,9 +30,6 @@ pub(super) struct Deployment {
     pub(super) api: String,
     /// The host under which MiniStack serves that URL.
     pub(super) host: String,
-    sam: Sam,
-    builder: Builder,
-    parameters: Vec<(String, String)>,
 }
 
 impl Deployment {
@@ -43,37 +39,44 @@ impl Deployment {
         let builder = Builder::find(processes).await?;
         cloud.put_secret(GOOGLE_CLIENT_SECRET, &cloud.google.client_secrets(&[])).await?;
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-        let parameters = [("Architecture", architecture), ("AllowedOrigins", PAGE)]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec();
-        let (api, host) = (String::new(), String::new());
-        let mut deployment = Self { outputs: Outputs::default(), api, host, sam, builder, parameters };
+        let parameters = [
+            "--parameter-overrides".to_owned(),
+            format!("Architecture={architecture}"),
+            format!("AllowedOrigins={PAGE}"),
+        ];
+        for words in [&["build"][..], &["deploy", "--no-confirm-changeset", "--no-progressbar"]] {
+            let mut command = sam.command();
+            builder.put_on_path(&mut command)?;
+            command.args(words).args(&parameters);
+            succeeds(in_account(command, cloud), processes).await?;
+        }
 
-        let mut build = deployment.command(cloud, "build")?;
-        deployment.add_parameters(&mut build);
-        succeeds(build, processes).await?;
-        deployment.deploy(cloud, processes).await?;
-
-        let api_id = deployment.outputs.get("ApiUrl")?;
+        let outputs = Outputs::read(&cloud.account, STACK).await?;
+        let api_id = outputs.get("ApiUrl")?;
         let api_id = api_id.trim_start_matches("http://").split('.').next().unwrap_or_default();
-        deployment.host = cloud.host_of(api_id);
         // What a function knows of its address is the event's domain name, which here has no port.
-        deployment.serve_at(cloud, &format!("https://{api_id}.execute-api.localhost"));
+        let api = format!("https://{api_id}.execute-api.localhost");
+        let mut deployment = Self { host: cloud.host_of(api_id), api: String::new(), outputs };
+        deployment.serve_at(cloud, &api);
         Ok(deployment)
     }
 
-    /// Changes parameters of the stack; the others keep their values.
+    /// Changes parameters of the stack with `cargo xtask deploy`; the others keep their values.
     pub(super) async fn change(
         &mut self,
         changes: &[(&str, &str)],
         cloud: &Cloud,
         processes: &mut Processes,
     ) -> Result<(), String> {
+        let own = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+        let mut deploy = command(own);
+        deploy.args(["deploy", "--stack-name", STACK, "--yes"]);
         for (name, value) in changes {
-            self.parameters.retain(|(known, _)| known != name);
-            self.parameters.push(((*name).to_owned(), (*value).to_owned()));
+            deploy.arg("--parameter").arg(format!("{name}={value}"));
         }
-        self.deploy(cloud, processes).await
+        succeeds(in_account(deploy, cloud), processes).await?;
+        self.outputs = Outputs::read(&cloud.account, STACK).await?;
+        Ok(())
     }
 
     /// From now on the API's base URL is `api`, and Google knows its callback.
@@ -126,35 +129,12 @@ impl Deployment {
         );
         Ok(())
     }
+}
 
-    async fn deploy(&mut self, cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
-        let mut deploy = self.command(cloud, "deploy")?;
-        deploy.args(["--no-confirm-changeset", "--no-progressbar"]);
-        self.add_parameters(&mut deploy);
-        succeeds(deploy, processes).await?;
-        self.outputs = Outputs::read(&cloud.account, STACK).await?;
-        Ok(())
-    }
-
-    fn command(&self, cloud: &Cloud, subcommand: &str) -> Result<Command, String> {
-        let mut command = self.sam.command();
-        self.builder.put_on_path(&mut command)?;
-        command
-            .arg(subcommand)
-            .envs(cloud.environment())
-            .env_remove("AWS_PROFILE")
-            .env_remove("AWS_SESSION_TOKEN");
-        Ok(command)
-    }
-
-    fn add_parameters(&self, command: &mut Command) {
-        let known = template::read();
-        command.arg("--parameter-overrides");
-        for (name, value) in &self.parameters {
-            debug_assert!(known["Parameters"][name].is_object(), "{name} is a parameter of the template");
-            command.arg(format!("{name}=\"{value}\""));
-        }
-    }
+/// The command, working in this account and in no other.
+fn in_account(mut command: Command, cloud: &Cloud) -> Command {
+    command.envs(cloud.environment()).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+    command
 }
 
 async fn succeeds(mut command: Command, processes: &mut Processes) -> Result<(), String> {

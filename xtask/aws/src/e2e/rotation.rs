@@ -7,6 +7,7 @@ use std::time::Duration;
 use harness::google::Endpoint;
 use serde_json::{Value, json};
 use shared::outbound::aws::describe;
+use tokio::sync::RwLock;
 use tokio::time::sleep;
 use xtask::visit::{Visit, expect, expect_status};
 
@@ -21,6 +22,8 @@ const NEW_KEY: &str = "kSecondKeyOfThisStackForTheTestOfItsRotation0123456789";
 /// An access token lives so long: a second later than this before its end it is refreshed, so that the load refreshes all
 /// the time.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(61);
+/// The functions' timeout in the template, in seconds.
+const TIMEOUT: i32 = 10;
 /// The users who list all the time, and who sign in all the time.
 const USERS: [&str; 3] = ["ann@example.com", "ben@example.com", "cleo@example.org"];
 /// Between two requests of a user: all together must stay below the functions' own throttle, for they are one address.
@@ -35,6 +38,9 @@ struct Count {
     listed: AtomicUsize,
     signed_in: AtomicUsize,
     over: AtomicBool,
+    /// Held by whoever has a request under way. MiniStack ends an environment at once, whatever it is doing; Lambda lets
+    /// its request end.
+    under_way: RwLock<()>,
 }
 
 /// Rotates both under load.
@@ -86,9 +92,41 @@ async fn rotate(cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result
     keyring["primary"] = json!("k2");
     cloud.put_secret(keyring_id, &keyring.to_string()).await?;
     // New environments seal with the new key at once, those that are there when they next read the keyring.
-    all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
     sleep(STEADY).await;
+    let nothing_is_under_way = count.under_way.write().await;
+    replace_environments(cloud, deployment).await?;
+    drop(nothing_is_under_way);
+    sleep(STEADY).await;
+    all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
+    is_sealed_with_the_new_key(cloud, deployment).await
+}
+
+/// Lets Lambda start new environments, as it does by itself every now and then: old ones and new ones meet.
+async fn replace_environments(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
+    let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
+    for output in ["AuthStartFunction", "OauthCallbackFunction", "ListMessagesFunction"] {
+        let function = deployment.outputs.get(output)?;
+        let update = lambda.update_function_configuration().function_name(function);
+        // The timeout that it has already: to write it is what replaces the environments.
+        let update = update.timeout(TIMEOUT).send().await;
+        update.map_err(|error| format!("{function} is not updated: {}", describe(&error)))?;
+    }
     Ok(())
+}
+
+/// Tokens that are stored while the load goes on are sealed with the new key.
+async fn is_sealed_with_the_new_key(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
+    let table = deployment.outputs.get("CredentialsTableName")?;
+    let items = aws_sdk_dynamodb::Client::new(&cloud.account.config).scan().table_name(table).send().await;
+    let items = items.map_err(|error| format!("the credentials cannot be read: {}", describe(&error)))?;
+    for item in items.items() {
+        for attribute in ["refresh_token", "access_token"] {
+            let sealed = item.get(attribute).and_then(|value| value.as_s().ok());
+            let key = sealed.and_then(|sealed| sealed.split('.').nth(1)).unwrap_or("none");
+            expect(key == "k2", &format!("{attribute} is sealed with the new key, not with {key}"))?;
+        }
+    }
+    expect(items.count() >= 1, "somebody is connected")
 }
 
 async fn list_until_it_is_over(
@@ -131,6 +169,7 @@ async fn signed_in<'a>(
     deployment: &Deployment,
     count: &Count,
 ) -> Result<Visit<'a>, String> {
+    let _under_way = count.under_way.read().await;
     let mut visit = journey::visit(cloud, deployment)?.with_account(user);
     let authorization_url = visit.start().await?;
     visit.connect(&authorization_url).await?;
@@ -139,6 +178,7 @@ async fn signed_in<'a>(
 }
 
 async fn list(visit: &mut Visit<'_>, count: &Count) -> Result<(), String> {
+    let _under_way = count.under_way.read().await;
     let answer = visit.fetch_messages(&[("maxResults", "5")]).await?;
     expect_status(&answer, 200, "GET /messages under load")?;
     count.listed.fetch_add(1, Ordering::Relaxed);
