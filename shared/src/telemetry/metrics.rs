@@ -12,6 +12,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+pub use self::line::{Dimensions, published};
 use crate::clock::Timestamp;
 use crate::config::MetricsNames;
 use crate::error::{Error, Fault};
@@ -41,6 +42,24 @@ enum Metric {
     SecretsManagerTime,
     GoogleTokenTime,
     GmailTime,
+}
+
+impl Metric {
+    const ALL: [Self; 13] = [
+        Self::OperatorErrors,
+        Self::SealFailures,
+        Self::TokensNotStored,
+        Self::StaleSecrets,
+        Self::Refreshes,
+        Self::RefreshFailures,
+        Self::Unauthorized,
+        Self::GmailErrors,
+        Self::SignIns,
+        Self::DynamoDbTime,
+        Self::SecretsManagerTime,
+        Self::GoogleTokenTime,
+        Self::GmailTime,
+    ];
 }
 
 /// One value. `of` is the value of the metric's own dimension; empty where it has none of its own.

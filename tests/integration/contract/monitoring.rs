@@ -3,25 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use shared::telemetry::metrics::published;
 
 use super::resources;
 
-/// The functions' own metrics with their dimension sets, as `shared::telemetry` writes them.
-const METRICS: [(&str, &[&[&str]]); 13] = [
-    ("DynamoDbTime", &[&["FunctionName"]]),
-    ("GmailErrors", &[&["GmailReason"]]),
-    ("GmailTime", &[&["FunctionName"]]),
-    ("GoogleTokenTime", &[&["FunctionName"]]),
-    ("OperatorErrors", &[&[], &["Code"]]),
-    ("RefreshFailures", &[&[]]),
-    ("Refreshes", &[&["Outcome"]]),
-    ("SealFailures", &[&[]]),
-    ("SecretsManagerTime", &[&["FunctionName"]]),
-    ("SignIns", &[&["SignInOutcome"]]),
-    ("StaleSecrets", &[&[]]),
-    ("TokensNotStored", &[&[]]),
-    ("Unauthorized", &[&["Reason"]]),
-];
 /// What AWS writes of an HTTP API and of a function.
 const OF_AWS: [(&str, &str, &[&str]); 2] = [
     ("AWS/ApiGateway", "ApiId", &["4xx", "5xx", "Count", "IntegrationLatency", "Latency"]),
@@ -31,7 +16,7 @@ const OWN: &str = "Postern/${Name}";
 
 fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
     let is_written = if namespace == OWN {
-        METRICS.iter().any(|(name, sets)| *name == metric && sets.contains(&dimensions))
+        published().any(|(name, sets)| name == metric && sets.contains(&dimensions))
     } else {
         OF_AWS.iter().any(|(of, dimension, names)| {
             *of == namespace && dimensions == [*dimension] && names.contains(&metric)
@@ -103,7 +88,7 @@ fn the_dashboard_shows_metrics_that_are_written() {
             shown.insert(metric);
         }
     }
-    for (metric, _) in METRICS {
+    for (metric, _) in published() {
         assert!(shown.contains(metric), "the dashboard does not show {metric}");
     }
 }

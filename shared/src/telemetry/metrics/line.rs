@@ -18,10 +18,18 @@ const FUNCTION_NAME: &str = "FunctionName";
 const LEVEL: &str = "FATAL";
 
 /// A metric's dimension sets; the empty one is the whole stack.
-type Dimensions = &'static [&'static [&'static str]];
+pub type Dimensions = &'static [&'static [&'static str]];
 
 const WHOLE_STACK: Dimensions = &[&[]];
 const EACH_FUNCTION: Dimensions = &[&[FUNCTION_NAME]];
+
+/// Every metric's name and dimension sets: what an alarm or a dashboard can look at.
+pub fn published() -> impl Iterator<Item = (&'static str, Dimensions)> {
+    Metric::ALL.into_iter().map(|metric| {
+        let (name, _, dimensions) = metric.facts();
+        (name, dimensions)
+    })
+}
 
 impl Metric {
     /// Its name, unit and dimension sets. Alarms and the dashboard know them by these.
