@@ -91,12 +91,8 @@ struct Role {
 
 impl Role {
     async fn of(output: &str, cloud: &Cloud, deployment: &Deployment) -> Result<Self, String> {
-        let function = deployment.outputs.get(output)?;
-        let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
-        let configuration = lambda.get_function_configuration().function_name(function).send().await;
-        let configuration = configuration.map_err(|error| describe(&error))?;
-        let name =
-            configuration.role().and_then(|role| role.rsplit('/').next()).unwrap_or_default().to_owned();
+        let role = deployment.role_of(output, cloud).await?;
+        let name = role.rsplit('/').next().unwrap_or_default().to_owned();
         let iam = aws_sdk_iam::Client::new(&cloud.account.config);
         let policies = iam.list_role_policies().role_name(&name).send().await;
         let policies = policies.map_err(|error| describe(&error))?;

@@ -85,6 +85,16 @@ impl Deployment {
         cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
     }
 
+    /// The ARN of the role of the function that the output names.
+    pub(super) async fn role_of(&self, output: &str, cloud: &Cloud) -> Result<String, String> {
+        let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
+        let configuration = lambda.get_function_configuration().function_name(self.outputs.get(output)?);
+        let configuration = configuration.send().await;
+        let configuration =
+            configuration.map_err(|error| format!("{output} is not described: {}", describe(&error)))?;
+        configuration.role().map(str::to_owned).ok_or_else(|| format!("{output} has no role"))
+    }
+
     /// A browser that finds the API.
     pub(super) fn browser(&self, cloud: &Cloud) -> Result<Browser, String> {
         Ok(Browser::new()?.knowing(&self.api, &cloud.url, &self.host))

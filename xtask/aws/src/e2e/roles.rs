@@ -42,7 +42,7 @@ pub(super) async fn are_refused_what_they_must_not_do(
     deployment: &Deployment,
 ) -> Result<(), String> {
     for (output, on_credentials, on_sessions) in FUNCTIONS {
-        let config = become_role_of(deployment.outputs.get(output)?, cloud).await?;
+        let config = become_role_of(output, cloud, deployment).await?;
         let mut denied = 0;
         let tables =
             [("CredentialsTableName", "user_id", on_credentials), ("SessionsTableName", "id", on_sessions)];
@@ -69,13 +69,8 @@ pub(super) async fn are_refused_what_they_must_not_do(
 }
 
 /// Lets the account's owner take the role, which only Lambda may otherwise, and gives the clients' configuration.
-async fn become_role_of(function: &str, cloud: &Cloud) -> Result<SdkConfig, String> {
-    let problem = |what: &str, words: String| format!("{what}: {words}");
-    let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
-    let configuration = lambda.get_function_configuration().function_name(function).send().await;
-    let configuration =
-        configuration.map_err(|error| problem("the function is not described", describe(&error)))?;
-    let role = configuration.role().unwrap_or_default();
+async fn become_role_of(output: &str, cloud: &Cloud, deployment: &Deployment) -> Result<SdkConfig, String> {
+    let role = deployment.role_of(output, cloud).await?;
     let name = role.rsplit('/').next().unwrap_or_default();
     let trust = serde_json::json!({
         "Version": "2012-10-17",
@@ -87,14 +82,14 @@ async fn become_role_of(function: &str, cloud: &Cloud) -> Result<SdkConfig, Stri
         .policy_document(trust.to_string())
         .send()
         .await
-        .map_err(|error| problem("the role does not trust the test", describe(&error)))?;
+        .map_err(|error| format!("{role} does not trust the test: {}", describe(&error)))?;
     let assumed = aws_sdk_sts::Client::new(&cloud.account.config)
         .assume_role()
-        .role_arn(role)
+        .role_arn(&role)
         .role_session_name("permissions-under-test")
         .send()
         .await
-        .map_err(|error| problem("the role cannot be assumed", describe(&error)))?;
+        .map_err(|error| format!("{role} cannot be assumed: {}", describe(&error)))?;
     let given = assumed.credentials().ok_or("STS gives no credentials")?;
     let credentials = Credentials::new(
         given.access_key_id(),
