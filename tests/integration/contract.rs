@@ -145,8 +145,6 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "RequestBurstLimit",
         "RequestRateLimit",
         "ReservedConcurrency",
-        "SignInBurstLimit",
-        "SignInRateLimit",
         "Tracing",
     ];
     assert_eq!(names, plain);

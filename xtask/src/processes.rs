@@ -66,21 +66,28 @@ impl Processes {
         Ok(status.success())
     }
 
-    /// Asks every process to end, waits, and ends by force what does not.
+    /// Asks every process to end, waits, and ends by force what does not, with all that it started.
     pub async fn stop(mut self) {
         for child in &mut self.0 {
-            if let Some(group) = child.id() {
-                let _ = Command::new("sh")
-                    .args(["-c", "kill -s INT -- -\"$0\"", &group.to_string()])
-                    .stderr(Stdio::null())
-                    .status()
-                    .await;
-            }
+            let Some(group) = child.id() else { continue };
+            signal_group("INT", group).await;
             if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
-                let _ = child.kill().await;
+                signal_group("KILL", group).await;
+                let _ = child.wait().await;
             }
+            // What the process itself left behind is still of its group.
+            signal_group("KILL", group).await;
         }
     }
+}
+
+/// Sends a signal to a process and to all that it started. There may be none any more.
+async fn signal_group(name: &str, group: u32) {
+    let _ = Command::new("sh")
+        .args(["-c", "kill -s \"$0\" -- -\"$1\"", name, &group.to_string()])
+        .stderr(Stdio::null())
+        .status()
+        .await;
 }
 
 /// Returns at Ctrl-C, when the terminal is closed, and when someone asks the process to end.
@@ -100,6 +107,8 @@ pub async fn asked_to_stop() {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[tokio::test]
@@ -109,6 +118,18 @@ mod tests {
         processes.stop().await;
         let probe =
             command("sh").args(["-c", "kill -0 \"$0\" 2>&1", &id.to_string()]).output().await.unwrap();
+        assert!(!probe.status.success(), "{probe:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_process_started_ends_with_it_even_if_it_will_not() {
+        let mut processes = Processes::default();
+        let deaf = "trap '' INT; sleep 60 >/dev/null & echo $!; exec >&-; wait";
+        let shell = processes.start(command("sh").args(["-c", deaf]).stdout(Stdio::piped())).unwrap();
+        let mut words = String::new();
+        shell.stdout.take().unwrap().read_to_string(&mut words).await.unwrap();
+        processes.stop().await;
+        let probe = command("sh").args(["-c", "kill -0 \"$0\" 2>&1", words.trim()]).output().await.unwrap();
         assert!(!probe.status.success(), "{probe:?}");
     }
 

@@ -17,12 +17,26 @@ const OWN: &str = "Postern/${Name}";
 fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
     let is_written = if namespace == OWN {
         published().any(|(name, sets)| name == metric && sets.contains(&dimensions))
+            || (filtered().contains(metric) && dimensions.is_empty())
     } else {
         OF_AWS.iter().any(|(of, dimension, names)| {
             *of == namespace && dimensions == [*dimension] && names.contains(&metric)
         })
     };
     assert!(is_written, "nobody writes {metric} of {namespace} by {dimensions:?}");
+}
+
+/// What is counted out of the access log, by name.
+fn filtered() -> BTreeSet<String> {
+    let template = harness::template::monitoring();
+    let filters = resources(&template, "AWS::Logs::MetricFilter");
+    let transformations = filters.flat_map(|(_, filter)| filter["MetricTransformations"].as_array().unwrap());
+    transformations
+        .map(|transformation| {
+            assert_eq!(transformation["MetricNamespace"], json!({"Fn::Sub": OWN}));
+            transformation["MetricName"].as_str().unwrap().to_owned()
+        })
+        .collect()
 }
 
 fn alarms(template: &Value) -> Vec<(&String, &Value)> {
