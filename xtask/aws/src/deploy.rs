@@ -14,7 +14,6 @@ mod release;
 mod remaining;
 mod secret;
 mod state;
-mod web_client;
 
 use std::path::PathBuf;
 
@@ -93,7 +92,7 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
         callback::require(callback.as_deref(), file, &step, options.redirect_uri_is_registered)?;
     }
     let client = if step == Step::Keep { stored.client() } else { file.as_ref() };
-    let client_id = client.map(|client| client.client.client_id.as_str());
+    let client_id = client.map(|client| client.google.client_id.as_str());
     let client_before = client_id_before(&account, &parameters, &secret, &stored).await;
     let client_before = client_before.as_deref().filter(|before| client_id.is_some_and(|id| id != *before));
     let warnings = match &options.client_secret {
@@ -144,7 +143,7 @@ async fn client_id_before(
     secret: &GoogleSecret<'_>,
     stored: &Stored,
 ) -> Option<String> {
-    let id = |stored: &Stored| stored.client().map(|client| client.client.client_id.clone());
+    let id = |stored: &Stored| stored.client().map(|client| client.google.client_id.clone());
     match parameters.text_before("GoogleClientSecretId") {
         Some(before) if before != secret.name => id(&GoogleSecret::new(account, before).look().await.ok()?),
         _ => id(stored),

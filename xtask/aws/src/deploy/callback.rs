@@ -2,8 +2,8 @@
 
 use super::decision::Step;
 use super::parameters::Parameters;
-use super::web_client::WebClient;
 use crate::stack::Stack;
+use crate::web_client::{CONSOLE, WebClient};
 
 /// The path of the callback below the API's base URL.
 const PATH: &str = "/oauth/callback";
@@ -37,9 +37,9 @@ pub(crate) fn require(
     }
     Err(format!(
         "the file does not list {callback} among the redirect URIs of the client {id}: without it Google refuses every \
-         sign-in. Add it to that client's \"Authorized redirect URIs\" on https://console.cloud.google.com/auth/clients \
+         sign-in. Add it to that client's \"Authorized redirect URIs\" on {CONSOLE} \
          and to \"redirect_uris\" in the file; or, when it is registered there already, give --redirect-uri-is-registered",
-        id = file.client.client_id
+        id = file.google.client_id
     ))
 }
 
@@ -48,9 +48,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::decision::Reason;
-    use super::super::web_client::tests::downloaded;
     use super::*;
     use crate::stack::Outputs;
+    use crate::web_client::tests::downloaded;
 
     const OWN: &str = "https://x.execute-api.eu-central-1.amazonaws.com/oauth/callback";
 
@@ -94,9 +94,7 @@ mod tests {
     fn a_client_that_google_would_not_send_back_here_is_refused_before_it_is_stored() {
         let file = downloaded("1-a", "s", &["http://localhost:9000/oauth/callback"]);
         let problem = require(Some(OWN), &file, &Step::Create, false).unwrap_err();
-        for part in
-            [OWN, "1-a", "https://console.cloud.google.com/auth/clients", "--redirect-uri-is-registered"]
-        {
+        for part in [OWN, "1-a", CONSOLE, "--redirect-uri-is-registered"] {
             assert!(problem.contains(part), "{problem}");
         }
         assert!(!problem.contains("planted"), "{problem}");

@@ -1,6 +1,6 @@
 //! What becomes of the secret with Google's client: the one place where that is decided. Pure.
 
-use super::web_client::WebClient;
+use crate::web_client::WebClient;
 
 /// What Secrets Manager has under the name.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) fn decide(name: &str, stored: &Stored, file: Option<&WebClient>) -> R
         Stored::Missing => Step::Create,
         Stored::Hidden => Step::Replace(Reason::Hidden),
         Stored::Unusable(_) => Step::Replace(Reason::Unusable),
-        Stored::Client(stored) if stored.client.client_id != file.client.client_id => {
+        Stored::Client(stored) if stored.google.client_id != file.google.client_id => {
             Step::Replace(Reason::NewClient)
         }
         Stored::Client(stored) if !stored.means_the_same_as(file) => Step::Replace(Reason::NewSecret),
@@ -81,8 +81,8 @@ fn without_file(name: &str, stored: &Stored) -> Result<Step, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::web_client::tests::downloaded;
     use super::*;
+    use crate::web_client::tests::downloaded;
 
     const CALLBACK: &str = "https://api.example.com/oauth/callback";
     const LOCAL: &str = "http://localhost:9000/oauth/callback";

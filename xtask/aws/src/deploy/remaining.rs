@@ -1,7 +1,7 @@
 //! What is left to do after a deployment: Google's console has no API for it. Pure.
 
-use super::web_client::WebClient;
 use crate::stack::Outputs;
+use crate::web_client::{CONSOLE, WebClient};
 
 /// The steps, in their order. `client` is unknown when these credentials may not read the secret.
 pub(crate) fn steps(
@@ -15,16 +15,16 @@ pub(crate) fn steps(
         && !client.is_some_and(|client| client.lists(callback))
     {
         let (id, reason) = match client {
-            Some(client) => (client.client.client_id.as_str(), "the stored JSON does not list it"),
+            Some(client) => (client.google.client_id.as_str(), "the stored JSON does not list it"),
             None => ("your OAuth client", "the stored JSON may not be read with these credentials"),
         };
         steps.push(format!(
             "Register {callback}\nas an authorised redirect URI of {id}\n\
-             on https://console.cloud.google.com/auth/clients, if that is not done yet: {reason}.\n\
+             on {CONSOLE}, if that is not done yet: {reason}.\n\
              It may take some minutes until Google knows it. The functions do not need the list."
         ));
     }
-    let project = client.and_then(WebClient::project_number);
+    let project = client.and_then(WebClient::project);
     let query = project.map(|number| format!("?project={number}")).unwrap_or_default();
     steps.push(format!(
         "Enable the Gmail API in the client's project:\n\
@@ -41,8 +41,8 @@ pub(crate) fn steps(
 
 #[cfg(test)]
 mod tests {
-    use super::super::web_client::tests::downloaded;
     use super::*;
+    use crate::web_client::tests::downloaded;
 
     const CALLBACK: &str = "https://api.example.com/oauth/callback";
 

@@ -6,8 +6,8 @@ use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use shared::outbound::aws::describe;
 
 use super::decision::{Step, Stored};
-use super::web_client::{ClientText, WebClient};
 use crate::account::Account;
+use crate::web_client::{ClientText, WebClient, end_of_sentence};
 
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
@@ -41,7 +41,8 @@ impl<'a> GoogleSecret<'a> {
         match self.client.get_secret_value().secret_id(self.name).send().await {
             Ok(answer) => Ok(match answer.secret_string {
                 Some(text) => {
-                    WebClient::parse(ClientText::new(text)).map_or_else(Stored::Unusable, Stored::Client)
+                    let client = WebClient::parse(ClientText::new(text));
+                    client.map_or_else(|error| Stored::Unusable(end_of_sentence(&error)), Stored::Client)
                 }
                 None => Stored::Unusable("that is not text".to_owned()),
             }),

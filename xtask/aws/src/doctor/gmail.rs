@@ -8,8 +8,8 @@ use super::door::{Problem, says_gmail_not_enabled};
 use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
 use super::log;
-use super::secrets::Client;
 use super::target::{Place, Target};
+use crate::web_client::WebClient;
 
 const WHAT: &str = "whether the Gmail API is enabled";
 const HINT: &str =
@@ -18,7 +18,7 @@ const HINT: &str =
 /// One line.
 pub(super) async fn examine(
     target: &Target,
-    client: Option<&Client>,
+    client: Option<&WebClient>,
     functions: &[Function],
 ) -> Vec<Finding> {
     let finding = match &target.session {
@@ -28,17 +28,17 @@ pub(super) async fn examine(
     vec![finding]
 }
 
-fn not_enabled(client: Option<&Client>, when: &str) -> Finding {
+fn not_enabled(client: Option<&WebClient>, when: &str) -> Finding {
     let page = "https://console.developers.google.com/apis/api/gmail.googleapis.com/overview";
     let project =
-        client.and_then(Client::project).map(|number| format!("?project={number}")).unwrap_or_default();
+        client.and_then(WebClient::project).map(|number| format!("?project={number}")).unwrap_or_default();
     Finding::wrong(
         format!("the Gmail API is not enabled in the Google Cloud project{when}"),
         format!("enable it at {page}{project}, and wait some minutes"),
     )
 }
 
-async fn by_session(target: &Target, client: Option<&Client>) -> Finding {
+async fn by_session(target: &Target, client: Option<&WebClient>) -> Finding {
     let mut request =
         target.door.request(Method::GET, "/messages?maxResults=1").header(ACCEPT, "application/json");
     if let Some(session) = &target.session {
@@ -66,7 +66,7 @@ async fn by_session(target: &Target, client: Option<&Client>) -> Finding {
     }
 }
 
-async fn by_log(target: &Target, client: Option<&Client>, functions: &[Function]) -> Finding {
+async fn by_log(target: &Target, client: Option<&WebClient>, functions: &[Function]) -> Finding {
     let Place::Deployed(deployment) = &target.place else { return Finding::untold(WHAT, HINT) };
     let facts =
         functions.iter().find(|function| function.name == LIST_MESSAGES).map(|function| &function.facts);

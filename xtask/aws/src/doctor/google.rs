@@ -7,11 +7,8 @@ mod token_endpoint;
 use super::configuration;
 use super::finding::Finding;
 use super::functions::Function;
-use super::secrets::Client;
 use super::target::Target;
-
-/// Where Google's console shows the OAuth clients.
-const CONSOLE: &str = "https://console.cloud.google.com/apis/credentials";
+use crate::web_client::{CONSOLE, WebClient};
 
 /// An `error` code of Google's that says something of the client; the closed list of what is understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +33,7 @@ impl Refused {
     }
 
     /// What to do about it. `invalid_client` is of the client alone; what it says of the secret is the token endpoint's.
-    fn finding(self, target: &Target, client: &Client) -> Finding {
+    fn finding(self, target: &Target, client: &WebClient) -> Finding {
         let (id, secret) = (&client.google.client_id, &target.names.google_client);
         match self {
             Self::InvalidClient => Finding::wrong(
@@ -73,7 +70,7 @@ impl Refused {
 /// One line for the client and its secret, one for the redirect URI.
 pub(super) async fn examine(
     target: &Target,
-    client: Option<&Client>,
+    client: Option<&WebClient>,
     functions: &[Function],
 ) -> Vec<Finding> {
     let Some(client) = client else {

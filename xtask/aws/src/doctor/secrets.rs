@@ -3,44 +3,28 @@
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use serde::Deserialize;
-use shared::google_client::GoogleClient;
 use shared::seal::Keyring;
 use shared::secret::Secret;
 
 use super::finding::Finding;
 use super::refusal::Refusal;
 use super::target::Target;
+use crate::web_client::{ClientText, WebClient};
 
 /// How every client ID of Google's ends. Anything else is not printed: it may be the secret, in the wrong place.
 const CLIENT_ID_END: &str = ".apps.googleusercontent.com";
 
-/// The value of a secret of Secrets Manager, as a kind of [`Secret`].
-enum Value {}
-
-/// Google's client, and what only its download tells.
-pub(super) struct Client {
-    pub(super) google: GoogleClient,
-    /// The redirect URIs when the file was downloaded; the console may know others by now.
-    pub(super) redirect_uris: Vec<String>,
-}
-
-impl Client {
-    /// The number of the Google Cloud project, which each of its client IDs begins with.
-    pub(super) fn project(&self) -> Option<&str> {
-        let number = self.google.client_id.split('-').next()?;
-        (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
-    }
-}
+/// The kind of the keyring's JSON, as a [`Secret`].
+enum Keys {}
 
 /// Reads both; gives Google's client if it is usable.
-pub(super) async fn examine(target: &Target) -> (Option<Client>, Vec<Finding>) {
+pub(super) async fn examine(target: &Target) -> (Option<WebClient>, Vec<Finding>) {
     let (google, keyring) = tokio::join!(
         value(target, &target.names.google_client, "the secret with Google's client"),
-        value(target, &target.names.sealing_keys, "the secret with the keyring"),
+        value::<Keys>(target, &target.names.sealing_keys, "the secret with the keyring"),
     );
     let (client, google) = match google {
-        Ok(text) => client_of(text.expose(), &target.names.google_client),
+        Ok(text) => client_of(text, &target.names.google_client),
         Err(finding) => (None, finding),
     };
     let keyring = match keyring {
@@ -50,9 +34,9 @@ pub(super) async fn examine(target: &Target) -> (Option<Client>, Vec<Finding>) {
     (client, vec![google, keyring])
 }
 
-fn client_of(text: &str, secret: &str) -> (Option<Client>, Finding) {
-    let google = match GoogleClient::parse(text) {
-        Ok(google) => google,
+fn client_of(text: ClientText, secret: &str) -> (Option<WebClient>, Finding) {
+    let client = match WebClient::parse(text) {
+        Ok(client) => client,
         Err(error) => {
             let what =
                 format!("Google's client in the secret {secret}: {}", error.detail().trim_end_matches('.'));
@@ -62,15 +46,16 @@ fn client_of(text: &str, secret: &str) -> (Option<Client>, Finding) {
         }
     };
     let is_printable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !google.client_id.ends_with(CLIENT_ID_END) || !google.client_id.bytes().all(is_printable) {
+    let id = &client.google.client_id;
+    if !id.ends_with(CLIENT_ID_END) || !id.bytes().all(is_printable) {
         let what = format!("the client_id in the secret {secret} is not one of Google's");
         let mend = format!(
             "put Google's client_secrets.json into it as downloaded; a client ID ends with {CLIENT_ID_END}"
         );
         return (None, Finding::wrong(what, mend));
     }
-    let finding = Finding::good(format!("Google's client in the secret {secret}: {}", google.client_id));
-    (Some(Client { google, redirect_uris: redirect_uris(text) }), finding)
+    let finding = Finding::good(format!("Google's client in the secret {secret}: {id}"));
+    (Some(client), finding)
 }
 
 fn keyring_of(text: &str, secret: &str) -> Finding {
@@ -84,7 +69,7 @@ fn keyring_of(text: &str, secret: &str) -> Finding {
     }
 }
 
-async fn value(target: &Target, secret: &str, name: &str) -> Result<Secret<Value>, Finding> {
+async fn value<Kind>(target: &Target, secret: &str, name: &str) -> Result<Secret<Kind>, Finding> {
     let answer = target.secrets.get_secret_value().secret_id(secret).send().await;
     let answer = answer.map_err(|error| match Refusal::of(&error) {
         Refusal::Absent => Finding::wrong(
@@ -108,16 +93,4 @@ async fn value(target: &Target, secret: &str, name: &str) -> Result<Secret<Value
 /// Of the reasons for this exception, it is the one that a secret's value that is asked for by its name can have.
 fn is_marked_for_deletion(error: &SdkError<GetSecretValueError>) -> bool {
     error.as_service_error().is_some_and(GetSecretValueError::is_invalid_request_exception)
-}
-
-fn redirect_uris(text: &str) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Download {
-        web: Web,
-    }
-    #[derive(Deserialize)]
-    struct Web {
-        redirect_uris: Vec<String>,
-    }
-    serde_json::from_str(text).map_or_else(|_| Vec::new(), |Download { web }| web.redirect_uris)
 }

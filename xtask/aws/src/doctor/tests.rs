@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 
 use super::target::Target;
 use super::{Finding, examine};
+use crate::web_client::CONSOLE;
 use api::Api;
 
 const PAGE: &str = "http://localhost:9100";
 const CLIENT: &str = "640512773041-p0sternfakeclient.apps.googleusercontent.com";
-const CONSOLE: &str = "https://console.cloud.google.com/apis/credentials";
 /// Stand in every keyring and every client that a test puts.
 const KEY: &str = "planted-key-0123456789abcdefghijklmnopqrstuv";
 const WRONG_CLIENT_SECRET: &str = "GOCSPX-planted-and-wrong";

@@ -22,9 +22,9 @@ use url::Url;
 
 use super::super::door::ask;
 use super::super::finding::Finding;
-use super::super::secrets::Client;
 use super::super::target::Target;
-use super::{CONSOLE, Refused};
+use super::Refused;
+use crate::web_client::{CONSOLE, WebClient};
 
 const ERROR_PAGE: &str = "/signin/oauth/error";
 const SIGN_IN: [&str; 7] = [
@@ -50,7 +50,7 @@ enum Meaning {
 }
 
 /// Opens the URL of a sign-in that nobody will finish.
-pub(super) async fn examine(target: &Target, client: &Client, scopes: Option<&Scopes>) -> Finding {
+pub(super) async fn examine(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Finding {
     let what = format!("whether Google knows the redirect URI {}", target.callback);
     let Some(url) = sign_in(target, client, scopes) else {
         return Finding::untold(what, "no authorization URL can be made; see auth_uri in the secret");
@@ -76,7 +76,7 @@ pub(super) async fn examine(target: &Target, client: &Client, scopes: Option<&Sc
     )
 }
 
-fn sign_in(target: &Target, client: &Client, scopes: Option<&Scopes>) -> Option<Url> {
+fn sign_in(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Option<Url> {
     // Nobody is sent there: the flow is never finished.
     let nowhere = Origins::parse("https://postern-doctor.invalid")?;
     let beginning = Beginning {

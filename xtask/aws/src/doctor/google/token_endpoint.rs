@@ -7,9 +7,9 @@ use shared::random;
 
 use super::super::door::ask;
 use super::super::finding::Finding;
-use super::super::secrets::Client;
 use super::super::target::Target;
-use super::{CONSOLE, Refused};
+use super::Refused;
+use crate::web_client::{CONSOLE, WebClient};
 
 /// No code of Google's looks like this.
 const CODE: &str = "4/postern-doctor-asks-with-a-code-that-nobody-issued";
@@ -23,7 +23,7 @@ struct Wire {
 }
 
 /// Asks, and reads the error.
-pub(super) async fn examine(target: &Target, client: &Client) -> Finding {
+pub(super) async fn examine(target: &Target, client: &WebClient) -> Finding {
     let google = &client.google;
     let verifier = random::token();
     let form = [
@@ -42,7 +42,7 @@ pub(super) async fn examine(target: &Target, client: &Client) -> Finding {
     }
 }
 
-fn read(target: &Target, client: &Client, what: String, answer: &Answer) -> Finding {
+fn read(target: &Target, client: &WebClient, what: String, answer: &Answer) -> Finding {
     let status = answer.status;
     let Ok(wire) = serde_json::from_slice::<Wire>(&answer.body) else {
         let why =

@@ -1,8 +1,13 @@
-//! Google's `client_secrets.json` with what the functions do not read of it: the list of redirect URIs. Pure.
+//! Google's `client_secrets.json` with what the functions do not read of it: the list of redirect URIs. And where Google's
+//! console shows the client. Pure.
 
 use serde::Deserialize;
+use shared::config::ConfigError;
 use shared::google_client::GoogleClient;
 use shared::secret::Secret;
+
+/// Where Google's console shows the OAuth clients.
+pub(crate) const CONSOLE: &str = "https://console.cloud.google.com/auth/clients";
 
 /// The kind of [`ClientText`].
 pub(crate) enum Text {}
@@ -13,7 +18,7 @@ pub(crate) type ClientText = Secret<Text>;
 #[derive(Debug)]
 pub(crate) struct WebClient {
     /// What the functions use.
-    pub(crate) client: GoogleClient,
+    pub(crate) google: GoogleClient,
     /// The JSON as it was, to be stored as it was.
     pub(crate) text: ClientText,
     /// Where Google lets the browser go. The list is as old as the download.
@@ -33,21 +38,13 @@ struct Listed {
 }
 
 impl WebClient {
-    /// Reads what Google's console downloads. What is wrong with anything else is said as the end of a sentence that
-    /// begins with "this is a file" or "this is a secret", and without a word out of it.
-    pub(crate) fn parse(text: ClientText) -> Result<Self, String> {
-        let client = GoogleClient::parse(text.expose()).map_err(|error| {
-            let detail = error.detail();
-            detail
-                .split_once("names a secret ")
-                .map_or(detail, |(_, end)| end)
-                .trim_end_matches('.')
-                .to_owned()
-        })?;
-        let download: Download = serde_json::from_str(text.expose())
-            .map_err(|_| "whose redirect_uris are not a list of addresses".to_owned())?;
-        let redirect_uris = download.web.map(|web| web.redirect_uris).unwrap_or_default();
-        Ok(Self { client, text, redirect_uris })
+    /// Reads what Google's console downloads. Only what the functions read can be wrong with it: a list of another form is
+    /// as good as none.
+    pub(crate) fn parse(text: ClientText) -> Result<Self, ConfigError> {
+        let google = GoogleClient::parse(text.expose())?;
+        let download = serde_json::from_str::<Download>(text.expose()).ok();
+        let redirect_uris = download.and_then(|download| download.web).map(|web| web.redirect_uris);
+        Ok(Self { google, text, redirect_uris: redirect_uris.unwrap_or_default() })
     }
 
     /// Whether Google would send the browser there, as far as this list knows. Google compares letter by letter.
@@ -56,17 +53,24 @@ impl WebClient {
     }
 
     /// The number of the project in Google's console, which every client ID begins with.
-    pub(crate) fn project_number(&self) -> Option<&str> {
-        let (number, _) = self.client.client_id.split_once('-')?;
+    pub(crate) fn project(&self) -> Option<&str> {
+        let (number, _) = self.google.client_id.split_once('-')?;
         (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
     }
 
     /// Whether the functions would do the same with either.
     pub(crate) fn means_the_same_as(&self, other: &Self) -> bool {
-        self.client.is_same_as(&other.client)
-            && self.client.authorization_endpoint == other.client.authorization_endpoint
-            && self.client.token_endpoint == other.client.token_endpoint
+        self.google.is_same_as(&other.google)
+            && self.google.authorization_endpoint == other.google.authorization_endpoint
+            && self.google.token_endpoint == other.google.token_endpoint
     }
+}
+
+/// What is wrong with a text that is no web client, as the end of a sentence that begins with "this is a file" or "this is a
+/// secret".
+pub(crate) fn end_of_sentence(error: &ConfigError) -> String {
+    let detail = error.detail();
+    detail.split_once("names a secret ").map_or(detail, |(_, end)| end).trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -89,8 +93,13 @@ pub(crate) mod tests {
         {
             assert!(!client.lists(other), "{other}");
         }
-        let bare = ClientText::new(r#"{"client_id":"1-a","client_secret":"s"}"#);
-        assert_eq!(WebClient::parse(bare).unwrap().redirect_uris, Vec::<String>::new());
+        for without_a_list in [
+            r#"{"client_id":"1-a","client_secret":"s"}"#,
+            r#"{"web":{"client_id":"1-a","client_secret":"s","redirect_uris":"planted"}}"#,
+        ] {
+            let client = WebClient::parse(ClientText::new(without_a_list)).unwrap();
+            assert_eq!(client.redirect_uris, Vec::<String>::new());
+        }
     }
 
     #[test]
@@ -101,7 +110,7 @@ pub(crate) mod tests {
             ("-abc", None),
             ("123456", None),
         ] {
-            assert_eq!(downloaded(id, "s", &[]).project_number(), number, "{id}");
+            assert_eq!(downloaded(id, "s", &[]).project(), number, "{id}");
         }
     }
 
@@ -123,12 +132,8 @@ pub(crate) mod tests {
                 r#"{"web":{"client_id":"a","client_secret":"planted","token_uri":"http://planted"}}"#,
                 "whose auth_uri or token_uri is not https",
             ),
-            (
-                r#"{"web":{"client_id":"a","client_secret":"planted","redirect_uris":"planted"}}"#,
-                "whose redirect_uris are not a list of addresses",
-            ),
         ] {
-            let problem = WebClient::parse(ClientText::new(text)).unwrap_err();
+            let problem = end_of_sentence(&WebClient::parse(ClientText::new(text)).unwrap_err());
             assert!(problem.starts_with(end) && !problem.contains("planted"), "{problem}");
         }
     }
