@@ -8,6 +8,7 @@ mod deploy;
 mod doctor;
 mod e2e;
 mod stack;
+mod token_endpoint;
 mod web_client;
 
 use std::process::ExitCode;

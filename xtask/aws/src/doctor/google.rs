@@ -8,62 +8,40 @@ use super::configuration;
 use super::finding::Finding;
 use super::functions::Function;
 use super::target::Target;
+use crate::token_endpoint::Refused;
 use crate::web_client::{CONSOLE, WebClient};
 
-/// An `error` code of Google's that says something of the client; the closed list of what is understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
-    InvalidClient,
-    DeletedClient,
-    DisabledClient,
-    UnauthorizedClient,
-    RedirectUriMismatch,
-}
-
-impl Refused {
-    fn of(code: &str) -> Option<Self> {
-        Some(match code {
-            "invalid_client" => Self::InvalidClient,
-            "deleted_client" => Self::DeletedClient,
-            "disabled_client" => Self::DisabledClient,
-            "unauthorized_client" => Self::UnauthorizedClient,
-            "redirect_uri_mismatch" => Self::RedirectUriMismatch,
-            _ => return None,
-        })
-    }
-
-    /// What to do about it. `invalid_client` is of the client alone; what it says of the secret is the token endpoint's.
-    fn finding(self, target: &Target, client: &WebClient) -> Finding {
-        let (id, secret) = (&client.google.client_id, &target.names.google_client);
-        match self {
-            Self::InvalidClient => Finding::wrong(
-                format!("Google does not know the client {id}"),
-                format!(
-                    "put the client_secrets.json of a web client that exists into the secret {secret} ({CONSOLE})"
-                ),
+/// What to do about a refusal. `invalid_client` is of the client alone; what it says of the secret is the token endpoint's.
+fn finding(refused: Refused, target: &Target, client: &WebClient) -> Finding {
+    let (id, secret) = (&client.google.client_id, &target.names.google_client);
+    match refused {
+        Refused::InvalidClient => Finding::wrong(
+            format!("Google does not know the client {id}"),
+            format!(
+                "put the client_secrets.json of a web client that exists into the secret {secret} ({CONSOLE})"
             ),
-            Self::DeletedClient => Finding::wrong(
-                format!("the client {id} was deleted at Google"),
-                format!(
-                    "restore it within 30 days at {CONSOLE}, or put another web client into the secret {secret}"
-                ),
+        ),
+        Refused::DeletedClient => Finding::wrong(
+            format!("the client {id} was deleted at Google"),
+            format!(
+                "restore it within 30 days at {CONSOLE}, or put another web client into the secret {secret}"
             ),
-            Self::DisabledClient => Finding::wrong(
-                format!("the client {id} is disabled at Google"),
-                format!("see why at {CONSOLE}, or put another web client into the secret {secret}"),
+        ),
+        Refused::DisabledClient => Finding::wrong(
+            format!("the client {id} is disabled at Google"),
+            format!("see why at {CONSOLE}, or put another web client into the secret {secret}"),
+        ),
+        Refused::UnauthorizedClient => Finding::wrong(
+            format!("the client {id} may not redeem authorization codes"),
+            format!("put a client of the type Web application into the secret {secret} ({CONSOLE})"),
+        ),
+        Refused::RedirectUriMismatch => Finding::wrong(
+            format!("Google does not know the redirect URI {}", target.callback),
+            format!(
+                "register {} under Authorized redirect URIs of the web client {id} at {CONSOLE}",
+                target.callback
             ),
-            Self::UnauthorizedClient => Finding::wrong(
-                format!("the client {id} may not redeem authorization codes"),
-                format!("put a client of the type Web application into the secret {secret} ({CONSOLE})"),
-            ),
-            Self::RedirectUriMismatch => Finding::wrong(
-                format!("Google does not know the redirect URI {}", target.callback),
-                format!(
-                    "register {} under Authorized redirect URIs of the web client {id} at {CONSOLE}",
-                    target.callback
-                ),
-            ),
-        }
+        ),
     }
 }
 

@@ -23,7 +23,7 @@ use url::Url;
 use super::super::door::ask;
 use super::super::finding::Finding;
 use super::super::target::Target;
-use super::Refused;
+use crate::token_endpoint::Refused;
 use crate::web_client::{CONSOLE, WebClient};
 
 const ERROR_PAGE: &str = "/signin/oauth/error";
@@ -61,7 +61,7 @@ pub(super) async fn examine(target: &Target, client: &WebClient, scopes: Option<
             Meaning::Accepted => {
                 return Finding::good(format!("Google knows the redirect URI {}", target.callback));
             }
-            Meaning::Refused(refused) => return refused.finding(target, client),
+            Meaning::Refused(refused) => return super::finding(refused, target, client),
             Meaning::Unclear => {
                 format!("its authorization endpoint answers {} in a way not known here", answer.status)
             }
