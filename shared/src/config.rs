@@ -1,12 +1,15 @@
 //! The configuration: each variable, what it means and how it is checked. Only this file and `config/telemetry` read the
 //! environment.
 
+mod details;
 mod telemetry;
 
 use std::path::PathBuf;
 
 use url::{Host, Url};
 
+pub use self::details::DETAILS;
+pub(crate) use self::details::listed;
 pub use self::telemetry::{MetricsNames, log_level};
 use crate::credential::Scopes;
 
@@ -21,7 +24,10 @@ pub struct ConfigError {
 /// The error of a variable, with the whole sentence made at compile time.
 macro_rules! unusable {
     ($variable:literal, $problem:literal) => {
-        $crate::config::ConfigError::new($variable, concat!($variable, " ", $problem))
+        $crate::config::ConfigError::new(
+            $variable,
+            const { $crate::config::listed(concat!($variable, " ", $problem)) },
+        )
     };
 }
 pub(crate) use unusable;

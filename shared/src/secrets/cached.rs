@@ -188,7 +188,7 @@ mod tests {
     fn cached() -> Cached<String> {
         Cached::new("id", "GOOGLE_CLIENT_SECRET_ID", |text| {
             if text == "bad" {
-                Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "is bad"))
+                Err(unusable!("GOOGLE_CLIENT_SECRET_ID", "is not set."))
             } else {
                 Ok(text.to_owned())
             }
