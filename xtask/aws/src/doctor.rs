@@ -10,6 +10,7 @@ mod gmail;
 mod google;
 mod log;
 mod permissions;
+mod problem;
 mod refusal;
 mod secrets;
 mod tables;

@@ -6,21 +6,19 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, HOST};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
-use shared::error::Error;
 use shared::gateway::authorization::START_PATH;
 use shared::outbound::{Answer, Failure, send};
 use url::{Host, Url};
 
 use super::finding::Finding;
 use super::functions::AUTH_START;
+use super::problem::Problem;
 use super::target::{Place, Target};
 
 /// Longer than a function may take: a cold start and the ten seconds of its timeout.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Google's own error page has 800 KB.
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
-/// The longest detail that is repeated.
-const LONGEST_DETAIL: usize = 200;
 
 /// Sends a request of doctor's, with a deadline.
 pub(super) async fn ask(client: &Client, request: RequestBuilder) -> Result<Answer, Failure> {
@@ -66,69 +64,6 @@ impl Door {
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {
         ask(&self.client, request).await
     }
-}
-
-/// What an answer of the API says of itself: its problem document's code, and the sentence that belongs to it.
-pub(super) struct Problem {
-    pub(super) code: &'static str,
-    pub(super) detail: Option<String>,
-}
-
-impl Problem {
-    /// The problem of an answer; nothing when its body is no problem document of this API's.
-    pub(super) fn of(answer: &Answer) -> Option<Self> {
-        let body: Value = serde_json::from_slice(&answer.body).ok()?;
-        let code = known_code(body["code"].as_str()?)?;
-        Some(Self { code, detail: body["detail"].as_str().and_then(fixed) })
-    }
-
-    /// The problem in words.
-    fn words(&self) -> String {
-        match &self.detail {
-            Some(detail) => format!("{} ({})", self.code, detail.trim_end_matches('.')),
-            None => self.code.to_owned(),
-        }
-    }
-
-    /// Whether it is the one that says that the Gmail API is not enabled.
-    pub(super) fn is_gmail_not_enabled(&self) -> bool {
-        says_gmail_not_enabled(self.code, self.detail.as_deref())
-    }
-}
-
-/// Whether this code and detail are those of a project whose Gmail API is not enabled.
-pub(super) fn says_gmail_not_enabled(code: &str, detail: Option<&str>) -> bool {
-    let facts = Error::GmailNotEnabled.facts();
-    code == facts.code && detail == Some(facts.detail)
-}
-
-/// The codes of answers that are the operator's to mend, or passing. A closed list: what another server writes at this
-/// address is not repeated.
-pub(super) fn known_code(code: &str) -> Option<&'static str> {
-    const CODES: [&str; 15] = [
-        "config_error",
-        "secrets_unavailable",
-        "storage_unavailable",
-        "credential_unreadable",
-        "key_unavailable",
-        "quota_exhausted",
-        "out_of_time",
-        "upstream_unavailable",
-        "upstream_timeout",
-        "upstream_malformed",
-        "upstream_rejected",
-        "identity_invalid",
-        "rate_limited",
-        "reauthorization_required",
-        "internal",
-    ];
-    CODES.into_iter().find(|known| *known == code)
-}
-
-/// A detail of this API's: fixed text of one line, which holds nothing that a caller or Google sent.
-fn fixed(detail: &str) -> Option<String> {
-    let is_plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    (detail.len() <= LONGEST_DETAIL && detail.bytes().all(is_plain)).then(|| detail.to_owned())
 }
 
 /// Begins a sign-in as a script does, and looks where it would lead.

@@ -4,10 +4,10 @@
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 
-use super::door::{Problem, says_gmail_not_enabled};
 use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
 use super::log;
+use super::problem::{Problem, says_gmail_not_enabled};
 use super::target::{Place, Target};
 use crate::web_client::WebClient;
 

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde::Deserialize;
 use shared::clock::{Clock, Timestamp};
 
-use super::door::{known_code, says_gmail_not_enabled};
 use super::finding::Finding;
 use super::functions::Function;
+use super::problem::{known_code, says_gmail_not_enabled};
 use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
