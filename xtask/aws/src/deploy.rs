@@ -12,6 +12,7 @@ mod plan;
 mod question;
 mod release;
 mod remaining;
+mod rules;
 mod secret;
 mod state;
 
@@ -68,7 +69,8 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
 
 async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), String> {
     // What is wrong with the caller's own words is said before AWS is asked anything.
-    let parameters = Parameters::parse(&options.parameters, &harness::template::read())?;
+    let template = harness::template::read();
+    let parameters = Parameters::parse(&options.parameters, &template)?;
     let file = options.client_secret.as_deref().map(client_file::read).transpose()?;
     if !options.yes && !question::can_be_asked() {
         return Err("this is not a terminal, so nobody can be asked; give --yes".to_owned());
@@ -81,6 +83,7 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
     let parameters =
         parameters.on_top_of(stack.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default());
     parameters.require_all()?;
+    rules::check(&template, |name| parameters.value(name))?;
 
     let name =
         parameters.text("GoogleClientSecretId").ok_or("the parameter GoogleClientSecretId is empty")?;
