@@ -4,7 +4,9 @@
 #![expect(clippy::print_stdout, reason = "a command's words go to its terminal")]
 
 mod callback;
+mod client_change;
 mod client_file;
+mod consent;
 mod decision;
 mod declared;
 mod parameters;
@@ -20,7 +22,9 @@ use std::path::PathBuf;
 
 use xtask::processes::{Processes, asked_to_stop};
 
-use self::decision::{Step, Stored, decide};
+use self::client_change::{Before, ClientChange};
+use self::consent::Said;
+use self::decision::{Step, decide};
 use self::parameters::Parameters;
 use self::plan::Plan;
 use self::release::{Release, Tools};
@@ -45,7 +49,8 @@ pub(crate) struct Options {
     /// Does it without asking.
     #[arg(long)]
     yes: bool,
-    /// Beside --yes: the file may be of another client than the stack uses, and every user must consent again.
+    /// Beside --yes: the client may be another than the stack uses, or it is not known whether it is, and every user must
+    /// consent again.
     #[arg(long)]
     change_client: bool,
     /// The callback is registered in Google's console, though the file, which is older, does not list it.
@@ -96,8 +101,8 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
     }
     let client = if step == Step::Keep { stored.client() } else { file.as_ref() };
     let client_id = client.map(|client| client.google.client_id.as_str());
-    let client_before = client_id_before(&account, &parameters, &secret, &stored).await;
-    let client_before = client_before.as_deref().filter(|before| client_id.is_some_and(|id| id != *before));
+    let before = stored_before(&account, &parameters, name).await;
+    let client_change = ClientChange::of(stack.is_none(), &before, &stored, &step, client_id);
     let warnings = match &options.client_secret {
         Some(path) => client_file::warnings(path).await,
         None => Vec::new(),
@@ -109,13 +114,14 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
         status: stack.as_ref().map(|stack| stack.status.as_str()),
         secret_name: name,
         client_id,
-        client_before,
+        client_change: &client_change,
         step: &step,
         parameters: &parameters,
         warnings: &warnings,
     };
     println!("{plan}");
-    agree(options, client_before.is_some()).await?;
+    let said = Said { yes: options.yes, change_client: options.change_client };
+    consent::obtain(said, &client_change).await?;
 
     let tools = Tools::find(processes).await?;
     let release = Release {
@@ -139,33 +145,12 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
     Ok(())
 }
 
-/// The ID of the client that is used now. Its secret may have another name than the stack is given now.
-async fn client_id_before(
-    account: &Account,
-    parameters: &Parameters,
-    secret: &GoogleSecret<'_>,
-    stored: &Stored,
-) -> Option<String> {
-    let id = |stored: &Stored| stored.client().map(|client| client.google.client_id.clone());
+/// What the stack reads now, whose name may be another than the one that it is given.
+async fn stored_before(account: &Account, parameters: &Parameters, name: &str) -> Before {
     match parameters.text_before("GoogleClientSecretId") {
-        Some(before) if before != secret.name => id(&GoogleSecret::new(account, before).look().await.ok()?),
-        _ => id(stored),
+        Some(before) if before != name => Before::Other(GoogleSecret::new(account, before).look().await.ok()),
+        _ => Before::Same,
     }
-}
-
-/// Asks the caller, or holds that --yes was a yes. That every user must consent again is a question of its own.
-async fn agree(options: &Options, client_changes: bool) -> Result<(), String> {
-    let change = "Change the client, so that every user must consent again?";
-    if options.yes && client_changes && !options.change_client {
-        return Err(
-            "this changes the client, and --yes does not answer for every user: give --change-client, too"
-                .to_owned(),
-        );
-    }
-    let agrees = options.yes
-        || question::answer_is_yes("Build and deploy this?").await
-            && (!client_changes || options.change_client || question::answer_is_yes(change).await);
-    if agrees { Ok(()) } else { Err("nothing was changed".to_owned()) }
 }
 
 fn show(outputs: &Outputs, steps: &[String]) {

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use super::client_change::ClientChange;
 use super::decision::{Reason, Step};
 use super::parameters::Parameters;
 use crate::account::Identity;
+
+const NO_TOKEN_SERVES: &str = "(401 client_changed): no token of one client serves another.";
 
 /// Everything that the caller should know before saying yes.
 pub(crate) struct Plan<'a> {
@@ -20,8 +23,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) secret_name: &'a str,
     /// The ID of the client that the functions are going to use; unknown when it may not be read.
     pub(crate) client_id: Option<&'a str>,
-    /// The ID of the client that is used now, when that is another one.
-    pub(crate) client_before: Option<&'a str>,
+    /// Whether the client becomes another one.
+    pub(crate) client_change: &'a ClientChange,
     /// What becomes of the secret.
     pub(crate) step: &'a Step,
     /// The stack's parameters.
@@ -48,12 +51,17 @@ impl fmt::Display for Plan<'_> {
         }
         let rest = if self.status.is_some() { "as in the stack now" } else { "the template's defaults" };
         writeln!(to, "  the rest     {rest}")?;
-        if let Some(before) = self.client_before {
-            writeln!(to, "\n  ANOTHER CLIENT: {before} is used now.")?;
-            writeln!(
+        match self.client_change {
+            ClientChange::None => {}
+            ClientChange::From(before) => writeln!(
                 to,
-                "  EVERY USER MUST CONSENT AGAIN (401 client_changed): no token of one client serves another."
-            )?;
+                "\n  ANOTHER CLIENT: {before} is used now.\n  EVERY USER MUST CONSENT AGAIN {NO_TOKEN_SERVES}"
+            )?,
+            ClientChange::Unknown => writeln!(
+                to,
+                "\n  PERHAPS ANOTHER CLIENT: the one that is used now, or the one that will be, cannot be read.\n  IF IT \
+                 CHANGES, EVERY USER MUST CONSENT AGAIN {NO_TOKEN_SERVES}"
+            )?,
         }
         if self.status.is_some() && self.parameters.changes("GmailScopes") {
             writeln!(
@@ -95,7 +103,13 @@ mod tests {
     use super::*;
 
     fn said(status: Option<&str>, step: &Step, parameters: &Parameters, warnings: &[String]) -> String {
-        let another = Some("1-old.apps.googleusercontent.com");
+        let client_change = match step {
+            Step::Replace(Reason::NewClient) => {
+                ClientChange::From("1-old.apps.googleusercontent.com".to_owned())
+            }
+            Step::Replace(Reason::Hidden) => ClientChange::Unknown,
+            _ => ClientChange::None,
+        };
         let identity = Identity {
             account: "123456789012".to_owned(),
             arn: "arn:aws:iam::123456789012:user/ann".to_owned(),
@@ -107,7 +121,7 @@ mod tests {
             status,
             secret_name: "postern/google-client",
             client_id: Some("1-new.apps.googleusercontent.com"),
-            client_before: another.filter(|_| *step == Step::Replace(Reason::NewClient)),
+            client_change: &client_change,
             step,
             parameters,
             warnings,
@@ -164,5 +178,13 @@ mod tests {
         let said = said(Some("UPDATE_COMPLETE"), &step, &parameters(&[], &[]), &[]);
         assert!(said.contains("ANOTHER CLIENT: 1-old.apps.googleusercontent.com is used now."), "{said}");
         assert!(said.contains("EVERY USER MUST CONSENT AGAIN"), "{said}");
+    }
+
+    #[test]
+    fn a_client_that_is_not_known_is_said_to_be_perhaps_another() {
+        let step = Step::Replace(Reason::Hidden);
+        let said = said(Some("UPDATE_COMPLETE"), &step, &parameters(&[], &[]), &[]);
+        assert!(said.contains("PERHAPS ANOTHER CLIENT: the one that is used now, or"), "{said}");
+        assert!(said.contains("IF IT CHANGES, EVERY USER MUST CONSENT AGAIN"), "{said}");
     }
 }
