@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use aws_sdk_lambda::types::{ApplicationLogLevel, LastUpdateStatus, LoggingConfig, State};
 
 use super::finding::Finding;
 use super::refusal::Refusal;
@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) arn: String,
     pub(super) role: String,
     pub(super) log_group: String,
+    /// Lambda drops every line below `FATAL`, which nothing here is.
+    pub(super) hides_errors: bool,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) has_failed: bool,
 }
@@ -57,8 +59,8 @@ async fn facts(deployment: &Deployment, name: &str, output: &str) -> Result<Fact
         return Err(Finding::untold(&what, "Lambda's answer names no role; ask again"));
     };
     // Lambda's own choice where nothing else is configured.
-    let log_group = answer
-        .logging_config()
+    let logging = answer.logging_config();
+    let log_group = logging
         .and_then(|config| config.log_group())
         .map_or_else(|| format!("/aws/lambda/{}", answer.function_name().unwrap_or(id)), str::to_owned);
     let variables = answer.environment().and_then(|environment| environment.variables());
@@ -66,6 +68,8 @@ async fn facts(deployment: &Deployment, name: &str, output: &str) -> Result<Fact
         arn: arn.to_owned(),
         role: role.to_owned(),
         log_group,
+        hides_errors: logging.and_then(LoggingConfig::application_log_level)
+            == Some(&ApplicationLogLevel::Fatal),
         variables: variables.cloned().unwrap_or_default().into_iter().collect(),
         has_failed: answer.state() == Some(&State::Failed)
             || answer.last_update_status() == Some(&LastUpdateStatus::Failed),

@@ -8,6 +8,7 @@ use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
 use super::log;
 use super::problem::{Problem, says_gmail_not_enabled};
+use super::refusal::Refusal;
 use super::target::{Place, Target};
 use crate::web_client::WebClient;
 
@@ -73,20 +74,24 @@ async fn by_log(target: &Target, client: Option<&WebClient>, functions: &[Functi
     let Some(Ok(facts)) = facts else {
         return Finding::untold(WHAT, format!("the log of {LIST_MESSAGES} is not known; {HINT}"));
     };
-    match log::errors(deployment, &facts.log_group).await {
-        Err(refusal) => refusal
-            .untold(format!("{WHAT}, which the log of {LIST_MESSAGES} may say"), "logs:FilterLogEvents"),
-        Ok(lines) => {
-            let last = lines
-                .iter()
-                .filter(|line| says_gmail_not_enabled(line.code, line.detail.as_deref()))
-                .max_by_key(|line| line.at);
-            match last {
-                Some(line) => not_enabled(client, &format!(" ({LIST_MESSAGES} met it at {})", line.moment())),
-                None => {
-                    Finding::untold(WHAT, format!("{LIST_MESSAGES} met no refusal in the last hour; {HINT}"))
-                }
-            }
+    let log = match log::errors(deployment, &facts.log_group).await {
+        Ok(log) => log,
+        Err(Refusal::Absent) => {
+            return Finding::untold(WHAT, format!("{LIST_MESSAGES} has no log that may say it; {HINT}"));
+        }
+        Err(refusal) => {
+            let what = format!("{WHAT}, which the log of {LIST_MESSAGES} may say");
+            return refusal.untold(what, "logs:FilterLogEvents");
+        }
+    };
+    let refusals = log.lines.iter().filter(|line| says_gmail_not_enabled(line.code, line.detail.as_deref()));
+    match refusals.max_by_key(|line| line.at) {
+        Some(line) => not_enabled(client, &format!(" ({LIST_MESSAGES} met it at {})", line.moment())),
+        None if log.is_whole => {
+            Finding::untold(WHAT, format!("{LIST_MESSAGES} met no refusal in the last hour; {HINT}"))
+        }
+        None => {
+            Finding::untold(WHAT, format!("what was read of {LIST_MESSAGES}'s log has no refusal; {HINT}"))
         }
     }
 }

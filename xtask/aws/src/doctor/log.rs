@@ -1,27 +1,40 @@
-//! What the functions logged as errors in the last hour: how often, and of which kind.
+//! What went wrong in the last hour by the functions' logs: how often, and of which kind.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-use serde::Deserialize;
+use serde_json::Value;
 use shared::clock::{Clock, Timestamp};
 
 use super::finding::Finding;
-use super::functions::Function;
+use super::functions::{Facts, Function};
 use super::problem::{known_code, says_gmail_not_enabled};
 use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
 const PERIOD: Duration = Duration::from_hours(1);
-/// The log is not read to its end when a function does nothing but fail.
-const MOST_PAGES: usize = 5;
+/// A page may be empty although more follow, and the log of a busy function has no end.
+const MOST_PAGES: usize = 20;
+/// What a function logs as an error, and Lambda's reports of what it ended itself, which have no level
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>).
+const FILTER: &str = "{ ($.level = \"ERROR\") \
+                      || ($.type = \"platform.report\" && $.record.status != \"success\") \
+                      || ($.type = \"platform.initReport\" && $.record.status != \"success\") }";
 /// What a line is counted as whose code is absent or not one of ours.
 const NO_CODE: &str = "an error without a code";
 
-/// A line of the level ERROR.
+/// What was found in a log.
+pub(super) struct Log {
+    pub(super) lines: Vec<Line>,
+    /// It was read to its end.
+    pub(super) is_whole: bool,
+}
+
+/// A line that says that something went wrong.
 pub(super) struct Line {
     pub(super) at: Timestamp,
+    /// The error's code, or what Lambda ended.
     pub(super) code: &'static str,
     pub(super) detail: Option<String>,
 }
@@ -33,49 +46,54 @@ impl Line {
     }
 }
 
-#[derive(Deserialize)]
-struct Wire {
-    level: Option<String>,
-    code: Option<String>,
-    detail: Option<String>,
-}
-
-/// The lines of the level ERROR of the last hour.
-pub(super) async fn errors(deployment: &Deployment, log_group: &str) -> Result<Vec<Line>, Refusal> {
+/// What went wrong in the last hour.
+pub(super) async fn errors(deployment: &Deployment, log_group: &str) -> Result<Log, Refusal> {
     let since = Clock::System.now().millis() - i64::try_from(PERIOD.as_millis()).unwrap_or(i64::MAX);
     let request = deployment
         .logs
         .filter_log_events()
         .log_group_name(log_group)
         .start_time(since)
-        .filter_pattern("{ $.level = \"ERROR\" }");
+        .filter_pattern(FILTER);
     let (mut lines, mut next) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
-        let page = match request.clone().set_next_token(next).send().await {
-            Ok(page) => page,
-            Err(error) => match Refusal::of(&error) {
-                // Lambda makes the group with the first line.
-                Refusal::Absent => return Ok(lines),
-                refusal => return Err(refusal),
-            },
-        };
+        let page = request.clone().set_next_token(next).send().await;
+        let page = page.map_err(|error| Refusal::of(&error))?;
         let found = page.events().iter().filter_map(|event| line(event.timestamp(), event.message()?));
         lines.extend(found);
         next = page.next_token().map(str::to_owned);
         if next.is_none() {
-            break;
+            return Ok(Log { lines, is_whole: true });
         }
     }
-    Ok(lines)
+    Ok(Log { lines, is_whole: false })
 }
 
+/// An emulator may answer with lines that nobody asked for.
 fn line(at: Option<i64>, message: &str) -> Option<Line> {
-    let wire: Wire = serde_json::from_str(message).ok()?;
-    (wire.level.as_deref() == Some("ERROR")).then(|| Line {
+    let wire: Value = serde_json::from_str(message).ok()?;
+    Some(Line {
         at: Timestamp::from_millis(at.unwrap_or_default()),
-        code: wire.code.as_deref().and_then(known_code).unwrap_or(NO_CODE),
-        detail: wire.detail,
+        code: code(&wire)?,
+        detail: wire["detail"].as_str().map(str::to_owned),
     })
+}
+
+fn code(wire: &Value) -> Option<&'static str> {
+    if wire["level"] == "ERROR" {
+        return Some(wire["code"].as_str().and_then(known_code).unwrap_or(NO_CODE));
+    }
+    let has_timed_out = match wire["record"]["status"].as_str()? {
+        "success" => return None,
+        status => status == "timeout",
+    };
+    match (wire["type"].as_str()?, has_timed_out) {
+        ("platform.report", true) => Some("an invocation that timed out"),
+        ("platform.report", false) => Some("an invocation that failed"),
+        ("platform.initReport", true) => Some("a start that timed out"),
+        ("platform.initReport", false) => Some("a start that failed"),
+        _ => None,
+    }
 }
 
 /// One line for each function and code; the refusal that says that the Gmail API is not enabled has its own check.
@@ -86,73 +104,53 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
         // What is not known of a function was said where its configuration was.
         let Ok(facts) = &function.facts else { continue };
         match errors(deployment, &facts.log_group).await {
+            Ok(log) => findings.extend(counted(function.name, facts, &log)),
+            // The stack makes the group, and no role may.
+            Err(Refusal::Absent) => findings.push(Finding::wrong(
+                format!(
+                    "the log group {} of {} is not there, so its log and metrics are lost",
+                    facts.log_group, function.name
+                ),
+                "deploy the template again",
+            )),
             Err(refusal) => {
                 let what = format!("the log of {}", function.name);
                 findings.push(refusal.untold(what, "logs:FilterLogEvents"));
             }
-            Ok(lines) => findings.extend(counted(function.name, &lines)),
         }
     }
     findings
 }
 
-fn counted(function: &str, lines: &[Line]) -> Vec<Finding> {
+fn counted(function: &str, facts: &Facts, log: &Log) -> Vec<Finding> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in lines.iter().filter(|line| !says_gmail_not_enabled(line.code, line.detail.as_deref())) {
+    for line in log.lines.iter().filter(|line| !says_gmail_not_enabled(line.code, line.detail.as_deref())) {
         *counts.entry(line.code).or_default() += 1;
     }
     if counts.is_empty() {
-        return vec![Finding::good(format!("the log of {function}: no error in the last hour"))];
+        return vec![without_errors(format!("the log of {function}"), facts, log)];
     }
+    let at_least = if log.is_whole { "" } else { "at least " };
     let finding = |(code, count): (&str, usize)| {
         let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        Finding::wrong(format!("{function} logged {times} {code} in the last hour"), "see infra/README.md")
+        let what = format!("{function} logged {at_least}{times} {code} in the last hour");
+        Finding::wrong(what, "see infra/README.md")
     };
     counts.into_iter().map(finding).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use shared::error::Error;
-
-    use super::*;
-
-    fn logged(message: &str) -> Option<Line> {
-        line(Some(1_793_500_000_000), message)
+/// No error was found, which says little of a log that was not read to its end or holds none.
+fn without_errors(what: String, facts: &Facts, log: &Log) -> Finding {
+    if facts.hides_errors {
+        return Finding::untold(what, "with LogLevel FATAL no error is logged; deploy with ERROR or less");
     }
-
-    #[test]
-    fn errors_are_counted_by_their_code_and_foreign_words_are_not_repeated() {
-        let lines: Vec<Line> = [
-            r#"{"level":"ERROR","code":"key_unavailable","detail":"A sealing key is not available."}"#,
-            r#"{"level":"ERROR","code":"key_unavailable"}"#,
-            r#"{"level":"ERROR","code":"planted <b>"}"#,
-            r#"{"level":"ERROR","event":"panic"}"#,
-            r#"{"level":"WARN","code":"storage_unavailable"}"#,
-            "START RequestId: 1",
-        ]
-        .into_iter()
-        .filter_map(logged)
-        .collect();
-        let found: Vec<String> = counted("list-messages", &lines).iter().map(ToString::to_string).collect();
-        assert_eq!(
-            found,
-            [
-                "wrong  list-messages logged 2 times an error without a code in the last hour: see infra/README.md",
-                "wrong  list-messages logged 2 times key_unavailable in the last hour: see infra/README.md",
-            ]
-        );
+    if log.is_whole {
+        return Finding::good(format!("{what}: no error in the last hour"));
     }
-
-    #[test]
-    fn a_disabled_gmail_api_has_its_own_check_and_its_moment() {
-        let facts = Error::GmailNotEnabled.facts();
-        let message = serde_json::json!({ "level": "ERROR", "code": facts.code, "detail": facts.detail });
-        let lines = [logged(&message.to_string()).unwrap()];
-        assert_eq!(lines[0].moment(), "2026-11-01T02:26:40Z");
-        assert_eq!(
-            counted("list-messages", &lines),
-            [Finding::good("the log of list-messages: no error in the last hour")]
-        );
-    }
+    let group = &facts.log_group;
+    let why = format!(
+        "its last hour is longer than what is read of it, and that part has no error; \
+         `aws logs tail {group} --since 1h --filter-pattern '{FILTER}'` reads all of it"
+    );
+    Finding::untold(what, why)
 }

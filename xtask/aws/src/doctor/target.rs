@@ -8,14 +8,14 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use harness::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 use shared::gateway::authorization::CALLBACK_PATH;
-use shared::outbound::Stack;
+use shared::outbound;
 use shared::outbound::aws::Connector;
 use shared::secret::SessionToken;
 use xtask::ports::Ports;
 
 use super::door::Door;
 use crate::account::{Account, timeouts};
-use crate::stack::Outputs;
+use crate::stack::{Outputs, Stack};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -63,6 +63,17 @@ pub(super) struct Deployment {
     pub(super) outputs: Outputs,
 }
 
+impl Deployment {
+    pub(super) fn of(stack: Stack, config: &SdkConfig) -> Self {
+        Self {
+            lambda: aws_sdk_lambda::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            outputs: stack.outputs,
+        }
+    }
+}
+
 impl Target {
     /// The stack `name` of an account. With `api_at`, the API is reached at that address under its own name, for an
     /// emulator whose names no name server knows.
@@ -71,7 +82,9 @@ impl Target {
         name: &str,
         api_at: Option<SocketAddr>,
     ) -> Result<Self, String> {
-        let outputs = Outputs::read(account, name).await?;
+        let stack = Stack::find(account, name).await?;
+        let stack = stack.ok_or_else(|| format!("there is no stack {name:?} in this account and region"))?;
+        let outputs = &stack.outputs;
         let config = &account.config;
         let web = web()?;
         Ok(Self {
@@ -86,12 +99,7 @@ impl Target {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
             web,
-            place: Place::Deployed(Deployment {
-                lambda: aws_sdk_lambda::Client::new(config),
-                iam: aws_sdk_iam::Client::new(config),
-                logs: aws_sdk_cloudwatchlogs::Client::new(config),
-                outputs,
-            }),
+            place: Place::Deployed(Deployment::of(stack, config)),
             session: None,
         })
     }
@@ -141,12 +149,12 @@ impl Target {
 }
 
 fn web() -> Result<reqwest::Client, String> {
-    let stack = Stack::new(None).map_err(|error| error.to_string())?;
+    let stack = outbound::Stack::new(None).map_err(|error| error.to_string())?;
     Ok(stack.client(CONNECT_TIMEOUT, true))
 }
 
 /// The fakes ask for no credentials; the SDK signs all the same.
-fn local_config(web: &reqwest::Client, endpoint: &str) -> SdkConfig {
+pub(super) fn local_config(web: &reqwest::Client, endpoint: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))

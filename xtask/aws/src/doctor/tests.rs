@@ -2,7 +2,9 @@
 //! no line ever tells a secret.
 
 mod api;
+mod cloud;
 mod configured;
+mod deployed;
 mod planted;
 mod unclear;
 

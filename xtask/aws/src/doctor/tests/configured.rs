@@ -12,6 +12,7 @@ fn function(name: &'static str, variables: &BTreeMap<String, String>) -> Functio
         arn: format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
         role: "arn:aws:iam::123456789012:role/role".to_owned(),
         log_group: format!("/postern/postern/{name}"),
+        hides_errors: false,
         variables: variables.clone(),
         has_failed: false,
     };

@@ -1,0 +1,4 @@
+//! What AWS's services and the API say of a deployment, each in turn played by the test.
+
+mod cors;
+mod logs;
