@@ -48,23 +48,18 @@ pub(super) async fn examine(target: &Target, origins: &[String]) -> Vec<Finding>
 async fn friend(target: &Target, origin: &str) -> Finding {
     let what = format!("CORS for {origin}");
     for preflight in &PREFLIGHTS {
-        match ask(target, origin, preflight).await {
-            Err(failure) => {
-                return Finding::untold(what, format!("the API gave no answer ({failure}); ask again"));
-            }
-            Ok(answer) if answer.status == 429 || answer.status >= 500 => {
-                return Finding::untold(what, format!("the API answered {}; ask again", answer.status));
-            }
-            Ok(answer) if !allows(&answer, origin, preflight) => {
-                return Finding::wrong(
-                    format!(
-                        "the API does not let pages of {origin} send {} {}",
-                        preflight.method, preflight.path
-                    ),
-                    "deploy the template again with this origin in AllowedOrigins",
-                );
-            }
-            Ok(_) => {}
+        let answer = match answer(target, &what, origin, preflight).await {
+            Ok(answer) => answer,
+            Err(finding) => return finding,
+        };
+        if !allows(&answer, origin, preflight) {
+            return Finding::wrong(
+                format!(
+                    "the API does not let pages of {origin} send {} {}",
+                    preflight.method, preflight.path
+                ),
+                "deploy the template again with this origin in AllowedOrigins",
+            );
         }
     }
     Finding::good(what)
@@ -72,14 +67,31 @@ async fn friend(target: &Target, origin: &str) -> Finding {
 
 async fn stranger(target: &Target) -> Finding {
     let what = "CORS for other origins";
-    match ask(target, STRANGER, &PREFLIGHTS[0]).await {
-        Err(failure) => Finding::untold(what, format!("the API gave no answer ({failure}); ask again")),
-        Ok(answer) if is_allowed_origin(&answer, STRANGER) => Finding::wrong(
-            "the API lets pages of any origin read its answers",
-            "deploy the template again: its CORS names each front end",
-        ),
+    match answer(target, what, STRANGER, &PREFLIGHTS[0]).await {
+        Ok(answer) if is_allowed_origin(&answer, STRANGER) => open_to_all(),
         Ok(_) => Finding::good(format!("{what}: refused")),
+        Err(finding) => finding,
     }
+}
+
+/// An answer to the preflight that names one origin or none. Any other status says only that something else answered: API
+/// Gateway itself, which refuses (403) or asks for patience (429), or what broke behind it.
+async fn answer(target: &Target, what: &str, origin: &str, preflight: &Preflight) -> Result<Answer, Finding> {
+    match ask(target, origin, preflight).await {
+        Err(failure) => Err(Finding::untold(what, format!("the API gave no answer ({failure}); ask again"))),
+        Ok(answer) if names_everybody(&answer) => Err(open_to_all()),
+        Ok(answer) if !(200..300).contains(&answer.status) => {
+            Err(Finding::untold(what, format!("the API answered {}; ask again", answer.status)))
+        }
+        Ok(answer) => Ok(answer),
+    }
+}
+
+fn open_to_all() -> Finding {
+    Finding::wrong(
+        "the API lets pages of any origin read its answers",
+        "deploy the template again: its CORS names each front end",
+    )
 }
 
 async fn ask(target: &Target, origin: &str, preflight: &Preflight) -> Result<Answer, Failure> {
@@ -100,6 +112,11 @@ fn allows(answer: &Answer, origin: &str, preflight: &Preflight) -> bool {
         && list(answer, &ACCESS_CONTROL_ALLOW_METHODS).contains(&preflight.method.to_ascii_lowercase())
         && headers
             .all(|header| list(answer, &ACCESS_CONTROL_ALLOW_HEADERS).iter().any(|known| known == header))
+}
+
+/// `*`, which suffices for a bearer token; and `null`, which a frame of anybody's can be.
+fn names_everybody(answer: &Answer) -> bool {
+    list(answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(|origin| origin == "*" || origin == "null")
 }
 
 fn is_allowed_origin(answer: &Answer, origin: &str) -> bool {
