@@ -9,6 +9,9 @@ use shared::secret::Secret;
 /// Where Google's console shows the OAuth clients.
 pub(crate) const CONSOLE: &str = "https://console.cloud.google.com/auth/clients";
 
+/// How every client ID of Google's ends. Anything else is not printed: it may be the secret, in the wrong place.
+pub(crate) const CLIENT_ID_END: &str = ".apps.googleusercontent.com";
+
 /// The kind of [`ClientText`].
 pub(crate) enum Text {}
 /// The JSON, which holds the client secret.
@@ -47,6 +50,23 @@ impl WebClient {
         Ok(Self { google, text, redirect_uris: redirect_uris.unwrap_or_default() })
     }
 
+    /// Whether the client ID has the form of Google's, and may be printed.
+    pub(crate) fn has_an_id_of_googles(&self) -> bool {
+        let is_printable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        self.google.client_id.ends_with(CLIENT_ID_END) && self.google.client_id.bytes().all(is_printable)
+    }
+
+    /// Likewise for `deploy`, which prints the client ID. What is wrong is the end of a sentence that begins with "this is
+    /// a file" or "this is a secret".
+    pub(crate) fn of_googles(text: ClientText) -> Result<Self, String> {
+        let client = Self::parse(text).map_err(|error| end_of_sentence(&error))?;
+        if client.has_an_id_of_googles() {
+            Ok(client)
+        } else {
+            Err(format!("whose client_id is not one of Google's, which end with {CLIENT_ID_END}"))
+        }
+    }
+
     /// Whether Google would send the browser there, as far as this list knows. Google compares letter by letter.
     pub(crate) fn lists(&self, callback: &str) -> bool {
         self.redirect_uris.iter().any(|uri| uri == callback)
@@ -66,9 +86,7 @@ impl WebClient {
     }
 }
 
-/// What is wrong with a text that is no web client, as the end of a sentence that begins with "this is a file" or "this is a
-/// secret".
-pub(crate) fn end_of_sentence(error: &ConfigError) -> String {
+fn end_of_sentence(error: &ConfigError) -> String {
     let detail = error.detail();
     detail.split_once("names a secret ").map_or(detail, |(_, end)| end).trim_end_matches('.').to_owned()
 }
@@ -129,11 +147,19 @@ pub(crate) mod tests {
                 "whose client_id or client_secret is empty",
             ),
             (
+                r#"{"web":{"client_id":"GOCSPX-planted","client_secret":"1.apps.googleusercontent.com"}}"#,
+                "whose client_id is not one of Google's",
+            ),
+            (
+                r#"{"web":{"client_id":"planted \u001b.apps.googleusercontent.com","client_secret":"b"}}"#,
+                "whose client_id is not one of Google's",
+            ),
+            (
                 r#"{"web":{"client_id":"a","client_secret":"planted","token_uri":"http://planted"}}"#,
                 "whose auth_uri or token_uri is not https",
             ),
         ] {
-            let problem = end_of_sentence(&WebClient::parse(ClientText::new(text)).unwrap_err());
+            let problem = WebClient::of_googles(ClientText::new(text)).unwrap_err();
             assert!(problem.starts_with(end) && !problem.contains("planted"), "{problem}");
         }
     }

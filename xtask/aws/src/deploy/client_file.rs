@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use xtask::processes::command;
 
-use crate::web_client::{ClientText, WebClient, end_of_sentence};
+use crate::web_client::{ClientText, WebClient};
 
 /// Secrets Manager keeps no more in one secret; Google's files have less than one thousand bytes.
 const LARGEST: usize = 64 * 1024;
@@ -27,7 +27,7 @@ pub(crate) fn read(path: &Path) -> Result<WebClient, String> {
     if length > LARGEST {
         return Err(format!("{shown} is too large for a client_secrets.json"));
     }
-    WebClient::parse(text).map_err(|error| format!("{shown} is a file {}", end_of_sentence(&error)))
+    WebClient::of_googles(text).map_err(|end| format!("{shown} is a file {end}"))
 }
 
 /// What is unsafe about where the file lies.

@@ -9,10 +9,7 @@ use shared::secret::Secret;
 use super::finding::Finding;
 use super::refusal::Refusal;
 use super::target::Target;
-use crate::web_client::{ClientText, WebClient};
-
-/// How every client ID of Google's ends. Anything else is not printed: it may be the secret, in the wrong place.
-const CLIENT_ID_END: &str = ".apps.googleusercontent.com";
+use crate::web_client::{CLIENT_ID_END, ClientText, WebClient};
 
 /// The kind of the keyring's JSON, as a [`Secret`].
 enum Keys {}
@@ -45,16 +42,15 @@ fn client_of(text: ClientText, secret: &str) -> (Option<WebClient>, Finding) {
             return (None, Finding::wrong(what, mend));
         }
     };
-    let is_printable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let id = &client.google.client_id;
-    if !id.ends_with(CLIENT_ID_END) || !id.bytes().all(is_printable) {
+    if !client.has_an_id_of_googles() {
         let what = format!("the client_id in the secret {secret} is not one of Google's");
         let mend = format!(
             "put Google's client_secrets.json into it as downloaded; a client ID ends with {CLIENT_ID_END}"
         );
         return (None, Finding::wrong(what, mend));
     }
-    let finding = Finding::good(format!("Google's client in the secret {secret}: {id}"));
+    let finding =
+        Finding::good(format!("Google's client in the secret {secret}: {}", client.google.client_id));
     (Some(client), finding)
 }
 
