@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command's words go to its terminal")]
 
+mod at_google;
 mod callback;
 mod client_change;
 mod client_file;
@@ -17,6 +18,7 @@ mod remaining;
 mod rules;
 mod secret;
 mod state;
+mod way_back;
 
 use std::path::PathBuf;
 
@@ -29,6 +31,7 @@ use self::parameters::Parameters;
 use self::plan::Plan;
 use self::release::{Release, Tools};
 use self::secret::GoogleSecret;
+use self::way_back::{Place, WayBack};
 use crate::account::{Account, Chosen};
 use crate::stack::{Outputs, Stack};
 
@@ -61,18 +64,19 @@ pub(crate) struct Options {
 /// Deploys, and stops whatever it started.
 pub(crate) async fn run(options: Options) -> Result<(), String> {
     let mut processes = Processes::default();
+    let way_back = WayBack::default();
     let outcome = tokio::select! {
-        outcome = deploy(&options, &mut processes) => outcome,
+        outcome = deploy(&options, &mut processes, &way_back) => outcome,
         () = asked_to_stop() => Err(
             "interrupted; what CloudFormation had begun, if anything, goes on: `aws cloudformation describe-stack-events`"
                 .to_owned(),
         ),
     };
     processes.stop().await;
-    outcome
+    outcome.map_err(|problem| way_back.after(problem))
 }
 
-async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), String> {
+async fn deploy(options: &Options, processes: &mut Processes, way_back: &WayBack) -> Result<(), String> {
     // What is wrong with the caller's own words is said before AWS is asked anything.
     let template = harness::template::read();
     let parameters = Parameters::parse(&options.parameters, &template)?;
@@ -95,18 +99,19 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
     let secret = GoogleSecret::new(&account, name);
     let stored = secret.look().await?;
     let step = decide(name, &stored, file.as_ref())?;
-    if let Some(file) = &file {
+    let mut warnings = match &options.client_secret {
+        Some(path) => client_file::warnings(path).await,
+        None => Vec::new(),
+    };
+    if let Some(file) = file.as_ref().filter(|_| step != Step::Keep) {
         let callback = callback::known(&parameters, stack.as_ref());
-        callback::require(callback.as_deref(), file, &step, options.redirect_uri_is_registered)?;
+        callback::require(callback.as_deref(), file, options.redirect_uri_is_registered)?;
+        warnings.extend(at_google::check(file, callback.as_deref()).await?);
     }
     let client = if step == Step::Keep { stored.client() } else { file.as_ref() };
     let client_id = client.map(|client| client.google.client_id.as_str());
     let before = stored_before(&account, &parameters, name).await;
     let client_change = ClientChange::of(stack.is_none(), &before, &stored, &step, client_id);
-    let warnings = match &options.client_secret {
-        Some(path) => client_file::warnings(path).await,
-        None => Vec::new(),
-    };
     let plan = Plan {
         identity: &identity,
         region: account.region(),
@@ -133,12 +138,11 @@ async fn deploy(options: &Options, processes: &mut Processes) -> Result<(), Stri
     // First what may fail without having changed anything; then the secret, which the new functions read.
     release.build(&tools, processes).await?;
     if let Some(file) = &file {
-        secret.carry_out(&step, file, parameters.text("KmsKeyArn")).await?;
+        let place = Place { secret: name, region: release.region, profile: release.profile };
+        secret.carry_out(&step, file, parameters.text("KmsKeyArn"), (way_back, place)).await?;
     }
-    release.deploy(&tools, processes).await.map_err(|problem| match step {
-        Step::Keep => problem,
-        Step::Create | Step::Replace(_) => format!("{problem}; the secret {name} has its new value already"),
-    })?;
+    release.deploy(&tools, processes).await?;
+    way_back.forget();
 
     let outputs = Outputs::read(&account, &options.stack_name).await?;
     show(&outputs, &remaining::steps(&options.stack_name, &outputs, client, account.region()));

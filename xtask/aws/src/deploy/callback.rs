@@ -1,6 +1,5 @@
 //! The address that Google sends the browser back to: known before a deployment or only after it, and to be registered. Pure.
 
-use super::decision::Step;
 use super::parameters::Parameters;
 use crate::stack::Stack;
 use crate::web_client::{CONSOLE, WebClient};
@@ -25,14 +24,9 @@ pub(crate) fn known(parameters: &Parameters, stack: Option<&Stack>) -> Option<St
 
 /// Refuses to store a client that Google would not send back here. Google never shows a secret again, so a file cannot be
 /// downloaded anew after an address was added: the caller may say that it was.
-pub(crate) fn require(
-    callback: Option<&str>,
-    file: &WebClient,
-    step: &Step,
-    is_registered: bool,
-) -> Result<(), String> {
+pub(crate) fn require(callback: Option<&str>, file: &WebClient, is_registered: bool) -> Result<(), String> {
     let Some(callback) = callback else { return Ok(()) };
-    if *step == Step::Keep || is_registered || file.lists(callback) {
+    if is_registered || file.lists(callback) {
         return Ok(());
     }
     Err(format!(
@@ -47,7 +41,6 @@ pub(crate) fn require(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::decision::Reason;
     use super::*;
     use crate::stack::Outputs;
     use crate::web_client::tests::downloaded;
@@ -93,15 +86,13 @@ mod tests {
     #[test]
     fn a_client_that_google_would_not_send_back_here_is_refused_before_it_is_stored() {
         let file = downloaded("1-a", "s", &["http://localhost:9000/oauth/callback"]);
-        let problem = require(Some(OWN), &file, &Step::Create, false).unwrap_err();
+        let problem = require(Some(OWN), &file, false).unwrap_err();
         for part in [OWN, "1-a", CONSOLE, "--redirect-uri-is-registered"] {
             assert!(problem.contains(part), "{problem}");
         }
         assert!(!problem.contains("planted"), "{problem}");
-        assert!(require(Some(OWN), &file, &Step::Replace(Reason::NewSecret), false).is_err());
-        assert_eq!(require(Some(OWN), &file, &Step::Create, true), Ok(()));
-        assert_eq!(require(Some(OWN), &file, &Step::Keep, false), Ok(()));
-        assert_eq!(require(None, &file, &Step::Create, false), Ok(()));
-        assert_eq!(require(Some(OWN), &downloaded("1-a", "s", &[OWN]), &Step::Create, false), Ok(()));
+        assert_eq!(require(Some(OWN), &file, true), Ok(()));
+        assert_eq!(require(None, &file, false), Ok(()));
+        assert_eq!(require(Some(OWN), &downloaded("1-a", "s", &[OWN]), false), Ok(()));
     }
 }
