@@ -1,5 +1,6 @@
 //! What is examined: a deployed stack or the local one, and the clients to ask it with.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub(super) struct Deployment {
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) outputs: Outputs,
+    pub(super) parameters: BTreeMap<String, String>,
 }
 
 impl Deployment {
@@ -70,6 +72,7 @@ impl Deployment {
             iam: aws_sdk_iam::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             outputs: stack.outputs,
+            parameters: stack.parameters,
         }
     }
 }

@@ -2,3 +2,4 @@
 
 mod cors;
 mod logs;
+mod permissions;
