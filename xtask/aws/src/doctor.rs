@@ -1,5 +1,7 @@
 //! `cargo xtask doctor`: tests a deployment, or the stack of `cargo xtask dev`, without a browser, and says of each part
-//! whether it is good, wrong or could not be told. Changes nothing, and never prints a secret.
+//! whether it is good, wrong or could not be told. Writes nothing itself, and never prints a secret; a session that it is
+//! given is used as by its user, for whom list-messages may store a renewed access token, or that the grant is over, and
+//! when the session was used.
 
 mod configuration;
 mod cors;
@@ -33,7 +35,9 @@ const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 With a session in the environment variable POSTERN_SESSION_TOKEN (the value of the cookie __Host-session, or the \
-session_token of POST /oauth/callback) a message is listed, which tells whether the Gmail API is enabled.
+session_token of POST /oauth/callback) a message is listed, which tells whether the Gmail API is enabled. As with every \
+request of that user, list-messages may then store a renewed access token, or that the grant is over, and when the \
+session was used. Nothing else is written.
 
 Ends with status 1 when something is wrong, and with 0 when nothing is, even if something could not be told.")]
 pub(crate) struct Options {

@@ -120,7 +120,7 @@ async fn a_healthy_stack_is_good_line_by_line() {
 }
 
 #[tokio::test]
-async fn asking_changes_nothing() {
+async fn asking_with_a_fresh_session_writes_nothing() {
     let mut scene = Scene::new().await;
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
