@@ -1,10 +1,12 @@
 //! `cargo xtask e2e`: deploys to MiniStack with its permissions enforced, and tries the whole life of a deployment there.
 
+mod belongings;
 mod cloud;
 mod defects;
 mod deployment;
 mod journey;
 mod logs;
+mod other_ways;
 mod roles;
 mod rotation;
 
@@ -48,12 +50,13 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
 
     journey::from_connecting_to_reconnecting(cloud, &deployment).await?;
     journey::through_a_change_of_scopes(cloud, &mut deployment, processes).await?;
-    journey::through_a_domain_of_ones_own(cloud, &mut deployment, processes).await?;
+    journey::with_everything_of_ones_own(cloud, &mut deployment, processes).await?;
     defects::are_found(cloud, &deployment).await?;
     rotation::without_a_failed_request(cloud, &deployment).await?;
     roles::are_refused_what_they_must_not_do(cloud, &deployment).await?;
     logs::hold_no_secret(cloud).await?;
-    deployment.end(cloud).await
+    deployment.end(cloud).await?;
+    other_ways::work_as_well(cloud, processes).await
 }
 
 /// A step that went as it should.

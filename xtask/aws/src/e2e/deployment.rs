@@ -1,5 +1,6 @@
 //! The stack under test: built and deployed with the SAM CLI, changed with `cargo xtask deploy`, as README.md says it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
@@ -22,6 +23,9 @@ pub(super) const PAGE: &str = "https://app.example.com";
 /// How long the deletion may take.
 const DELETION: Duration = Duration::from_mins(2);
 
+/// The processor of this machine, for which it builds without another toolchain.
+pub(super) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
 /// The stack, deployed.
 pub(super) struct Deployment {
     /// What the stack says of itself.
@@ -38,10 +42,9 @@ impl Deployment {
         let sam = Sam::find(processes).await?;
         let builder = Builder::find(processes).await?;
         cloud.put_secret(GOOGLE_CLIENT_SECRET, &cloud.google.client_secrets(&[])).await?;
-        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         let parameters = [
             "--parameter-overrides".to_owned(),
-            format!("Architecture={architecture}"),
+            format!("Architecture={ARCHITECTURE}"),
             format!("AllowedOrigins={PAGE}"),
         ];
         for words in [&["build"][..], &["deploy", "--no-confirm-changeset", "--no-progressbar"]] {
@@ -51,7 +54,11 @@ impl Deployment {
             succeeds(in_account(command, cloud), processes).await?;
         }
 
-        let outputs = Outputs::read(&cloud.account, STACK).await?;
+        Self::at_its_own_address(Outputs::read(&cloud.account, STACK).await?, cloud)
+    }
+
+    /// A stack that is reached under API Gateway's address, whose callback Google now knows.
+    pub(super) fn at_its_own_address(outputs: Outputs, cloud: &Cloud) -> Result<Self, String> {
         let api_id = outputs.get("ApiUrl")?;
         let api_id = api_id.trim_start_matches("http://").split('.').next().unwrap_or_default();
         // What a function knows of its address is the event's domain name, which here has no port.
@@ -68,13 +75,7 @@ impl Deployment {
         cloud: &Cloud,
         processes: &mut Processes,
     ) -> Result<(), String> {
-        let own = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
-        let mut deploy = command(own);
-        deploy.args(["deploy", "--stack-name", STACK, "--yes"]);
-        for (name, value) in changes {
-            deploy.arg("--parameter").arg(format!("{name}={value}"));
-        }
-        succeeds(in_account(deploy, cloud), processes).await?;
+        deploy(STACK, None, changes, cloud, processes).await?;
         self.outputs = Outputs::read(&cloud.account, STACK).await?;
         Ok(())
     }
@@ -141,13 +142,34 @@ impl Deployment {
     }
 }
 
+/// `cargo xtask deploy`, with Google's client out of `file` if there is one.
+pub(super) async fn deploy(
+    stack: &str,
+    file: Option<&Path>,
+    parameters: &[(&str, &str)],
+    cloud: &Cloud,
+    processes: &mut Processes,
+) -> Result<(), String> {
+    let own = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+    let mut deploy = command(own);
+    deploy.args(["deploy", "--stack-name", stack, "--yes"]);
+    if let Some(file) = file {
+        deploy.arg("--client-secret").arg(file);
+    }
+    for (name, value) in parameters {
+        deploy.arg("--parameter").arg(format!("{name}={value}"));
+    }
+    succeeds(in_account(deploy, cloud), processes).await
+}
+
 /// The command, working in this account and in no other.
-fn in_account(mut command: Command, cloud: &Cloud) -> Command {
+pub(super) fn in_account(mut command: Command, cloud: &Cloud) -> Command {
     command.envs(cloud.environment()).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
     command
 }
 
-async fn succeeds(mut command: Command, processes: &mut Processes) -> Result<(), String> {
+/// Runs the command to its end, which must be a good one.
+pub(super) async fn succeeds(mut command: Command, processes: &mut Processes) -> Result<(), String> {
     let subcommand =
         command.as_std().get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
     if processes.run(&mut command).await? {

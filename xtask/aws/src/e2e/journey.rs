@@ -3,6 +3,7 @@
 use xtask::processes::Processes;
 use xtask::visit::{ACCOUNT, Visit, expect};
 
+use super::belongings;
 use super::cloud::Cloud;
 use super::deployment::{Deployment, PAGE};
 use super::say;
@@ -10,10 +11,6 @@ use super::say;
 /// What the scopes are changed to.
 const MORE_SCOPES: &str =
     "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/gmail.labels";
-
-/// A certificate; MiniStack speaks no TLS and takes any.
-const CERTIFICATE: &str =
-    "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-4000-8000-000000000000";
 
 /// Connects, lists, is revoked, gets 401, reconnects, lists.
 pub(super) async fn from_connecting_to_reconnecting(
@@ -55,14 +52,22 @@ pub(super) async fn through_a_change_of_scopes(
     Ok(())
 }
 
-/// The stack gets a domain: sign-ins go through it, with the callback that the stack names.
-pub(super) async fn through_a_domain_of_ones_own(
+/// The stack gets everything that is optional: sign-ins go through the domain, with the callback that the stack names.
+pub(super) async fn with_everything_of_ones_own(
     cloud: &Cloud,
     deployment: &mut Deployment,
     processes: &mut Processes,
 ) -> Result<(), String> {
     let domain = "mail.example.com";
-    let changes = [("DomainName", domain), ("CertificateArn", CERTIFICATE)];
+    let belongings = belongings::of_an_operator(cloud).await?;
+    let chosen = [
+        ("DomainName", domain),
+        ("LogRetention", "30"),
+        ("RequestRateLimit", "150"),
+        ("ReservedConcurrency", "20"),
+        ("Tracing", "Active"),
+    ];
+    let changes: Vec<(&str, &str)> = chosen.into_iter().chain(belongings.iter()).collect();
     deployment.change(&changes, cloud, processes).await?;
     let api = format!("https://{domain}");
     domain.clone_into(&mut deployment.host);
@@ -76,7 +81,9 @@ pub(super) async fn through_a_domain_of_ones_own(
     let authorization_url = visit.start().await?;
     visit.connect(&authorization_url).await?;
     visit.list(&[]).await?;
-    say("after an update of the stack with a domain, sign-in and list go through it");
+    say(
+        "after an update of the stack with a domain, zone, key, topic and more of one's own, sign-in and list go through the domain",
+    );
     Ok(())
 }
 

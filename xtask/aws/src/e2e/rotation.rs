@@ -88,27 +88,36 @@ async fn rotate(cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result
     let keyring = keyring.map_err(|error| format!("the keyring cannot be read: {}", describe(&error)))?;
     let mut keyring: Value = serde_json::from_str(keyring.secret_string().unwrap_or_default())
         .map_err(|_| "the keyring that the stack made is not JSON")?;
+    // In the two steps of the runbook, but without the pause between them, so that nobody knows the new key beforehand.
     keyring["k2"] = json!(NEW_KEY);
+    cloud.put_secret(keyring_id, &keyring.to_string()).await?;
     keyring["primary"] = json!("k2");
     cloud.put_secret(keyring_id, &keyring.to_string()).await?;
-    // New environments seal with the new key at once, those that are there when they next read the keyring.
     sleep(STEADY).await;
-    let nothing_is_under_way = count.under_way.write().await;
-    replace_environments(cloud, deployment).await?;
-    drop(nothing_is_under_way);
+    // New sessions are sealed with a key that the old environments of list-messages have never seen.
+    replace_environments(&["OauthCallbackFunction"], count, cloud, deployment).await?;
+    all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
+    sleep(STEADY).await;
+    replace_environments(&["AuthStartFunction", "ListMessagesFunction"], count, cloud, deployment).await?;
     sleep(STEADY).await;
     all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
     is_sealed_with_the_new_key(cloud, deployment).await
 }
 
 /// Lets Lambda start new environments, as it does by itself every now and then: old ones and new ones meet.
-async fn replace_environments(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
+async fn replace_environments(
+    outputs: &[&str],
+    count: &Count,
+    cloud: &Cloud,
+    deployment: &Deployment,
+) -> Result<(), String> {
     let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
-    for output in ["AuthStartFunction", "OauthCallbackFunction", "ListMessagesFunction"] {
+    let _nothing_is_under_way = count.under_way.write().await;
+    for output in outputs {
         let function = deployment.outputs.get(output)?;
-        let update = lambda.update_function_configuration().function_name(function);
         // The timeout that it has already: to write it is what replaces the environments.
-        let update = update.timeout(TIMEOUT).send().await;
+        let update = lambda.update_function_configuration().function_name(function).timeout(TIMEOUT);
+        let update = update.send().await;
         update.map_err(|error| format!("{function} is not updated: {}", describe(&error)))?;
     }
     Ok(())
