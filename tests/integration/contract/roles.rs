@@ -20,7 +20,6 @@ const GRANTS: [(&str, &[(&str, &str)]); 3] = [
             ("dynamodb:BatchGetItem", CREDENTIALS),
             ("dynamodb:BatchGetItem", SESSIONS),
             ("dynamodb:GetItem", CREDENTIALS),
-            ("dynamodb:GetItem", SESSIONS),
             ("dynamodb:UpdateItem", CREDENTIALS),
             ("dynamodb:UpdateItem", SESSIONS),
             ("kms:DescribeKey", "KmsKeyArn"),

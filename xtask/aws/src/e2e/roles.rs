@@ -17,11 +17,7 @@ use super::say;
 const FUNCTIONS: [(&str, &[&str], &[&str]); 3] = [
     ("AuthStartFunction", &[], &[]),
     ("OauthCallbackFunction", &["GetItem", "UpdateItem"], &["PutItem", "DeleteItem"]),
-    (
-        "ListMessagesFunction",
-        &["BatchGetItem", "GetItem", "UpdateItem"],
-        &["BatchGetItem", "GetItem", "UpdateItem"],
-    ),
+    ("ListMessagesFunction", &["BatchGetItem", "GetItem", "UpdateItem"], &["BatchGetItem", "UpdateItem"]),
 ];
 /// Everything that is tried on each table.
 const ACTIONS: [&str; 9] = [

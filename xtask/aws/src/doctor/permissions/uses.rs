@@ -129,15 +129,10 @@ fn tables(function: &str, facts: &Facts, names: &Names) -> [Use; 2] {
         on: name.clone(),
         arn: resource(&facts.arn, "dynamodb", &format!("table/{name}")),
         needed: needed.to_vec(),
-        never: ON_TABLES.into_iter().filter(|action| !is_granted(needed, action)).collect(),
+        never: ON_TABLES.into_iter().filter(|action| !needed.contains(action)).collect(),
         ..Use::default()
     };
     [table(&names.credentials_table, credentials), table(&names.sessions_table, sessions)]
-}
-
-/// Who may read many items may read one: the template has one statement of list-messages for both tables.
-fn is_granted(needed: &[&str], action: &str) -> bool {
-    needed.contains(&action) || action == "dynamodb:GetItem" && needed.contains(&"dynamodb:BatchGetItem")
 }
 
 fn secrets(facts: &Facts, names: &Names) -> [Use; 3] {

@@ -37,7 +37,8 @@ impl Question<'_> {
                 Some("CredentialsTable") => ["GetItem", "UpdateItem"].contains(&action),
                 _ => ["PutItem", "DeleteItem"].contains(&action),
             },
-            ("dynamodb", "GetItem" | "BatchGetItem" | "UpdateItem") => role == LIST_MESSAGES,
+            ("dynamodb", "GetItem") => role == LIST_MESSAGES && resource.ends_with("CredentialsTable"),
+            ("dynamodb", "BatchGetItem" | "UpdateItem") => role == LIST_MESSAGES,
             _ => false,
         }
     }
