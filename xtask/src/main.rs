@@ -25,7 +25,10 @@ async fn main() -> ExitCode {
         Ok(Command::Check) => dev::check().await,
         Ok(Command::Contract) => contract::run().await,
         Ok(Command::Validate) => validate::run().await,
-        Ok(Command::OnAws(words)) => on_aws::run(&words).await,
+        Ok(Command::OnAws(words)) => match on_aws::run(&words).await {
+            Ok(code) => return code,
+            Err(problem) => Err(problem),
+        },
         Err(problem) => Err(problem),
     };
     match outcome {

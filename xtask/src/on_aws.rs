@@ -1,12 +1,12 @@
 //! The commands that talk to AWS are a crate of their own: the clients of AWS take minutes to compile.
 
-use crate::arguments::CommandLine;
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 
+use crate::arguments::CommandLine;
 use xtask::processes::{asked_to_stop, command};
 
-/// Hands the words over, compiling that crate first if need be.
-pub(crate) async fn run(words: &CommandLine) -> Result<(), String> {
+/// Hands the words over, compiling that crate first if need be. What fails there says so itself.
+pub(crate) async fn run(words: &CommandLine) -> Result<ExitCode, String> {
     let mut cargo = command("cargo");
     // By the binary, not the package: cargo then chooses the same features as for xtask, and compiles nothing twice.
     cargo.args(["run", "--quiet", "--bin", "xtask-aws", "--"]).args(words).stdin(Stdio::inherit());
@@ -22,7 +22,7 @@ pub(crate) async fn run(words: &CommandLine) -> Result<(), String> {
         }
     };
     let status = status.map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err("the command failed; its words are above".to_owned()) }
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn ask_to_stop(process: Option<u32>) {
