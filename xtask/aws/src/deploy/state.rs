@@ -4,9 +4,9 @@ use crate::stack::Stack;
 
 /// Refuses a stack that is not Postern's, which an update would replace, and one that CloudFormation would not update.
 pub(crate) fn require_changeable(name: &str, stack: &Stack) -> Result<(), String> {
-    let is_ours =
+    let has_our_parameters =
         ["AllowedOrigins", "GoogleClientSecretId"].iter().all(|name| stack.parameters.contains_key(*name));
-    if !is_ours {
+    if !has_our_parameters && !is_coming_back(stack) {
         return Err(format!(
             "the stack {name} is something else than Postern, and an update would replace it; choose another --stack-name"
         ));
@@ -30,6 +30,11 @@ pub(crate) fn require_changeable(name: &str, stack: &Stack) -> Result<(), String
         ));
     }
     Ok(())
+}
+
+/// Whether the stack was just begun with infra/import.yaml, to have the rest of the template put around what was kept.
+fn is_coming_back(stack: &Stack) -> bool {
+    stack.status == "IMPORT_COMPLETE" && stack.parameters.keys().eq(["KmsKeyArn"])
 }
 
 #[cfg(test)]
@@ -58,6 +63,15 @@ mod tests {
             let stack = stack(status, &["AllowedOrigins", "GoogleClientSecretId", "Architecture"]);
             assert_eq!(require_changeable("mail", &stack), Ok(()), "{status}");
         }
+    }
+
+    #[test]
+    fn a_stack_that_was_begun_with_what_an_older_one_left_may_be_completed() {
+        let inner: serde_json::Value = harness::template::import();
+        let parameters: Vec<&str> =
+            inner["Parameters"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(require_changeable("mail", &stack("IMPORT_COMPLETE", &parameters)), Ok(()));
+        assert!(require_changeable("mail", &stack("UPDATE_COMPLETE", &parameters)).is_err());
     }
 
     #[test]
