@@ -2,17 +2,20 @@
 //! metric format. Takes numbers and words of our own alone, so nothing of a user, a caller or Google can be in a line.
 
 mod line;
+mod timing;
+mod token_at_risk;
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 pub use self::line::{Dimensions, published};
+pub use self::timing::BackEnd;
+pub(crate) use self::timing::Timing;
+pub(crate) use self::token_at_risk::TokenAtRisk;
 use crate::clock::Timestamp;
 use crate::config::MetricsNames;
 use crate::error::{Error, Fault};
@@ -68,19 +71,6 @@ struct Observation {
     metric: Metric,
     of: &'static str,
     value: f64,
-}
-
-/// A system whose calls are timed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackEnd {
-    /// DynamoDB.
-    DynamoDb,
-    /// Secrets Manager.
-    SecretsManager,
-    /// Google's token endpoint and UserInfo: what stands before a call on Gmail.
-    GoogleToken,
-    /// Gmail.
-    Gmail,
 }
 
 /// What one request has collected.
@@ -194,63 +184,4 @@ pub(crate) fn count_gmail_error(reason: &'static str) {
 /// Counts a sign-in that ended with a connected mailbox; the others are counted by their answer.
 pub(crate) fn count_connected() {
     count(Metric::SignIns, "connected");
-}
-
-/// Times one call from now until this is dropped, so that one which is cut off counts with the time it took.
-#[must_use]
-#[derive(Debug)]
-pub(crate) struct Timing {
-    back_end: BackEnd,
-    began: Instant,
-}
-
-impl Timing {
-    pub(crate) fn begin(back_end: BackEnd) -> Self {
-        Self { back_end, began: Instant::now() }
-    }
-}
-
-impl Drop for Timing {
-    fn drop(&mut self) {
-        let metric = match self.back_end {
-            BackEnd::DynamoDb => Metric::DynamoDbTime,
-            BackEnd::SecretsManager => Metric::SecretsManagerTime,
-            BackEnd::GoogleToken => Metric::GoogleTokenTime,
-            BackEnd::Gmail => Metric::GmailTime,
-        };
-        with_collected(|collected| collected.add(metric, "", milliseconds(self.began.elapsed())));
-    }
-}
-
-/// With three digits after the point.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
-}
-
-/// A refresh token that Google may have given and that is not stored yet. Counted as lost when it is dropped, whatever
-/// ended the request, unless it was settled before.
-#[must_use]
-#[derive(Debug)]
-pub(crate) struct TokenAtRisk {
-    is_unsettled: bool,
-}
-
-impl TokenAtRisk {
-    /// The token of a grant; nothing is at risk when there is none.
-    pub(crate) fn of<T>(refresh_token: Option<&T>) -> Self {
-        Self { is_unsettled: refresh_token.is_some() }
-    }
-
-    /// The token is stored, or nobody needs it any more.
-    pub(crate) fn settle(mut self) {
-        self.is_unsettled = false;
-    }
-}
-
-impl Drop for TokenAtRisk {
-    fn drop(&mut self) {
-        if self.is_unsettled {
-            count(Metric::TokensNotStored, "");
-        }
-    }
 }
