@@ -7,7 +7,7 @@ use reqwest::header::ACCEPT;
 use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
 use super::log;
-use super::problem::{Problem, says_gmail_not_enabled};
+use super::problem::Problem;
 use super::refusal::Refusal;
 use super::target::{Place, Target};
 use crate::web_client::WebClient;
@@ -84,7 +84,7 @@ async fn by_log(target: &Target, client: Option<&WebClient>, functions: &[Functi
             return refusal.untold(what, "logs:FilterLogEvents");
         }
     };
-    let refusals = log.lines.iter().filter(|line| says_gmail_not_enabled(line.code, line.detail.as_deref()));
+    let refusals = log.lines.iter().filter(|line| line.says_gmail_not_enabled());
     match refusals.max_by_key(|line| line.at) {
         Some(line) => not_enabled(client, &format!(" ({LIST_MESSAGES} met it at {})", line.moment())),
         None if log.is_whole => {

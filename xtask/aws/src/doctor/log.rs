@@ -1,4 +1,6 @@
-//! What went wrong in the last hour by the functions' logs: how often, and of which kind.
+//! What went wrong in the last hour by the functions' logs: how often, of which kind, and when for the last time.
+
+mod kind;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,9 +9,10 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde_json::Value;
 use shared::clock::{Clock, Timestamp};
 
+use self::kind::Kind;
 use super::finding::Finding;
 use super::functions::{Facts, Function};
-use super::problem::{known_code, says_gmail_not_enabled};
+use super::problem::says_gmail_not_enabled;
 use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
@@ -21,8 +24,6 @@ const MOST_PAGES: usize = 20;
 const FILTER: &str = "{ ($.level = \"ERROR\") \
                       || ($.type = \"platform.report\" && $.record.status != \"success\") \
                       || ($.type = \"platform.initReport\" && $.record.status != \"success\") }";
-/// What a line is counted as whose code is absent or not one of ours.
-const NO_CODE: &str = "an error without a code";
 
 /// What was found in a log.
 pub(super) struct Log {
@@ -34,15 +35,19 @@ pub(super) struct Log {
 /// A line that says that something went wrong.
 pub(super) struct Line {
     pub(super) at: Timestamp,
-    /// The error's code, or what Lambda ended.
-    pub(super) code: &'static str,
+    pub(super) kind: Kind,
     pub(super) detail: Option<String>,
 }
 
 impl Line {
-    /// When it was written, for people (RFC 3339).
+    /// When it was written, for people.
     pub(super) fn moment(&self) -> String {
-        DateTime::from_secs(self.at.seconds()).fmt(DateTimeFormat::DateTime).unwrap_or_default()
+        moment(self.at)
+    }
+
+    /// Whether it is the refusal that says that the Gmail API is not enabled.
+    pub(super) fn says_gmail_not_enabled(&self) -> bool {
+        says_gmail_not_enabled(self.kind.name, self.detail.as_deref())
     }
 }
 
@@ -74,29 +79,17 @@ fn line(at: Option<i64>, message: &str) -> Option<Line> {
     let wire: Value = serde_json::from_str(message).ok()?;
     Some(Line {
         at: Timestamp::from_millis(at.unwrap_or_default()),
-        code: code(&wire)?,
+        kind: Kind::of(&wire)?,
         detail: wire["detail"].as_str().map(str::to_owned),
     })
 }
 
-fn code(wire: &Value) -> Option<&'static str> {
-    if wire["level"] == "ERROR" {
-        return Some(wire["code"].as_str().and_then(known_code).unwrap_or(NO_CODE));
-    }
-    let has_timed_out = match wire["record"]["status"].as_str()? {
-        "success" => return None,
-        status => status == "timeout",
-    };
-    match (wire["type"].as_str()?, has_timed_out) {
-        ("platform.report", true) => Some("an invocation that timed out"),
-        ("platform.report", false) => Some("an invocation that failed"),
-        ("platform.initReport", true) => Some("a start that timed out"),
-        ("platform.initReport", false) => Some("a start that failed"),
-        _ => None,
-    }
+/// In UTC (RFC 3339).
+fn moment(at: Timestamp) -> String {
+    DateTime::from_secs(at.seconds()).fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }
 
-/// One line for each function and code; the refusal that says that the Gmail API is not enabled has its own check.
+/// One line for each function and kind; the refusal that says that the Gmail API is not enabled has its own check.
 pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
     let Some(deployment) = target.deployment() else { return Vec::new() };
     let mut findings = Vec::new();
@@ -123,18 +116,27 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
 }
 
 fn counted(function: &str, facts: &Facts, log: &Log) -> Vec<Finding> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in log.lines.iter().filter(|line| !says_gmail_not_enabled(line.code, line.detail.as_deref())) {
-        *counts.entry(line.code).or_default() += 1;
+    let mut counts: BTreeMap<Kind, (usize, Timestamp)> = BTreeMap::new();
+    for line in log.lines.iter().filter(|line| !line.says_gmail_not_enabled()) {
+        let (count, last) = counts.entry(line.kind).or_insert((0, line.at));
+        *count += 1;
+        *last = line.at.max(*last);
     }
     if counts.is_empty() {
         return vec![without_errors(format!("the log of {function}"), facts, log)];
     }
-    let at_least = if log.is_whole { "" } else { "at least " };
-    let finding = |(code, count): (&str, usize)| {
+    let (at_least, the_last) =
+        if log.is_whole { ("", "the last") } else { ("at least ", "the last that was read") };
+    let finding = |(kind, (count, last)): (Kind, (usize, Timestamp))| {
         let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        let what = format!("{function} logged {at_least}{times} {code} in the last hour");
-        Finding::wrong(what, "see infra/README.md")
+        let Kind { name, heading } = kind;
+        let last = moment(last);
+        Finding::wrong(
+            format!("{function} logged {at_least}{times} {name} in the last hour, {the_last} at {last}"),
+            format!(
+                "see infra/README.md#{heading}, unless it was mended since: an error stays listed for an hour"
+            ),
+        )
     };
     counts.into_iter().map(finding).collect()
 }

@@ -23,7 +23,18 @@ async fn lines(answer: impl Fn(Option<&str>) -> (u16, Value) + Clone + Send + Sy
 }
 
 fn event(line: &Value) -> Value {
-    json!({ "timestamp": 1_793_500_000_000_i64, "message": line.to_string() })
+    event_at(1_793_500_000_000, line)
+}
+
+fn event_at(millis: i64, line: &Value) -> Value {
+    json!({ "timestamp": millis, "message": line.to_string() })
+}
+
+/// What follows a count.
+fn last(moment: &str, heading: &str) -> String {
+    format!(
+        "the last at {moment}: see infra/README.md#{heading}, unless it was mended since: an error stays listed for an hour"
+    )
 }
 
 #[tokio::test]
@@ -64,29 +75,67 @@ async fn a_log_that_is_too_long_to_read_is_not_good() {
     });
     assert_eq!(
         endless.await,
-        ["wrong  list-messages logged at least once key_unavailable in the last hour: see infra/README.md"]
+        [
+            "wrong  list-messages logged at least once key_unavailable in the last hour, the last that was read at \
+          2026-11-01T02:26:40Z: see infra/README.md#seal-failures, unless it was mended since: an error stays listed for \
+          an hour"
+        ]
     );
 }
 
 #[tokio::test]
 async fn errors_are_counted_by_their_code_and_foreign_words_are_not_repeated() {
     let events = [
-        event(
+        event_at(
+            1_793_500_060_000,
             &json!({ "level": "ERROR", "code": "key_unavailable", "detail": "A sealing key is not available." }),
         ),
+        // Of several streams the later may come first.
         event(&json!({ "level": "ERROR", "code": "key_unavailable" })),
         event(&json!({ "level": "ERROR", "code": "planted <b>" })),
-        event(&json!({ "level": "ERROR", "event": "panic" })),
+        event(&json!({ "level": "ERROR", "event": "planted <b>" })),
         event(&json!({ "level": "WARN", "code": "storage_unavailable" })),
         json!({ "timestamp": 1, "message": "START RequestId: 1" }),
     ];
     assert_eq!(
         lines(move |_| (200, json!({ "events": events }))).await,
         [
-            "wrong  list-messages logged 2 times an error without a code in the last hour: see infra/README.md",
-            "wrong  list-messages logged 2 times key_unavailable in the last hour: see infra/README.md",
+            format!(
+                "wrong  list-messages logged 2 times an error without a code in the last hour, {}",
+                last("2026-11-01T02:26:40Z", "operator-errors")
+            ),
+            format!(
+                "wrong  list-messages logged 2 times key_unavailable in the last hour, {}",
+                last("2026-11-01T02:27:40Z", "seal-failures")
+            ),
         ]
     );
+}
+
+#[tokio::test]
+async fn each_error_leads_to_the_heading_of_the_runbook_that_fits() {
+    for (line, told, heading) in [
+        (json!({ "code": "config_error" }), "config_error", "operator-errors"),
+        (json!({ "code": "quota_exhausted" }), "quota_exhausted", "operator-errors"),
+        (json!({ "code": "internal" }), "internal", "operator-errors"),
+        (json!({ "event": "panic" }), "a panic", "operator-errors"),
+        (json!({ "code": "key_unavailable" }), "key_unavailable", "seal-failures"),
+        (json!({ "code": "credential_unreadable" }), "credential_unreadable", "seal-failures"),
+        (json!({ "code": "reauthorization_required" }), "reauthorization_required", "seal-failures"),
+        (json!({ "event": "seal_integrity" }), "seal_integrity", "seal-failures"),
+        (json!({ "event": "rotated_token_lost" }), "rotated_token_lost", "tokens-not-stored"),
+    ] {
+        let mut line = line;
+        line["level"] = json!("ERROR");
+        let events = [event(&line)];
+        assert_eq!(
+            lines(move |_| (200, json!({ "events": events }))).await,
+            [format!(
+                "wrong  list-messages logged once {told} in the last hour, {}",
+                last("2026-11-01T02:26:40Z", heading)
+            )]
+        );
+    }
 }
 
 #[tokio::test]
@@ -130,16 +179,20 @@ async fn what_lambda_ended_is_found_beside_what_the_function_logged() {
         event(&json!({ "level": "ERROR", "code": 7, "record": "text", "type": [] })),
     ];
     let read = lines(move |_| (200, json!({ "events": events })));
-    let logged =
-        |what: &str| format!("wrong  list-messages logged {what} in the last hour: see infra/README.md");
+    let logged = |what: &str, heading: &str| {
+        format!(
+            "wrong  list-messages logged {what} in the last hour, {}",
+            last("2026-11-01T02:26:40Z", heading)
+        )
+    };
     assert_eq!(
         read.await,
         [
-            logged("once a start that failed"),
-            logged("once a start that timed out"),
-            logged("once an error without a code"),
-            logged("once an invocation that failed"),
-            logged("2 times an invocation that timed out"),
+            logged("once a start that failed", "errors"),
+            logged("once a start that timed out", "errors"),
+            logged("once an error without a code", "operator-errors"),
+            logged("once an invocation that failed", "errors"),
+            logged("2 times an invocation that timed out", "errors"),
         ]
     );
 }
