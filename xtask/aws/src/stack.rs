@@ -36,6 +36,27 @@ impl Stack {
             }
         }
     }
+
+    /// The same, for who needs it to be there.
+    pub(crate) async fn require(account: &Account, name: &str) -> Result<Self, String> {
+        match Self::find(account, name).await? {
+            Some(stack) => Ok(stack),
+            None => Err(absent(account, name).await),
+        }
+    }
+}
+
+/// Where `name` was looked for, and how to look elsewhere.
+async fn absent(account: &Account, name: &str) -> String {
+    // It may be another account than the one thought of; whether STS tells is beside the point.
+    let of_account = account
+        .identity()
+        .await
+        .map_or_else(|_| "this account".to_owned(), |identity| format!("account {}", identity.account));
+    format!(
+        "there is no stack {name:?} in region {} of {of_account}; say with --stack-name, --region and --profile where it is",
+        account.region()
+    )
 }
 
 impl From<&Description> for Stack {
@@ -62,8 +83,7 @@ pub(crate) struct Outputs(BTreeMap<String, String>);
 impl Outputs {
     /// Asks CloudFormation for the outputs of the stack `name`.
     pub(crate) async fn read(account: &Account, name: &str) -> Result<Self, String> {
-        let stack = Stack::find(account, name).await?;
-        Ok(stack.ok_or_else(|| format!("there is no stack {name:?} in this account and region"))?.outputs)
+        Ok(Stack::require(account, name).await?.outputs)
     }
 
     /// The output `name`; a stack of another version may lack it.

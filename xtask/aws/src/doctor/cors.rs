@@ -8,6 +8,7 @@ use reqwest::header::{
 };
 use shared::outbound::{Answer, Failure};
 
+use super::door::no_answer;
 use super::finding::Finding;
 use super::target::Target;
 
@@ -78,7 +79,7 @@ async fn stranger(target: &Target) -> Finding {
 /// Gateway itself, which refuses (403) or asks for patience (429), or what broke behind it.
 async fn answer(target: &Target, what: &str, origin: &str, preflight: &Preflight) -> Result<Answer, Finding> {
     match ask(target, origin, preflight).await {
-        Err(failure) => Err(Finding::untold(what, format!("the API gave no answer ({failure}); ask again"))),
+        Err(failure) => Err(Finding::untold(what, no_answer(target, &failure))),
         Ok(answer) if names_everybody(&answer) => Err(open_to_all()),
         Ok(answer) if !(200..300).contains(&answer.status) => {
             Err(Finding::untold(what, format!("the API answered {}; ask again", answer.status)))

@@ -13,12 +13,14 @@ use url::{Host, Url};
 use super::finding::Finding;
 use super::functions::AUTH_START;
 use super::problem::Problem;
-use super::target::{Place, Target};
+use super::target::{ASK_AGAIN, Place, Target};
 
 /// Longer than a function may take: a cold start and the ten seconds of its timeout.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Google's own error page has 800 KB.
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
+/// The option with the local API's port.
+const PORT: &str = "--api-port";
 
 /// Sends a request of doctor's, with a deadline.
 pub(super) async fn ask(client: &Client, request: RequestBuilder) -> Result<Answer, Failure> {
@@ -81,16 +83,25 @@ pub(super) async fn examine(target: &Target) -> Vec<Finding> {
 
 fn unanswered(target: &Target, what: &str, failure: &Failure) -> Finding {
     match (failure, &target.place) {
-        (Failure::NotConnected(_), Place::Local { .. }) => Finding::wrong(
-            format!("{what} reaches nobody"),
-            "start `cargo xtask dev`, or say with --api-port where it listens",
-        ),
+        (Failure::NotConnected(_), Place::Local { .. }) => {
+            Finding::wrong(format!("{what} reaches nobody"), target.remedy(PORT))
+        }
         (Failure::NotConnected(_), Place::Deployed(_)) => Finding::wrong(
             format!("{what} reaches nobody"),
             "lead that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl",
         ),
         _ => Finding::untold(what, format!("{failure}; ask again")),
     }
+}
+
+/// Why a check got no answer of the API, and what helps.
+pub(super) fn no_answer(target: &Target, failure: &Failure) -> String {
+    let remedy = match failure {
+        Failure::NotConnected(_) => target.remedy(PORT),
+        // It was reached: locally, `cargo lambda watch` may be building a function.
+        _ => ASK_AGAIN.to_owned(),
+    };
+    format!("the API gave no answer ({failure}); {remedy}")
 }
 
 fn begun(target: &Target, what: &str, answer: &Answer) -> Finding {

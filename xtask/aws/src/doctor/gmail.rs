@@ -4,6 +4,7 @@
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 
+use super::door::no_answer;
 use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
 use super::log;
@@ -48,7 +49,7 @@ async fn by_session(target: &Target, client: Option<&WebClient>) -> Finding {
     let answer = match target.door.ask(request).await {
         Ok(answer) => answer,
         Err(failure) => {
-            return Finding::untold(WHAT, format!("the API gave no answer ({failure}); ask again"));
+            return Finding::untold(WHAT, no_answer(target, &failure));
         }
     };
     let problem = Problem::of(&answer);

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use shared::outbound::aws::describe;
 
 use super::finding::Finding;
+use super::target::ASK_AGAIN;
 
 /// What became of a call that failed.
 #[derive(Debug)]
@@ -39,10 +40,15 @@ impl Refusal {
 
     /// The finding when this is the reason why `what` could not be told; `action` is what the caller needs permission for.
     pub(super) fn untold(&self, what: impl Into<String>, action: &str) -> Finding {
+        self.untold_with(ASK_AGAIN, what, action)
+    }
+
+    /// The same with another remedy than asking again.
+    pub(super) fn untold_with(&self, remedy: &str, what: impl Into<String>, action: &str) -> Finding {
         let why = match self {
             Self::Absent => format!("{action} finds nothing"),
             Self::Forbidden => format!("you may not {action}; ask again with a role that may"),
-            Self::Other(words) => format!("{action}: {words}; ask again"),
+            Self::Other(words) => format!("{action}: {words}; {remedy}"),
         };
         Finding::untold(what, why)
     }

@@ -11,6 +11,9 @@ use super::refusal::Refusal;
 use super::target::Target;
 use crate::web_client::{CLIENT_ID_END, ClientText, WebClient};
 
+/// The option with the local Secrets Manager's port.
+const PORT: &str = "--secrets-port";
+
 /// The kind of the keyring's JSON, as a [`Secret`].
 enum Keys {}
 
@@ -76,7 +79,11 @@ async fn value<Kind>(target: &Target, secret: &str, name: &str) -> Result<Secret
             format!("{name}, {secret}, is marked for deletion"),
             format!("restore it with `aws secretsmanager restore-secret --secret-id {secret}`"),
         ),
-        refusal => refusal.untold(format!("{name}, {secret}"), "secretsmanager:GetSecretValue"),
+        refusal => refusal.untold_with(
+            &target.remedy(PORT),
+            format!("{name}, {secret}"),
+            "secretsmanager:GetSecretValue",
+        ),
     })?;
     answer.secret_string.map(Secret::new).ok_or_else(|| {
         Finding::wrong(

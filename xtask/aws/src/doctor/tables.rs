@@ -10,6 +10,8 @@ use super::target::Target;
 
 /// The attribute by which DynamoDB deletes sessions and spent states.
 const EXPIRY: &str = "expires_at";
+/// The option with the local DynamoDB's port.
+const PORT: &str = "--dynamodb-port";
 const DEPLOY_AGAIN: &str = "deploy the template again";
 
 /// One line for each table, or one for each thing that is wrong with it.
@@ -57,7 +59,9 @@ async fn described(target: &Target, name: &str) -> Result<TableDescription, Find
     let answer = target.dynamodb.describe_table().table_name(name).send().await;
     let answer = answer.map_err(|error| match Refusal::of(&error) {
         Refusal::Absent => Finding::wrong(format!("the table {name} is not there"), DEPLOY_AGAIN),
-        refusal => refusal.untold(format!("the table {name}"), "dynamodb:DescribeTable"),
+        refusal => {
+            refusal.untold_with(&target.remedy(PORT), format!("the table {name}"), "dynamodb:DescribeTable")
+        }
     })?;
     answer.table.ok_or_else(|| {
         Finding::untold(format!("the table {name}"), "DynamoDB did not describe it; ask again")

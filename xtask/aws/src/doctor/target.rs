@@ -19,6 +19,8 @@ use crate::account::{Account, timeouts};
 use crate::stack::{Outputs, Stack};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What helps when trouble may pass.
+pub(super) const ASK_AGAIN: &str = "ask again";
 
 /// Where the parts of a deployment are.
 pub(crate) struct Target {
@@ -85,8 +87,7 @@ impl Target {
         name: &str,
         api_at: Option<SocketAddr>,
     ) -> Result<Self, String> {
-        let stack = Stack::find(account, name).await?;
-        let stack = stack.ok_or_else(|| format!("there is no stack {name:?} in this account and region"))?;
+        let stack = Stack::require(account, name).await?;
         let outputs = &stack.outputs;
         let config = &account.config;
         let web = web()?;
@@ -140,6 +141,15 @@ impl Target {
     pub(crate) fn with_session(mut self, session: SessionToken) -> Self {
         self.session = Some(session);
         self
+    }
+
+    /// What helps when a part gives no answer that is its own: a deployed one may give it later, a local one listens
+    /// elsewhere or not at all. `option` says its port.
+    pub(super) fn remedy(&self, option: &str) -> String {
+        match &self.place {
+            Place::Local { .. } => format!("start `cargo xtask dev`, or say with {option} where it listens"),
+            Place::Deployed(_) => ASK_AGAIN.to_owned(),
+        }
     }
 
     /// What only a deployment has; nothing on this machine.

@@ -3,3 +3,4 @@
 mod cors;
 mod logs;
 mod permissions;
+mod stack;

@@ -4,6 +4,7 @@ use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
 
 use super::*;
+use crate::doctor::tables;
 
 async fn untold(scene: &Scene) -> Vec<String> {
     scene.lines().await.into_iter().filter(|line| line.starts_with("? ")).collect()
@@ -97,4 +98,43 @@ async fn an_api_that_is_not_there_hides_nothing_else() {
         ]
     );
     assert_eq!(lines.iter().filter(|line| line.starts_with("good ")).count(), 6, "{lines:?}");
+    let cors = "?      CORS for http://localhost:9100: the API gave no answer (no connection); start `cargo xtask dev`, or \
+                say with --api-port where it listens";
+    assert!(lines.contains(&cors.to_owned()), "{lines:?}");
+}
+
+#[tokio::test]
+async fn local_back_ends_that_are_not_there_name_the_option_with_their_port() {
+    let scene = Scene::new().await;
+    let nowhere = "http://127.0.0.1:1";
+    let target = Target::at(&scene.api.url, PAGE.to_owned(), nowhere, nowhere).unwrap();
+    let lines = scene.lines_of(&target).await;
+    for (what, action, option) in [
+        (
+            "the secret with Google's client, postern/google-client",
+            "secretsmanager:GetSecretValue",
+            "--secrets-port",
+        ),
+        (
+            "the secret with the keyring, postern/sealing-keys",
+            "secretsmanager:GetSecretValue",
+            "--secrets-port",
+        ),
+        ("the table CredentialsTable", "dynamodb:DescribeTable", "--dynamodb-port"),
+        ("the table SessionsTable", "dynamodb:DescribeTable", "--dynamodb-port"),
+    ] {
+        let expected = format!(
+            "?      {what}: {action}: no connection, or one that broke; start `cargo xtask dev`, or say with {option} where \
+             it listens"
+        );
+        assert!(lines.contains(&expected), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_deployed_back_end_that_is_not_there_names_no_option() {
+    let nowhere = "http://localhost:1";
+    let found = tables::examine(&cloud::deployed(nowhere, &[])).await;
+    let again = "dynamodb:DescribeTable: no connection, or one that broke; ask again";
+    assert_eq!(found[0].to_string(), format!("?      the table CredentialsTable: {again}"));
 }
