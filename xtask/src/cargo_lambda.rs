@@ -39,7 +39,7 @@ impl CargoLambda {
             "cargo-lambda is not installed: fetching {VERSION} into .tools/ (this project's own folder)"
         );
         let requirement = format!("cargo-lambda=={VERSION}");
-        python::install(&requirement, Needs::Nothing, &folder, processes).await;
+        python::install(&[&requirement], Needs::Nothing, &folder, processes).await;
         if answers(command(&program)).await {
             return Ok(Self(program));
         }
@@ -104,7 +104,7 @@ async fn find_zig(processes: &mut Processes) -> Result<Option<PathBuf>, String> 
         return Ok(Some(programs));
     }
     println!("Zig is not installed: fetching {ZIG_VERSION} into .tools/ (100 MB, 400 MB unpacked)");
-    python::install(&format!("ziglang=={ZIG_VERSION}"), Needs::Nothing, &folder, processes).await;
+    python::install(&[&format!("ziglang=={ZIG_VERSION}")], Needs::Nothing, &folder, processes).await;
     if zig_answers(command(programs.join("zig"))).await {
         return Ok(Some(programs));
     }

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -10,12 +9,13 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
-use crate::processes::{Processes, root};
-use crate::python::{self, Needs};
+use crate::processes::Processes;
+use crate::python;
 use crate::{log, ports};
 
 /// The version that is fetched.
 pub const VERSION: &str = "1.5.33";
+const MODULE: &str = "ministack";
 /// What MiniStack reads SAM templates with; the version that the SAM CLI has.
 const SAM_TRANSLATOR: &str = "aws-sam-translator==1.115.0";
 
@@ -30,18 +30,9 @@ pub struct MiniStack(PathBuf);
 impl MiniStack {
     /// Finds MiniStack in the project's own folder, or fetches it there.
     pub async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let ministack = Self(root().join(".tools").join(format!("ministack-{VERSION}-sam")));
-        if ministack.answers().await {
-            return Ok(ministack);
-        }
-        println!("fetching MiniStack {VERSION} into .tools/ (this project's own folder)");
-        for requirement in [SAM_TRANSLATOR, &format!("ministack=={VERSION}")] {
-            python::install(requirement, Needs::ItsDependencies, &ministack.0, processes).await;
-        }
-        if ministack.answers().await {
-            return Ok(ministack);
-        }
-        Err(format!("MiniStack {VERSION} is missing and python3 -m pip could not fetch it"))
+        let (name, folder) = (format!("MiniStack {VERSION}"), format!("ministack-{VERSION}-sam"));
+        let requirements = [SAM_TRANSLATOR, &format!("ministack=={VERSION}")];
+        python::program(&name, &folder, &requirements, MODULE, processes).await.map(Self)
     }
 
     /// Starts it with these services on a free port, for a caller without permissions to check, and waits until it
@@ -81,7 +72,7 @@ impl MiniStack {
     }
 
     fn command(&self, port: u16) -> Command {
-        let mut command = python::module("ministack", &self.0);
+        let mut command = python::module(MODULE, &self.0);
         command
             // Without this it listens on every interface.
             .env("BIND_HOST", "127.0.0.1")
@@ -92,12 +83,6 @@ impl MiniStack {
             // At its start and end it removes containers, those of another MiniStack among them.
             .env("DOCKER_HOST", "unix:///nowhere");
         command
-    }
-
-    async fn answers(&self) -> bool {
-        let mut help = python::module("ministack", &self.0);
-        help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null());
-        self.0.is_dir() && help.status().await.is_ok_and(|status| status.success())
     }
 }
 

@@ -1,15 +1,15 @@
 //! Where the SAM CLI comes from: a copy in `.tools/`, fetched when it is missing.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::processes::{Processes, root};
-use crate::python::{self, Needs};
+use crate::processes::Processes;
+use crate::python;
 
 /// The version that is fetched; it brings cfn-lint with it.
 const VERSION: &str = "1.170.0";
+const MODULE: &str = "samcli";
 
 /// The SAM CLI.
 pub struct Sam(PathBuf);
@@ -17,22 +17,14 @@ pub struct Sam(PathBuf);
 impl Sam {
     /// Finds it in the project's own folder, or fetches it there.
     pub async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let sam = Self(root().join(".tools").join(format!("aws-sam-cli-{VERSION}")));
-        if sam.answers().await {
-            return Ok(sam);
-        }
-        println!("fetching the SAM CLI {VERSION} into .tools/ (this project's own folder)");
+        let (name, folder) = (format!("the SAM CLI {VERSION}"), format!("aws-sam-cli-{VERSION}"));
         let requirement = format!("aws-sam-cli=={VERSION}");
-        python::install(&requirement, Needs::ItsDependencies, &sam.0, processes).await;
-        if sam.answers().await {
-            return Ok(sam);
-        }
-        Err(format!("the SAM CLI {VERSION} is missing and python3 -m pip could not fetch it"))
+        python::program(&name, &folder, &[&requirement], MODULE, processes).await.map(Self)
     }
 
     /// The beginning of a `sam ...` command.
     pub fn command(&self) -> Command {
-        let mut command = python::module("samcli", &self.0);
+        let mut command = python::module(MODULE, &self.0);
         command.env("SAM_CLI_TELEMETRY", "0");
         command
     }
@@ -43,11 +35,5 @@ impl Sam {
         // Python remarks that a module which is run was imported, too.
         command.env("PYTHONWARNINGS", "ignore::RuntimeWarning:runpy");
         command
-    }
-
-    async fn answers(&self) -> bool {
-        let mut version = self.command();
-        version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        self.0.is_dir() && version.status().await.is_ok_and(|status| status.success())
     }
 }

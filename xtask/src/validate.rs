@@ -2,16 +2,16 @@
 //! Needs PyPI for the tools, and nothing else of the network.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use tokio::process::Command;
 
-use xtask::processes::{Processes, asked_to_stop, root};
-use xtask::python::{self, Needs};
+use xtask::processes::{Processes, asked_to_stop};
+use xtask::python;
 use xtask::sam::Sam;
 
 /// The version of checkov that is fetched.
 const CHECKOV_VERSION: &str = "3.3.30";
+const CHECKOV_MODULE: &str = "checkov.main";
 /// Each template. SAM knows the first.
 const TEMPLATES: [&str; 3] = ["template.yaml", "infra/monitoring.yaml", "infra/import.yaml"];
 /// What would make a check depend on the account of whoever runs it.
@@ -73,26 +73,13 @@ struct Checkov(PathBuf);
 impl Checkov {
     /// Finds it in the project's own folder, or fetches it there. What it depends on differs from what the SAM CLI does.
     async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let checkov = Self(root().join(".tools").join(format!("checkov-{CHECKOV_VERSION}")));
-        if checkov.answers().await {
-            return Ok(checkov);
-        }
-        println!("fetching checkov {CHECKOV_VERSION} into .tools/ (this project's own folder)");
-        let requirement = format!("checkov=={CHECKOV_VERSION}");
-        python::install(&requirement, Needs::ItsDependencies, &checkov.0, processes).await;
-        if checkov.answers().await {
-            return Ok(checkov);
-        }
-        Err(format!("checkov {CHECKOV_VERSION} is missing and python3 -m pip could not fetch it"))
+        let (name, requirement) =
+            (format!("checkov {CHECKOV_VERSION}"), format!("checkov=={CHECKOV_VERSION}"));
+        let folder = format!("checkov-{CHECKOV_VERSION}");
+        python::program(&name, &folder, &[&requirement], CHECKOV_MODULE, processes).await.map(Self)
     }
 
     fn command(&self) -> Command {
-        python::module("checkov.main", &self.0)
-    }
-
-    async fn answers(&self) -> bool {
-        let mut help = self.command();
-        help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null());
-        self.0.is_dir() && help.status().await.is_ok_and(|status| status.success())
+        python::module(CHECKOV_MODULE, &self.0)
     }
 }
