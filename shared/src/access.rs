@@ -5,32 +5,48 @@
 //! fresh ──────────────► call
 //! ageing ─────────────► call, and meanwhile: lease → refresh → store
 //! expired ─► lease ───► refresh → call, and meanwhile: store
-//!              └ taken: wait for its holder's token, or for the lease to run out
+//!              ├ taken: wait for its holder's token, or for the lease to run out
+//!              └ the last attempt failed a moment ago: its answer again, until the next one is due
+//! dead ───► ten minutes after Google refused the token: as expired, once
 //! Gmail says 401 ─────► as expired, once
 //! ```
 
-mod refresh;
+mod lease;
+mod setback;
+mod wait;
 
 use std::time::Duration;
 
 use futures_util::future::join;
 
-use self::refresh::{Renewal, Unstored};
+use self::lease::{Lease, Taken};
+use self::setback::held_up;
+use self::wait::Wait;
 use crate::app::App;
-use crate::clock::Deadline;
-use crate::credential::{Credential, Freshness, Obstacle, Scopes, StoredAccessToken};
+use crate::clock::{Deadline, Timestamp};
+use crate::credential::{Credential, Freshness, Obstacle, Scopes, StoredAccessToken, StoredRefreshToken};
 use crate::custody;
 use crate::error::{Error, Invitation, Reason};
 use crate::google::Trouble;
 use crate::google::gmail::GmailError;
+use crate::google_client::GoogleClient;
 use crate::secret::AccessToken;
-use crate::store::{Written, within};
+use crate::store::within;
 
-/// The first pause of a caller that waits for another's refresh; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(40);
-const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 /// How long a request with a good token waits for the next token that it gets beside its call.
 const AHEAD: Duration = Duration::from_millis(1500);
+
+/// A token to call with.
+struct Working {
+    /// The credential as it was last seen or written.
+    credential: Credential,
+    /// The token.
+    token: AccessToken,
+    /// What is still to be done beside the call.
+    duty: Option<Duty>,
+    /// Whether it came during this request, so that another would be no better.
+    is_new: bool,
+}
 
 /// What is still to be done besides calling Gmail.
 enum Duty {
@@ -40,14 +56,20 @@ enum Duty {
     RefreshAhead,
 }
 
+/// What a refresh brought, as it is to be stored.
+struct Unstored {
+    /// The access token, if it may be reused.
+    access_token: Option<StoredAccessToken>,
+    /// The refresh token, if it is to be written: sealed anew, or in use again.
+    refresh_token: Option<StoredRefreshToken>,
+}
+
 /// A user's working access to Google.
 pub struct Access<'a> {
     app: &'a App,
     deadline: Deadline,
-    credential: Credential,
-    token: AccessToken,
-    duty: Option<Duty>,
-    renewed: bool,
+    needed: Scopes,
+    working: Working,
 }
 
 impl<'a> Access<'a> {
@@ -59,21 +81,8 @@ impl<'a> Access<'a> {
         needed: &Scopes,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let client = app.secrets.remembered_google_client();
-        let client_id = client.as_ref().map(|client| client.client_id.as_str());
-        refuse_obstacle(app, &credential, client_id)?;
-        let missing = credential.scopes.missing(needed);
-        if !missing.is_empty() {
-            return Err(insufficient_scope(&credential, missing));
-        }
-        let freshness = credential.freshness(app.clock.now());
-        if let (Some(stored), Freshness::Fresh | Freshness::Ageing) = (&credential.access_token, freshness) {
-            let token = custody::open_access_token(app, &credential.user, stored).await?;
-            let duty = (freshness == Freshness::Ageing).then_some(Duty::RefreshAhead);
-            return Ok(Self { app, deadline, credential, token, duty, renewed: false });
-        }
-        let Renewal { credential, token, unstored } = renew(app, credential, None, deadline).await?;
-        Ok(Self { app, deadline, credential, token, duty: unstored.map(Duty::Store), renewed: true })
+        let working = obtain(app, credential, needed, None, deadline).await?;
+        Ok(Self { app, deadline, needed: needed.clone(), working })
     }
 
     /// Calls Gmail with the token. When Gmail does not accept it, it is renewed once and the call is made once more; only
@@ -83,24 +92,23 @@ impl<'a> Access<'a> {
         call: impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
     ) -> Result<T, Error> {
         let mut answer = self.call_once(&call).await;
-        if matches!(answer, Err(GmailError::Unauthorized)) && !self.renewed {
-            let refused = self.credential.access_token.clone();
-            let renewal = renew(self.app, self.credential.clone(), refused.as_ref(), self.deadline).await?;
-            self.credential = renewal.credential;
-            self.token = renewal.token;
-            self.duty = renewal.unstored.map(Duty::Store);
-            self.renewed = true;
+        if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
+            let credential = self.working.credential.clone();
+            let refused = credential.access_token.clone();
+            self.working =
+                obtain(self.app, credential, &self.needed, refused.as_ref(), self.deadline).await?;
+            self.working.is_new = true;
             answer = self.call_once(&call).await;
         }
-        answer.map_err(|error| from_gmail(error, &self.credential))
+        answer.map_err(|error| from_gmail(error, &self.working.credential))
     }
 
     async fn call_once<T>(
         &mut self,
         call: &impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
     ) -> Result<T, GmailError> {
-        let duty = self.duty.take();
-        let (answer, ()) = join(call(&self.token), self.perform(duty)).await;
+        let duty = self.working.duty.take();
+        let (answer, ()) = join(call(&self.working.token), self.perform(duty)).await;
         answer
     }
 
@@ -109,7 +117,9 @@ impl<'a> Access<'a> {
     async fn perform(&self, duty: Option<Duty>) {
         let outcome = match duty {
             None => return,
-            Some(Duty::Store(unstored)) => store(self.app, &self.credential, &unstored, self.deadline).await,
+            Some(Duty::Store(unstored)) => {
+                store(self.app, &self.working.credential, &unstored, self.deadline).await
+            }
             Some(Duty::RefreshAhead) => self.refresh_ahead().await,
         };
         if let Err(error) = outcome {
@@ -117,24 +127,27 @@ impl<'a> Access<'a> {
         }
     }
 
+    /// Gets the next token, unless somebody else does or the last attempt failed a moment ago. The caller has a good token
+    /// and does not wait for long; but a refresh token that comes with the next one is stored within all of the request's
+    /// time.
     async fn refresh_ahead(&self) -> Result<(), Error> {
-        let now = self.app.clock.now();
-        if self.credential.is_leased(now) {
-            return Ok(());
-        }
-        let until = now.plus(refresh::LEASE);
-        // The caller has a good token: what is done for the next one must not keep this one waiting for long.
-        let deadline = self.deadline.within(AHEAD);
-        let Written::Done(leased) =
-            within(deadline, self.app.store.take_lease(&self.credential, until)).await?
-        else {
+        let (app, credential) = (self.app, &self.working.credential);
+        let limit = self.deadline.within(AHEAD);
+        let client = app.secrets.google_client_for(&credential.client_id);
+        let Ok(client) = tokio::time::timeout(limit.remaining(), client).await else { return Ok(()) };
+        let (client, now) = (client?, app.clock.now());
+        let Ok(token) = credential.refreshable(&app.config.scopes, &client.client_id, now) else {
             return Ok(());
         };
-        match refresh::under_lease(self.app, *leased, deadline).await? {
-            Some(Renewal { credential, unstored: Some(unstored), .. }) => {
-                store(self.app, &credential, &unstored, self.deadline).await
+        if credential.holder(now).is_some() || held_up(app, credential, &client, now).is_some() {
+            return Ok(());
+        }
+        let Taken::Held(lease) = Lease::take(app, credential, token, limit).await? else { return Ok(()) };
+        match lease.refresh(client, self.deadline).await? {
+            Some(Working { credential, duty: Some(Duty::Store(unstored)), .. }) => {
+                store(app, &credential, &unstored, limit).await
             }
-            Some(Renewal { unstored: None, .. }) | None => Ok(()),
+            _ => Ok(()),
         }
     }
 }
@@ -153,60 +166,105 @@ async fn store(
     Ok(())
 }
 
-/// Gets a token that works: somebody else's newer one, or a refresh of our own under the lease. `refused` is a stored
-/// token that is not to be used though its time is not over.
-async fn renew(
+/// Gets a token that works: the stored one, somebody else's newer one, or one of our own refresh under the lease.
+/// `refused` is a stored token that is not to be used though its time is not over.
+async fn obtain(
     app: &App,
     mut credential: Credential,
+    needed: &Scopes,
     refused: Option<&StoredAccessToken>,
     deadline: Deadline,
-) -> Result<Renewal, Error> {
-    let client = app.secrets.google_client().await?;
-    let mut pause = FIRST_PAUSE;
+) -> Result<Working, Error> {
+    let (mut wait, mut is_new) = (Wait::default(), false);
     loop {
         let now = app.clock.now();
-        refuse_obstacle(app, &credential, Some(&client.client_id))?;
+        let freshness = credential.freshness(now);
         let stored = credential.access_token.as_ref();
         if let Some(stored) = stored.filter(|stored| Some(*stored) != refused)
-            && credential.freshness(now) != Freshness::Expired
+            && freshness != Freshness::Expired
         {
-            let token = custody::open_access_token(app, &credential.user, stored).await?;
-            return Ok(Renewal { credential, token, unstored: None });
+            let client = remembered_client(app, &credential).await?;
+            let client_id = client.as_ref().map(|client| client.client_id.as_str());
+            if let Some(obstacle) = credential.obstacle(&app.config.scopes, client_id, now) {
+                return Err(unauthorized(obstacle, &credential));
+            }
+            refuse_missing(&credential, needed)?;
+            let token = custody::open_access_token(app, &credential, stored).await?;
+            let duty = (freshness == Freshness::Ageing).then_some(Duty::RefreshAhead);
+            return Ok(Working { credential, token, duty, is_new });
+        }
+        let client = app.secrets.google_client_for(&credential.client_id).await?;
+        let token = match credential.refreshable(&app.config.scopes, &client.client_id, now) {
+            Ok(token) => token.clone(),
+            Err(obstacle) => {
+                erase_set_aside(app, &credential, now, deadline).await;
+                return Err(unauthorized(obstacle, &credential));
+            }
+        };
+        refuse_missing(&credential, needed)?;
+        if let Some(error) = held_up(app, &credential, &client, now) {
+            return Err(error);
         }
         // Every way round this loop is a wait for somebody, or somebody else's write.
-        if !deadline.allows(pause) {
+        if !deadline.allows(wait.next_pause()) {
             return Err(Error::UpstreamUnavailable {
                 retry_after: 1,
                 source: "another refresh is under way".into(),
             });
         }
         let user = credential.user.clone();
-        let found = if credential.is_leased(now) {
+        let found = if let Some(pause) = wait.pause_for(credential.holder(now)) {
             tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
             within(deadline, app.store.credential(&user)).await?
         } else {
-            match within(deadline, app.store.take_lease(&credential, now.plus(refresh::LEASE))).await? {
-                Written::Overtaken(found) => found.map(|found| *found),
-                Written::Done(leased) => match refresh::under_lease(app, *leased, deadline).await? {
-                    Some(renewal) => return Ok(renewal),
+            match Lease::take(app, &credential, &token, deadline).await? {
+                Taken::Overtaken(found) => found,
+                Taken::Held(lease) => match lease.refresh(client, deadline).await? {
+                    Some(working) => return Ok(working),
                     // Somebody stored another refresh token meanwhile: start over with that one.
                     None => within(deadline, app.store.credential(&user)).await?,
                 },
             }
         };
         credential = found.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
+        is_new = true;
     }
 }
 
-fn refuse_obstacle(app: &App, credential: &Credential, client_id: Option<&str>) -> Result<(), Error> {
-    let reason = match credential.obstacle(&app.config.scopes, client_id, app.clock.now()) {
-        None => return Ok(()),
-        Some(Obstacle::Dead) => Reason::RevokedOrExpired,
-        Some(Obstacle::ClientChanged) => Reason::ClientChanged,
-        Some(Obstacle::ScopesChanged) => Reason::ScopesChanged,
+/// Google's client as far as it is remembered; read anew where the credential belongs to another, which may be the newer.
+async fn remembered_client(
+    app: &App,
+    credential: &Credential,
+) -> Result<Option<std::sync::Arc<GoogleClient>>, Error> {
+    match app.secrets.remembered_google_client() {
+        Some(client) if client.client_id != credential.client_id => {
+            Ok(Some(app.secrets.google_client_for(&credential.client_id).await?))
+        }
+        other => Ok(other),
+    }
+}
+
+/// Erases a refresh token that was set aside for its seven days. If that fails, the next request does it.
+async fn erase_set_aside(app: &App, credential: &Credential, now: Timestamp, deadline: Deadline) {
+    if credential.set_aside.as_ref().is_some_and(|set_aside| set_aside.is_over(now))
+        && let Err(error) = within(deadline, app.store.erase_set_aside(credential)).await
+    {
+        tracing::warn!(error = %error, "a refresh token that was set aside could not be erased");
+    }
+}
+
+fn refuse_missing(credential: &Credential, needed: &Scopes) -> Result<(), Error> {
+    let missing = credential.scopes.missing(needed);
+    if missing.is_empty() { Ok(()) } else { Err(insufficient_scope(credential, missing)) }
+}
+
+fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error {
+    let reason = match obstacle {
+        Obstacle::Dead => Reason::RevokedOrExpired,
+        Obstacle::ClientChanged => Reason::ClientChanged,
+        Obstacle::ScopesChanged => Reason::ScopesChanged,
     };
-    Err(Error::Unauthorized { reason, invitation: invitation(credential) })
+    Error::Unauthorized { reason, invitation: invitation(credential) }
 }
 
 /// The owner of a credential, invited to authorize again.

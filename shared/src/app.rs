@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::google::Google;
 use crate::outbound::Stack;
 use crate::outbound::aws::Connector;
+use crate::refused_client::RefusedClient;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::telemetry::metrics::BackEnd;
@@ -33,6 +34,8 @@ pub struct App {
     pub store: Store,
     /// Google.
     pub google: Google,
+    /// The OAuth client that Google refused last.
+    pub refused_client: RefusedClient,
     /// How often one address may call.
     pub throttle: Throttle,
 }
@@ -69,6 +72,7 @@ impl App {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
             store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
             google: Google::new(&stack, clock.clone(), &config),
+            refused_client: RefusedClient::default(),
             throttle: Throttle::default(),
             clock,
             config,

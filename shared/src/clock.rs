@@ -43,6 +43,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This moment less `duration`; saturates at the beginning of time.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How long it is from `earlier` to this moment; nothing when `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -108,6 +114,12 @@ impl Deadline {
     #[must_use]
     pub fn sooner_by(self, reserve: Duration) -> Self {
         Self(self.0.checked_sub(reserve).unwrap_or(self.0))
+    }
+
+    /// The earlier of two deadlines.
+    #[must_use]
+    pub fn or_sooner(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
     }
 
     /// The earlier of this deadline and the one that is `budget` away from now.

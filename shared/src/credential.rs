@@ -1,9 +1,12 @@
 //! A user's stored credential and the rules on it: scopes, freshness, drift, death. Pure: no call, no key, no clock.
 
+mod setback;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::setback::{Setback, SetbackCause, whole_seconds};
 use crate::clock::Timestamp;
 use crate::secret::Sealed;
 use crate::user::{Email, UserId};
@@ -14,6 +17,12 @@ const MARGIN: Duration = Duration::from_mins(1);
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 /// A token that was refreshed less than this ago is not refreshed ahead again.
 const LEAST_INTERVAL: Duration = Duration::from_mins(1);
+/// A refresh token that Google refused is tried once more after this long, as long as its user comes.
+const SECOND_CHANCE: Duration = Duration::from_mins(10);
+/// A refresh token that Google refused is kept for this long.
+const SET_ASIDE: Duration = Duration::from_hours(7 * 24);
+/// How far the clocks of two processes may be apart.
+const SKEW: Duration = Duration::from_mins(5);
 
 const MAIL: &str = "https://mail.google.com/";
 const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
@@ -129,6 +138,30 @@ pub struct StoredRefreshToken {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A refresh token that Google refused, kept in case that was a mistake: an incident at Google, or a client that was
+/// misconfigured there for a while. It is used for nothing but to ask once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The token.
+    pub token: StoredRefreshToken,
+    /// When Google refused it first.
+    pub died_at: Timestamp,
+    /// When Google refused it last.
+    pub tried_at: Timestamp,
+}
+
+impl SetAside {
+    /// Whether its time is over, so that it is to be erased.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now.since(self.died_at) >= SET_ASIDE
+    }
+
+    /// Whether Google is to be asked once more.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        !self.is_over(now) && now.since(self.tried_at) >= SECOND_CHANCE
+    }
+}
+
 /// The right to refresh a credential, held by one execution environment for a short time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -162,12 +195,16 @@ pub struct Credential {
     pub status: Status,
     /// The refresh token; `None` once it is dead.
     pub refresh_token: Option<StoredRefreshToken>,
-    /// The name of the refresh token that died last, while none is stored.
+    /// The name of the refresh token that died last, while none is in use.
     pub dead_token_id: Option<String>,
+    /// That token itself, for seven days.
+    pub set_aside: Option<SetAside>,
     /// The newest access token, if one may be reused.
     pub access_token: Option<StoredAccessToken>,
     /// Who refreshes at the moment.
     pub lease: Option<Lease>,
+    /// The failures of the refresh since it last succeeded.
+    pub setback: Option<Setback>,
     /// Grows by one with each write.
     pub version: u64,
     /// When the user first connected.
@@ -201,13 +238,33 @@ pub enum Freshness {
 impl Credential {
     /// What stands against using this credential: death first, then the client (where today's is known), then scopes.
     pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
-        let Some(refresh_token) = self.refresh_token.as_ref().filter(|_| self.status == Status::Active)
-        else {
-            return Some(Obstacle::Dead);
-        };
-        if refresh_token.expires_at.is_some_and(|end| end <= now) {
+        let alive = self.refresh_token.as_ref().filter(|_| self.status == Status::Active);
+        if alive.is_none_or(|token| token.expires_at.is_some_and(|end| end <= now)) {
             return Some(Obstacle::Dead);
         }
+        self.drift(needed, client_id)
+    }
+
+    /// The refresh token to ask Google with: the one in use, or the one that was set aside, when it is due and nothing
+    /// but its death stands against it.
+    pub fn refreshable(
+        &self,
+        needed: &Scopes,
+        client_id: &str,
+        now: Timestamp,
+    ) -> Result<&StoredRefreshToken, Obstacle> {
+        match (self.obstacle(needed, Some(client_id), now), &self.refresh_token, &self.set_aside) {
+            (None, Some(token), _) => Ok(token),
+            (Some(Obstacle::Dead), None, Some(set_aside))
+                if set_aside.is_due(now) && self.drift(needed, Some(client_id)).is_none() =>
+            {
+                Ok(&set_aside.token)
+            }
+            (obstacle, ..) => Err(obstacle.unwrap_or(Obstacle::Dead)),
+        }
+    }
+
+    fn drift(&self, needed: &Scopes, client_id: Option<&str>) -> Option<Obstacle> {
         if client_id.is_some_and(|today| today != self.client_id) {
             return Some(Obstacle::ClientChanged);
         }
@@ -228,10 +285,16 @@ impl Credential {
         }
     }
 
-    /// Whether somebody holds the lease at this moment.
-    pub fn is_leased(&self, now: Timestamp) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.until > now)
+    /// Who holds the lease at this moment, by the clock of whoever took it.
+    pub fn holder(&self, now: Timestamp) -> Option<&str> {
+        self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| lease.holder.as_str())
     }
+}
+
+/// The moment from which sessions count for a credential that is made at `now`: a process whose clock is behind may have
+/// begun one a moment ago (F73).
+pub fn first_session_at(now: Timestamp) -> Timestamp {
+    now.minus(SKEW)
 }
 
 #[cfg(test)]
@@ -253,8 +316,10 @@ mod tests {
                 expires_at: None,
             }),
             dead_token_id: None,
+            set_aside: None,
             access_token: None,
             lease: None,
+            setback: None,
             version: 1,
             connected_at: NOW,
             sessions_valid_from: NOW,
@@ -320,7 +385,27 @@ mod tests {
     fn a_lease_runs_out_by_itself() {
         let lease = Some(Lease { holder: "w".to_owned(), until: NOW });
         let leased = Credential { lease, ..credential() };
-        assert!(!leased.is_leased(NOW));
-        assert!(leased.is_leased(Timestamp::from_seconds(999_999)));
+        assert_eq!(leased.holder(NOW), None);
+        assert_eq!(leased.holder(Timestamp::from_seconds(999_999)), Some("w"));
+    }
+
+    #[test]
+    fn f90_a_token_that_was_set_aside_is_tried_ten_minutes_later_within_seven_days() {
+        let needed = Scopes::default_needed();
+        let token = credential().refresh_token.unwrap();
+        let set_aside = SetAside { token: token.clone(), died_at: NOW, tried_at: NOW };
+        let dead = Credential {
+            status: Status::Revoked,
+            refresh_token: None,
+            set_aside: Some(set_aside),
+            ..credential()
+        };
+        let after = |seconds| NOW.plus(Duration::from_secs(seconds));
+        assert_eq!(dead.refreshable(&needed, "client", after(599)), Err(Obstacle::Dead));
+        assert_eq!(dead.refreshable(&needed, "client", after(600)), Ok(&token));
+        assert_eq!(dead.refreshable(&needed, "client", after(7 * 24 * 3600)), Err(Obstacle::Dead));
+        assert_eq!(dead.refreshable(&needed, "other", after(600)), Err(Obstacle::Dead));
+        assert_eq!(dead.refreshable(&Scopes::needed(MAIL), "client", after(600)), Err(Obstacle::Dead));
+        assert_eq!(credential().refreshable(&needed, "client", NOW), Ok(&token));
     }
 }

@@ -1,11 +1,13 @@
-//! Tokens into and out of their seals: a token at rest is bound to its table, its user and its attribute.
+//! Tokens into and out of their seals: a token at rest is bound to its user, its attribute, the refresh token that it
+//! belongs to and the OAuth client, so that it opens nowhere else and an older one does not open in its place.
 
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::app::App;
-use crate::credential::{StoredAccessToken, StoredRefreshToken};
+use crate::clock::Timestamp;
+use crate::credential::{Credential, StoredAccessToken, StoredRefreshToken};
 use crate::error::{Error, Invitation, Reason};
 use crate::google::oauth::Tokens;
 use crate::random;
@@ -16,67 +18,92 @@ use crate::user::UserId;
 
 const ACCESS_TOKEN: &str = "access_token";
 const REFRESH_TOKEN: &str = "refresh_token";
+/// The table as seals name it: a table that is restored under another name is the same one.
+const TABLE: &str = "credentials";
+
+/// What the tokens of one grant are bound to.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// The OAuth client that the grant belongs to.
+    pub client_id: &'a str,
+    /// The name of the grant's refresh token.
+    pub refresh_token_id: &'a str,
+}
+
+impl<'a> Owner<'a> {
+    fn place(self, attribute: &'a str) -> [&'a str; 5] {
+        [TABLE, self.user.as_str(), attribute, self.refresh_token_id, self.client_id]
+    }
+}
 
 /// Seals the access token that Google gave, if Google said how long it works.
 pub fn seal_access_token(
-    app: &App,
     keyring: &Keyring,
-    user: &UserId,
+    owner: Owner<'_>,
     tokens: &Tokens,
+    now: Timestamp,
 ) -> Option<StoredAccessToken> {
     let lifetime = tokens.expires_in?;
-    let place = [app.store.credentials_table(), user.as_str(), ACCESS_TOKEN];
+    let place = owner.place(ACCESS_TOKEN);
     let sealed = keyring.seal(Purpose::Token, &place, tokens.access_token.expose().as_bytes());
-    let now = app.clock.now().whole_seconds();
+    let now = now.whole_seconds();
     Some(StoredAccessToken { sealed, expires_at: now.plus(lifetime), obtained_at: now })
 }
 
-/// Seals the refresh token that Google gave, if it gave one, and names it.
+/// Seals the refresh token that Google gave to `client_id` for `user`, if it gave one, and names it.
 pub fn seal_refresh_token(
-    app: &App,
     keyring: &Keyring,
     user: &UserId,
+    client_id: &str,
     tokens: &Tokens,
+    now: Timestamp,
 ) -> Option<StoredRefreshToken> {
     let token = tokens.refresh_token.as_ref()?;
-    let place = [app.store.credentials_table(), user.as_str(), REFRESH_TOKEN];
-    let sealed = keyring.seal(Purpose::Token, &place, token.expose().as_bytes());
-    let expires_at =
-        tokens.refresh_token_expires_in.map(|lifetime| app.clock.now().whole_seconds().plus(lifetime));
-    Some(StoredRefreshToken { sealed, id: random::identifier(), expires_at })
+    let id = random::identifier();
+    let owner = Owner { user, client_id, refresh_token_id: &id };
+    let sealed = keyring.seal(Purpose::Token, &owner.place(REFRESH_TOKEN), token.expose().as_bytes());
+    let expires_at = tokens.refresh_token_expires_in.map(|lifetime| now.whole_seconds().plus(lifetime));
+    Some(StoredRefreshToken { sealed, id, expires_at })
 }
 
-/// Seals a stored refresh token with today's key, if another one seals it; it keeps its name, for it is the same token.
+/// Seals a stored refresh token of `credential` anew, if another key or an older form seals it; it keeps its name, for
+/// it is the same token.
 pub fn reseal_refresh_token(
-    app: &App,
     keyring: &Keyring,
-    user: &UserId,
+    credential: &Credential,
     stored: &StoredRefreshToken,
     opened: &RefreshToken,
 ) -> Option<StoredRefreshToken> {
-    keyring.should_be_resealed(&stored.sealed).then(|| {
-        let place = [app.store.credentials_table(), user.as_str(), REFRESH_TOKEN];
+    keyring.should_be_resealed(Purpose::Token, &stored.sealed).then(|| {
+        let Credential { user, client_id, .. } = credential;
+        let place = Owner { user, client_id, refresh_token_id: &stored.id }.place(REFRESH_TOKEN);
         let sealed = keyring.seal(Purpose::Token, &place, opened.expose().as_bytes());
         StoredRefreshToken { sealed, ..stored.clone() }
     })
 }
 
-/// Opens a stored access token.
+/// Opens the access token of `credential`, which belongs to its refresh token.
 pub async fn open_access_token(
     app: &App,
-    user: &UserId,
+    credential: &Credential,
     token: &StoredAccessToken,
 ) -> Result<AccessToken, Error> {
-    open(app, user, ACCESS_TOKEN, &token.sealed).await.map(|text| AccessToken::new(text.as_str()))
+    let refresh_token_id = credential.refresh_token.as_ref().map_or("", |token| token.id.as_str());
+    let owner = Owner { user: &credential.user, client_id: &credential.client_id, refresh_token_id };
+    open(app, owner, ACCESS_TOKEN, &token.sealed).await.map(|text| AccessToken::new(text.as_str()))
 }
 
-/// Opens a stored refresh token.
+/// Opens a refresh token that `client_id` was given for `user`: the one in use, or one that was set aside.
 pub async fn open_refresh_token(
     app: &App,
     user: &UserId,
+    client_id: &str,
     token: &StoredRefreshToken,
 ) -> Result<RefreshToken, Error> {
-    open(app, user, REFRESH_TOKEN, &token.sealed).await.map(|text| RefreshToken::new(text.as_str()))
+    let owner = Owner { user, client_id, refresh_token_id: &token.id };
+    open(app, owner, REFRESH_TOKEN, &token.sealed).await.map(|text| RefreshToken::new(text.as_str()))
 }
 
 /// The sealing keys.
@@ -84,32 +111,33 @@ pub async fn keyring(app: &App) -> Result<Arc<Keyring>, Error> {
     Ok(app.secrets.keyring().await?)
 }
 
+/// A text that does not open, for whatever reason, leaves consent as the only way on: the caller is sent there, and the
+/// alarm tells the operator.
 async fn open(
     app: &App,
-    user: &UserId,
+    owner: Owner<'_>,
     attribute: &str,
     sealed: &Sealed,
 ) -> Result<Zeroizing<String>, Error> {
-    let place = [app.store.credentials_table(), user.as_str(), attribute];
-    let seal_broken = || {
+    let place = owner.place(attribute);
+    // What the first version sealed is bound to the table's own name, and to no more than user and attribute.
+    let first_place = [app.store.credentials_table(), owner.user.as_str(), attribute];
+    let place: &[&str] = if sealed.is_of_first_form() { &first_place } else { &place };
+    let broken = |event: &'static str, what: &'static str| {
         metrics::count_seal_failure();
-        tracing::error!(
-            event = "seal_integrity",
-            attribute,
-            "a stored token does not open: altered or moved"
-        );
-        let invitation = Invitation::of(user, None);
-        Error::Unauthorized { reason: Reason::SealBroken, invitation }
+        tracing::error!(event, attribute, "{what}");
+        Error::Unauthorized { reason: Reason::SealBroken, invitation: Invitation::of(owner.user, None) }
     };
-    match app.secrets.open(Purpose::Token, &place, sealed).await? {
-        Ok(bytes) => {
-            let text = std::str::from_utf8(&bytes).map_err(|_| seal_broken())?;
-            Ok(Zeroizing::new(text.to_owned()))
+    match app.secrets.open(Purpose::Token, place, sealed).await? {
+        Ok(bytes) => match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+            Err(_) => Err(broken("seal_integrity", "a stored token is not text")),
+        },
+        Err(OpenError::Broken) => {
+            Err(broken("seal_integrity", "a stored token does not open: altered or moved"))
         }
-        Err(OpenError::Broken) => Err(seal_broken()),
         Err(OpenError::UnknownKey) => {
-            metrics::count_seal_failure();
-            Err(Error::KeyUnavailable)
+            Err(broken("seal_key_gone", "a stored token is sealed with a key that the keyring does not hold"))
         }
     }
 }

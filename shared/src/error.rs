@@ -178,8 +178,15 @@ pub enum Error {
     CredentialUnreadable(#[source] Source),
     /// Secrets Manager does not answer and nothing usable is remembered.
     SecretsUnavailable(#[source] Source),
-    /// A stored token names a sealing key that the keyring does not hold.
-    KeyUnavailable,
+    /// A refresh failed, now or a moment ago: the condition in which that leaves the caller, and the seconds until the next
+    /// attempt is due.
+    Deferred {
+        /// What the caller is told.
+        #[source]
+        condition: Box<Error>,
+        /// Seconds until the next attempt is due.
+        retry_after: u64,
+    },
     /// The time of the request is over, whatever it was waiting for.
     OutOfTime,
     /// Google is unavailable; try again after so many seconds.
@@ -223,9 +230,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// The condition itself, without the word of when to come back.
+    pub fn condition(&self) -> &Self {
+        match self {
+            Self::Deferred { condition, .. } => condition.condition(),
+            other => other,
+        }
+    }
+
     /// Whom the answer's authorization URL is for; `None` when going to Google again would not help.
     pub fn invitation(&self) -> Option<&Invitation> {
-        match self {
+        match self.condition() {
             Self::Unauthorized { invitation, .. }
             | Self::InsufficientScope { invitation, .. }
             | Self::ConsentIncomplete { invitation, .. }
@@ -240,14 +255,15 @@ impl Error {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RateLimited(seconds) | Self::TooManyRequests(seconds) => Some(*seconds),
-            Self::UpstreamUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::UpstreamUnavailable { retry_after, .. } | Self::Deferred { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::OutOfTime => Some(1),
             Self::QuotaExhausted => Some(3600),
             Self::Config(_) | Self::GmailNotEnabled | Self::GoogleSetup(_) => Some(60),
-            Self::StorageUnavailable(_)
-            | Self::SecretsUnavailable(_)
-            | Self::KeyUnavailable
-            | Self::CredentialUnreadable(_) => Some(5),
+            Self::StorageUnavailable(_) | Self::SecretsUnavailable(_) | Self::CredentialUnreadable(_) => {
+                Some(5)
+            }
             _ => None,
         }
     }

@@ -61,6 +61,8 @@ pub struct Flow {
     consent_forced: bool,
     #[serde(rename = "t")]
     started_at: i64,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
 }
 
 /// What a flow begins with.
@@ -89,6 +91,7 @@ impl Flow {
             bound_to: beginning.invitation.bound_to.as_ref().map(|user| user.as_str().to_owned()),
             consent_forced: beginning.force_consent,
             started_at: now.seconds(),
+            client_id: None,
         };
         (flow, State::new(state))
     }
@@ -96,6 +99,11 @@ impl Flow {
     /// The PKCE verifier (RFC 7636 section 4.1): 43 characters, 256 random bits.
     pub fn verifier(&self) -> CodeVerifier {
         CodeVerifier::new(self.verifier.as_str())
+    }
+
+    /// The OAuth client that the flow began with; a flow of an older version does not say.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
     }
 
     /// The nonce that the ID token must repeat (OpenID Connect Core section 3.1.2.1).

@@ -16,6 +16,7 @@ pub mod google;
 pub mod google_client;
 pub mod outbound;
 pub mod random;
+pub mod refused_client;
 pub mod seal;
 pub mod secret;
 pub mod secrets;

@@ -1,7 +1,8 @@
 //! Sealing: AES-256-GCM with a key id and associated data, under subkeys of the keyring. Knows nothing of what it seals.
 //!
-//! A sealed text is `v1.<key id>.<base64url of nonce, ciphertext and tag>`. The associated data binds it to its
-//! purpose, its key and its place (table, user, attribute), so that a text moved elsewhere does not open.
+//! A sealed text is `<form>.<key id>.<base64url of nonce, ciphertext and tag>`. The associated data binds it to its
+//! purpose, its key and its place, so that a text moved elsewhere does not open. The form tells what a place is made of:
+//! tokens at rest are written as `v2`, and read as `v1` too; everything else is `v1`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +39,19 @@ impl Purpose {
             Self::Session => "postern/v1/session",
             Self::Token => "postern/v1/token",
         }
+    }
+
+    /// The form of the texts that are sealed today.
+    const fn form(self) -> &'static str {
+        match self {
+            Self::Flow | Self::Session => "v1",
+            Self::Token => "v2",
+        }
+    }
+
+    /// Whether texts of this form are opened.
+    fn opens(self, form: &str) -> bool {
+        form == self.form() || (self == Self::Token && form == "v1")
     }
 }
 
@@ -114,7 +128,7 @@ impl Keyring {
         if keys.contains_key(&primary) { Ok(Self { primary, keys }) } else { Err(KeyringError::NoPrimary) }
     }
 
-    /// Seals `plaintext` for `purpose` at `place` (for a token at rest: table, user id, attribute) with the primary key.
+    /// Seals `plaintext` for `purpose` at `place` with the primary key.
     ///
     /// # Panics
     ///
@@ -123,13 +137,13 @@ impl Keyring {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(plaintext);
-        let associated = associated_data(purpose, &self.primary, place);
+        let associated = associated_data(purpose, purpose.form(), &self.primary, place);
         self.keys[&self.primary]
             .of(purpose)
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(associated), &mut sealed)
             .expect("the text is shorter than 64 GiB");
         sealed.splice(0..0, nonce);
-        Sealed::from_text(format!("v1.{}.{}", self.primary, URL_SAFE_NO_PAD.encode(sealed)))
+        Sealed::from_text(format!("{}.{}.{}", purpose.form(), self.primary, URL_SAFE_NO_PAD.encode(sealed)))
     }
 
     /// Opens a text that was sealed for the same purpose and place, with whichever key it names.
@@ -139,7 +153,10 @@ impl Keyring {
         place: &[&str],
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let (id, body) = split(sealed).ok_or(OpenError::Broken)?;
+        let (form, id, body) = split(sealed).ok_or(OpenError::Broken)?;
+        if !purpose.opens(form) {
+            return Err(OpenError::Broken);
+        }
         let subkeys = self.keys.get(id).ok_or(OpenError::UnknownKey)?;
         let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(body).map_err(|_| OpenError::Broken)?);
         if bytes.len() < NONCE_LEN {
@@ -147,7 +164,7 @@ impl Keyring {
         }
         let (nonce, text) = bytes.split_at_mut(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError::Broken)?;
-        let associated = associated_data(purpose, id, place);
+        let associated = associated_data(purpose, form, id, place);
         let opened = subkeys
             .of(purpose)
             .open_in_place(nonce, Aad::from(associated), text)
@@ -155,9 +172,9 @@ impl Keyring {
         Ok(Zeroizing::new(opened.to_vec()))
     }
 
-    /// Whether the text is sealed with another key than the one that seals today.
-    pub fn should_be_resealed(&self, sealed: &Sealed) -> bool {
-        split(sealed).is_none_or(|(id, _)| id != self.primary)
+    /// Whether the text is sealed with another key, or in another form, than is sealed with today.
+    pub fn should_be_resealed(&self, purpose: Purpose, sealed: &Sealed) -> bool {
+        split(sealed).is_none_or(|(form, id, _)| form != purpose.form() || id != self.primary)
     }
 
     /// A stable stand-in for a user in logs: 16 hexadecimal digits of an HMAC, which lead nobody back to the `sub`.
@@ -216,14 +233,25 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn split(sealed: &Sealed) -> Option<(&str, &str)> {
-    sealed.as_str().strip_prefix("v1.")?.split_once('.')
+/// The key that a sealed text names; nothing is proven yet.
+pub fn key_id(sealed: &Sealed) -> &str {
+    split(sealed).map_or("", |(_, id, _)| id)
 }
 
-/// Each part is preceded by its length, so that no two lists of parts give the same bytes.
-fn associated_data(purpose: Purpose, key_id: &str, place: &[&str]) -> Vec<u8> {
+/// The form, the key id and the rest.
+fn split(sealed: &Sealed) -> Option<(&str, &str, &str)> {
+    let (form, rest) = sealed.as_str().split_once('.')?;
+    let (id, body) = rest.split_once('.')?;
+    Some((form, id, body))
+}
+
+/// Each part is preceded by its length, so that no two lists of parts give the same bytes. A later form than the first is a
+/// part of its own, so that a text cannot be passed off as one of another form.
+fn associated_data(purpose: Purpose, form: &str, key_id: &str, place: &[&str]) -> Vec<u8> {
+    let later_form = (form != "v1").then_some(form);
+    let parts = [purpose.label(), key_id].into_iter().chain(later_form).chain(place.iter().copied());
     let mut bytes = Vec::new();
-    for part in [purpose.label(), key_id].into_iter().chain(place.iter().copied()) {
+    for part in parts {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
         bytes.extend_from_slice(part.as_bytes());
     }
@@ -266,6 +294,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_another_form_does_not_open() {
+        let keyring = keyring(ONE);
+        let sealed = keyring.seal(Purpose::Token, &["a"], b"text");
+        for form in ["v0", "v3", "", "V2"] {
+            let other = Sealed::from_text(format!("{form}{}", &sealed.as_str()[2..]));
+            assert_eq!(keyring.open(Purpose::Token, &["a"], &other), Err(OpenError::Broken), "{form}");
+        }
+        let flow = keyring.seal(Purpose::Flow, &["a"], b"text");
+        let other = Sealed::from_text(flow.as_str().replacen("v1", "v2", 1));
+        assert_eq!(keyring.open(Purpose::Flow, &["a"], &other), Err(OpenError::Broken));
+    }
+
+    #[test]
     fn a08_a_text_sealed_for_one_purpose_opens_for_no_other() {
         let keyring = keyring(ONE);
         let sealed = keyring.seal(Purpose::Flow, &[], b"text");
@@ -294,9 +335,9 @@ mod tests {
         let old = keyring(ONE).seal(Purpose::Token, &["a"], b"text");
         let rotated = keyring(TWO);
         assert_eq!(rotated.open(Purpose::Token, &["a"], &old).unwrap().as_slice(), b"text");
-        assert!(rotated.should_be_resealed(&old));
+        assert!(rotated.should_be_resealed(Purpose::Token, &old));
         let new = rotated.seal(Purpose::Token, &["a"], b"text");
-        assert!(!rotated.should_be_resealed(&new));
+        assert!(!rotated.should_be_resealed(Purpose::Token, &new));
         assert_eq!(keyring(ONE).open(Purpose::Token, &["a"], &new), Err(OpenError::UnknownKey));
     }
 

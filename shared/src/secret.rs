@@ -86,6 +86,11 @@ impl Sealed {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it has the form in which the first version sealed tokens at rest.
+    pub fn is_of_first_form(&self) -> bool {
+        self.0.starts_with("v1.")
+    }
 }
 
 #[cfg(test)]

@@ -3,23 +3,27 @@
 mod cached;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use zeroize::Zeroizing;
 
-use self::cached::Cached;
+use self::cached::{Cached, LEAST_INTERVAL};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, unusable};
 use crate::error::Error;
 use crate::google_client::GoogleClient;
 use crate::outbound::aws::describe;
-use crate::seal::{Keyring, OpenError, Purpose};
+use crate::seal::{Keyring, OpenError, Purpose, key_id};
 use crate::secret::Sealed;
 
 /// The stages of a secret's versions (Secrets Manager, "What's in a secret").
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// At the least so much lies between two readings of a client that Google refused: attempts to use it wait longer.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -86,25 +90,52 @@ impl Secrets {
         self.google_client.remembered(self.clock.now())
     }
 
-    /// Google's client read anew, after Google refused `refused`: today's value if it differs, else the previous
-    /// version (a secret may be rotated here before or after Google knows of it), else nothing.
+    /// Google's client as it is today, for something that belongs to the client `client_id`: read anew if another one is
+    /// remembered, for that may be out of date.
+    pub async fn google_client_for(&self, client_id: &str) -> Result<Arc<GoogleClient>, SecretsError> {
+        let remembered = self.google_client().await?;
+        if remembered.client_id == client_id {
+            return Ok(remembered);
+        }
+        let read = || self.read(&self.google_client, CURRENT);
+        self.google_client.look_up(self.clock.now(), client_id, read).await
+    }
+
+    /// The client `client_id`: today's, or the one before it; nothing when it is neither.
+    pub async fn google_client_with(
+        &self,
+        client_id: &str,
+    ) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
+        let today = self.google_client_for(client_id).await?;
+        if today.client_id == client_id {
+            return Ok(Some(today));
+        }
+        Ok(self.previous_google_client().await?.filter(|client| client.client_id == client_id))
+    }
+
+    /// The same client with another secret, after Google refused `refused`: today's version, read anew, else the previous
+    /// one (a secret may be rotated here before or after Google knows of it), else nothing.
     pub async fn another_google_client(
         &self,
         refused: &GoogleClient,
     ) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
-        let current =
-            self.google_client.reload(self.clock.now(), || self.read(&self.google_client, CURRENT)).await?;
-        if !current.is_same_as(refused) {
-            return Ok(Some(current));
+        let is_another =
+            |client: &GoogleClient| client.client_id == refused.client_id && !client.is_same_as(refused);
+        let read = || self.read(&self.google_client, CURRENT);
+        let today = self.google_client.reload(self.clock.now(), REFUSED_INTERVAL, read).await?;
+        if is_another(&today) {
+            return Ok(Some(today));
         }
-        // A previous client of another ID is no stand-in for this one.
-        let previous =
-            self.google_client.previous(self.clock.now(), || self.read(&self.google_client, PREVIOUS)).await;
-        Ok(previous.filter(|client| client.client_id == refused.client_id && !client.is_same_as(refused)))
+        Ok(self.previous_google_client().await?.filter(|client| is_another(client)))
     }
 
-    /// Opens `sealed`; a key id that the remembered keyring does not hold makes it be read anew, at most once a minute, and
-    /// for a token at rest the keyring before this one be tried too (F62).
+    async fn previous_google_client(&self) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
+        self.google_client.previous(self.clock.now(), || self.read(&self.google_client, PREVIOUS)).await
+    }
+
+    /// Opens `sealed`. A key id that the remembered keyring does not hold makes it be read anew: for a token at rest, whose
+    /// key is known to have existed, once a minute for each key; for what a caller brings, once a minute. A token at rest is
+    /// tried with the keyring before this one, too (F62).
     pub async fn open(
         &self,
         purpose: Purpose,
@@ -115,12 +146,15 @@ impl Secrets {
         if opened != Err(OpenError::UnknownKey) {
             return Ok(opened);
         }
-        let newest = self.keyring.reload(self.clock.now(), || self.read(&self.keyring, CURRENT)).await?;
-        let opened = newest.open(purpose, place, sealed);
-        if opened != Err(OpenError::UnknownKey) || purpose != Purpose::Token {
+        let (now, read) = (self.clock.now(), || self.read(&self.keyring, CURRENT));
+        if purpose != Purpose::Token {
+            return Ok(self.keyring.reload(now, LEAST_INTERVAL, read).await?.open(purpose, place, sealed));
+        }
+        let opened = self.keyring.look_up(now, key_id(sealed), read).await?.open(purpose, place, sealed);
+        if opened != Err(OpenError::UnknownKey) {
             return Ok(opened);
         }
-        let previous = self.keyring.previous(self.clock.now(), || self.read(&self.keyring, PREVIOUS)).await;
+        let previous = self.keyring.previous(now, || self.read(&self.keyring, PREVIOUS)).await?;
         Ok(previous.map_or(opened, |keyring| keyring.open(purpose, place, sealed)))
     }
 

@@ -8,6 +8,7 @@ mod sessions;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 
 use self::change::Change;
@@ -17,7 +18,9 @@ pub use self::patience::{insist, within};
 pub use self::sessions::{Attendance, Spending};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::credential::{Credential, Lease, Scopes, Status, StoredAccessToken, StoredRefreshToken};
+use crate::credential::{
+    Credential, Scopes, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
+};
 use crate::error::Error;
 use crate::outbound::aws::describe;
 use crate::random;
@@ -80,6 +83,15 @@ impl From<StoreError> for Error {
     }
 }
 
+/// The attributes of an access token.
+const ACCESS_TOKEN: [&str; 3] = [a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT];
+/// The attributes of a lease.
+const LEASE: [&str; 2] = [a::LEASE_HOLDER, a::LEASE_UNTIL];
+/// The attributes of what failed refreshes left.
+const SETBACK: [&str; 3] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT];
+/// The attributes of a refresh token that was set aside, but for its name.
+const SET_ASIDE: [&str; 3] = [a::DEAD_REFRESH_TOKEN, a::DIED_AT, a::DEAD_TOKEN_TRIED_AT];
+
 /// What became of a conditional write.
 #[derive(Debug)]
 pub enum Written {
@@ -98,7 +110,7 @@ pub struct Grant {
     pub client_id: String,
     /// The granted scopes.
     pub scopes: Scopes,
-    /// A new refresh token, if Google sent one.
+    /// A new refresh token, if Google sent one, or the stored one sealed anew.
     pub refresh_token: Option<StoredRefreshToken>,
     /// The access token, if it may be reused.
     pub access_token: Option<StoredAccessToken>,
@@ -137,7 +149,8 @@ impl Store {
     }
 
     /// Stores what a sign-in brought for `user`, over `previous` as it was read. A grant without a refresh token leaves
-    /// the stored one untouched; it must not come without `previous` having one.
+    /// the stored one untouched; it must not come without `previous` having one. The access token of a grant that goes on
+    /// stays when no other comes.
     pub async fn connect(
         &self,
         user: &UserId,
@@ -150,43 +163,28 @@ impl Store {
             .set(a::STATUS, string(status_word(Status::Active)))
             .set(a::CLIENT_ID, string(&grant.client_id))
             .set(a::SCOPES, string(grant.scopes.to_string()))
-            .remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL, a::DEAD_TOKEN_ID]);
+            .remove(&LEASE)
+            .remove(&SETBACK)
+            .remove(&SET_ASIDE)
+            .remove(&[a::DEAD_TOKEN_ID]);
         if let Some(email) = &grant.email {
             change = change.set(a::EMAIL, string(email.as_str()));
         }
+        let stored_id = previous.and_then(|previous| previous.refresh_token.as_ref()).map(|token| &token.id);
+        let is_new = grant.refresh_token.as_ref().is_some_and(|token| Some(&token.id) != stored_id);
         change = with_refresh_token(change, grant.refresh_token.as_ref());
         change = match &grant.access_token {
             Some(token) => with_access_token(change, token),
-            None => {
-                change.remove(&[a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT])
-            }
+            None if is_new => change.remove(&ACCESS_TOKEN),
+            None => change,
         };
-        let version = previous.map_or(0, |credential| credential.version);
         if previous.is_none() {
             change = change
                 .set(a::CONNECTED_AT, number(now.seconds()))
-                .set(a::SESSIONS_VALID_FROM, number(now.seconds()))
+                .set(a::SESSIONS_VALID_FROM, number(first_session_at(now).seconds()))
                 .when_absent(a::USER_ID);
         }
-        let after = Credential {
-            user: user.clone(),
-            email: grant.email.clone().or_else(|| previous.and_then(|credential| credential.email.clone())),
-            client_id: grant.client_id.clone(),
-            scopes: grant.scopes.clone(),
-            status: Status::Active,
-            refresh_token: grant
-                .refresh_token
-                .clone()
-                .or_else(|| previous.and_then(|credential| credential.refresh_token.clone())),
-            dead_token_id: None,
-            access_token: grant.access_token.clone(),
-            lease: None,
-            version: version + 1,
-            connected_at: previous.map_or(now, |credential| credential.connected_at),
-            sessions_valid_from: previous.map_or(now, |credential| credential.sessions_valid_from),
-        };
-        let expected = previous.map(|credential| credential.version);
-        self.write(change, expected, after, &random::identifier()).await
+        self.write(user, previous, change, &random::identifier()).await
     }
 
     /// Takes the right to refresh `credential`, as it was read, until `until`.
@@ -195,20 +193,27 @@ impl Store {
         let change = Change::default()
             .set(a::LEASE_HOLDER, string(&holder))
             .set(a::LEASE_UNTIL, number(until.millis()))
-            .when(a::STATUS, string(status_word(Status::Active)));
-        let lease = Some(Lease { holder: holder.clone(), until });
-        let after = Credential { lease, version: credential.version + 1, ..credential.clone() };
-        self.write(change, Some(credential.version), after, &holder).await
+            .when(a::STATUS, string(status_word(credential.status)));
+        self.write(&credential.user, Some(credential), change, &holder).await
     }
 
-    /// Gives the lease back without a result.
-    pub async fn release_lease(&self, credential: &Credential) -> Result<Written, StoreError> {
-        let change = Change::default().remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL]);
-        let after = Credential { lease: None, version: credential.version + 1, ..credential.clone() };
-        self.write(change, Some(credential.version), after, &random::identifier()).await
+    /// Gives the lease back without a result; `setback` is what the failed refresh leaves behind, if anything.
+    pub async fn release_lease(
+        &self,
+        credential: &Credential,
+        setback: Option<&Setback>,
+    ) -> Result<Written, StoreError> {
+        let mut change = Change::default().remove(&LEASE);
+        if let Some(setback) = setback {
+            change = change
+                .set(a::REFRESH_FAILURE, string(setback.cause.word()))
+                .set(a::REFRESH_FAILURES, number(i64::from(setback.failures)))
+                .set(a::REFRESH_RETRY_AT, number(setback.retry_at.millis()));
+        }
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Stores what a refresh brought and gives the lease back. Without a new refresh token the stored one is not
+    /// Stores what a refresh brought and gives the lease back. Without a refresh token to store the stored one is not
     /// mentioned, so that nothing can wipe it (A61); with one the credential is in use, whatever became of the one before.
     pub async fn store_refreshed(
         &self,
@@ -216,75 +221,89 @@ impl Store {
         access_token: Option<&StoredAccessToken>,
         refresh_token: Option<&StoredRefreshToken>,
     ) -> Result<Written, StoreError> {
-        let mut change = Change::default().remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL]);
-        let mut after = Credential { lease: None, version: credential.version + 1, ..credential.clone() };
+        let mut change = Change::default().remove(&LEASE).remove(&SETBACK);
         if let Some(token) = access_token {
             change = with_access_token(change, token);
-            after.access_token = Some(token.clone());
         }
-        if let Some(token) = refresh_token {
-            change = with_refresh_token(change, Some(token))
+        change = match refresh_token {
+            Some(_) => with_refresh_token(change, refresh_token)
                 .set(a::STATUS, string(status_word(Status::Active)))
-                .remove(&[a::DEAD_TOKEN_ID]);
-            after.refresh_token = Some(token.clone());
-            (after.status, after.dead_token_id) = (Status::Active, None);
-        } else {
-            change = change.when(a::STATUS, string(status_word(Status::Active)));
-        }
-        self.write(change, Some(credential.version), after, &random::identifier()).await
-    }
-
-    /// Records that Google no longer accepts the refresh token of `credential`: conditional on that very token and on the
-    /// version that was read, so that a newer one is never touched. Whoever is overtaken reads anew and decides again.
-    pub async fn mark_dead(&self, credential: &Credential) -> Result<Written, StoreError> {
-        let id = credential.refresh_token.as_ref().map(|token| token.id.clone()).unwrap_or_default();
-        let change = Change::default()
-            .set(a::STATUS, string(status_word(Status::Revoked)))
-            .set(a::DEAD_TOKEN_ID, string(&id))
-            .remove(&[a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID, a::REFRESH_TOKEN_EXPIRES_AT])
-            .remove(&[a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT])
-            .remove(&[a::LEASE_HOLDER, a::LEASE_UNTIL])
-            .when(a::STATUS, string(status_word(Status::Active)))
-            .when(a::REFRESH_TOKEN_ID, string(&id));
-        let after = Credential {
-            status: Status::Revoked,
-            refresh_token: None,
-            dead_token_id: Some(id),
-            access_token: None,
-            lease: None,
-            version: credential.version + 1,
-            ..credential.clone()
+                .remove(&SET_ASIDE)
+                .remove(&[a::DEAD_TOKEN_ID]),
+            None => change.when(a::STATUS, string(status_word(Status::Active))),
         };
-        self.write(change, Some(credential.version), after, &random::identifier()).await
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Carries out `change` if the item still has the `expected` version (or does not exist, for `None`), and counts the
-    /// version up. A write whose answer was lost is known by its `write_id` when the SDK repeats it (F17, F58).
+    /// Records that Google refused `token` of `credential`, and gives the lease back. The token in use is set aside; one
+    /// that was set aside before goes on waiting. Conditional on that very token and on the version that was read, so
+    /// that a newer one is never touched: whoever is overtaken reads anew and decides again.
+    pub async fn bury(
+        &self,
+        credential: &Credential,
+        token: &StoredRefreshToken,
+    ) -> Result<Written, StoreError> {
+        let now = self.clock.now().seconds();
+        let change = Change::default().set(a::DEAD_TOKEN_TRIED_AT, number(now)).remove(&LEASE);
+        let change = if credential.status == Status::Active {
+            change
+                .set(a::STATUS, string(status_word(Status::Revoked)))
+                .set(a::DEAD_REFRESH_TOKEN, string(token.sealed.as_str()))
+                .set(a::DEAD_TOKEN_ID, string(&token.id))
+                .set(a::DIED_AT, number(now))
+                .remove(&[a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID])
+                .remove(&ACCESS_TOKEN)
+                .remove(&SETBACK)
+                .when(a::STATUS, string(status_word(Status::Active)))
+                .when(a::REFRESH_TOKEN_ID, string(&token.id))
+        } else {
+            change.when(a::DEAD_TOKEN_ID, string(&token.id))
+        };
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Erases the refresh token that was set aside, as its time is over; its name stays.
+    pub async fn erase_set_aside(&self, credential: &Credential) -> Result<Written, StoreError> {
+        let change = Change::default().remove(&SET_ASIDE);
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Carries out `change` if the item still is as `previous` was read (or does not exist, for `None`), counts the
+    /// version up and gives the item as it is then. A write whose answer was lost is known by its `write_id` when the SDK
+    /// repeats it (F17, F58).
     async fn write(
         &self,
+        user: &UserId,
+        previous: Option<&Credential>,
         change: Change,
-        expected: Option<u64>,
-        after: Credential,
         write_id: &str,
     ) -> Result<Written, StoreError> {
         let version = |version: u64| number(i64::try_from(version).unwrap_or(i64::MAX));
         let mut change = change
-            .set(a::VERSION, version(after.version))
+            .set(a::VERSION, version(previous.map_or(0, |previous| previous.version).saturating_add(1)))
             .set(a::WRITE_ID, string(write_id))
             .set(a::UPDATED_AT, number(self.clock.now().seconds()));
-        if let Some(expected) = expected {
-            change = change.when(a::VERSION, version(expected));
+        if let Some(previous) = previous {
+            change = change.when(a::VERSION, version(previous.version));
         }
         let request = self.client.update_item().table_name(&self.credentials_table);
-        let request = request.key(a::USER_ID, string(after.user.as_str()));
-        let request = change.onto(request).return_values_on_condition_check_failure(AllOld);
-        let Err(error) = request.send().await else { return Ok(Written::Done(Box::new(after))) };
-        let found = condition_met(error)?;
-        if found.as_ref().and_then(|item| item::optional_text(item, a::WRITE_ID)) == Some(write_id) {
-            return Ok(Written::Done(Box::new(after)));
+        let request = change.onto(request.key(a::USER_ID, string(user.as_str())));
+        let request =
+            request.return_values(ReturnValue::AllNew).return_values_on_condition_check_failure(AllOld);
+        let (item, is_ours) = match request.send().await {
+            Ok(answer) => (answer.attributes, true),
+            Err(error) => {
+                let found = condition_met(error)?;
+                let writer = found.as_ref().and_then(|item| item::optional_text(item, a::WRITE_ID));
+                let is_ours = writer == Some(write_id);
+                (found, is_ours)
+            }
+        };
+        match (item.as_ref().map(item::credential).transpose()?.map(Box::new), is_ours) {
+            (Some(stored), true) => Ok(Written::Done(stored)),
+            (None, true) => Err(StoreError::Unavailable("a write was answered without its item".to_owned())),
+            (found, false) => Ok(Written::Overtaken(found)),
         }
-        let current = found.as_ref().map(item::credential).transpose()?;
-        Ok(Written::Overtaken(current.map(Box::new)))
     }
 }
 

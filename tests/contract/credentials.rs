@@ -101,9 +101,9 @@ async fn a_sign_in_without_a_refresh_token_leaves_the_stored_one_as_it_is() {
         assert!(before[untouched].is_object(), "{untouched}");
         assert_eq!(after[untouched], before[untouched], "{untouched}");
     }
-    for removed in ["access_token", "access_token_expires_at", "access_token_obtained_at"] {
-        assert!(before[removed].is_object(), "{removed}");
-        assert_eq!(after[removed], Value::Null, "{removed}");
+    for kept in ["access_token", "access_token_expires_at", "access_token_obtained_at"] {
+        assert!(before[kept].is_object(), "{kept}");
+        assert_eq!(after[kept], before[kept], "the grant goes on: {kept}");
     }
     assert_ne!(after["write_id"], before["write_id"]);
 }
@@ -117,8 +117,9 @@ async fn a_refresh_token_without_an_end_replaces_one_with_an_end_and_takes_the_e
     let first = done(app.store.connect(&ann(), &limited, None).await.unwrap());
     assert_eq!(stored(&app).await.as_ref(), Some(&first));
 
-    let unlimited = Grant { refresh_token: Some(refresh_token()), ..limited };
+    let unlimited = Grant { refresh_token: Some(refresh_token()), access_token: None, ..limited };
     let second = done(app.store.connect(&ann(), &unlimited, Some(&first)).await.unwrap());
+    assert_eq!(second.access_token, None, "that of the grant before it is gone");
     assert_eq!(stored(&app).await, Some(second));
     assert_eq!(back_end.item(TABLE, ann().as_str()).await["refresh_token_expires_at"], Value::Null);
 }

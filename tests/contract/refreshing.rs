@@ -1,12 +1,13 @@
 //! The credentials table during a refresh: the lease, the new tokens, and the end of a credential.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
 use shared::app::App;
 use shared::clock::Timestamp;
-use shared::credential::{Credential, Status};
+use shared::credential::{Credential, Setback, SetbackCause, Status};
 use shared::store::Written;
 
 use crate::back_end::BackEnd;
@@ -32,7 +33,7 @@ async fn a_lease_is_taken_once_and_whoever_comes_later_sees_until_when() {
     assert_eq!(holder.lease.as_ref().unwrap().until, in_ten_seconds(&one));
     let found = overtaken(other.store.take_lease(&read, in_ten_seconds(&other)).await.unwrap()).unwrap();
     assert_eq!(found, holder);
-    assert!(found.is_leased(other.clock.now()));
+    assert!(found.holder(other.clock.now()).is_some());
 }
 
 #[tokio::test]
@@ -52,7 +53,7 @@ async fn a_lease_that_is_given_back_leaves_nothing_behind() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let leased = leased(&app).await;
-    let released = done(app.store.release_lease(&leased).await.unwrap());
+    let released = done(app.store.release_lease(&leased, None).await.unwrap());
     assert_eq!((released.version, &released.lease), (3, &None));
     assert_eq!(stored(&app).await, Some(released));
     let item = back_end.item(TABLE, ann().as_str()).await;
@@ -100,22 +101,61 @@ async fn a_refresh_that_comes_too_late_stores_nothing_and_learns_what_is_there()
 }
 
 #[tokio::test]
-async fn a_dead_credential_keeps_its_user_and_loses_its_tokens() {
+async fn a_lease_that_is_given_back_after_a_failure_leaves_its_cause_until_a_refresh_succeeds() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let leased = leased(&app).await;
-    let dead = done(app.store.mark_dead(&leased).await.unwrap());
+    let setback = Setback::after(None, SetbackCause::BlockedByAdmin, None, app.clock.now());
+    let released = done(app.store.release_lease(&leased, Some(&setback)).await.unwrap());
+    assert_eq!((&released.setback, &released.lease), (&Some(setback.clone()), &None));
+    assert_eq!(stored(&app).await.as_ref(), Some(&released));
+    let again = done(app.store.take_lease(&released, in_ten_seconds(&app)).await.unwrap());
+    assert_eq!(again.setback, Some(setback), "an attempt is no success");
+    let token = access_token(app.clock.now());
+    let refreshed = done(app.store.store_refreshed(&again, Some(&token), None).await.unwrap());
+    assert_eq!(refreshed.setback, None);
+    assert_eq!(stored(&app).await, Some(refreshed));
+}
+
+#[tokio::test]
+async fn a_dead_credential_keeps_its_user_and_sets_its_token_aside() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let leased = leased(&app).await;
+    let token = leased.refresh_token.clone().unwrap();
+    let dead = done(app.store.bury(&leased, &token).await.unwrap());
     assert_eq!((dead.status, dead.version), (Status::Revoked, 3));
     assert_eq!((&dead.refresh_token, &dead.access_token, &dead.lease), (&None, &None, &None));
     assert_eq!((&dead.email, &dead.client_id), (&leased.email, &leased.client_id));
-    assert_eq!(stored(&app).await, Some(dead));
+    assert_eq!(dead.set_aside.as_ref().map(|set_aside| &set_aside.token), Some(&token));
+    assert_eq!(stored(&app).await, Some(dead.clone()));
     let item = back_end.item(TABLE, ann().as_str()).await;
     let names = item.as_object().unwrap().keys();
-    let tokens: Vec<&String> =
-        names.filter(|name| name.contains("token") || name.contains("lease")).collect();
-    assert_eq!(tokens, ["dead_token_id"], "of the token its name is left, and nothing else");
-    let name = leased.refresh_token.map(|token| token.id);
-    assert_eq!(item["dead_token_id"]["S"].as_str().map(str::to_owned), name);
+    let tokens: BTreeSet<&str> = names
+        .filter(|name| name.contains("token") || name.contains("lease") || name.contains("died"))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(tokens, ["dead_refresh_token", "dead_token_id", "dead_token_tried_at", "died_at"].into());
+    assert_eq!(item["dead_token_id"]["S"].as_str(), Some(token.id.as_str()));
+    let erased = done(app.store.erase_set_aside(&dead).await.unwrap());
+    assert_eq!((erased.set_aside, erased.dead_token_id), (None, Some(token.id)));
+}
+
+#[tokio::test]
+async fn a_token_that_was_set_aside_can_be_tried_again_and_be_in_use_again() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let credential = connected(&app).await;
+    let token = credential.refresh_token.clone().unwrap();
+    let dead = done(app.store.bury(&credential, &token).await.unwrap());
+    let leased = done(app.store.take_lease(&dead, in_ten_seconds(&app)).await.unwrap());
+    let refused = done(app.store.bury(&leased, &token).await.unwrap());
+    assert_eq!((&refused.set_aside.as_ref().unwrap().token, &refused.lease), (&token, &None));
+    let leased = done(app.store.take_lease(&refused, in_ten_seconds(&app)).await.unwrap());
+    let revived = done(app.store.store_refreshed(&leased, None, Some(&token)).await.unwrap());
+    assert_eq!((revived.status, &revived.refresh_token), (Status::Active, &Some(token)));
+    assert_eq!((&revived.set_aside, &revived.dead_token_id), (&None, &None));
+    assert_eq!(stored(&app).await, Some(revived));
 }
 
 #[tokio::test]
@@ -123,21 +163,23 @@ async fn the_death_of_an_old_refresh_token_does_not_touch_a_newer_one() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let leased = leased(&app).await;
+    let old = leased.refresh_token.clone().unwrap();
     let newer = done(app.store.store_refreshed(&leased, None, Some(&refresh_token())).await.unwrap());
-    assert_eq!(overtaken(app.store.mark_dead(&leased).await.unwrap()).as_ref(), Some(&newer));
+    assert_eq!(overtaken(app.store.bury(&leased, &old).await.unwrap()).as_ref(), Some(&newer));
     // The token alone decides, too: the version is today's, the token is not.
-    let mistaken = Credential { refresh_token: leased.refresh_token, ..newer.clone() };
-    assert_eq!(overtaken(app.store.mark_dead(&mistaken).await.unwrap()).as_ref(), Some(&newer));
+    assert_eq!(overtaken(app.store.bury(&newer, &old).await.unwrap()).as_ref(), Some(&newer));
     assert_eq!(stored(&app).await, Some(newer));
 }
 
 #[tokio::test]
-async fn a_dead_credential_is_neither_leased_nor_refreshed() {
+async fn a_dead_credential_takes_no_access_token_and_no_lease_of_the_living() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let credential = connected(&app).await;
-    let dead = done(app.store.mark_dead(&credential).await.unwrap());
-    let lease = app.store.take_lease(&dead, in_ten_seconds(&app)).await.unwrap();
+    let token = credential.refresh_token.clone().unwrap();
+    let dead = done(app.store.bury(&credential, &token).await.unwrap());
+    let living = Credential { status: Status::Active, ..dead.clone() };
+    let lease = app.store.take_lease(&living, in_ten_seconds(&app)).await.unwrap();
     assert_eq!(overtaken(lease).as_ref(), Some(&dead));
     let token = access_token(app.clock.now());
     let refreshed = app.store.store_refreshed(&dead, Some(&token), None).await.unwrap();

@@ -100,14 +100,25 @@ impl Behind {
         self.world.stack.secrets.clear_faults();
     }
 
-    /// Ann's stored refresh token, in clear. Asks nobody.
+    /// Ann's refresh token that is in use, in clear. Asks nobody.
     pub(crate) async fn stored_refresh_token(&self) -> Option<String> {
-        let (app, user) = (&self.world.app, UserId::parse(&self.world.sub(ANN)).unwrap());
+        self.opened("refresh_token", "refresh_token_id").await
+    }
+
+    /// Ann's refresh token that was set aside, in clear. Asks nobody.
+    pub(crate) async fn refresh_token_set_aside(&self) -> Option<String> {
+        self.opened("dead_refresh_token", "dead_token_id").await
+    }
+
+    async fn opened(&self, attribute: &str, id_attribute: &str) -> Option<String> {
         let item = self.world.credential(ANN);
-        let sealed = Sealed::from_text(item["refresh_token"]["S"].as_str()?);
-        let id = item["refresh_token_id"]["S"].as_str().unwrap().to_owned();
+        let text = |name: &str| item[name]["S"].as_str().map(str::to_owned);
+        let (sealed, id) = (Sealed::from_text(text(attribute)?), text(id_attribute).unwrap());
         let stored = StoredRefreshToken { sealed, id, expires_at: None };
-        let token = custody::open_refresh_token(app, &user, &stored).await.unwrap();
+        let user = UserId::parse(&self.world.sub(ANN)).unwrap();
+        let client_id = text("client_id").unwrap();
+        let app = &self.world.app;
+        let token = custody::open_refresh_token(app, &user, &client_id, &stored).await.unwrap();
         self.world.plant(token.expose());
         Some(token.expose().to_owned())
     }

@@ -69,6 +69,8 @@ async fn assert_changed_for_a_reason(behind: &Behind, trouble: &Trouble, before:
                 "{at}: the refresh token is gone, and Google did not refuse it"
             );
             assert_eq!(behind.world.credential(ANN)["status"]["S"], "revoked", "{at}");
+            let set_aside = behind.refresh_token_set_aside().await;
+            assert_eq!(set_aside.as_deref(), Some(before), "{at}: what Google refused is set aside");
         }
         (None, None) => unreachable!("both are the same"),
     }

@@ -36,6 +36,8 @@ pub enum Fault {
     AnswerLost,
     /// The call is carried out, and its answer loses its last character: JSON that does not end.
     AnswerCut,
+    /// BatchGetItem reads nothing and names every key as unprocessed.
+    Unprocessed,
 }
 
 impl Fault {

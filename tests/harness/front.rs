@@ -150,10 +150,15 @@ async fn respond<B: Backend>(
     let operation = target.rsplit('.').next().unwrap_or("").to_owned();
     let call =
         Call { operation: operation.clone(), body: serde_json::from_slice(&body).unwrap_or(Value::Null) };
+    let keys = call.body["RequestItems"].clone();
     let fault = log.record(call);
     match fault {
         Some(Fault::Refusal { status, exception }) => {
             return Ok(exception_answer::<B>(status, exception));
+        }
+        Some(Fault::Unprocessed) => {
+            let answer = json!({ "Responses": {}, "UnprocessedKeys": keys });
+            return Ok(json_answer::<B>(StatusCode::OK, &answer));
         }
         Some(Fault::CallLost) => return Err(ConnectionCut),
         Some(Fault::Delay(pause)) => tokio::time::sleep(pause).await,

@@ -596,8 +596,9 @@ impl Drop for World {
         }
         // I4: a token that is in use is there, and sealed; one that is dead is not.
         for item in self.stack.dynamodb.scan(CREDENTIALS_TABLE) {
-            let has_token =
-                item["refresh_token"]["S"].as_str().is_some_and(|token| token.starts_with("v1.k"));
+            let has_token = item["refresh_token"]["S"]
+                .as_str()
+                .is_some_and(|token| token.starts_with("v2.k") || token.starts_with("v1.k"));
             assert_eq!(
                 item["status"]["S"] == "active",
                 has_token,

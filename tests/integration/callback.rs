@@ -1,6 +1,6 @@
 //! `GET` and `POST /oauth/callback`: the flow, its binding and its end.
 
-use harness::google::{Decision, Endpoint, Failure, Times};
+use harness::google::{Decision, Endpoint, Failure, Rotation, Times};
 use harness::world::{ANN, Answer, BEN, Call, World, parameter};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ async fn a_first_sign_in_stores_the_credential_and_begins_a_session() {
     assert_eq!(item["client_id"]["S"], world.stack.google.client_id());
     assert_eq!(item["scopes"]["S"], "email https://www.googleapis.com/auth/gmail.readonly openid");
     for token in ["refresh_token", "access_token"] {
-        assert!(item[token]["S"].as_str().unwrap().starts_with("v1.k1."), "{token} is sealed");
+        assert!(item[token]["S"].as_str().unwrap().starts_with("v2.k1."), "{token} is sealed");
     }
     let [session] = world.sessions().try_into().unwrap();
     assert_eq!(session["user_id"]["S"], world.sub(ANN));
@@ -384,4 +384,69 @@ async fn b39_b40_more_members_are_ignored_and_an_encoded_code_is_not_decoded() {
             assert_eq!(answer.status, 200, "{answer:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn f87_ten_sign_ins_of_one_person_at_the_same_time_all_succeed() {
+    let mut world = World::new().await;
+    // Else the one that Google gives the refresh token to must come first, and the others go through the consent page.
+    world.sign_in(ANN).await;
+    let mut callbacks = Vec::new();
+    for _ in 0..10 {
+        world.jar.clear();
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        callbacks.push(world.with_cookies(Call::get("/oauth/callback", &query)));
+    }
+    for answer in futures_util::future::join_all(callbacks.iter().map(|call| world.send(call))).await {
+        assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+    }
+    assert_eq!(world.sessions().len(), 11);
+}
+
+/// Ann's grant covers `gmail.modify`; the configuration asks for less, and Google sends a refresh token for that.
+async fn signed_in_with_less(world: &mut World) -> (Value, Value) {
+    let modify = "https://www.googleapis.com/auth/gmail.modify";
+    let wide = world.environment(&[("GMAIL_SCOPES", modify)]);
+    let narrow = std::mem::replace(&mut world.app, wide);
+    world.sign_in(ANN).await;
+    let before = world.credential(ANN);
+    world.app = narrow;
+    let tokens = world.stack.google.live_refresh_tokens(ANN);
+    world.sign_in(ANN).await;
+    assert!(world.stack.google.live_refresh_tokens(ANN) > tokens, "Google sent a refresh token");
+    (before, world.credential(ANN))
+}
+
+#[tokio::test]
+async fn f93_a_grant_that_still_works_is_not_replaced_by_a_narrower_one() {
+    let mut world = World::new().await;
+    let (before, after) = signed_in_with_less(&mut world).await;
+    for attribute in ["scopes", "refresh_token", "refresh_token_id", "client_id", "status"] {
+        assert_eq!(after[attribute], before[attribute], "{attribute}");
+    }
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f93_a_token_rotated_while_the_wider_grant_is_tried_is_stored() {
+    let mut world = World::new().await;
+    world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
+    let (before, after) = signed_in_with_less(&mut world).await;
+    assert_eq!(after["scopes"], before["scopes"]);
+    assert_ne!(after["refresh_token_id"], before["refresh_token_id"]);
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f93_a_wider_grant_that_google_ended_is_replaced_by_the_narrower_one() {
+    let mut world = World::new().await;
+    world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
+    let (before, after) = signed_in_with_less(&mut world).await;
+    assert_ne!(after["refresh_token_id"], before["refresh_token_id"]);
+    assert!(!after["scopes"]["S"].as_str().unwrap().contains("gmail.modify"));
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
 }

@@ -85,3 +85,16 @@ async fn a73_a_crowd_of_forged_callbacks_and_starts_writes_nothing_and_asks_nobo
     world.assert_untouched();
     assert!(world.secrets_read().len() <= 2, "{:?}", world.secrets_read());
 }
+
+#[tokio::test]
+async fn keys_that_dynamodb_leaves_unprocessed_are_asked_for_again_and_never_taken_for_absent() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.forget_calls();
+    world.stack.dynamodb.fail("BatchGetItem", harness::Fault::Unprocessed, 2);
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.dynamodb_calls(), ["BatchGetItem"; 3]);
+    world.stack.dynamodb.fail("BatchGetItem", harness::Fault::Unprocessed, 100);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
+}

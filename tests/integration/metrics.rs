@@ -134,7 +134,7 @@ async fn a78_two_requests_of_one_process_do_not_mix() {
     assert_eq!((ann.status, ben.status), (200, 502));
     let metrics = world.metrics();
     let (ann, ben) = (metrics.of("request-of-ann"), metrics.of("request-of-ben"));
-    assert_eq!(ann.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1"]);
+    assert_eq!(ann.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1", "TokenDeaths 0"]);
     assert_eq!(
         (ann.timed()["DynamoDbTime"], ann.timed()["GoogleTokenTime"], ann.timed()["GmailTime"]),
         (3, 1, 1)

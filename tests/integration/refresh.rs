@@ -119,6 +119,7 @@ async fn f25_f26_f27_policy_and_the_operators_faults_keep_the_grant() {
         assert_eq!(answer.json()["authorization_url"].is_string(), status == 401);
         assert_eq!(world.kept(ANN), before, "{failure:?}");
         world.stack.google.clear_all();
+        world.advance(1);
         assert_eq!(world.messages("").await.status, 200, "it works again after {failure:?}");
     }
 }
@@ -145,6 +146,7 @@ async fn f28_f29_f30_a_passing_failure_keeps_the_grant_and_is_repeated_or_said()
         let answer = world.messages("").await;
         assert_eq!(answer.status, status, "{failure:?}");
         assert_eq!(world.kept(ANN), before);
+        world.advance(1);
         assert_eq!(world.messages("").await.status, 200);
     }
 }
@@ -277,14 +279,39 @@ async fn f62_a_rotated_keyring_goes_on_opening_what_the_old_key_sealed() {
 }
 
 #[tokio::test]
-async fn f62_a_token_of_a_key_that_is_gone_is_the_operators_fault_and_is_kept() {
+async fn f91_an_access_token_that_covers_less_than_the_grant_serves_its_request_and_is_not_stored() {
+    let world = expired().await;
+    let before = world.credential(ANN);
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let narrow = |scope: &str| {
+        let body = json!({"access_token": "ya29.a0planted-narrow", "expires_in": 3599, "token_type": "Bearer", "scope": scope});
+        Failure::Answer { status: 200, headers: headers.clone(), body: body.to_string() }
+    };
+    world.stack.google.fail_refresh(narrow("openid email"), Times::Next(1));
+    world.messages("").await;
+    let after = world.credential(ANN);
+    for attribute in ["access_token", "access_token_expires_at", "scopes", "refresh_token", "status"] {
+        assert_eq!(after[attribute], before[attribute], "{attribute}");
+    }
+    assert!(after.get("lease_holder").is_none(), "the lease is given back");
+    assert_eq!(world.messages("").await.status, 200, "the next request asks again");
+}
+
+#[tokio::test]
+async fn f91_a_sign_in_whose_access_token_covers_less_than_the_stored_grant_keeps_the_stored_one() {
     let mut world = World::new().await;
+    let both = "https://www.googleapis.com/auth/gmail.modify https://www.googleapis.com/auth/gmail.readonly";
+    let wide = world.environment(&[("GMAIL_SCOPES", both)]);
+    let narrow = std::mem::replace(&mut world.app, wide);
     world.sign_in(ANN).await;
-    let mut item = world.credential(ANN);
-    let sealed = item["access_token"]["S"].as_str().unwrap().replace("v1.k1.", "v1.k7.");
-    item["access_token"]["S"] = json!(sealed);
-    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item.clone());
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "key_unavailable"));
-    assert_eq!(world.credential(ANN), item);
+    let before = world.credential(ANN);
+    world.app = narrow;
+    world.sign_in(ANN).await;
+    let after = world.credential(ANN);
+    for attribute in
+        ["access_token", "access_token_expires_at", "scopes", "refresh_token", "refresh_token_id"]
+    {
+        assert_eq!(after[attribute], before[attribute], "{attribute}");
+    }
+    assert_eq!(world.messages("").await.status, 200);
 }

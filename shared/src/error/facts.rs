@@ -219,7 +219,7 @@ impl Error {
                 "The application's secrets are not available. Try again.",
                 Upstream,
             ),
-            Self::KeyUnavailable => (503, "key_unavailable", "A sealing key is not available.", Operator),
+            Self::Deferred { condition, .. } => return condition.facts(),
             Self::OutOfTime => (503, "out_of_time", "The request took too long. Try again.", Upstream),
             Self::UpstreamUnavailable { .. } => {
                 (503, "upstream_unavailable", "Google is not available. Try again.", Upstream)

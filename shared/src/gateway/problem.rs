@@ -46,7 +46,7 @@ pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -
     let mut reply = if html {
         page(title, facts, ways)
     } else {
-        let (reason, missing_scopes) = match error {
+        let (reason, missing_scopes) = match error.condition() {
             Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
             Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
                 (None, Some(missing.iter().collect()))
@@ -71,7 +71,7 @@ pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -
     };
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
-    match error {
+    match error.condition() {
         Error::Unauthorized { reason: Reason::SessionExpired, .. } => {
             headers.insert(
                 WWW_AUTHENTICATE,

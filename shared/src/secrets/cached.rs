@@ -1,7 +1,8 @@
 //! One secret, remembered: used for five minutes without asking, read anew by one caller at a time, and while Secrets
 //! Manager is down or the new value is unusable, the last good value serves for a day.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -15,8 +16,10 @@ use crate::telemetry::metrics;
 const LIFETIME: Duration = Duration::from_mins(5);
 /// For how long a value serves while it cannot be read anew.
 const LAST_GOOD_LIFETIME: Duration = Duration::from_hours(24);
-/// At the least so much lies between two attempts to read anew what is still remembered.
-const LEAST_INTERVAL: Duration = Duration::from_mins(1);
+/// At the least so much lies between two attempts to read anew what is still remembered, or to look for one name.
+pub(super) const LEAST_INTERVAL: Duration = Duration::from_mins(1);
+/// So many names that were looked for are remembered; the oldest gives way.
+const MOST_NAMES: usize = 16;
 
 struct Entry<T> {
     value: Arc<T>,
@@ -38,6 +41,8 @@ pub(super) struct Cached<T> {
     parse: fn(&str) -> Result<T, ConfigError>,
     entry: Mutex<Option<Entry<T>>>,
     previous: Mutex<Option<Previous<T>>>,
+    /// The names that the value was read anew for, and when.
+    looked_up: Mutex<VecDeque<(String, Timestamp)>>,
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -49,6 +54,7 @@ impl<T> Cached<T> {
             parse,
             entry: Mutex::new(None),
             previous: Mutex::new(None),
+            looked_up: Mutex::default(),
             reading: tokio::sync::Mutex::new(()),
         }
     }
@@ -90,42 +96,92 @@ impl<T> Cached<T> {
         if let Some(value) = self.remembered(now) {
             return Ok(value);
         }
-        if let Some(value) = self.tried_lately(now) {
+        if let Some(value) = self.tried_within(LEAST_INTERVAL, now) {
             metrics::count_stale_secret();
             return Ok(value);
         }
         self.read_now(now, None, read).await
     }
 
-    /// The value read anew, unless that was tried within the last minute.
-    pub(super) async fn reload<F, Fut>(&self, now: Timestamp, read: F) -> Result<Arc<T>, SecretsError>
+    /// The value read anew, unless that was tried less than `interval` ago.
+    pub(super) async fn reload<F, Fut>(
+        &self,
+        now: Timestamp,
+        interval: Duration,
+        read: F,
+    ) -> Result<Arc<T>, SecretsError>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
     {
         let _one_at_a_time = self.reading.lock().await;
-        match self.tried_lately(now) {
+        match self.tried_within(interval, now) {
             Some(value) => Ok(value),
             None => self.read_now(now, Some(now), read).await,
         }
     }
 
-    /// The version before the current one, asked for at most once a minute.
-    pub(super) async fn previous<F, Fut>(&self, now: Timestamp, read: F) -> Option<Arc<T>>
+    /// The value read anew because the remembered one does not know `name`, which something that is stored names; not
+    /// again for the same name within a minute. What cannot be read anew is an error here: an older value cannot say that
+    /// a name is unknown.
+    pub(super) async fn look_up<F, Fut>(
+        &self,
+        now: Timestamp,
+        name: &str,
+        read: F,
+    ) -> Result<Arc<T>, SecretsError>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
     {
         let _one_at_a_time = self.reading.lock().await;
-        if let Some(known) = &*self.previous.lock().unwrap_or_else(PoisonError::into_inner)
+        let was_looked_up = locked(&self.looked_up)
+            .iter()
+            .any(|(known, at)| known == name && now.since(*at) < LEAST_INTERVAL);
+        if was_looked_up && let Some(value) = self.within(LAST_GOOD_LIFETIME, now) {
+            return Ok(value);
+        }
+        let value = Arc::new((self.parse)(&read().await?)?);
+        self.keep(Arc::clone(&value), now, Some(now));
+        let mut names = locked(&self.looked_up);
+        names.retain(|(known, _)| known != name);
+        if names.len() == MOST_NAMES {
+            names.pop_front();
+        }
+        names.push_back((name.to_owned(), now));
+        Ok(value)
+    }
+
+    /// The version before the current one, if there is a usable one; asked for at most once a minute, and anew after the
+    /// current one was read.
+    pub(super) async fn previous<F, Fut>(
+        &self,
+        now: Timestamp,
+        read: F,
+    ) -> Result<Option<Arc<T>>, SecretsError>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    {
+        let _one_at_a_time = self.reading.lock().await;
+        if let Some(known) = &*locked(&self.previous)
             && now.since(known.read_at) < LEAST_INTERVAL
         {
-            return known.value.clone();
+            return Ok(known.value.clone());
         }
-        let value = read().await.ok().and_then(|text| (self.parse)(&text).ok()).map(Arc::new);
-        let known = Previous { value: value.clone(), read_at: now };
-        *self.previous.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        value
+        let value = match read().await {
+            Ok(text) => (self.parse)(&text).ok().map(Arc::new),
+            // Secrets Manager says that there is none.
+            Err(SecretsError::Unusable(_)) => None,
+            Err(error) => return Err(error),
+        };
+        *locked(&self.previous) = Some(Previous { value: value.clone(), read_at: now });
+        Ok(value)
+    }
+
+    fn keep(&self, value: Arc<T>, now: Timestamp, tried_at: Option<Timestamp>) {
+        *locked(&self.entry) = Some(Entry { value, read_at: now, tried_at });
+        *locked(&self.previous) = None;
     }
 
     async fn read_now<F, Fut>(
@@ -138,14 +194,16 @@ impl<T> Cached<T> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
     {
-        let result = read().await.and_then(|text| Ok(Arc::new((self.parse)(&text)?)));
-        let mut entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
-        match (result, entry.as_mut()) {
-            (Ok(value), _) => {
-                *entry = Some(Entry { value: Arc::clone(&value), read_at: now, tried_at });
-                Ok(value)
+        let error = match read().await.and_then(|text| Ok(Arc::new((self.parse)(&text)?))) {
+            Ok(value) => {
+                self.keep(Arc::clone(&value), now, tried_at);
+                return Ok(value);
             }
-            (Err(error), Some(last)) if now.since(last.read_at) < LAST_GOOD_LIFETIME => {
+            Err(error) => error,
+        };
+        let mut entry = locked(&self.entry);
+        match entry.as_mut() {
+            Some(last) if now.since(last.read_at) < LAST_GOOD_LIFETIME => {
                 tracing::warn!(
                     secret.variable = self.variable,
                     error = %error,
@@ -155,26 +213,31 @@ impl<T> Cached<T> {
                 last.tried_at = Some(now);
                 Ok(Arc::clone(&last.value))
             }
-            (Err(error), _) => Err(error),
+            _ => Err(error),
         }
     }
 
     fn within(&self, lifetime: Duration, now: Timestamp) -> Option<Arc<T>> {
-        let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = locked(&self.entry);
         entry
             .as_ref()
             .filter(|entry| now.since(entry.read_at) < lifetime)
             .map(|entry| Arc::clone(&entry.value))
     }
 
-    fn tried_lately(&self, now: Timestamp) -> Option<Arc<T>> {
-        let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner);
+    fn tried_within(&self, interval: Duration, now: Timestamp) -> Option<Arc<T>> {
+        let entry = locked(&self.entry);
         let last = entry.as_ref().filter(|entry| {
-            entry.tried_at.is_some_and(|tried_at| now.since(tried_at) < LEAST_INTERVAL)
+            entry.tried_at.is_some_and(|tried_at| now.since(tried_at) < interval)
                 && now.since(entry.read_at) < LAST_GOOD_LIFETIME
         });
         last.map(|entry| Arc::clone(&entry.value))
     }
+}
+
+/// What another request's panic left is whole: no write here spans two steps.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -236,11 +299,43 @@ mod tests {
     async fn a_reload_asks_at_most_once_a_minute() {
         let cached = cached();
         cached.get(START, || good("one")).await.unwrap();
-        assert_eq!(*cached.reload(START, || good("two")).await.unwrap(), "two");
+        assert_eq!(*cached.reload(START, LEAST_INTERVAL, || good("two")).await.unwrap(), "two");
         assert_eq!(
-            *cached.reload(START.plus(Duration::from_secs(59)), || good("three")).await.unwrap(),
+            *cached
+                .reload(START.plus(Duration::from_secs(59)), LEAST_INTERVAL, || good("three"))
+                .await
+                .unwrap(),
             "two"
         );
-        assert_eq!(*cached.reload(START.plus(LEAST_INTERVAL), || good("three")).await.unwrap(), "three");
+        let later = START.plus(LEAST_INTERVAL);
+        assert_eq!(*cached.reload(later, LEAST_INTERVAL, || good("three")).await.unwrap(), "three");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_at_once_and_the_same_name_once_a_minute() {
+        let cached = cached();
+        cached.get(START, || good("one")).await.unwrap();
+        assert_eq!(*cached.look_up(START, "a", || good("two")).await.unwrap(), "two");
+        assert_eq!(*cached.look_up(START, "a", || good("three")).await.unwrap(), "two");
+        assert_eq!(*cached.look_up(START, "b", || good("three")).await.unwrap(), "three");
+        assert!(
+            cached.look_up(START, "c", down).await.is_err(),
+            "an older value does not say that it is unknown"
+        );
+        assert_eq!(*cached.get(START, down).await.unwrap(), "three", "and goes on serving");
+        let later = START.plus(LEAST_INTERVAL);
+        assert_eq!(*cached.look_up(later, "a", || good("four")).await.unwrap(), "four");
+    }
+
+    #[tokio::test]
+    async fn the_version_before_is_asked_for_anew_once_the_current_one_was_read() {
+        let cached = cached();
+        cached.get(START, || good("one")).await.unwrap();
+        assert_eq!(cached.previous(START, || good("bad")).await.unwrap(), None);
+        assert_eq!(cached.previous(START, || good("zero")).await.unwrap(), None, "remembered");
+        cached.look_up(START, "a", || good("two")).await.unwrap();
+        assert_eq!(cached.previous(START, || good("one")).await.unwrap().as_deref(), Some(&"one".to_owned()));
+        cached.look_up(START, "b", || good("two")).await.unwrap();
+        assert!(cached.previous(START, down).await.is_err());
     }
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::clock::Timestamp;
-use crate::credential::{Credential, Lease, Scopes, Status, StoredAccessToken, StoredRefreshToken};
+use crate::credential::{
+    Credential, Lease, Scopes, SetAside, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken,
+};
 use crate::secret::Sealed;
 use crate::session::Session;
 use crate::user::{Email, UserId};
@@ -24,13 +26,19 @@ pub(super) mod attribute {
     pub(in crate::store) const BEGAN_AT: &str = "began_at";
     pub(in crate::store) const CLIENT_ID: &str = "client_id";
     pub(in crate::store) const CONNECTED_AT: &str = "connected_at";
+    pub(in crate::store) const DEAD_REFRESH_TOKEN: &str = "dead_refresh_token";
     pub(in crate::store) const DEAD_TOKEN_ID: &str = "dead_token_id";
+    pub(in crate::store) const DEAD_TOKEN_TRIED_AT: &str = "dead_token_tried_at";
+    pub(in crate::store) const DIED_AT: &str = "died_at";
     pub(in crate::store) const EMAIL: &str = "email";
     pub(in crate::store) const EXPIRES_AT: &str = "expires_at";
     pub(in crate::store) const ID: &str = "id";
     pub(in crate::store) const LAST_USED_AT: &str = "last_used_at";
     pub(in crate::store) const LEASE_HOLDER: &str = "lease_holder";
     pub(in crate::store) const LEASE_UNTIL: &str = "lease_until";
+    pub(in crate::store) const REFRESH_FAILURE: &str = "refresh_failure";
+    pub(in crate::store) const REFRESH_FAILURES: &str = "refresh_failures";
+    pub(in crate::store) const REFRESH_RETRY_AT: &str = "refresh_retry_at";
     pub(in crate::store) const REFRESH_TOKEN: &str = "refresh_token";
     pub(in crate::store) const REFRESH_TOKEN_EXPIRES_AT: &str = "refresh_token_expires_at";
     pub(in crate::store) const REFRESH_TOKEN_ID: &str = "refresh_token_id";
@@ -101,30 +109,10 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         "revoked" => Status::Revoked,
         _ => return Err(Unreadable(a::STATUS)),
     };
-    let access_token = match optional_text(item, a::ACCESS_TOKEN) {
-        Some(sealed) => Some(StoredAccessToken {
-            sealed: sealed_text(sealed, a::ACCESS_TOKEN)?,
-            expires_at: Timestamp::from_seconds(integer(item, a::ACCESS_TOKEN_EXPIRES_AT)?),
-            obtained_at: Timestamp::from_seconds(integer(item, a::ACCESS_TOKEN_OBTAINED_AT)?),
-        }),
-        None => None,
-    };
-    let refresh_token = match optional_text(item, a::REFRESH_TOKEN) {
-        Some(sealed) => Some(StoredRefreshToken {
-            sealed: sealed_text(sealed, a::REFRESH_TOKEN)?,
-            id: text(item, a::REFRESH_TOKEN_ID)?.to_owned(),
-            expires_at: optional_integer(item, a::REFRESH_TOKEN_EXPIRES_AT)?.map(Timestamp::from_seconds),
-        }),
-        None if status == Status::Active => return Err(Unreadable(a::REFRESH_TOKEN)),
-        None => None,
-    };
-    let lease = match optional_text(item, a::LEASE_HOLDER) {
-        Some(holder) => {
-            let until = Timestamp::from_millis(integer(item, a::LEASE_UNTIL)?);
-            Some(Lease { holder: holder.to_owned(), until })
-        }
-        None => None,
-    };
+    let refresh_token = refresh_token(item, a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID)?;
+    if status == Status::Active && refresh_token.is_none() {
+        return Err(Unreadable(a::REFRESH_TOKEN));
+    }
     Ok(Credential {
         user: user(item)?,
         email: optional_text(item, a::EMAIL).and_then(Email::for_display),
@@ -133,17 +121,70 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         status,
         refresh_token,
         dead_token_id: optional_text(item, a::DEAD_TOKEN_ID).map(str::to_owned),
-        access_token,
-        lease,
+        set_aside: set_aside(item)?,
+        access_token: access_token(item)?,
+        lease: lease(item)?,
+        setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
     })
 }
 
+fn access_token(item: &Item) -> Result<Option<StoredAccessToken>, Unreadable> {
+    let Some(sealed) = optional_text(item, a::ACCESS_TOKEN) else { return Ok(None) };
+    Ok(Some(StoredAccessToken {
+        sealed: sealed_text(sealed, a::ACCESS_TOKEN)?,
+        expires_at: Timestamp::from_seconds(integer(item, a::ACCESS_TOKEN_EXPIRES_AT)?),
+        obtained_at: Timestamp::from_seconds(integer(item, a::ACCESS_TOKEN_OBTAINED_AT)?),
+    }))
+}
+
+/// The refresh token under `name`; in use and set aside it has one end.
+fn refresh_token(
+    item: &Item,
+    name: &'static str,
+    id_name: &'static str,
+) -> Result<Option<StoredRefreshToken>, Unreadable> {
+    let Some(sealed) = optional_text(item, name) else { return Ok(None) };
+    Ok(Some(StoredRefreshToken {
+        sealed: sealed_text(sealed, name)?,
+        id: text(item, id_name)?.to_owned(),
+        expires_at: optional_integer(item, a::REFRESH_TOKEN_EXPIRES_AT)?.map(Timestamp::from_seconds),
+    }))
+}
+
+fn set_aside(item: &Item) -> Result<Option<SetAside>, Unreadable> {
+    let Some(token) = refresh_token(item, a::DEAD_REFRESH_TOKEN, a::DEAD_TOKEN_ID)? else { return Ok(None) };
+    Ok(Some(SetAside {
+        token,
+        died_at: Timestamp::from_seconds(integer(item, a::DIED_AT)?),
+        tried_at: Timestamp::from_seconds(integer(item, a::DEAD_TOKEN_TRIED_AT)?),
+    }))
+}
+
+fn lease(item: &Item) -> Result<Option<Lease>, Unreadable> {
+    let Some(holder) = optional_text(item, a::LEASE_HOLDER) else { return Ok(None) };
+    let until = Timestamp::from_millis(integer(item, a::LEASE_UNTIL)?);
+    Ok(Some(Lease { holder: holder.to_owned(), until }))
+}
+
+/// A cause of a newer version is none that this one can act on: the next attempt is due.
+fn setback(item: &Item) -> Result<Option<Setback>, Unreadable> {
+    let Some(cause) = optional_text(item, a::REFRESH_FAILURE).and_then(SetbackCause::of_word) else {
+        return Ok(None);
+    };
+    Ok(Some(Setback {
+        cause,
+        failures: u32::try_from(integer(item, a::REFRESH_FAILURES)?).unwrap_or(u32::MAX),
+        retry_at: Timestamp::from_millis(integer(item, a::REFRESH_RETRY_AT)?),
+    }))
+}
+
 /// A token that is stored without its seal is refused, not used (A40).
 fn sealed_text(text: &str, name: &'static str) -> Result<Sealed, Unreadable> {
-    if text.starts_with("v1.") { Ok(Sealed::from_text(text)) } else { Err(Unreadable(name)) }
+    let is_sealed = text.starts_with("v1.") || text.starts_with("v2.");
+    if is_sealed { Ok(Sealed::from_text(text)) } else { Err(Unreadable(name)) }
 }
 
 /// The key of a session's row.

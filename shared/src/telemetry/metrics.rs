@@ -38,6 +38,7 @@ enum Metric {
     StaleSecrets,
     Refreshes,
     RefreshFailures,
+    TokenDeaths,
     Unauthorized,
     GmailErrors,
     SignIns,
@@ -48,13 +49,14 @@ enum Metric {
 }
 
 impl Metric {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
         Self::StaleSecrets,
         Self::Refreshes,
         Self::RefreshFailures,
+        Self::TokenDeaths,
         Self::Unauthorized,
         Self::GmailErrors,
         Self::SignIns,
@@ -90,7 +92,7 @@ impl Collected {
         if facts.fault == Fault::Operator {
             self.add(Metric::OperatorErrors, facts.code, 1.0);
         }
-        match error {
+        match error.condition() {
             Error::Unauthorized { reason, .. } => self.add(Metric::Unauthorized, reason.as_str(), 1.0),
             Error::InsufficientScope { .. } => self.add(Metric::Unauthorized, facts.code, 1.0),
             _ => {}
@@ -168,12 +170,31 @@ pub(crate) fn count_stale_secret() {
     });
 }
 
-/// Counts what became of a refresh, by a word of a closed list.
-pub(crate) fn count_refresh(outcome: &'static str, failed: bool) {
+/// How a refresh ended, as far as alarms tell it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefreshEnd {
+    /// With an access token.
+    Success,
+    /// With the word that the refresh token is dead.
+    Death,
+    /// Without an access token for another reason.
+    Failure,
+}
+
+/// Counts what became of a refresh with a token that is in use, by a word of a closed list.
+pub(crate) fn count_refresh(outcome: &'static str, end: RefreshEnd) {
+    let one_if = |is_so| if is_so { 1.0 } else { 0.0 };
     with_collected(|collected| {
         collected.add(Metric::Refreshes, outcome, 1.0);
-        collected.add(Metric::RefreshFailures, "", if failed { 1.0 } else { 0.0 });
+        collected.add(Metric::RefreshFailures, "", one_if(end != RefreshEnd::Success));
+        collected.add(Metric::TokenDeaths, "", one_if(end == RefreshEnd::Death));
     });
+}
+
+/// Counts one more attempt with a token that Google refused before: no part of any rate, for its user's page may make one
+/// every ten minutes.
+pub(crate) fn count_second_chance(outcome: &'static str) {
+    count(Metric::Refreshes, outcome);
 }
 
 /// Counts an answer of Gmail's that brought nothing, by a word of a closed list.

@@ -66,7 +66,12 @@ async fn a39_a40_f62_f63_what_is_stored_and_does_not_open_is_counted() {
         (
             "access_token",
             "v1.k7.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-            &["OperatorErrors 1", "OperatorErrors Code=key_unavailable 1", "SealFailures 1"],
+            &[
+                "OperatorErrors 1",
+                "OperatorErrors Code=reauthorization_required 1",
+                "SealFailures 1",
+                "Unauthorized Reason=seal_broken 1",
+            ],
         ),
         (
             "status",
@@ -128,7 +133,10 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
     };
     let (counted, ()) =
         futures_util::future::join(counted_within(&world, Duration::from_secs(2)), refreshed).await;
-    assert_eq!(counted, ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "TokensNotStored 1"]);
+    assert_eq!(
+        counted,
+        ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "TokenDeaths 0", "TokensNotStored 1"]
+    );
     world.stack.dynamodb.clear_faults();
     // A token of a user who has disconnected meanwhile is nobody's loss.
     world.jar.clear();
@@ -142,8 +150,12 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
         world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(BEN));
     };
     let (counted, ()) = futures_util::future::join(counted_within(&world, BUDGET), disconnected).await;
-    let expected =
-        ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "Unauthorized Reason=not_connected 1"];
+    let expected = [
+        "RefreshFailures 0",
+        "Refreshes Outcome=rotated 1",
+        "TokenDeaths 0",
+        "Unauthorized Reason=not_connected 1",
+    ];
     assert_eq!(counted, expected);
 }
 

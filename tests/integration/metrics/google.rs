@@ -28,7 +28,9 @@ async fn each_refresh_is_counted_once_by_what_became_of_it() {
         let world = expired().await;
         world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
+        let deaths = u8::from(outcome == "revoked_or_expired");
         expected.extend(["RefreshFailures 1".to_owned(), format!("Refreshes Outcome={outcome} 1")]);
+        expected.push(format!("TokenDeaths {deaths}"));
         expected.sort();
         assert_eq!(counted_within(&world, Duration::from_millis(1500)).await, expected, "{failure:?}");
     }
@@ -39,7 +41,8 @@ async fn a_refresh_that_brings_a_token_is_no_failure() {
     for (rotation, outcome) in [(Rotation::Off, "refreshed"), (Rotation::OldDies, "rotated")] {
         let world = expired().await;
         world.stack.google.rotate_refresh_tokens(rotation);
-        let expected = ["RefreshFailures 0".to_owned(), format!("Refreshes Outcome={outcome} 1")];
+        let expected = ["RefreshFailures 0", &format!("Refreshes Outcome={outcome} 1"), "TokenDeaths 0"]
+            .map(str::to_owned);
         assert_eq!(counted_within(&world, BUDGET).await, expected);
         assert_eq!(counted_within(&world, BUDGET).await, Vec::<String>::new());
     }
@@ -51,7 +54,7 @@ async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once(
     world.stack.google.fail_refresh(Failure::ResetAfterReading, Times::Next(1));
     assert_eq!(world.messages("").await.status, 200);
     let metrics = world.metrics();
-    assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1"]);
+    assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1", "TokenDeaths 0"]);
     assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
     // The client's secret was changed, and the one before is tried too.
     let mut newer: serde_json::Value =
@@ -62,8 +65,34 @@ async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once(
     world.advance(3600);
     assert_eq!(world.messages("").await.status, 200);
     let metrics = world.metrics();
-    assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1"]);
+    assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1", "TokenDeaths 0"]);
     assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
+}
+
+#[tokio::test]
+async fn f90_a_second_refusal_of_a_dead_token_is_part_of_no_rate() {
+    let world = expired().await;
+    world.stack.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
+    world.messages("").await;
+    world.metrics();
+    world.advance(600);
+    let counted = counted_within(&world, BUDGET).await;
+    assert_eq!(
+        counted,
+        ["Refreshes Outcome=revoked_or_expired 1", "Unauthorized Reason=revoked_or_expired 1"]
+    );
+    world.stack.google.clear_all();
+    world.advance(600);
+    assert_eq!(counted_within(&world, BUDGET).await, ["Refreshes Outcome=revived 1"]);
+}
+
+#[tokio::test]
+async fn f89_what_is_answered_from_memory_is_no_refresh() {
+    let world = expired().await;
+    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::UntilCleared);
+    world.messages("").await;
+    world.metrics();
+    assert_eq!(counted_within(&world, BUDGET).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -72,7 +101,10 @@ async fn what_fails_beside_a_good_answer_is_counted_all_the_same() {
     world.advance(3400);
     world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::Next(1));
     assert_eq!(world.messages("").await.status, 200);
-    assert_eq!(world.metrics().counted(), ["RefreshFailures 1", "Refreshes Outcome=blocked_by_admin 1"]);
+    assert_eq!(
+        world.metrics().counted(),
+        ["RefreshFailures 1", "Refreshes Outcome=blocked_by_admin 1", "TokenDeaths 0"]
+    );
 }
 
 #[tokio::test]
@@ -134,6 +166,7 @@ async fn a_refusal_that_was_waited_out_is_counted_and_two_reasons_make_two_lines
         "GmailErrors GmailReason=unauthorized 1",
         "RefreshFailures 0",
         "Refreshes Outcome=refreshed 1",
+        "TokenDeaths 0",
     ];
     assert_eq!(metrics.counted(), expected);
     assert_eq!(metrics.timed()["GmailTime"], 2);

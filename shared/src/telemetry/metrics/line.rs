@@ -42,6 +42,7 @@ impl Metric {
             Self::Refreshes => ("Refreshes", "Count", &[&["Outcome"]]),
             // Zeros and ones: the average is the rate.
             Self::RefreshFailures => ("RefreshFailures", "None", WHOLE_STACK),
+            Self::TokenDeaths => ("TokenDeaths", "None", WHOLE_STACK),
             Self::Unauthorized => ("Unauthorized", "Count", &[&["Reason"]]),
             Self::GmailErrors => ("GmailErrors", "Count", &[&["GmailReason"]]),
             Self::SignIns => ("SignIns", "Count", &[&["SignInOutcome"]]),

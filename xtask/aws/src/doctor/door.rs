@@ -154,7 +154,7 @@ fn refused(what: &str, answer: &Answer) -> Finding {
             format!("{what} answers {words}"),
             "mend that variable or what it names; the functions read secrets anew within five minutes",
         ),
-        "key_unavailable" | "internal" => {
+        "internal" => {
             Finding::wrong(format!("{what} answers {words}"), format!("read the log of {AUTH_START}"))
         }
         "secrets_unavailable" => Finding::wrong(

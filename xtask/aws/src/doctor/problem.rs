@@ -70,7 +70,6 @@ fn conditions() -> impl Iterator<Item = Facts> {
         Error::SecretsUnavailable(source()),
         Error::StorageUnavailable(source()),
         Error::CredentialUnreadable(source()),
-        Error::KeyUnavailable,
         Error::QuotaExhausted,
         Error::OutOfTime,
         Error::UpstreamUnavailable { retry_after: 0, source: source() },
@@ -104,9 +103,9 @@ mod tests {
         for (code, detail, expected) in [
             ("config_error", "SESSIONS_TABLE is not set.", "config_error (SESSIONS_TABLE is not set)"),
             (
-                "key_unavailable",
-                "A sealing key is not available.",
-                "key_unavailable (A sealing key is not available)",
+                "credential_unreadable",
+                "The stored record cannot be read by this version.",
+                "credential_unreadable (The stored record cannot be read by this version)",
             ),
             ("config_error", "planted: GOCSPX-somebody", "config_error"),
             ("config_error", "SESSIONS_TABLE is not set. planted", "config_error"),

@@ -21,10 +21,11 @@ const ERRORS: &str = "errors";
 /// What is neither of a code nor of an event of ours.
 const WITHOUT_CODE: Kind = Kind { name: "an error without a code", heading: OPERATOR_ERRORS };
 /// What the functions log beside the error that the request ended with.
-const EVENTS: [(&str, Kind); 3] = [
+const EVENTS: [(&str, Kind); 4] = [
     ("panic", Kind { name: "a panic", heading: OPERATOR_ERRORS }),
     ("rotated_token_lost", Kind { name: "rotated_token_lost", heading: TOKENS_NOT_STORED }),
     ("seal_integrity", Kind { name: "seal_integrity", heading: SEAL_FAILURES }),
+    ("seal_key_gone", Kind { name: "seal_key_gone", heading: SEAL_FAILURES }),
 ];
 
 impl Kind {
@@ -36,7 +37,7 @@ impl Kind {
     fn of_error(line: &Value) -> Self {
         if let Some(name) = line["code"].as_str().and_then(known_code) {
             let heading = match name {
-                "key_unavailable" | "credential_unreadable" | "reauthorization_required" => SEAL_FAILURES,
+                "credential_unreadable" | "reauthorization_required" => SEAL_FAILURES,
                 _ => OPERATOR_ERRORS,
             };
             return Self { name, heading };

@@ -68,7 +68,7 @@ async fn a_log_that_is_too_long_to_read_is_not_good() {
         )),
         "{endless:?}"
     );
-    let line = json!({ "level": "ERROR", "code": "key_unavailable" });
+    let line = json!({ "level": "ERROR", "code": "credential_unreadable" });
     let endless = lines(move |page| match page {
         None => (200, json!({ "events": [event(&line)], "nextToken": "more" })),
         Some(_) => (200, json!({ "events": [], "nextToken": "more" })),
@@ -76,7 +76,7 @@ async fn a_log_that_is_too_long_to_read_is_not_good() {
     assert_eq!(
         endless.await,
         [
-            "wrong  list-messages logged at least once key_unavailable in the last hour, the last that was read at \
+            "wrong  list-messages logged at least once credential_unreadable in the last hour, the last that was read at \
           2026-11-01T02:26:40Z: see infra/README.md#seal-failures, unless it was mended since: an error stays listed for \
           an hour"
         ]
@@ -88,10 +88,10 @@ async fn errors_are_counted_by_their_code_and_foreign_words_are_not_repeated() {
     let events = [
         event_at(
             1_793_500_060_000,
-            &json!({ "level": "ERROR", "code": "key_unavailable", "detail": "A sealing key is not available." }),
+            &json!({ "level": "ERROR", "code": "credential_unreadable", "detail": "The stored record cannot be read by this version." }),
         ),
         // Of several streams the later may come first.
-        event(&json!({ "level": "ERROR", "code": "key_unavailable" })),
+        event(&json!({ "level": "ERROR", "code": "credential_unreadable" })),
         event(&json!({ "level": "ERROR", "code": "planted <b>" })),
         event(&json!({ "level": "ERROR", "event": "planted <b>" })),
         event(&json!({ "level": "WARN", "code": "storage_unavailable" })),
@@ -105,7 +105,7 @@ async fn errors_are_counted_by_their_code_and_foreign_words_are_not_repeated() {
                 last("2026-11-01T02:26:40Z", "operator-errors")
             ),
             format!(
-                "wrong  list-messages logged 2 times key_unavailable in the last hour, {}",
+                "wrong  list-messages logged 2 times credential_unreadable in the last hour, {}",
                 last("2026-11-01T02:27:40Z", "seal-failures")
             ),
         ]
@@ -119,10 +119,10 @@ async fn each_error_leads_to_the_heading_of_the_runbook_that_fits() {
         (json!({ "code": "quota_exhausted" }), "quota_exhausted", "operator-errors"),
         (json!({ "code": "internal" }), "internal", "operator-errors"),
         (json!({ "event": "panic" }), "a panic", "operator-errors"),
-        (json!({ "code": "key_unavailable" }), "key_unavailable", "seal-failures"),
         (json!({ "code": "credential_unreadable" }), "credential_unreadable", "seal-failures"),
         (json!({ "code": "reauthorization_required" }), "reauthorization_required", "seal-failures"),
         (json!({ "event": "seal_integrity" }), "seal_integrity", "seal-failures"),
+        (json!({ "event": "seal_key_gone" }), "seal_key_gone", "seal-failures"),
         (json!({ "event": "rotated_token_lost" }), "rotated_token_lost", "tokens-not-stored"),
     ] {
         let mut line = line;

@@ -1,0 +1,306 @@
+//! The right to refresh one credential, held by one process for a few seconds: ask Google, sort out what it says, keep what
+//! must not be lost. Every way out of [`Lease::refresh`] gives the lease back, or hands on what gives it back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::setback::deferred;
+use super::{Duty, Unstored, Working, invitation};
+use crate::app::App;
+use crate::clock::Deadline;
+use crate::credential::{Credential, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken};
+use crate::custody::{self, Owner};
+use crate::error::{Error, Reason};
+use crate::google::Trouble;
+use crate::google::oauth::{Refusal, TokenError, Tokens};
+use crate::google_client::GoogleClient;
+use crate::outbound::Failure;
+use crate::secret::RefreshToken;
+use crate::store::{Written, insist, within};
+use crate::telemetry::metrics::{self, RefreshEnd, TokenAtRisk};
+
+/// How long a lease is held at the most. Its holder asks Google within it, so that nobody else asks meanwhile; those who
+/// wait can still take over within their own time when the holder died.
+pub(super) const LEASE: Duration = Duration::from_secs(5);
+/// So much of the lease, and of the request, is kept for storing what Google gave.
+const RESERVE: Duration = Duration::from_millis(500);
+/// How often a death is recorded anew when other writes come between.
+const DEATH_ATTEMPTS: u32 = 3;
+
+/// What became of the wish for a lease.
+pub(super) enum Taken<'a> {
+    /// It is ours.
+    Held(Lease<'a>),
+    /// Somebody wrote first; the credential as they left it, or nothing if it is gone.
+    Overtaken(Option<Credential>),
+}
+
+/// A lease that is held.
+pub(super) struct Lease<'a> {
+    app: &'a App,
+    credential: Credential,
+    /// The refresh token to ask with: the one in use, or one that was set aside.
+    token: StoredRefreshToken,
+    /// By when all is done, but for storing a new refresh token.
+    limit: Deadline,
+    /// By when Google must have answered.
+    ask_by: Deadline,
+}
+
+/// Why there is no access token.
+enum Failed {
+    /// Google says that the refresh token is dead.
+    TokenDead,
+    /// Google's answer, or its silence, is remembered for a while. `asked` is the wait that Google itself asked for.
+    Setback { cause: SetbackCause, asked: Option<Duration>, source: TokenError },
+    /// Another system is in the way; nothing was learnt of the grant.
+    Otherwise(Error),
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Otherwise(error.into())
+    }
+}
+
+impl<'a> Lease<'a> {
+    /// Takes the lease of `credential`, as it was read, to ask Google with `token` until `limit` at the latest. The time to
+    /// ask begins with the lease itself: before it is written.
+    pub(super) async fn take(
+        app: &'a App,
+        credential: &Credential,
+        token: &StoredRefreshToken,
+        limit: Deadline,
+    ) -> Result<Taken<'a>, Error> {
+        let ask_by = limit.or_sooner(Deadline::after(LEASE)).sooner_by(RESERVE);
+        let until = app.clock.now().plus(LEASE);
+        Ok(match within(limit, app.store.take_lease(credential, until)).await? {
+            Written::Done(credential) => {
+                let (credential, token) = (*credential, token.clone());
+                Taken::Held(Self { app, credential, token, limit, ask_by })
+            }
+            Written::Overtaken(found) => Taken::Overtaken(found.map(|found| *found)),
+        })
+    }
+
+    /// Refreshes. `None`: the refresh token was replaced by another meanwhile. A new refresh token is stored until
+    /// `deadline`, whatever limit there is for the rest.
+    pub(super) async fn refresh(
+        self,
+        client: Arc<GoogleClient>,
+        deadline: Deadline,
+    ) -> Result<Option<Working>, Error> {
+        match self.ask(client).await {
+            Ok((tokens, used)) => self.keep(tokens, &used, deadline).await.map(Some),
+            Err(Failed::TokenDead) => self.bury().await,
+            Err(Failed::Setback { cause, asked, source }) => {
+                let now = self.app.clock.now();
+                let setback = Setback::after(self.credential.setback.as_ref(), cause, asked, now);
+                let (stored, wait) = match cause {
+                    SetbackCause::ClientRefused => {
+                        // No grant's fault: remembered here, for every user.
+                        let client = self.app.secrets.google_client().await?;
+                        (None, self.app.refused_client.note(client, now))
+                    }
+                    _ => (Some(&setback), setback.wait(now).unwrap_or_default()),
+                };
+                self.release(stored).await;
+                Err(deferred(cause, &self.credential, wait, source.into()))
+            }
+            Err(Failed::Otherwise(error)) => {
+                self.release(None).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Those who wait need not wait for the lease to run out; that they do is harm enough if this fails too.
+    async fn release(&self, setback: Option<&Setback>) {
+        if let Err(error) = within(self.limit, self.app.store.release_lease(&self.credential, setback)).await
+        {
+            tracing::warn!(error = %error, "a lease could not be given back");
+        }
+    }
+
+    /// Whether Google refused the token before.
+    fn is_second_chance(&self) -> bool {
+        self.credential.status == Status::Revoked
+    }
+
+    async fn ask(&self, client: Arc<GoogleClient>) -> Result<(Tokens, RefreshToken), Failed> {
+        let Credential { user, client_id, .. } = &self.credential;
+        let refresh_token = custody::open_refresh_token(self.app, user, client_id, &self.token).await?;
+        let answer = self.answer(client, &refresh_token).await?;
+        tracing::info!(
+            event = "refresh",
+            outcome = answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned()),
+            "asked Google for an access token"
+        );
+        self.count(&answer);
+        match answer {
+            Ok(tokens) => {
+                self.app.refused_client.clear();
+                Ok((tokens, refresh_token))
+            }
+            Err(TokenError::Refused(Refusal::InvalidGrant)) => Err(Failed::TokenDead),
+            Err(source) => {
+                let (cause, asked) = setback_of(&source);
+                Err(Failed::Setback { cause, asked, source })
+            }
+        }
+    }
+
+    /// Asks Google; when it refuses the client, once more with another version of the client's secret (F61). A wrong secret
+    /// is the operator's fault and never a reason to touch a credential (F27).
+    async fn answer(
+        &self,
+        client: Arc<GoogleClient>,
+        refresh_token: &RefreshToken,
+    ) -> Result<Result<Tokens, TokenError>, Error> {
+        let answer = self.app.google.refresh(&client, refresh_token, self.ask_by).await;
+        if matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused)))
+            && let Some(other) = self.app.secrets.another_google_client(&client).await?
+        {
+            return Ok(self.app.google.refresh(&other, refresh_token, self.ask_by).await);
+        }
+        Ok(answer)
+    }
+
+    fn count(&self, answer: &Result<Tokens, TokenError>) {
+        let outcome = outcome(answer);
+        if self.is_second_chance() {
+            metrics::count_second_chance(if answer.is_ok() { "revived" } else { outcome });
+            return;
+        }
+        metrics::count_refresh(
+            outcome,
+            match answer {
+                Ok(_) => RefreshEnd::Success,
+                Err(TokenError::Refused(Refusal::InvalidGrant)) => RefreshEnd::Death,
+                Err(_) => RefreshEnd::Failure,
+            },
+        );
+    }
+
+    /// Keeps what Google gave. A new refresh token is stored before anything else happens with the answer (F31).
+    async fn keep(self, tokens: Tokens, used: &RefreshToken, deadline: Deadline) -> Result<Working, Error> {
+        let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
+        let (app, now) = (self.app, self.app.clock.now());
+        let keyring = custody::keyring(app).await?;
+        let Credential { user, client_id, scopes, .. } = &self.credential;
+        let rotated = custody::seal_refresh_token(&keyring, user, client_id, &tokens, now);
+        let refresh_token_id = &rotated.as_ref().unwrap_or(&self.token).id;
+        let owner = Owner { user, client_id, refresh_token_id };
+        // One that covers less than the grant serves this request; stored, it would stand for what it does not cover.
+        let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(scopes).is_empty());
+        if !covers {
+            tracing::warn!(event = "scopes_narrowed", "a refreshed token covers less than the stored grant");
+        }
+        let access_token = custody::seal_access_token(&keyring, owner, &tokens, now).filter(|_| covers);
+        let token = tokens.access_token;
+        if let Some(rotated) = rotated {
+            let stored = self.store_rotated(access_token.as_ref(), &rotated, deadline).await?;
+            at_risk.settle();
+            let credential = stored.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
+            return Ok(Working { credential, token, duty: None, is_new: true });
+        }
+        let resealed = custody::reseal_refresh_token(&keyring, &self.credential, &self.token, used);
+        // A token that was set aside is in use again.
+        let refresh_token = resealed.or_else(|| self.is_second_chance().then(|| self.token.clone()));
+        let duty = Some(Duty::Store(Unstored { access_token, refresh_token }));
+        Ok(Working { credential: self.credential, token, duty, is_new: true })
+    }
+
+    /// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over. A death
+    /// of the token that this one replaces is a death that this one survives. `None`: the user has disconnected meanwhile.
+    async fn store_rotated(
+        &self,
+        access_token: Option<&StoredAccessToken>,
+        rotated: &StoredRefreshToken,
+        deadline: Deadline,
+    ) -> Result<Option<Credential>, Error> {
+        let mut credential = self.credential.clone();
+        loop {
+            let write =
+                async || self.app.store.store_refreshed(&credential, access_token, Some(rotated)).await;
+            let found = match insist(deadline, write).await {
+                Ok(Written::Done(stored)) => return Ok(Some(*stored)),
+                Ok(Written::Overtaken(Some(found))) => *found,
+                Ok(Written::Overtaken(None)) => return Ok(None),
+                Err(error) => {
+                    tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
+                    return Err(error.into());
+                }
+            };
+            let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
+            if latest != Some(&self.token.id) {
+                // A newer consent came first, and stands.
+                return Ok(Some(found));
+            }
+            credential = found;
+        }
+    }
+
+    /// Google said that the refresh token is dead. If it is still the stored one (read consistently), that is recorded and
+    /// the token set aside; if another was stored meanwhile, that one serves.
+    async fn bury(self) -> Result<Option<Working>, Error> {
+        let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
+        for _ in 0..DEATH_ATTEMPTS {
+            let Some(current) = found else { return Err(Error::unauthorized(Reason::NotConnected)) };
+            match &current.refresh_token {
+                Some(stored) if stored.id != self.token.id => return Ok(None),
+                None if !self.is_second_chance() => break,
+                _ => {}
+            }
+            match within(self.limit, self.app.store.bury(&current, &self.token)).await? {
+                Written::Done(_) => {
+                    tracing::info!(event = "credential_dead", "Google does not accept a refresh token");
+                    break;
+                }
+                Written::Overtaken(current) => found = current.map(|current| *current),
+            }
+        }
+        let invitation = invitation(&self.credential);
+        Err(Error::Unauthorized { reason: Reason::RevokedOrExpired, invitation })
+    }
+}
+
+/// What is remembered of an answer that brought no token and declared none dead.
+fn setback_of(error: &TokenError) -> (SetbackCause, Option<Duration>) {
+    match error {
+        TokenError::Trouble(Trouble::Unavailable { retry_after, .. }) => {
+            (SetbackCause::Unavailable, retry_after.map(Duration::from_secs))
+        }
+        TokenError::Trouble(Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge)) => {
+            (SetbackCause::Malformed, None)
+        }
+        TokenError::Trouble(Trouble::Unanswered(_)) => (SetbackCause::Unavailable, None),
+        TokenError::Refused(refusal) => {
+            let cause = match refusal {
+                Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
+                Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
+                Refusal::OrgInternal => SetbackCause::OrgInternal,
+                Refusal::ClientRefused | Refusal::RedirectUriMismatch => SetbackCause::ClientRefused,
+                Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
+            };
+            (cause, None)
+        }
+    }
+}
+
+/// What became of a refresh, in one word of a closed list.
+const fn outcome(answer: &Result<Tokens, TokenError>) -> &'static str {
+    match answer {
+        Ok(Tokens { refresh_token: Some(_), .. }) => "rotated",
+        Ok(_) => "refreshed",
+        Err(TokenError::Trouble(trouble)) => trouble.word(),
+        Err(TokenError::Refused(refusal)) => match refusal {
+            Refusal::InvalidGrant => "revoked_or_expired",
+            Refusal::ReauthenticationRequired => "reauth_policy",
+            Refusal::BlockedByAdmin => "blocked_by_admin",
+            Refusal::OrgInternal => "org_internal",
+            Refusal::ClientRefused | Refusal::RedirectUriMismatch => "client_refused",
+            Refusal::Other => "rejected",
+        },
+    }
+}

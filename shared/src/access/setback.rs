@@ -1,0 +1,48 @@
+//! What the caller of a refresh that failed is told, now and until the next attempt is due.
+
+use std::time::Duration;
+
+use super::invitation;
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::credential::{Credential, SetbackCause, whole_seconds};
+use crate::error::{Error, Reason, Source};
+use crate::google_client::GoogleClient;
+
+/// The answer that stands until the next attempt is due; `None` when one may be made. Nobody is asked, nothing is written.
+pub(super) fn held_up(
+    app: &App,
+    credential: &Credential,
+    client: &GoogleClient,
+    now: Timestamp,
+) -> Option<Error> {
+    let of_client = app.refused_client.wait(client, now).map(|wait| (SetbackCause::ClientRefused, wait));
+    let of_item = || {
+        let setback = credential.setback.as_ref()?;
+        Some((setback.cause, setback.wait(now)?))
+    };
+    let (cause, wait) = of_client.or_else(of_item)?;
+    Some(deferred(cause, credential, wait, "the last refresh failed a moment ago".into()))
+}
+
+/// What a failure means for the caller, and when to come back.
+pub(super) fn deferred(
+    cause: SetbackCause,
+    credential: &Credential,
+    wait: Duration,
+    source: Source,
+) -> Error {
+    let retry_after = whole_seconds(wait);
+    let condition = match cause {
+        SetbackCause::Unavailable => Error::UpstreamUnavailable { retry_after, source },
+        SetbackCause::Malformed => Error::UpstreamMalformed(source),
+        SetbackCause::Rejected => Error::UpstreamRejected(source),
+        SetbackCause::ClientRefused => Error::GoogleSetup(source),
+        SetbackCause::ReauthPolicy => {
+            Error::Unauthorized { reason: Reason::ReauthPolicy, invitation: invitation(credential) }
+        }
+        SetbackCause::BlockedByAdmin => Error::BlockedByAdmin,
+        SetbackCause::OrgInternal => Error::OrgInternal,
+    };
+    Error::Deferred { condition: Box::new(condition), retry_after }
+}

@@ -1,0 +1,122 @@
+//! A refresh token that Google refused is set aside: tried once more later, and alive again if Google takes it then.
+
+use harness::google::{Failure, Times};
+use harness::world::{ANN, World};
+use serde_json::{Value, json};
+
+/// A user whose refresh token Google refuses, and has said so.
+async fn refused(failure: Failure) -> World {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3600);
+    world.stack.google.fail_refresh(failure, Times::UntilCleared);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    world.forget_calls();
+    world
+}
+
+#[tokio::test]
+async fn f90_a_dead_token_is_set_aside_and_tried_once_more_ten_minutes_later() {
+    let world = refused(Failure::InvalidGrant).await;
+    let item = world.credential(ANN);
+    assert_eq!(item["status"]["S"], "revoked");
+    assert!(item.get("refresh_token").is_none() && item.get("access_token").is_none());
+    assert!(item["dead_refresh_token"]["S"].as_str().unwrap().starts_with("v2.k1."));
+    for _ in 0..3 {
+        assert_eq!(world.messages("").await.status, 401);
+    }
+    world.advance(599);
+    assert_eq!(world.messages("").await.status, 401);
+    assert_eq!((world.google_calls(), world.dynamodb_calls()), (vec![], vec!["BatchGetItem".into(); 4]));
+    world.advance(1);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    assert_eq!(world.refreshes(), 1, "once");
+    world.forget_calls();
+    assert_eq!(world.messages("").await.status, 401);
+    assert_eq!(world.google_calls(), [], "and not again at once");
+}
+
+#[tokio::test]
+async fn f90_an_incident_of_an_hour_sends_nobody_through_consent() {
+    for failure in [Failure::InvalidGrant, Failure::InvalidGrantBadRequest] {
+        let world = refused(failure).await;
+        let id = world.credential(ANN)["dead_token_id"]["S"].clone();
+        for _ in 0..6 {
+            world.advance(600);
+            assert_eq!(world.messages("").await.status, 401);
+        }
+        world.stack.google.clear_all();
+        world.advance(600);
+        assert_eq!(world.messages("").await.status, 200);
+        let item = world.credential(ANN);
+        assert_eq!((&item["status"]["S"], &item["refresh_token_id"]["S"]), (&json!("active"), &id));
+        let names = item.as_object().unwrap().keys();
+        let left: Vec<&String> =
+            names.filter(|name| name.starts_with("dead_") || name.starts_with("died_")).collect();
+        assert_eq!(left, Vec::<&String>::new());
+        world.advance(3600);
+        assert_eq!(world.messages("").await.status, 200, "and goes on");
+    }
+}
+
+#[tokio::test]
+async fn f90_a_dead_token_is_kept_for_seven_days_and_no_longer() {
+    let mut world = refused(Failure::InvalidGrant).await;
+    world.stack.google.clear_all();
+    world.advance(7 * 24 * 3600);
+    world.jar.clear();
+    // The session has ended meanwhile; the row is made young again, for what matters here is the token.
+    let item = world.credential(ANN);
+    world.stack.google.omit_refresh_token(Times::UntilCleared);
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item.clone());
+    let url = world.start("").await;
+    let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
+    let answer = world.callback(&query).await;
+    assert!(
+        answer.location().contains("prompt=consent"),
+        "a dead token does not serve a sign-in: {answer:?}"
+    );
+    assert_eq!(world.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn f90_after_seven_days_the_first_request_erases_what_was_set_aside() {
+    let world = refused(Failure::InvalidGrant).await;
+    world.stack.google.clear_all();
+    // As if it had died a week ago.
+    let mut item = world.credential(ANN);
+    let seconds = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
+    for name in ["died_at", "dead_token_tried_at"] {
+        item[name] = json!({"N": (seconds(&item[name]) - 7 * 24 * 3600).to_string()});
+    }
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
+    let answer = world.messages("").await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    assert_eq!(world.google_calls(), []);
+    let item = world.credential(ANN);
+    assert!(item.get("dead_refresh_token").is_none(), "{item}");
+    assert!(item["dead_token_id"]["S"].is_string(), "its name stays");
+}
+
+#[tokio::test]
+async fn f90_a_token_that_is_revived_by_another_client_or_too_narrow_is_not_tried() {
+    let mut world = refused(Failure::InvalidGrant).await;
+    world.stack.google.clear_all();
+    world.advance(600);
+    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.modify")]);
+    world.forget_calls();
+    assert_eq!(world.messages("").await.json()["reason"], "revoked_or_expired");
+    assert_eq!(world.google_calls(), []);
+}
+
+#[tokio::test]
+async fn f90_a_new_consent_ends_what_was_set_aside() {
+    let mut world = refused(Failure::InvalidGrant).await;
+    let answer = world.messages("").await;
+    world.stack.google.clear_all();
+    world.authorize_again(&answer, ANN).await;
+    assert!(world.credential(ANN).get("dead_refresh_token").is_none());
+    assert_eq!(world.messages("").await.status, 200);
+}

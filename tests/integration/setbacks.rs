@@ -1,0 +1,204 @@
+//! A refresh that failed is remembered: until the next attempt is due, requests are answered from what is remembered.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use harness::Fault;
+use harness::google::{Endpoint, Failure, Rotation, Times};
+use harness::world::{ANN, Answer, BEN, Call, GOOGLE_CLIENT, World, invoke};
+use serde_json::json;
+use shared::app::App;
+
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// A signed-in user whose access token has ended.
+async fn expired() -> World {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3600);
+    world.forget_calls();
+    world
+}
+
+fn retry_after(answer: &Answer) -> u64 {
+    answer.headers["retry-after"].parse().unwrap()
+}
+
+/// The kinds of DynamoDB calls that change something.
+fn writes(world: &World) -> Vec<String> {
+    let is_write = |operation: &String| !["BatchGetItem", "GetItem"].contains(&operation.as_str());
+    world.dynamodb_calls().into_iter().filter(is_write).collect()
+}
+
+#[tokio::test]
+async fn f89_after_a_failed_refresh_ten_requests_ask_and_write_nothing_until_the_next_attempt_is_due() {
+    let rapt = Some("reauth_policy");
+    for (failure, status, code, reason) in [
+        (Failure::Status(500), 503, "upstream_unavailable", None),
+        (Failure::NotJson, 502, "upstream_malformed", None),
+        (Failure::InvalidRapt, 401, "reauthorization_required", rapt),
+        (Failure::AdminPolicyEnforced, 403, "blocked_by_admin", None),
+        (Failure::InvalidClient, 503, "config_error", None),
+    ] {
+        let world = expired().await;
+        let before = world.kept(ANN);
+        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        let first = world.messages("").await;
+        assert_eq!((first.status, first.code().as_str()), (status, code), "{failure:?}");
+        assert_eq!(retry_after(&first), 1, "{failure:?}");
+        world.forget_calls();
+        for _ in 0..10 {
+            let answer = world.messages("").await;
+            assert_eq!((answer.status, answer.code().as_str()), (status, code), "{failure:?}");
+            assert_eq!(answer.json()["reason"].as_str(), reason);
+            assert_eq!(answer.json()["detail"], first.json()["detail"]);
+            assert_eq!(retry_after(&answer), 1);
+        }
+        assert_eq!(world.google_calls(), [], "{failure:?}");
+        assert_eq!(world.dynamodb_calls(), ["BatchGetItem"; 10], "{failure:?}");
+        assert_eq!(world.kept(ANN), before);
+        world.stack.google.clear_all();
+        world.advance(1);
+        assert_eq!(world.messages("").await.status, 200, "the next attempt is due: {failure:?}");
+        let item = world.credential(ANN);
+        assert!(item.get("refresh_failure").is_none() && item.get("refresh_retry_at").is_none(), "{item}");
+    }
+}
+
+#[tokio::test]
+async fn f89_the_wait_grows_to_fifteen_seconds_and_to_a_minute_for_a_policy() {
+    for (failure, waits) in [
+        (Failure::NotJson, [1, 2, 4, 8, 15, 15, 15, 15]),
+        (Failure::InvalidClient, [1, 2, 4, 8, 15, 15, 15, 15]),
+        (Failure::AdminPolicyEnforced, [1, 2, 4, 8, 16, 32, 60, 60]),
+        (Failure::InvalidRapt, [1, 2, 4, 8, 16, 32, 60, 60]),
+    ] {
+        let world = expired().await;
+        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        for wait in waits {
+            world.forget_calls();
+            let answer = world.messages("").await;
+            assert_eq!(retry_after(&answer), wait, "{failure:?}");
+            assert_ne!(world.refreshes(), 0, "an attempt was due: {failure:?}");
+            world.advance(wait - 1);
+            world.forget_calls();
+            assert_eq!(retry_after(&world.messages("").await), 1);
+            assert_eq!(world.google_calls(), []);
+            world.advance(1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn f89_googles_own_word_of_when_to_come_back_counts_within_bounds() {
+    let world = expired().await;
+    let headers = vec![("retry-after".to_owned(), "12".to_owned())];
+    let busy = Failure::Answer { status: 503, headers, body: String::new() };
+    world.stack.google.fail_refresh(busy, Times::UntilCleared);
+    assert_eq!(retry_after(&world.messages("").await), 12);
+}
+
+#[tokio::test]
+async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
+    let world = expired().await;
+    world.stack.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
+    let apps: Vec<App> = (0..10).map(|_| world.environment(&[])).collect();
+    let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
+    for answer in join_all(apps.iter().map(|app| invoke(Ok(app), &event, BUDGET))).await {
+        assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+        assert_eq!(retry_after(&answer), 1);
+    }
+    assert_eq!(world.refreshes(), 3, "one attempt and its two repetitions");
+    let reads = world.stack.dynamodb.calls_of("GetItem").len();
+    assert!(reads <= 9 * 12, "those who wait read seldom: {reads}");
+    assert_eq!(
+        world.dynamodb_calls().iter().filter(|operation| *operation == "UpdateItem").count(),
+        11,
+        "ten wanted the lease, one gave it back"
+    );
+}
+
+#[tokio::test]
+async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_changes() {
+    let mut world = World::new().await;
+    world.sign_in(BEN).await;
+    let bens = world.with_cookies(Call::get("/messages", ""));
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    world.advance(3600);
+    world.messages("").await;
+    world.stack.google.expire_all_access_tokens();
+    let client_id = world.stack.google.client_id();
+    let old = world.stack.google.client_secret();
+    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
+    world.stack.google.refuse_secret(client_id, &old);
+    world.plant("GOCSPX-the-newer-planted-secret");
+    assert_eq!(world.messages("").await.code(), "config_error");
+    world.forget_calls();
+    let answer = world.send(&bens).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"), "another user");
+    assert_eq!((world.google_calls(), writes(&world)), (vec![], vec![]));
+    // The operator stores the new secret: whoever comes when the next attempt is due finds it.
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    world.advance(1);
+    assert_eq!(world.send(&bens).await.status, 200);
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f89_a_new_sign_in_clears_what_is_remembered() {
+    let mut world = expired().await;
+    world.stack.google.fail_refresh(Failure::InvalidRapt, Times::Next(1));
+    let answer = world.messages("").await;
+    assert_eq!(answer.json()["reason"], "reauth_policy");
+    let back = world.authorize_again(&answer, ANN).await;
+    assert!(back.set_cookie("__Host-session").is_some(), "{back:?}");
+    world.stack.google.expire_all_access_tokens();
+    assert_eq!(world.messages("").await.status, 200, "the refresh is not held up");
+}
+
+#[tokio::test]
+async fn f89_a_failed_refresh_ahead_costs_its_request_nothing_and_is_not_repeated_at_once() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3400);
+    world.stack.google.fail_refresh(Failure::InvalidRapt, Times::UntilCleared);
+    assert_eq!(world.messages("").await.status, 200);
+    world.forget_calls();
+    for _ in 0..5 {
+        assert_eq!(world.messages("").await.status, 200);
+    }
+    assert_eq!(world.google_calls(), [Endpoint::MessagesList; 5]);
+    assert_eq!(world.dynamodb_calls(), ["BatchGetItem"; 5]);
+}
+
+#[tokio::test]
+async fn f88_a_token_rotated_ahead_is_stored_within_the_whole_time_of_the_request() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
+    world.advance(3400);
+    world.forget_calls();
+    let outage = async {
+        harness::world::until(|| world.refreshes() > 0).await;
+        world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        world.stack.dynamodb.clear_faults();
+    };
+    let (answer, ()) = futures_util::future::join(world.messages(""), outage).await;
+    assert_eq!(answer.status, 200);
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200, "the token that replaced the old one is there");
+}
+
+#[tokio::test]
+async fn f73_what_a_clock_five_minutes_ahead_remembers_holds_nobody_up() {
+    let world = expired().await;
+    let mut item = world.credential(ANN);
+    item["refresh_failure"] = json!({"S": "unavailable"});
+    item["refresh_failures"] = json!({"N": "9"});
+    item["refresh_retry_at"] = json!({"N": (1_793_503_600_000_i64 + 315_000).to_string()});
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
+    assert_eq!(world.messages("").await.status, 200);
+}
