@@ -170,14 +170,8 @@ impl Store {
         if let Some(email) = &grant.email {
             change = change.set(a::EMAIL, string(email.as_str()));
         }
-        let stored_id = previous.and_then(|previous| previous.refresh_token.as_ref()).map(|token| &token.id);
-        let is_new = grant.refresh_token.as_ref().is_some_and(|token| Some(&token.id) != stored_id);
-        change = with_refresh_token(change, grant.refresh_token.as_ref());
-        change = match &grant.access_token {
-            Some(token) => with_access_token(change, token),
-            None if is_new => change.remove(&ACCESS_TOKEN),
-            None => change,
-        };
+        let stored = previous.and_then(|previous| previous.refresh_token.as_ref());
+        change = with_tokens(change, stored, grant.refresh_token.as_ref(), grant.access_token.as_ref());
         if previous.is_none() {
             change = change
                 .set(a::CONNECTED_AT, number(now.seconds()))
@@ -221,12 +215,10 @@ impl Store {
         access_token: Option<&StoredAccessToken>,
         refresh_token: Option<&StoredRefreshToken>,
     ) -> Result<Written, StoreError> {
-        let mut change = Change::default().remove(&LEASE).remove(&SETBACK);
-        if let Some(token) = access_token {
-            change = with_access_token(change, token);
-        }
-        change = match refresh_token {
-            Some(_) => with_refresh_token(change, refresh_token)
+        let change = Change::default().remove(&LEASE).remove(&SETBACK);
+        let change = with_tokens(change, credential.refresh_token.as_ref(), refresh_token, access_token);
+        let change = match refresh_token {
+            Some(_) => change
                 .set(a::STATUS, string(status_word(Status::Active)))
                 .remove(&SET_ASIDE)
                 .remove(&[a::DEAD_TOKEN_ID]),
@@ -304,6 +296,23 @@ impl Store {
             (None, true) => Err(StoreError::Unavailable("a write was answered without its item".to_owned())),
             (found, false) => Ok(Written::Overtaken(found)),
         }
+    }
+}
+
+/// Sets the tokens that came. The stored access token stays when no other came, but not beside another refresh token than
+/// the one that it belongs to.
+fn with_tokens(
+    change: Change,
+    stored: Option<&StoredRefreshToken>,
+    refresh_token: Option<&StoredRefreshToken>,
+    access_token: Option<&StoredAccessToken>,
+) -> Change {
+    let is_new = refresh_token.is_some_and(|token| Some(&token.id) != stored.map(|stored| &stored.id));
+    let change = with_refresh_token(change, refresh_token);
+    match access_token {
+        Some(token) => with_access_token(change, token),
+        None if is_new => change.remove(&ACCESS_TOKEN),
+        None => change,
     }
 }
 

@@ -85,7 +85,7 @@ async fn a_refresh_with_a_new_refresh_token_stores_it_in_place_of_the_old_one() 
     let token = refresh_token();
     let refreshed = done(app.store.store_refreshed(&leased, None, Some(&token)).await.unwrap());
     assert_eq!(refreshed.refresh_token, Some(token));
-    assert_eq!(refreshed.access_token, leased.access_token);
+    assert_eq!(refreshed.access_token, None, "that of the token before it is gone");
     assert_eq!(stored(&app).await, Some(refreshed));
 }
 

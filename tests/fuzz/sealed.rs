@@ -69,11 +69,11 @@ fn a_flipped_bit_of_what_is_sealed_is_noticed() {
     let name = "a_flipped_bit_of_what_is_sealed_is_noticed";
     holds(name, Cost::Nothing, &strategy, |(plaintext, place, bit)| {
         let sealed = keyring.seal(Purpose::Token, &[], &plaintext);
-        let body = sealed.as_str().strip_prefix("v1.k1.").unwrap();
+        let body = sealed.as_str().strip_prefix("v2.k1.").unwrap();
         let mut bytes = URL_SAFE_NO_PAD.decode(body).unwrap();
         let place = place % bytes.len();
         bytes[place] ^= 1 << bit;
-        let flipped = Sealed::from_text(format!("v1.k1.{}", URL_SAFE_NO_PAD.encode(bytes)));
+        let flipped = Sealed::from_text(format!("v2.k1.{}", URL_SAFE_NO_PAD.encode(bytes)));
         assert!(keyring.open(Purpose::Token, &[], &flipped).is_err());
     });
 }
@@ -87,6 +87,7 @@ fn any_text_is_no_sealed_text() {
         text().prop_map(|text| format!("v1.{text}")),
         text().prop_map(|text| format!("v1.k1.{text}")),
         encoded().prop_map(|body| format!("v1.k1.{body}")),
+        encoded().prop_map(|body| format!("v2.k1.{body}")),
         (text(), encoded()).prop_map(|(key, body)| format!("v1.{key}.{body}")),
     ];
     holds("any_text_is_no_sealed_text", Cost::Nothing, &(candidate, purpose()), |(text, purpose)| {

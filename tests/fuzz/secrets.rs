@@ -47,7 +47,7 @@ fn a_keyring_is_taken_only_with_a_primary_and_long_keys() {
                 assert!(key.as_str().unwrap().chars().count() >= 32, "{text}");
             }
             let sealed = keyring.seal(Purpose::Token, &[], b"text");
-            assert!(sealed.as_str().starts_with(&format!("v1.{primary}.")));
+            assert!(sealed.as_str().starts_with(&format!("v2.{primary}.")));
             assert!(keyring.open(Purpose::Token, &[], &sealed).is_ok());
             assert_no_repetition(&format!("{keyring:?}"), members.iter().filter(|(_, key)| *key != primary));
         }

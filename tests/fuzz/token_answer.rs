@@ -59,14 +59,16 @@ impl Custody {
     /// Puts the credential back as it was; Google answers as usual.
     fn restore(&self) {
         self.bench.world.stack.google.clear_failures();
+        self.bench.world.app.refused_client.clear();
         self.bench.world.stack.dynamodb.put(CREDENTIALS_TABLE, self.stored.clone());
     }
 
     fn opened(&self, item: &Value, attribute: &str) -> Option<String> {
         let sealed = Sealed::from_text(item[attribute]["S"].as_str()?);
-        let sub = self.bench.world.sub(ANN);
-        let opened =
-            self.keyring.open(Purpose::Token, &[CREDENTIALS_TABLE, &sub, attribute], &sealed).unwrap();
+        let text = |name: &str| item[name]["S"].as_str().unwrap();
+        let (sub, id, client_id) = (text("user_id"), text("refresh_token_id"), text("client_id"));
+        let place = ["credentials", sub, attribute, id, client_id];
+        let opened = self.keyring.open(Purpose::Token, &place, &sealed).unwrap();
         Some(String::from_utf8(opened.to_vec()).unwrap())
     }
 

@@ -315,3 +315,20 @@ async fn f91_a_sign_in_whose_access_token_covers_less_than_the_stored_grant_keep
     }
     assert_eq!(world.messages("").await.status, 200);
 }
+
+#[tokio::test]
+async fn f31_beside_a_rotated_refresh_token_no_access_token_of_the_one_before_is_left() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3400);
+    // Google rotates ahead of the end, and does not say how long the access token works: it is not kept.
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let body =
+        json!({"access_token": "ya29.a0planted", "refresh_token": "1//0planted", "token_type": "Bearer"});
+    let rotated = Failure::Answer { status: 200, headers, body: body.to_string() };
+    world.stack.google.fail_refresh(rotated, Times::Next(1));
+    assert_eq!(world.messages("").await.status, 200);
+    assert!(world.credential(ANN).get("access_token").is_none());
+    world.stack.google.fail_refresh(Failure::Status(400), Times::Next(1));
+    assert_ne!(world.messages("").await.json()["reason"], "seal_broken");
+}
