@@ -12,6 +12,7 @@ mod faults;
 mod kill;
 mod messages;
 mod metrics;
+mod neighbours;
 mod ratchet;
 mod reauthorization;
 mod refresh;

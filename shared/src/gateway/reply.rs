@@ -21,7 +21,7 @@ const ALWAYS: [(&str, &str); 8] = [
         "content-security-policy",
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
-    ("cross-origin-resource-policy", "same-site"),
+    ("cross-origin-resource-policy", "same-origin"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=63072000; includeSubDomains"),
     ("vary", "Origin"),
