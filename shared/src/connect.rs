@@ -178,10 +178,10 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
             | Trouble::Unavailable { status: 429 | 503, .. } => trouble.into(),
             // The outcome is unknown: a refresh token may have been made and lost, so the next attempt asks for consent.
             Trouble::Unanswered(Failure::TimedOut | Failure::Broken(_)) => {
-                Error::UpstreamTimeout { invitation: Some(Invitation::default()), source: trouble.into() }
+                Error::UpstreamTimeout { invitation: Some(Invitation::to_consent()), source: trouble.into() }
             }
             Trouble::Unavailable { .. } => {
-                Error::ExchangeFailed { invitation: Invitation::default(), source: trouble.into() }
+                Error::ExchangeFailed { invitation: Invitation::to_consent(), source: trouble.into() }
             }
             Trouble::Unanswered(Failure::TooLarge) | Trouble::Malformed { .. } => {
                 Error::UpstreamMalformed(trouble.into())

@@ -70,10 +70,8 @@ pub struct Beginning {
     pub return_to: ReturnTo,
     /// How the flow may be finished.
     pub channel: Channel,
-    /// The user who must be the one to finish it, and the account to preselect.
+    /// The user who must be the one to finish it, the account to preselect, and whether consent is forced.
     pub invitation: Invitation,
-    /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a refresh token.
-    pub force_consent: bool,
 }
 
 impl Flow {
@@ -87,7 +85,7 @@ impl Flow {
             return_to: beginning.return_to.as_str().to_owned(),
             channel: beginning.channel,
             bound_to: beginning.invitation.bound_to.as_ref().map(|user| user.as_str().to_owned()),
-            consent_forced: beginning.force_consent,
+            consent_forced: beginning.invitation.force_consent,
             started_at: now.seconds(),
         };
         (flow, State::new(state))
@@ -187,8 +185,7 @@ impl Redeemable {
         Beginning {
             return_to: self.return_to(allowed),
             channel: self.flow().channel,
-            invitation: Invitation { bound_to, ..Invitation::default() },
-            force_consent: true,
+            invitation: Invitation { bound_to, ..Invitation::to_consent() },
         }
     }
 }
@@ -232,7 +229,7 @@ mod tests {
 
     fn beginning(channel: Channel) -> Beginning {
         let return_to = ReturnTo::default_of(&allowed());
-        Beginning { return_to, channel, invitation: Invitation::default(), force_consent: false }
+        Beginning { return_to, channel, invitation: Invitation::default() }
     }
 
     #[test]

@@ -212,11 +212,9 @@ async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (E
     }
     let origins = &app.config.allowed_origins;
     let beginning = Beginning {
-        return_to: ReturnTo::parse(request.header("origin").unwrap_or_default(), origins)
-            .unwrap_or_else(|_| ReturnTo::default_of(origins)),
+        return_to: ReturnTo::home_of(request.header("origin"), origins),
         channel: Channel::Redirect,
         invitation: invitation.clone(),
-        force_consent: true,
     };
     match authorization::begin(app, request, &beginning).await {
         Ok(begun) => {

@@ -33,7 +33,6 @@ impl SignIn {
             return_to: ReturnTo::default_of(&app.config.allowed_origins),
             channel: Channel::Redirect,
             invitation: Invitation::default(),
-            force_consent: false,
         };
         let (flow, state) = Flow::begin(&beginning, app.clock.now());
         Self { flow, state }

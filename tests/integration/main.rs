@@ -6,6 +6,7 @@ mod attacks;
 mod bad_input;
 mod callback;
 mod calls;
+mod consent;
 mod contract;
 mod exchange;
 mod faults;

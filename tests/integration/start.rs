@@ -204,3 +204,26 @@ async fn a_browser_reads_a_page_where_a_program_reads_a_problem_document() {
         assert!(!document[member].is_null(), "{member}");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_asks_for_json_without_a_return_to_is_where_its_sign_in_ends() {
+    let second = "https://second.example.com";
+    let mut world = World::new().await;
+    world.app = world.environment(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
+    let json = Call::get("/auth/start", "").header("accept", "application/json");
+    let given = Call { query: "return_to=https%3A%2F%2Fapp.example.com%2Finbox".to_owned(), ..json.clone() };
+    for (call, home) in [
+        (json.clone().header("origin", second), "https://second.example.com/"),
+        (given.header("origin", second), "https://app.example.com/inbox"),
+        (json, "https://app.example.com/"),
+        (Call::get("/auth/start", "").header("origin", second), "https://app.example.com/"),
+    ] {
+        let answer = world.browse(call.clone()).await;
+        let url = match answer.location() {
+            "" => answer.json()["authorization_url"].as_str().unwrap().to_owned(),
+            location => location.to_owned(),
+        };
+        let query = world.consent(&url, harness::google::Decision::allow(harness::world::ANN)).await;
+        assert_eq!(world.callback(&query).await.location(), home, "{:?}", call.headers);
+    }
+}

@@ -52,7 +52,7 @@ pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Resul
         flow: &flow,
         state: &state,
         hint: beginning.invitation.hint.as_ref(),
-        force_consent: beginning.force_consent,
+        force_consent: beginning.invitation.force_consent,
     };
     Ok(Begun {
         authorization_url: authorization.url()?,

@@ -83,7 +83,6 @@ fn sign_in(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Opti
         return_to: ReturnTo::default_of(&nowhere),
         channel: Channel::Redirect,
         invitation: Invitation::default(),
-        force_consent: false,
     };
     let (flow, state) = Flow::begin(&beginning, Clock::System.now());
     let usual = Scopes::default_needed();
