@@ -94,6 +94,9 @@ pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, 
         // The new tokens are dropped, not revoked: revoking would end every grant of that account (F74).
         return Err(Error::AccountMismatch);
     }
+    if !app.config.allowed_domains.admit(identity.hosted_domain.as_deref()) {
+        return Err(Error::DomainNotAllowed);
+    }
     // Scopes that are not named are those that were asked for (RFC 6749 section 5.1).
     let scopes = tokens.scopes.clone().unwrap_or_else(|| app.config.scopes.clone());
     let invitation = Invitation::of(&identity.user, identity.email.as_ref());

@@ -156,6 +156,8 @@ pub enum Error {
     ProviderError,
     /// The flow was bound to one account and finished with another.
     AccountMismatch,
+    /// The account belongs to none of the domains that may connect.
+    DomainNotAllowed,
     /// The caller must go through Google's authorization page.
     Unauthorized {
         /// Why.

@@ -8,6 +8,7 @@ mod callback;
 mod calls;
 mod consent;
 mod contract;
+mod domains;
 mod exchange;
 mod faults;
 mod kill;

@@ -52,6 +52,7 @@ pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Resul
         flow: &flow,
         state: &state,
         hint: beginning.invitation.hint.as_ref(),
+        hosted_domain: app.config.allowed_domains.only(),
         force_consent: beginning.invitation.force_consent,
     };
     Ok(Begun {

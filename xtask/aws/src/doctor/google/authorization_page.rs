@@ -93,6 +93,7 @@ fn sign_in(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Opti
         flow: &flow,
         state: &state,
         hint: None,
+        hosted_domain: None,
         force_consent: false,
     };
     Url::parse(&request.url().ok()?).ok()
