@@ -34,7 +34,7 @@ impl SignIn {
             channel: Channel::Redirect,
             invitation: Invitation::default(),
         };
-        let (flow, state) = Flow::begin(&beginning, app.clock.now());
+        let (flow, state) = Flow::begin(&beginning, "client", app.clock.now());
         Self { flow, state }
     }
 

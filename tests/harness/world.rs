@@ -22,6 +22,7 @@ use shared::telemetry::metrics::Sink;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::google::{Consent, Decision, Endpoint};
+use crate::jar::Jar;
 use crate::metrics::{self, Metrics};
 use crate::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 use crate::{Options, Stack};
@@ -282,7 +283,7 @@ pub struct World {
     /// The execution environment.
     pub app: App,
     /// The browser's cookies.
-    pub jar: BTreeMap<String, String>,
+    pub jar: Jar,
     keyring: String,
     secrets: Arc<Mutex<Vec<String>>>,
     under_way: AtomicU32,
@@ -319,7 +320,7 @@ impl World {
             clock,
             variables,
             app,
-            jar: BTreeMap::new(),
+            jar: Jar::default(),
             keyring,
             secrets: Arc::default(),
             under_way: AtomicU32::new(0),
@@ -375,7 +376,7 @@ impl World {
 
     /// The call with the browser's cookies.
     pub fn with_cookies(&self, mut call: Call) -> Call {
-        call.cookies.extend(self.jar.iter().map(|(name, value)| format!("{name}={value}")));
+        call.cookies.extend(self.jar.pairs());
         call
     }
 
@@ -392,7 +393,7 @@ impl World {
                 self.jar.remove(name);
             } else {
                 self.plant(value);
-                self.jar.insert(name.to_owned(), value.to_owned());
+                self.jar.set(name, value);
             }
         }
     }

@@ -121,22 +121,6 @@ async fn b53_a_strange_hint_goes_to_google_encoded_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn several_tabs_each_have_a_flow_and_the_oldest_of_four_gives_way() {
-    let mut world = World::new().await;
-    let mut names = Vec::new();
-    for _ in 0..4 {
-        let url = world.start("").await;
-        names.push(format!("__Host-flow-{}", &parameter(&url, "state").unwrap()[..6]));
-        world.advance(1);
-    }
-    let kept: Vec<&String> = world.jar.keys().collect();
-    assert_eq!(kept.len(), 3);
-    assert!(!kept.contains(&&names[0]));
-    let length: usize = world.jar.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
-    assert!(length < 1536, "our cookies together have {length} bytes");
-}
-
-#[tokio::test]
 async fn a17_another_site_does_not_begin_a_sign_in() {
     let world = World::new().await;
     let begin = |headers: &[(&str, &str)]| {

@@ -32,17 +32,13 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
         invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
     };
     let begun = authorization::begin(app, request, &beginning).await?;
-    let mut reply = if json {
+    if json {
         let started =
             Started { authorization_url: &begun.authorization_url, expires_at: begun.expires_at.seconds() };
-        gateway::json(StatusCode::OK, &started)?
+        gateway::json(StatusCode::OK, &started)
     } else {
-        gateway::redirect(StatusCode::FOUND, &begun.authorization_url)?
-    };
-    for cookie in &begun.cookies {
-        gateway::add_cookie(&mut reply, cookie);
+        gateway::redirect(StatusCode::FOUND, &begun.authorization_url)
     }
-    Ok(reply)
 }
 
 /// Where the sign-in ends: where the caller says, else at the page whose script asks, else at the first origin.

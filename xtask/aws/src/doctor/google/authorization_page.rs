@@ -84,7 +84,7 @@ fn sign_in(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Opti
         channel: Channel::Redirect,
         invitation: Invitation::default(),
     };
-    let (flow, state) = Flow::begin(&beginning, Clock::System.now());
+    let (flow, state) = Flow::begin(&beginning, &client.google.client_id, Clock::System.now());
     let usual = Scopes::default_needed();
     let request = AuthorizationRequest {
         client: &client.google,
