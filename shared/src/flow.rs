@@ -3,6 +3,7 @@
 //! The order of checks is a type: only [`Flow::verify`] makes a [`Verified`], only spending its state makes a
 //! [`Redeemable`], and only that can be exchanged for tokens.
 
+mod fate;
 mod kept;
 mod offer;
 mod return_to;
@@ -15,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use self::fate::Fate;
 pub use self::kept::{Held, Newcomer, crowded_out};
 pub use self::offer::OFFERED_FOR;
 use self::offer::Offer;
@@ -30,8 +32,6 @@ use crate::user::UserId;
 
 /// How long a flow may take (RFC 6749 section 4.1.2 recommends ten minutes for a code).
 pub const LIFETIME: Duration = Duration::from_mins(10);
-/// How many attempts to spend a state are remembered that were never answered.
-const UNANSWERED: usize = 4;
 
 /// How a flow may be finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,27 +42,6 @@ pub enum Channel {
     /// By Google's redirect, or by a page that posts the code; only a page that asked for JSON gets such a flow.
     #[serde(rename = "p")]
     RedirectOrPost,
-}
-
-/// What became of a flow's state, as far as its browser was told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum Fate {
-    /// Nobody has spent it.
-    #[default]
-    #[serde(rename = "o")]
-    Open,
-    /// Requests that have given up tried to, under these names, and do not know whether they did.
-    #[serde(rename = "u")]
-    Unanswered(Vec<String>),
-    /// It is spent: the flow is over.
-    #[serde(rename = "s")]
-    Spent,
-}
-
-impl Fate {
-    fn is_open(&self) -> bool {
-        *self == Self::Open
-    }
 }
 
 /// What the flow cookie holds, sealed. What was added later may be missing, and is passed over by those who do not know it:
@@ -155,35 +134,6 @@ impl Flow {
     /// When the flow began, or was offered last, to the millisecond: for its age among others.
     pub const fn began_at(&self) -> Timestamp {
         Timestamp::from_millis(self.started_at().millis().saturating_add(self.started_at_millis))
-    }
-
-    /// Whether the browser was told that the flow is over.
-    pub fn is_spent(&self) -> bool {
-        self.fate == Fate::Spent
-    }
-
-    /// The flow as one that is over.
-    #[must_use]
-    pub fn over(&self) -> Self {
-        Self { fate: Fate::Spent, ..self.clone() }
-    }
-
-    /// The names under which requests that have given up tried to spend the state, and do not know whether they did.
-    pub fn unanswered(&self) -> &[String] {
-        match &self.fate {
-            Fate::Unanswered(attempts) => attempts,
-            Fate::Open | Fate::Spent => &[],
-        }
-    }
-
-    /// The flow as one whose state this request tried to spend as `attempt`, without an answer; the browser is told so when
-    /// the request gives up, and not before.
-    #[must_use]
-    pub fn with_unanswered(&self, attempt: &str) -> Self {
-        let known = self.unanswered();
-        let newest = known.len().saturating_sub(UNANSWERED - 1);
-        let attempts = known[newest..].iter().cloned().chain([attempt.to_owned()]).collect();
-        Self { fate: Fate::Unanswered(attempts), ..self.clone() }
     }
 
     /// When the flow is too old.
@@ -323,5 +273,28 @@ mod tests {
         let verified = flow.verify(&state, false, NOW).unwrap();
         let today = Origins::parse("https://new.example.com").unwrap();
         assert_eq!(verified.return_to(&today).as_str(), "https://new.example.com/");
+    }
+
+    #[test]
+    fn a_cookie_of_the_version_before_opens_and_that_version_finds_its_members_in_ours() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let flow = flow.with_unanswered("attempt");
+        let mut members = serde_json::to_value(&flow).unwrap();
+        let old = ["s", "v", "n", "r", "c", "f", "t"];
+        members.as_object_mut().unwrap().retain(|name, _| old.contains(&name.as_str()));
+        assert_eq!(members.as_object().unwrap().len(), old.len());
+        let of_old: Flow = serde_json::from_value(members).unwrap();
+        assert_eq!((of_old.client_id(), of_old.is_spent(), of_old.was_offered()), (None, false, false));
+        assert_eq!(of_old.began_at(), NOW);
+        assert!(of_old.verify(&state, false, NOW).is_ok());
+    }
+
+    #[test]
+    fn f16_of_the_attempts_that_gave_up_the_newest_four_are_known() {
+        let (flow, _) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let attempts = ["1", "2", "3", "4", "5", "6"];
+        let flow = attempts.iter().fold(flow, |flow, attempt| flow.with_unanswered(attempt));
+        assert_eq!(flow.unanswered(), &attempts[2..]);
+        assert!(flow.over().unanswered().is_empty() && flow.over().is_spent() && !flow.is_spent());
     }
 }

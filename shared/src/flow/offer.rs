@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Beginning, Channel, Flow, parse_state};
 use crate::clock::Timestamp;
 use crate::secret::State;
+use crate::user::UserId;
 
 /// For so long after the first time a flow is offered again: the life of a state has an end.
 pub const OFFERED_FOR: Duration = Duration::from_hours(1);
@@ -50,7 +51,7 @@ impl Flow {
         let is_young = now < Timestamp::from_seconds(offer.first_at).plus(OFFERED_FOR);
         let invitation = &beginning.invitation;
         let fits = self.return_to == beginning.return_to.as_str()
-            && self.bound_to.as_deref() == invitation.bound_to.as_ref().map(|user| user.as_str())
+            && self.bound_to.as_deref() == invitation.bound_to.as_ref().map(UserId::as_str)
             && self.consent_forced == invitation.force_consent
             && self.channel == Channel::Redirect
             && self.client_id() == Some(client_id);

@@ -119,7 +119,9 @@ fn keep(
     let suffix = flow::cookie_suffix(state);
     let json = serde_json::to_vec(flow).map_err(|_| Error::Internal)?;
     let sealed = keyring.seal(Purpose::Flow, &[suffix], &json);
-    request.set_cookie(&format!("{FLOW_PREFIX}{suffix}"), sealed.as_str(), flow.expires_at().since(now));
+    // Whole seconds, like the flow's own end, which a cookie must not come before.
+    let lifetime = flow.expires_at().since(now.whole_seconds());
+    request.set_cookie(&format!("{FLOW_PREFIX}{suffix}"), sealed.as_str(), lifetime);
     let cookies = request.flows();
     let held: Vec<Held> = cookies.iter().map(|cookie| open(keyring, cookie)).collect();
     for position in flow::crowded_out(&held, newcomer) {

@@ -14,12 +14,13 @@ use super::item::{Item, attribute as a, flow_key, number, session_key, string};
 use super::{Store, StoreError, item};
 use crate::clock::Deadline;
 use crate::credential::Credential;
-use crate::flow::{Redeemable, Verified};
+use crate::flow::{OFFERED_FOR, Redeemable, Verified};
 use crate::session::{Seed, Session};
 use crate::user::UserId;
 
-/// A spent state is remembered for this long after its flow ended, so that a replay is recognised.
-const SPENT_STATE_MARGIN: Duration = Duration::from_hours(1);
+/// A spent state is remembered for this long after its flow ended, so that a replay is recognised: for as long as a browser
+/// may be offered a flow of which it did not learn that it is over.
+const SPENT_STATE_MARGIN: Duration = OFFERED_FOR;
 /// How often keys that DynamoDB left unprocessed are asked for again.
 const BATCH_ATTEMPTS: u32 = 3;
 
@@ -108,14 +109,14 @@ impl Store {
         ]);
         let request = self.client.put_item().table_name(&self.sessions_table).set_item(Some(item));
         let mut request = request.expression_attribute_names("#id", a::ID);
-        let mut condition = "attribute_not_exists(#id)".to_owned();
+        let mut alternatives = vec!["attribute_not_exists(#id)".to_owned()];
         for (number, given_up) in flow.flow().unanswered().iter().enumerate() {
-            condition.push_str(&format!(" OR #write_id = :given_up_{number}"));
+            alternatives.push(format!("#write_id = :given_up_{number}"));
             request = request
                 .expression_attribute_names("#write_id", a::WRITE_ID)
                 .expression_attribute_values(format!(":given_up_{number}"), string(given_up));
         }
-        let request = request.condition_expression(condition);
+        let request = request.condition_expression(alternatives.join(" OR "));
         let Err(error) = request.return_values_on_condition_check_failure(AllOld).send().await else {
             return Ok(Spending::First(flow.spent()));
         };
