@@ -220,9 +220,7 @@ async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (E
         channel: Channel::Redirect,
         invitation: invitation.clone(),
     };
-    // A read is made over and over; at the callback the flow of this very request is over.
-    let again = route.entry == Entry::Api;
-    match authorization::offer(app, request, &beginning, again).await {
+    match authorization::offer(app, request, &beginning).await {
         Ok(begun) => {
             let start_url = Some(begun.start_url.clone());
             (error, Ways { begun: Some(begun), start_url })

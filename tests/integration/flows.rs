@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use harness::Fault;
 use harness::google::Decision;
-use harness::stack::SESSIONS_TABLE;
+use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 use harness::world::{ANN, Answer, BEN, Call, ORIGIN, World, parameter};
+use serde_json::json;
 use shared::app::App;
 use shared::clock::Deadline;
 use shared::config::ConfigError;
@@ -243,6 +244,27 @@ async fn a81_what_one_401_allows_is_not_what_another_asked_for() {
     assert_eq!(parameter(&anybody, "prompt"), None);
     let query = world.consent(&anybody, Decision::allow(BEN)).await;
     assert!(is_signed_in(&world.callback(&query).await), "a flow of nobody's in particular is not bound");
+}
+
+#[tokio::test]
+async fn a81_a_posted_code_that_fails_ends_no_sign_in_that_a_401_began() {
+    let mut world = World::new().await;
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    world.sign_in(ANN).await;
+    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+    let offered = poll(&mut world).await;
+    let redirect = format!("https://x/?{}", world.consent(&url, Decision::allow(ANN)).await);
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(answer.code(), "no_refresh_token");
+    let next = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_eq!(
+        state_of(&next),
+        state_of(&offered),
+        "it is for the same user, and forces consent like that one"
+    );
+    assert!(is_signed_in(&come_back(&mut world, &offered).await));
 }
 
 #[tokio::test]

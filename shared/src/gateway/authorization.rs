@@ -32,20 +32,14 @@ pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Resul
     lead(app, request, beginning, Newcomer::SignIn, begin).await
 }
 
-/// Offers a flow with an error: the one that this browser was offered before, if `again` allows it and it fits, else a new
-/// one. Calls nobody, like [`begin`].
-pub(super) async fn offer(
-    app: &App,
-    request: &Request,
-    beginning: &Beginning,
-    again: bool,
-) -> Result<Begun, Error> {
+/// Offers a flow with an error: the one that this browser was offered before, if it is not over and fits, else a new one.
+/// Calls nobody, like [`begin`].
+pub(super) async fn offer(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
     let offer = |client_id: &str, held: &[Held], now| {
         let flows =
             held.iter().filter_map(|held| if let Held::Flow(flow) = held { Some(flow) } else { None });
-        let known = flows.filter_map(|flow| {
-            Some((flow.began_at(), flow.offered_again(beginning, client_id, now).filter(|_| again)?))
-        });
+        let known =
+            flows.filter_map(|flow| Some((flow.began_at(), flow.offered_again(beginning, client_id, now)?)));
         let newest = known.max_by_key(|(began_at, _)| *began_at).map(|(_, known)| known);
         newest.unwrap_or_else(|| Flow::offer(beginning, client_id, now))
     };
