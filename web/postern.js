@@ -74,7 +74,7 @@ export class Postern {
   async #get(path, signal) {
     const options = this.#token
       ? { headers: { Authorization: `Bearer ${this.#token}` }, credentials: "omit" }
-      : { credentials: "include" };
+      : { headers: isSameOrigin(this.#base) ? { "X-Requested-With": "postern.js" } : {}, credentials: "include" };
     for (let retry = 0; ; retry += 1) {
       const answer = await this.#fetch(this.#base + path, { ...options, signal }).catch(noneIfUnreachable);
       const pause = retry < RETRIES && isNotOurs(answer) ? pauseBefore(retry, answer) : Infinity;
@@ -88,6 +88,15 @@ export class Postern {
       return body;
     }
   }
+}
+
+/**
+ * Whether the API is at this page's own origin. A browser without Fetch Metadata sends nothing there that says so, and the
+ * API asks for a header; at another origin it sends `Origin`, and the header would only cost a preflight.
+ */
+function isSameOrigin(base) {
+  const page = globalThis.location;
+  return page !== undefined && new URL(base, page.href).origin === page.origin;
 }
 
 /** `fetch` fails with a `TypeError` without an answer, and when an answer lacks the CORS headers, as a gateway's may. */

@@ -107,3 +107,17 @@ test("f71: a caller who gives up ends the pause", async () => {
   await assert.rejects(postern.messages({ signal: abort.signal }), { name: "AbortError" });
   assert.equal(calls, 1);
 });
+
+test("a82: at the page's own origin a request says that it is no other page's, and elsewhere it has no header", async () => {
+  const headers = async (page) => {
+    globalThis.location = page && new URL(page);
+    const { postern, calls } = client(ok);
+    await postern.messages();
+    delete globalThis.location;
+    return calls[0].headers;
+  };
+  assert.deepEqual(await headers("https://api.example.com/inbox"), { "X-Requested-With": "postern.js" });
+  for (const page of ["https://app.example.com/", "https://api.example.com:8443/", undefined]) {
+    assert.deepEqual(await headers(page), {});
+  }
+});

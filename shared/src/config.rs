@@ -2,6 +2,7 @@
 //! environment.
 
 mod details;
+mod domains;
 mod telemetry;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use url::{Host, Url};
 
 pub use self::details::DETAILS;
 pub(crate) use self::details::listed;
+pub use self::domains::Domains;
 pub use self::telemetry::{MetricsNames, log_level};
 use crate::credential::Scopes;
 
@@ -122,6 +124,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// `ALLOWED_ORIGINS`: the front ends.
     pub allowed_origins: Origins,
+    /// `ALLOWED_DOMAINS`: the Workspace domains whose accounts may connect; empty: anyone.
+    pub allowed_domains: Domains,
     /// `GMAIL_SCOPES` with `openid email` added: what every grant must cover.
     pub scopes: Scopes,
     /// `GMAIL_URL`, without a trailing slash.
@@ -165,6 +169,12 @@ impl Config {
                 "ALLOWED_ORIGINS",
                 "must be a comma-separated list of https origins such as https://app.example.com (http for localhost)."
             ))?,
+            allowed_domains: optional("ALLOWED_DOMAINS")
+                .map_or(Some(Domains::default()), |list| Domains::parse(&list))
+                .ok_or(unusable!(
+                    "ALLOWED_DOMAINS",
+                    "must be a comma-separated list of domains in lower case, such as example.com."
+                ))?,
             scopes: optional("GMAIL_SCOPES").map_or_else(Scopes::default_needed, |text| Scopes::needed(&text)),
             gmail_url: service_url(optional("GMAIL_URL"), "https://gmail.googleapis.com")
                 .ok_or(unusable!("GMAIL_URL", "must be an https URL (http for localhost)."))?,

@@ -98,6 +98,9 @@ pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, 
         // The new tokens are dropped, not revoked: revoking would end every grant of that account (F74).
         return Err(Error::AccountMismatch);
     }
+    if !app.config.allowed_domains.admit(identity.hosted_domain.as_deref()) {
+        return Err(Error::DomainNotAllowed);
+    }
     // Scopes that are not named are those that were asked for (RFC 6749 section 5.1).
     let scopes = tokens.scopes.clone().unwrap_or_else(|| app.config.scopes.clone());
     let invitation = Invitation::of(&identity.user, identity.email.as_ref());
@@ -182,10 +185,10 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
             | Trouble::Unavailable { status: 429 | 503, .. } => trouble.into(),
             // The outcome is unknown: a refresh token may have been made and lost, so the next attempt asks for consent.
             Trouble::Unanswered(Failure::TimedOut | Failure::Broken(_)) => {
-                Error::UpstreamTimeout { invitation: Some(Invitation::default()), source: trouble.into() }
+                Error::UpstreamTimeout { invitation: Some(Invitation::to_consent()), source: trouble.into() }
             }
             Trouble::Unavailable { .. } => {
-                Error::ExchangeFailed { invitation: Invitation::default(), source: trouble.into() }
+                Error::ExchangeFailed { invitation: Invitation::to_consent(), source: trouble.into() }
             }
             Trouble::Unanswered(Failure::TooLarge) | Trouble::Malformed { .. } => {
                 Error::UpstreamMalformed(trouble.into())

@@ -48,6 +48,12 @@ impl Reason {
             Self::SealBroken => "seal_broken",
         }
     }
+
+    /// Whether only a new consent helps: the grant is dead, drifted or missing. Whoever is only not signed in may well have a
+    /// good one.
+    const fn needs_consent(self) -> bool {
+        !matches!(self, Self::NotSignedIn | Self::SessionExpired)
+    }
 }
 
 /// Whom an authorization URL is for.
@@ -59,13 +65,21 @@ pub struct Invitation {
     pub hint: Option<LoginHint>,
     /// What is asked for besides the configured scopes.
     pub more_scopes: Scopes,
+    /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a refresh token: only where
+    /// the grant is dead, drifted or missing, for of a hundred tokens of one user and client the oldest ends silently.
+    pub force_consent: bool,
 }
 
 impl Invitation {
-    /// For a user who is known: the flow is bound to that account, and Google preselects it.
+    /// For a user who is known and whose grant does not serve: the flow is bound to that account, and Google preselects it.
     pub fn of(user: &UserId, email: Option<&Email>) -> Self {
         let hint = Some(LoginHint::for_user(user, email));
-        Self { bound_to: Some(user.clone()), hint, ..Self::default() }
+        Self { bound_to: Some(user.clone()), hint, ..Self::to_consent() }
+    }
+
+    /// For somebody of whom nothing is known but that a new consent is needed.
+    pub fn to_consent() -> Self {
+        Self { force_consent: true, ..Self::default() }
     }
 }
 
@@ -142,6 +156,8 @@ pub enum Error {
     ProviderError,
     /// The flow was bound to one account and finished with another.
     AccountMismatch,
+    /// The account belongs to none of the domains that may connect.
+    DomainNotAllowed,
     /// The caller must go through Google's authorization page.
     Unauthorized {
         /// Why.
@@ -270,7 +286,13 @@ impl Error {
 
     /// The 401 for a caller of whom nothing is known.
     pub fn unauthorized(reason: Reason) -> Self {
-        Self::Unauthorized { reason, invitation: Invitation::default() }
+        let invitation = Invitation { force_consent: reason.needs_consent(), ..Invitation::default() };
+        Self::Unauthorized { reason, invitation }
+    }
+
+    /// The 401 for a user who is signed in and has no credential.
+    pub fn not_connected(user: &UserId) -> Self {
+        Self::Unauthorized { reason: Reason::NotConnected, invitation: Invitation::of(user, None) }
     }
 }
 

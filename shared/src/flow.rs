@@ -3,7 +3,11 @@
 //! The order of checks is a type: only [`Flow::verify`] makes a [`Verified`], only spending its state makes a
 //! [`Redeemable`], and only that can be exchanged for tokens.
 
+mod fate;
+mod kept;
+mod offer;
 mod return_to;
+mod words;
 
 use std::time::Duration;
 
@@ -12,24 +16,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use self::fate::Fate;
+pub use self::kept::{Held, Newcomer, crowded_out};
+pub use self::offer::OFFERED_FOR;
+use self::offer::Offer;
 pub use self::return_to::ReturnTo;
+pub use self::words::{cookie_suffix, is_cookie_suffix, parse_code, parse_state};
 use crate::clock::Timestamp;
 use crate::config::Origins;
 use crate::error::{Error, Invitation};
 use crate::random;
 use crate::seal::{hex, sha256};
-use crate::secret::{AuthorizationCode, CodeVerifier, State};
+use crate::secret::{CodeVerifier, State};
 use crate::user::UserId;
 
 /// How long a flow may take (RFC 6749 section 4.1.2 recommends ten minutes for a code).
 pub const LIFETIME: Duration = Duration::from_mins(10);
-
-/// The characters of a state: 32 bytes in base64url.
-const STATE_LENGTH: usize = 43;
-/// How many of them name the flow's cookie, so that several tabs can each have a flow.
-const NAME_LENGTH: usize = 6;
-/// The most bytes of a code; Google's own limit is 256.
-const CODE_LIMIT: usize = 1024;
 
 /// How a flow may be finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +44,8 @@ pub enum Channel {
     RedirectOrPost,
 }
 
-/// What the flow cookie holds, sealed.
+/// What the flow cookie holds, sealed. What was added later may be missing, and is passed over by those who do not know it:
+/// while a new version is put up, both read the cookies of both.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Flow {
     #[serde(rename = "s")]
@@ -61,8 +64,14 @@ pub struct Flow {
     consent_forced: bool,
     #[serde(rename = "t")]
     started_at: i64,
+    #[serde(rename = "m", default)]
+    started_at_millis: i64,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    offer: Option<Offer>,
+    #[serde(rename = "e", default, skip_serializing_if = "Fate::is_open")]
+    fate: Fate,
 }
 
 /// What a flow begins with.
@@ -72,15 +81,13 @@ pub struct Beginning {
     pub return_to: ReturnTo,
     /// How the flow may be finished.
     pub channel: Channel,
-    /// The user who must be the one to finish it, and the account to preselect.
+    /// The user who must be the one to finish it, the account to preselect, and whether consent is forced.
     pub invitation: Invitation,
-    /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a refresh token.
-    pub force_consent: bool,
 }
 
 impl Flow {
-    /// A new flow and its state.
-    pub fn begin(beginning: &Beginning, now: Timestamp) -> (Self, State) {
+    /// A new flow, whose authorization URL names `client_id`, and its state.
+    pub fn begin(beginning: &Beginning, client_id: &str, now: Timestamp) -> (Self, State) {
         let state = random::token();
         let flow = Self {
             state_hash: URL_SAFE_NO_PAD.encode(sha256(state.as_bytes())),
@@ -89,21 +96,29 @@ impl Flow {
             return_to: beginning.return_to.as_str().to_owned(),
             channel: beginning.channel,
             bound_to: beginning.invitation.bound_to.as_ref().map(|user| user.as_str().to_owned()),
-            consent_forced: beginning.force_consent,
-            started_at: now.seconds(),
-            client_id: None,
+            consent_forced: beginning.invitation.force_consent,
+            started_at: 0,
+            started_at_millis: 0,
+            client_id: Some(client_id.to_owned()),
+            offer: None,
+            fate: Fate::Open,
         };
-        (flow, State::new(state))
+        (flow.beginning_at(now), State::new(state))
+    }
+
+    fn beginning_at(&self, now: Timestamp) -> Self {
+        let started_at_millis = now.millis() - now.whole_seconds().millis();
+        Self { started_at: now.seconds(), started_at_millis, ..self.clone() }
+    }
+
+    /// The OAuth client that the authorization URL named; a flow of an older version does not say.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
     }
 
     /// The PKCE verifier (RFC 7636 section 4.1): 43 characters, 256 random bits.
     pub fn verifier(&self) -> CodeVerifier {
         CodeVerifier::new(self.verifier.as_str())
-    }
-
-    /// The OAuth client that the flow began with; a flow of an older version does not say.
-    pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_deref()
     }
 
     /// The nonce that the ID token must repeat (OpenID Connect Core section 3.1.2.1).
@@ -114,6 +129,11 @@ impl Flow {
     /// When the flow began, in whole seconds.
     pub const fn started_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.started_at)
+    }
+
+    /// When the flow began, or was offered last, to the millisecond: for its age among others.
+    pub const fn began_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.started_at().millis().saturating_add(self.started_at_millis))
     }
 
     /// When the flow is too old.
@@ -195,37 +215,9 @@ impl Redeemable {
         Beginning {
             return_to: self.return_to(allowed),
             channel: self.flow().channel,
-            invitation: Invitation { bound_to, ..Invitation::default() },
-            force_consent: true,
+            invitation: Invitation { bound_to, ..Invitation::to_consent() },
         }
     }
-}
-
-/// Whether `text` can be the rest of a flow cookie's name.
-pub fn is_cookie_suffix(text: &str) -> bool {
-    text.len() == NAME_LENGTH && text.bytes().all(is_state_byte)
-}
-
-/// The first characters of a state, which name its cookie.
-pub fn cookie_suffix(state: &State) -> &str {
-    &state.expose()[..NAME_LENGTH]
-}
-
-/// Takes a state of the form this API gives out: 43 characters of base64url.
-pub fn parse_state(text: &str) -> Option<State> {
-    let fits = text.len() == STATE_LENGTH && text.bytes().all(is_state_byte);
-    fits.then(|| State::new(text))
-}
-
-/// The alphabet of base64url (RFC 4648 section 5).
-const fn is_state_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-}
-
-/// Takes an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11, without the space).
-pub fn parse_code(text: &str) -> Option<AuthorizationCode> {
-    let fits = (1..=CODE_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then(|| AuthorizationCode::new(text))
 }
 
 #[cfg(test)]
@@ -240,20 +232,20 @@ mod tests {
 
     fn beginning(channel: Channel) -> Beginning {
         let return_to = ReturnTo::default_of(&allowed());
-        Beginning { return_to, channel, invitation: Invitation::default(), force_consent: false }
+        Beginning { return_to, channel, invitation: Invitation::default() }
     }
 
     #[test]
     fn a_flow_is_verified_by_its_own_state_alone() {
-        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), NOW);
-        let (_, other) = Flow::begin(&beginning(Channel::Redirect), NOW);
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let (_, other) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
         assert!(matches!(flow.clone().verify(&other, false, NOW), Err(Error::StateMismatch)));
         assert!(flow.verify(&state, false, NOW).is_ok());
     }
 
     #[test]
     fn a06_a_flow_ends_after_ten_minutes() {
-        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), NOW);
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
         let last = NOW.plus(Duration::from_secs(599));
         assert!(flow.clone().verify(&state, false, last).is_ok());
         let late = NOW.plus(LIFETIME);
@@ -262,42 +254,47 @@ mod tests {
 
     #[test]
     fn a14_a_redirect_flow_is_not_finished_by_a_post() {
-        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), NOW);
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
         assert!(matches!(flow.verify(&state, true, NOW), Err(Error::StateMismatch)));
-        let (flow, state) = Flow::begin(&beginning(Channel::RedirectOrPost), NOW);
+        let (flow, state) = Flow::begin(&beginning(Channel::RedirectOrPost), "client", NOW);
         assert!(flow.verify(&state, true, NOW).is_ok());
     }
 
     #[test]
     fn a12_a13_the_verifier_is_long_random_and_not_in_the_state() {
-        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), NOW);
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
         assert_eq!(flow.verifier().expose().len(), 43);
         assert_ne!(flow.verifier().expose(), state.expose());
     }
 
     #[test]
     fn a25_a_return_to_that_is_no_longer_allowed_becomes_the_default() {
-        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), NOW);
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
         let verified = flow.verify(&state, false, NOW).unwrap();
         let today = Origins::parse("https://new.example.com").unwrap();
         assert_eq!(verified.return_to(&today).as_str(), "https://new.example.com/");
     }
 
     #[test]
-    fn b21_a_state_of_another_form_is_refused() {
-        let long = "a".repeat(10_240);
-        for text in ["", "short", &"a".repeat(42), &"a".repeat(44), &format!("{}=", "a".repeat(42)), &long] {
-            assert!(parse_state(text).is_none());
-        }
-        assert!(parse_state(&"а".repeat(43)).is_none());
-        assert!(parse_state(&"a".repeat(43)).is_some());
+    fn a_cookie_of_the_version_before_opens_and_that_version_finds_its_members_in_ours() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let flow = flow.with_unanswered("attempt");
+        let mut members = serde_json::to_value(&flow).unwrap();
+        let old = ["s", "v", "n", "r", "c", "f", "t"];
+        members.as_object_mut().unwrap().retain(|name, _| old.contains(&name.as_str()));
+        assert_eq!(members.as_object().unwrap().len(), old.len());
+        let of_old: Flow = serde_json::from_value(members).unwrap();
+        assert_eq!((of_old.client_id(), of_old.is_spent(), of_old.was_offered()), (None, false, false));
+        assert_eq!(of_old.began_at(), NOW);
+        assert!(of_old.verify(&state, false, NOW).is_ok());
     }
 
     #[test]
-    fn b09_b10_b14_a_code_is_bounded_visible_ascii() {
-        assert!(parse_code(&"4/0A".repeat(256)).is_some());
-        for text in ["", "a b", "a\0", "a\r", "a\n", "a\u{7f}", "é", &"x".repeat(1025)] {
-            assert!(parse_code(text).is_none(), "{text:?}");
-        }
+    fn f16_of_the_attempts_that_gave_up_the_newest_four_are_known() {
+        let (flow, _) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let attempts = ["1", "2", "3", "4", "5", "6"];
+        let flow = attempts.iter().fold(flow, |flow, attempt| flow.with_unanswered(attempt));
+        assert_eq!(flow.unanswered(), &attempts[2..]);
+        assert!(flow.over().unanswered().is_empty() && flow.over().is_spent() && !flow.is_spent());
     }
 }

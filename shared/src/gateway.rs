@@ -22,8 +22,9 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
+use self::cookie::Outgoing;
 use self::problem::Ways;
-pub use self::reply::{Reply, add_cookie, json, redirect, redirect_with_error};
+pub use self::reply::{Reply, json, redirect, redirect_with_error};
 pub use self::request::Request;
 use crate::app::App;
 use crate::clock::{Clock, Deadline, Timestamp};
@@ -122,7 +123,9 @@ where
     let request_id = invocation.request_id.clone();
     let patience = invocation.deadline.remaining() + LAST_CALL;
     // On the heap: the future of a whole request is large, and is moved more than once on its way.
-    let answering = AssertUnwindSafe(Box::pin(answer(app, route, handle, event, invocation))).catch_unwind();
+    let outgoing = Arc::new(Outgoing::default());
+    let answering = Box::pin(answer(app, route, handle, event, invocation, &outgoing));
+    let answering = AssertUnwindSafe(answering).catch_unwind();
     let (outcome, mut collected) = metrics::collect(tokio::time::timeout(patience, answering)).await;
     let outcome = match outcome {
         Ok(Ok(answered)) => Ok(answered),
@@ -133,7 +136,7 @@ where
     };
     let Answered { mut reply, error, request_id } =
         outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));
-    reply::finish(&mut reply);
+    reply::finish(&mut reply, &outgoing);
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
     if let Some(error) = &error {
         collected.count_answer(error, route.entry == Entry::Callback);
@@ -163,13 +166,14 @@ async fn answer<H>(
     handle: H,
     event: &str,
     invocation: Invocation,
+    outgoing: &Arc<Outgoing>,
 ) -> Answered
 where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
 {
     let request_id = invocation.request_id.clone();
     let request = match event::admit(event, invocation) {
-        Ok(request) => request,
+        Ok(request) => request.answered_with(outgoing),
         Err(error) => return Answered::plain_problem(error, request_id),
     };
     let app = match app {
@@ -212,13 +216,11 @@ async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (E
     }
     let origins = &app.config.allowed_origins;
     let beginning = Beginning {
-        return_to: ReturnTo::parse(request.header("origin").unwrap_or_default(), origins)
-            .unwrap_or_else(|_| ReturnTo::default_of(origins)),
+        return_to: ReturnTo::home_of(request.header("origin"), origins),
         channel: Channel::Redirect,
         invitation: invitation.clone(),
-        force_consent: true,
     };
-    match authorization::begin(app, request, &beginning).await {
+    match authorization::offer(app, request, &beginning).await {
         Ok(begun) => {
             let start_url = Some(begun.start_url.clone());
             (error, Ways { begun: Some(begun), start_url })

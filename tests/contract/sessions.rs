@@ -33,9 +33,8 @@ impl SignIn {
             return_to: ReturnTo::default_of(&app.config.allowed_origins),
             channel: Channel::Redirect,
             invitation: Invitation::default(),
-            force_consent: false,
         };
-        let (flow, state) = Flow::begin(&beginning, app.clock.now());
+        let (flow, state) = Flow::begin(&beginning, "client", app.clock.now());
         Self { flow, state }
     }
 
@@ -106,14 +105,14 @@ async fn a_state_is_spent_once_and_a_second_request_learns_the_first_ones_sessio
     let (one, other) = (back_end.environment(), back_end.environment());
     let sign_in = SignIn::begin(&one);
     let seed = Seed::new();
-    let first = one.store.spend_state(sign_in.verified(&one), &seed).await.unwrap();
+    let first = one.store.spend_state(sign_in.verified(&one), &seed, "1").await.unwrap();
     assert!(matches!(first, Spending::First(_)));
-    let again = other.store.spend_state(sign_in.verified(&other), &Seed::new()).await.unwrap();
+    let again = other.store.spend_state(sign_in.verified(&other), &Seed::new(), "2").await.unwrap();
     let Spending::Again { session_seed, flow } = again else { panic!("the state was spent twice") };
     assert_eq!(session_seed, Some(seed.digest()));
     assert_eq!(flow.state_digest(), sign_in.verified(&one).state_digest());
     let another = SignIn::begin(&one);
-    let first = one.store.spend_state(another.verified(&one), &Seed::new()).await.unwrap();
+    let first = one.store.spend_state(another.verified(&one), &Seed::new(), "3").await.unwrap();
     assert!(matches!(first, Spending::First(_)));
 }
 
@@ -123,7 +122,9 @@ async fn of_ten_requests_with_the_same_state_at_the_same_time_one_is_first() {
     let environments: Vec<App> = std::iter::repeat_with(|| back_end.environment()).take(10).collect();
     let sign_in = SignIn::begin(&environments[0]);
     let seeds: Vec<Seed> = std::iter::repeat_with(Seed::new).take(10).collect();
-    let spend = async |(app, seed): (&App, &Seed)| app.store.spend_state(sign_in.verified(app), seed).await;
+    let spend = async |(app, seed): (&App, &Seed)| {
+        app.store.spend_state(sign_in.verified(app), seed, &seed.digest()).await
+    };
     let outcomes = join_all(environments.iter().zip(&seeds).map(spend)).await;
     let place = outcomes.iter().position(|outcome| matches!(outcome, Ok(Spending::First(_)))).unwrap();
     for (index, outcome) in outcomes.into_iter().enumerate() {
@@ -131,6 +132,30 @@ async fn of_ten_requests_with_the_same_state_at_the_same_time_one_is_first() {
             Spending::First(_) => assert_eq!(index, place),
             Spending::Again { session_seed, .. } => assert_eq!(session_seed, Some(seeds[place].digest())),
         }
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_gave_up_is_taken_over_by_one_request_that_knows_it() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let sign_in = SignIn::begin(&app);
+    let spend = async |given_up: &[&str], seed: &Seed, attempt: &str| {
+        let flow =
+            given_up.iter().fold(sign_in.flow.clone(), |flow, given_up| flow.with_unanswered(given_up));
+        let flow = flow.verify(&sign_in.state, false, app.clock.now()).unwrap_or_else(|_| unreachable!());
+        app.store.spend_state(flow, seed, attempt).await.unwrap()
+    };
+    assert!(matches!(spend(&[], &Seed::new(), "first").await, Spending::First(_)));
+    assert!(matches!(spend(&["other"], &Seed::new(), "second").await, Spending::Again { .. }));
+    let seed = Seed::new();
+    assert!(matches!(spend(&["first", "lost"], &seed, "third").await, Spending::First(_)));
+    for given_up in [&[][..], &["first"], &["first", "lost"]] {
+        let again = spend(given_up, &Seed::new(), "fourth").await;
+        let Spending::Again { session_seed, .. } = again else {
+            panic!("the state was spent twice: {given_up:?}")
+        };
+        assert_eq!(session_seed, Some(seed.digest()));
     }
 }
 
@@ -146,7 +171,7 @@ async fn every_row_says_in_seconds_when_it_may_be_deleted() {
     let sign_in = SignIn::begin(&app);
     let flow = sign_in.verified(&app);
     let (digest, end) = (flow.state_digest(), flow.flow().expires_at().plus(Duration::from_hours(1)));
-    app.store.spend_state(flow, &Seed::new()).await.unwrap();
+    app.store.spend_state(flow, &Seed::new(), "1").await.unwrap();
     let row = back_end.item(TABLE, &format!("flow#{digest}")).await;
     assert_eq!(row["expires_at"], json!({ "N": end.seconds().to_string() }));
 }

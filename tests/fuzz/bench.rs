@@ -77,7 +77,7 @@ fn judge(answer: &Answer) {
     assert_ne!(answer.status, 500, "{answer:?}");
     for (name, value) in [
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),
-        ("cross-origin-resource-policy", "same-site"),
+        ("cross-origin-resource-policy", "same-origin"),
         ("vary", "Origin"),
     ] {
         assert_eq!(answer.headers[name], value);

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod dynamodb;
 pub mod front;
 pub mod google;
+pub mod jar;
 pub mod metrics;
 pub mod proxy;
 pub mod secrets_manager;

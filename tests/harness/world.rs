@@ -22,6 +22,7 @@ use shared::telemetry::metrics::Sink;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::google::{Consent, Decision, Endpoint};
+use crate::jar::Jar;
 use crate::metrics::{self, Metrics};
 use crate::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 use crate::{Options, Stack};
@@ -72,13 +73,19 @@ pub struct Call {
 }
 
 impl Call {
-    /// A GET.
+    /// A GET; of the list, as a script of a page of the API's own origin makes it.
     pub fn get(path: &str, query: &str) -> Self {
+        let fetched: &[_] = if path == "/messages" {
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]
+        } else {
+            &[]
+        };
+        let headers = fetched.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self {
             method: "GET".to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
-            headers: Vec::new(),
+            headers: headers.collect(),
             cookies: Vec::new(),
             body: None,
             source_ip: None,
@@ -276,7 +283,7 @@ pub struct World {
     /// The execution environment.
     pub app: App,
     /// The browser's cookies.
-    pub jar: BTreeMap<String, String>,
+    pub jar: Jar,
     keyring: String,
     secrets: Arc<Mutex<Vec<String>>>,
     under_way: AtomicU32,
@@ -313,7 +320,7 @@ impl World {
             clock,
             variables,
             app,
-            jar: BTreeMap::new(),
+            jar: Jar::default(),
             keyring,
             secrets: Arc::default(),
             under_way: AtomicU32::new(0),
@@ -369,7 +376,7 @@ impl World {
 
     /// The call with the browser's cookies.
     pub fn with_cookies(&self, mut call: Call) -> Call {
-        call.cookies.extend(self.jar.iter().map(|(name, value)| format!("{name}={value}")));
+        call.cookies.extend(self.jar.pairs());
         call
     }
 
@@ -386,7 +393,7 @@ impl World {
                 self.jar.remove(name);
             } else {
                 self.plant(value);
-                self.jar.insert(name.to_owned(), value.to_owned());
+                self.jar.set(name, value);
             }
         }
     }

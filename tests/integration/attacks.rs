@@ -209,7 +209,7 @@ async fn a08_no_token_of_one_kind_stands_in_for_another() {
     let session = world.jar["__Host-session"].clone();
     let url = world.start("").await;
     let state = parameter(&url, "state").unwrap();
-    let flow = world.jar[&format!("__Host-flow-{}", &state[..6])].clone();
+    let flow = world.jar[format!("__Host-flow-{}", &state[..6]).as_str()].clone();
     world.forget_calls();
     let list = |token: &str| Call::get("/messages", "").header("authorization", &format!("Bearer {token}"));
     for token in [&flow, &state, &format!("{flow}.{state}")] {
@@ -269,19 +269,6 @@ async fn b06_a_script_that_asked_for_json_reads_the_refusal() {
     let answer =
         world.browse(Call::get("/oauth/callback", &query).header("accept", "application/json")).await;
     assert_eq!((answer.status, answer.code().as_str()), (403, "consent_denied"));
-}
-
-#[tokio::test]
-async fn b23_long_flows_give_way_earlier() {
-    let mut world = World::new().await;
-    let long = format!("return_to=https%3A%2F%2Fapp.example.com%2F{}", "x".repeat(480));
-    for _ in 0..3 {
-        world.start(&long).await;
-        world.advance(1);
-    }
-    let length: usize = world.jar.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
-    assert_eq!(world.jar.len(), 1);
-    assert!(length < 1536, "our cookies together have {length} bytes");
 }
 
 #[tokio::test]

@@ -205,11 +205,15 @@ async fn a04_a_replayed_callback_is_refused_and_the_back_button_is_forgiven() {
     let forgiven = world.callback(&query).await;
     assert_eq!((forgiven.status, forgiven.location()), (303, "https://app.example.com/inbox"));
     assert!(forgiven.cookies.is_empty());
-    let stranger = flow.iter().fold(Call::get("/oauth/callback", &query), |call, (name, value)| {
-        call.cookie(&format!("{name}={value}"))
-    });
+    let stranger = flow.pairs().fold(Call::get("/oauth/callback", &query), |call, pair| call.cookie(&pair));
     assert_eq!(refused(&world.send(&stranger).await), (400, "state_used".to_owned()));
     assert_eq!(world.exchanges(), 1);
+    // A session is not enough: it must be the one that this flow made.
+    let mut other = flow.clone();
+    std::mem::swap(&mut world.jar, &mut other);
+    world.sign_in(BEN).await;
+    assert_eq!(refused(&world.callback(&query).await), (400, "state_used".to_owned()));
+    assert_eq!(world.exchanges(), 2, "the one of the other flow");
 }
 
 #[tokio::test]
@@ -247,7 +251,7 @@ async fn a07_a08_a_flow_cookie_that_was_altered_or_is_something_else_is_a_mismat
     world.forget_calls();
     let state = parameter(&url, "state").unwrap();
     let name = format!("__Host-flow-{}", &state[..6]);
-    let good = world.jar[&name].clone();
+    let good = world.jar[name.as_str()].clone();
     let cut = &good[..good.len() - 1];
     let longer = format!("{good}A");
     let mut flipped = good.clone().into_bytes();

@@ -130,6 +130,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     let names: Vec<&String> = parameters.keys().collect();
     let plain = [
         "AlarmTopicArn",
+        "AllowedDomains",
         "AllowedOrigins",
         "Architecture",
         "CertificateArn",
@@ -160,6 +161,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "SEALING_KEYS_SECRET_ID": {"Fn::GetAtt": "SealingKeys.Id"},
         "PUBLIC_URL": public_url,
         "ALLOWED_ORIGINS": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
+        "ALLOWED_DOMAINS": {"Ref": "AllowedDomains"},
         "GMAIL_SCOPES": {"Ref": "GmailScopes"},
         "METRICS_NAMESPACE": {"Fn::Sub": "Postern/${AWS::StackName}"},
     });

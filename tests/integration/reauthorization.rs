@@ -19,7 +19,6 @@ async fn without_a_session_the_answer_says_how_to_get_one_and_its_url_works() {
     assert_eq!(problem["type"], "urn:postern:problem:unauthenticated");
     assert_eq!(problem["instance"], "JKJaXmPLvHcESHA=");
     let url = problem["authorization_url"].as_str().unwrap();
-    assert_eq!(parameter(url, "prompt").as_deref(), Some("consent"));
     assert_eq!(parameter(url, "code_challenge_method").as_deref(), Some("S256"));
     assert_eq!(world.dynamodb_calls(), Vec::<String>::new());
     let signed_in = world.authorize_again(&answer, ANN).await;

@@ -121,22 +121,6 @@ async fn b53_a_strange_hint_goes_to_google_encoded_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn several_tabs_each_have_a_flow_and_the_oldest_of_four_gives_way() {
-    let mut world = World::new().await;
-    let mut names = Vec::new();
-    for _ in 0..4 {
-        let url = world.start("").await;
-        names.push(format!("__Host-flow-{}", &parameter(&url, "state").unwrap()[..6]));
-        world.advance(1);
-    }
-    let kept: Vec<&String> = world.jar.keys().collect();
-    assert_eq!(kept.len(), 3);
-    assert!(!kept.contains(&&names[0]));
-    let length: usize = world.jar.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
-    assert!(length < 1536, "our cookies together have {length} bytes");
-}
-
-#[tokio::test]
 async fn a17_another_site_does_not_begin_a_sign_in() {
     let world = World::new().await;
     let begin = |headers: &[(&str, &str)]| {
@@ -202,5 +186,28 @@ async fn a_browser_reads_a_page_where_a_program_reads_a_problem_document() {
     let document: Value = problem.json();
     for member in ["type", "title", "status", "detail", "instance", "code"] {
         assert!(!document[member].is_null(), "{member}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_asks_for_json_without_a_return_to_is_where_its_sign_in_ends() {
+    let second = "https://second.example.com";
+    let mut world = World::new().await;
+    world.app = world.environment(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
+    let json = Call::get("/auth/start", "").header("accept", "application/json");
+    let given = Call { query: "return_to=https%3A%2F%2Fapp.example.com%2Finbox".to_owned(), ..json.clone() };
+    for (call, home) in [
+        (json.clone().header("origin", second), "https://second.example.com/"),
+        (given.header("origin", second), "https://app.example.com/inbox"),
+        (json, "https://app.example.com/"),
+        (Call::get("/auth/start", "").header("origin", second), "https://app.example.com/"),
+    ] {
+        let answer = world.browse(call.clone()).await;
+        let url = match answer.location() {
+            "" => answer.json()["authorization_url"].as_str().unwrap().to_owned(),
+            location => location.to_owned(),
+        };
+        let query = world.consent(&url, harness::google::Decision::allow(harness::world::ANN)).await;
+        assert_eq!(world.callback(&query).await.location(), home, "{:?}", call.headers);
     }
 }

@@ -27,29 +27,27 @@ struct Started<'a> {
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let json = request.wants_json();
     let beginning = Beginning {
-        return_to: return_to(app, request)?,
+        return_to: return_to(app, request, json)?,
         channel: if json { Channel::RedirectOrPost } else { Channel::Redirect },
         invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
-        force_consent: false,
     };
     let begun = authorization::begin(app, request, &beginning).await?;
-    let mut reply = if json {
+    if json {
         let started =
             Started { authorization_url: &begun.authorization_url, expires_at: begun.expires_at.seconds() };
-        gateway::json(StatusCode::OK, &started)?
+        gateway::json(StatusCode::OK, &started)
     } else {
-        gateway::redirect(StatusCode::FOUND, &begun.authorization_url)?
-    };
-    for cookie in &begun.cookies {
-        gateway::add_cookie(&mut reply, cookie);
+        gateway::redirect(StatusCode::FOUND, &begun.authorization_url)
     }
-    Ok(reply)
 }
 
-fn return_to(app: &App, request: &Request) -> Result<ReturnTo, Error> {
+/// Where the sign-in ends: where the caller says, else at the page whose script asks, else at the first origin.
+fn return_to(app: &App, request: &Request, json: bool) -> Result<ReturnTo, Error> {
+    let origins = &app.config.allowed_origins;
     match request.query.one("return_to")? {
-        Some(text) => ReturnTo::parse(text, &app.config.allowed_origins),
-        None => Ok(ReturnTo::default_of(&app.config.allowed_origins)),
+        Some(text) => ReturnTo::parse(text, origins),
+        None if json => Ok(ReturnTo::home_of(request.header("origin"), origins)),
+        None => Ok(ReturnTo::default_of(origins)),
     }
 }
 

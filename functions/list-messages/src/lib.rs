@@ -9,7 +9,7 @@ use lambda_http::http::StatusCode;
 use shared::access::Access;
 use shared::app::App;
 use shared::credential::Scopes;
-use shared::error::{Error, Reason};
+use shared::error::Error;
 use shared::gateway::{self, Entry, Reply, Request, Route, caller};
 use shared::google::gmail::{ListQuery, Page};
 
@@ -35,7 +35,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let known = caller::identify(app, request).await?;
     let wanted = Wanted::parse(&request.query)?;
     let caller = caller::attend(app, known, request).await?;
-    let credential = caller.credential.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
+    let credential = caller.credential.ok_or_else(|| Error::not_connected(&caller.session.user))?;
     let needed = Scopes::for_listing(wanted.query.q.is_some());
     let mut access = Access::open(app, credential, &needed, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);

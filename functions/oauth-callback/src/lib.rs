@@ -11,6 +11,7 @@ use shared::error::Error;
 use shared::flow::Redeemable;
 use shared::gateway::authorization::{self, CALLBACK_PATH};
 use shared::gateway::{self, Entry, Reply, Request, Route, caller, cookie};
+use shared::random;
 use shared::session::{ABSOLUTE, Presented, Seed};
 use shared::store::{Spending, within};
 
@@ -36,7 +37,7 @@ struct User<'a> {
 
 /// Ends a sign-in. Until the flow is verified and its state spent, nothing is asked of Google and an error stays here;
 /// from then on a browser goes back to where the flow began, with or without `auth_error`. The flow cookie stays until it
-/// runs out: its state is spent, and it is what lets the Back button be told from a stranger (A04).
+/// runs out, marked as one that is over: it is what lets the Back button be told from a stranger (A04).
 ///
 /// # Errors
 ///
@@ -44,11 +45,20 @@ struct User<'a> {
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let arrival = Arrival::parse(request)?;
     let old_session = caller::old_session(request)?;
-    let flow = authorization::resume(app, request, &arrival.state).await?;
-    let verified = flow.verify(&arrival.state, arrival.posted, app.clock.now())?;
+    let resumed = authorization::resume(app, request, &arrival.state).await?;
+    let verified = resumed.clone().verify(&arrival.state, arrival.posted, app.clock.now())?;
     connect::require_time(request.deadline)?;
-    let seed = Seed::new();
-    let flow = match within(request.deadline, app.store.spend_state(verified, &seed)).await? {
+    let (seed, attempt) = (Seed::new(), random::identifier());
+    let spending = within(request.deadline, app.store.spend_state(verified, &seed, &attempt)).await;
+    if !resumed.is_spent() {
+        let became = match &spending {
+            Ok(_) => resumed.over(),
+            // Perhaps it was carried out. This request gives up, and with its attempt's name the browser may go on (F16).
+            Err(_) => resumed.with_unanswered(&attempt),
+        };
+        authorization::tell(app, request, &arrival.state, &became).await;
+    }
+    let flow = match spending? {
         Spending::First(flow) => flow,
         Spending::Again { flow, session_seed } => {
             // The Back button, or a reload: the browser has the session that this very flow gave it (A04).
@@ -88,38 +98,35 @@ async fn finish(
     let redeemed =
         Redemption { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, posted, deadline };
     match connect::connect(app, &redeemed).await? {
-        Outcome::SignedIn(signed_in) => signed_in_reply(app, posted, flow, &signed_in),
+        Outcome::SignedIn(signed_in) => signed_in_reply(app, request, posted, flow, &signed_in),
         Outcome::NeedsConsent(invitation) if posted => Err(Error::NoRefreshToken(invitation)),
         Outcome::NeedsConsent(invitation) => {
             let mut beginning = flow.again_with_consent(&app.config.allowed_origins);
             beginning.invitation.hint = invitation.hint;
             let begun = authorization::begin(app, request, &beginning).await?;
-            let reply = gateway::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)?;
-            Ok(with_cookies(reply, begun.cookies))
+            gateway::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)
         }
     }
 }
 
-fn signed_in_reply(app: &App, posted: bool, flow: &Redeemable, signed_in: &SignedIn) -> Result<Reply, Error> {
+fn signed_in_reply(
+    app: &App,
+    request: &Request,
+    posted: bool,
+    flow: &Redeemable,
+    signed_in: &SignedIn,
+) -> Result<Reply, Error> {
     let session_token = signed_in.session_token.expose();
-    let session = cookie::set(cookie::SESSION, session_token, ABSOLUTE);
-    let reply = if posted {
+    request.set_cookie(cookie::SESSION, session_token, ABSOLUTE);
+    if posted {
         let connected = Connected {
             user: User { id: signed_in.user.as_str(), email: signed_in.email.as_deref() },
             scopes: signed_in.scopes.iter().collect(),
             session_token,
             expires_at: signed_in.expires_at.seconds(),
         };
-        gateway::json(StatusCode::OK, &connected)?
+        gateway::json(StatusCode::OK, &connected)
     } else {
-        gateway::redirect(StatusCode::SEE_OTHER, flow.return_to(&app.config.allowed_origins).as_str())?
-    };
-    Ok(with_cookies(reply, [session]))
-}
-
-fn with_cookies(mut reply: Reply, cookies: impl IntoIterator<Item = String>) -> Reply {
-    for cookie in cookies {
-        gateway::add_cookie(&mut reply, &cookie);
+        gateway::redirect(StatusCode::SEE_OTHER, flow.return_to(&app.config.allowed_origins).as_str())
     }
-    reply
 }

@@ -2,7 +2,8 @@
 //! from those of another program.
 
 /// The sentences. An error with another one does not compile.
-pub const DETAILS: [&str; 27] = [
+pub const DETAILS: [&str; 28] = [
+    "ALLOWED_DOMAINS must be a comma-separated list of domains in lower case, such as example.com.",
     "ALLOWED_ORIGINS is not set.",
     "ALLOWED_ORIGINS must be a comma-separated list of https origins such as https://app.example.com (http for localhost).",
     "AWS_ACCESS_KEY_ID is not set.",

@@ -172,6 +172,12 @@ impl Error {
                 "The sign-in was finished with another Google account than the one it was started for.",
                 Caller,
             ),
+            Self::DomainNotAllowed => (
+                403,
+                "domain_not_allowed",
+                "This Google account does not belong to an organisation that may connect.",
+                Caller,
+            ),
             Self::Unauthorized { reason, .. } => (401, reason.code(), reason.detail(), reason.fault()),
             Self::InsufficientScope { .. } => {
                 (403, "insufficient_scope", "The granted permissions do not cover this request.", Caller)

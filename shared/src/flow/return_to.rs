@@ -44,6 +44,13 @@ impl ReturnTo {
         Self(Url::parse(allowed.first()).expect("an origin of the configuration is a URL"))
     }
 
+    /// The start page of the origin that calls, when that is allowed, else of the first.
+    pub fn home_of(caller: Option<&str>, allowed: &Origins) -> Self {
+        caller
+            .and_then(|origin| Self::parse(origin, allowed).ok())
+            .unwrap_or_else(|| Self::default_of(allowed))
+    }
+
     /// The URL.
     pub fn as_str(&self) -> &str {
         self.0.as_str()

@@ -3,25 +3,20 @@
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::flow::{self, Beginning, Flow, LIFETIME};
+use crate::flow::{self, Beginning, Flow, Held, Newcomer};
 use crate::google::oauth::AuthorizationRequest;
 use crate::seal::{Keyring, OpenError, Purpose};
 use crate::secret::{Sealed, State};
 
 use super::Request;
-use super::cookie::{self, FLOW_PREFIX};
+use super::cookie::FLOW_PREFIX;
 
 /// The path of the callback under this API's address: what is registered with Google.
 pub const CALLBACK_PATH: &str = "/oauth/callback";
 /// The path where a sign-in begins.
 pub const START_PATH: &str = "/auth/start";
 
-/// How many flows a browser may have under way; the oldest gives way.
-const FLOWS: usize = 3;
-/// The most bytes that the flow cookies of a browser may have together.
-const LENGTH_LIMIT: usize = 1400;
-
-/// A flow that has begun.
+/// A flow that has begun; its cookie is set on the answer.
 pub struct Begun {
     /// Google's authorization URL, ready to open.
     pub authorization_url: String,
@@ -29,22 +24,44 @@ pub struct Begun {
     pub start_url: String,
     /// Until when the flow can be finished.
     pub expires_at: Timestamp,
-    /// The `Set-Cookie` values that belong to it.
-    pub cookies: Vec<String>,
 }
 
-/// Begins a flow. Writes nothing; once the secrets are remembered it makes no call at all.
+/// Begins a sign-in. Writes nothing; once the secrets are remembered it makes no call at all.
 pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
+    let begin = |client_id: &str, _: &[Held], now| Flow::begin(beginning, client_id, now);
+    lead(app, request, beginning, Newcomer::SignIn, begin).await
+}
+
+/// Offers a flow with an error: the one that this browser was offered before, if it is not over and fits, else a new one.
+/// Calls nobody, like [`begin`].
+pub(super) async fn offer(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
+    let offer = |client_id: &str, held: &[Held], now| {
+        let flows =
+            held.iter().filter_map(|held| if let Held::Flow(flow) = held { Some(flow) } else { None });
+        let known =
+            flows.filter_map(|flow| Some((flow.began_at(), flow.offered_again(beginning, client_id, now)?)));
+        let newest = known.max_by_key(|(began_at, _)| *began_at).map(|(_, known)| known);
+        newest.unwrap_or_else(|| Flow::offer(beginning, client_id, now))
+    };
+    lead(app, request, beginning, Newcomer::Offer, offer).await
+}
+
+/// Takes the flow that `choose` makes of the client, the flows of this browser and the time, sets its cookie and makes its URL.
+async fn lead(
+    app: &App,
+    request: &Request,
+    beginning: &Beginning,
+    newcomer: Newcomer,
+    choose: impl FnOnce(&str, &[Held], Timestamp) -> (Flow, State),
+) -> Result<Begun, Error> {
     let public_url = request.public_url(app)?;
     let (keyring, client) =
         futures_util::future::join(app.secrets.keyring(), app.secrets.google_client()).await;
     let (keyring, client) = (keyring?, client?);
-    let (flow, state) = Flow::begin(beginning, app.clock.now());
-    let suffix = flow::cookie_suffix(&state);
-    let json = serde_json::to_vec(&flow).map_err(|_| Error::Internal)?;
-    let sealed = keyring.seal(Purpose::Flow, &[suffix], &json);
-    let mut cookies = crowded_out(request, &keyring, sealed.as_str().len());
-    cookies.push(cookie::set(&format!("{FLOW_PREFIX}{suffix}"), sealed.as_str(), LIFETIME));
+    let held: Vec<Held> = request.flows().iter().map(|cookie| open(&keyring, cookie)).collect();
+    let now = app.clock.now();
+    let (flow, state) = choose(&client.client_id, &held, now);
+    keep(request, &keyring, &state, &flow, newcomer, now)?;
     let authorization = AuthorizationRequest {
         client: &client,
         redirect_uri: &public_url.join(CALLBACK_PATH),
@@ -52,13 +69,13 @@ pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Resul
         flow: &flow,
         state: &state,
         hint: beginning.invitation.hint.as_ref(),
-        force_consent: beginning.force_consent,
+        hosted_domain: app.config.allowed_domains.only(),
+        force_consent: beginning.invitation.force_consent,
     };
     Ok(Begun {
         authorization_url: authorization.url()?,
         start_url: public_url.join(START_PATH),
         expires_at: flow.expires_at(),
-        cookies,
     })
 }
 
@@ -72,29 +89,45 @@ pub async fn resume(app: &App, request: &Request, state: &State) -> Result<Flow,
     serde_json::from_slice(&json).map_err(|_| Error::StateMismatch)
 }
 
-/// Removes the flow cookies that are not ours, and the oldest ones when there are too many or they are too long. One that
-/// is sealed with a key of a newer keyring may be under way elsewhere; of unknown age, it goes first.
-fn crowded_out(request: &Request, keyring: &Keyring, new_length: usize) -> Vec<String> {
-    let (mut flows, mut removed) = (Vec::new(), Vec::new());
-    for (suffix, value) in request.cookies.flows() {
-        let started_at = match keyring.open(Purpose::Flow, &[suffix], &Sealed::from_text(value)) {
-            Ok(json) => serde_json::from_slice(&json).ok().map(|flow: Flow| flow.started_at()),
-            Err(OpenError::UnknownKey) => Some(Timestamp::from_seconds(0)),
-            Err(OpenError::Broken) => None,
-        };
-        match started_at {
-            Some(started_at) => flows.push((started_at, suffix, value.len())),
-            None => removed.push(suffix),
-        }
+/// Tells the browser what became of the flow that it brought, with whatever answer follows. A failure ends no sign-in: the
+/// browser then knows what it knew before.
+pub async fn tell(app: &App, request: &Request, state: &State, flow: &Flow) {
+    let told = match app.secrets.keyring().await {
+        Ok(keyring) => keep(request, &keyring, state, flow, Newcomer::Nobody, app.clock.now()),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = told {
+        tracing::warn!(error = %error, "a browser could not be told what became of its flow");
     }
-    flows.sort_by_key(|(started_at, ..)| std::cmp::Reverse(*started_at));
-    let (mut kept, mut length) = (1, new_length);
-    for (_, suffix, value_length) in flows {
-        length += value_length;
-        kept += 1;
-        if kept > FLOWS || length > LENGTH_LIMIT {
-            removed.push(suffix);
-        }
+}
+
+/// Sets the cookie of a flow on the answer, and clears those that give way.
+fn keep(
+    request: &Request,
+    keyring: &Keyring,
+    state: &State,
+    flow: &Flow,
+    newcomer: Newcomer,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let suffix = flow::cookie_suffix(state);
+    let json = serde_json::to_vec(flow).map_err(|_| Error::Internal)?;
+    let sealed = keyring.seal(Purpose::Flow, &[suffix], &json);
+    // Whole seconds, like the flow's own end, which a cookie must not come before.
+    let lifetime = flow.expires_at().since(now.whole_seconds());
+    request.set_cookie(&format!("{FLOW_PREFIX}{suffix}"), sealed.as_str(), lifetime);
+    let cookies = request.flows();
+    let held: Vec<Held> = cookies.iter().map(|cookie| open(keyring, cookie)).collect();
+    for position in flow::crowded_out(&held, newcomer) {
+        request.clear_cookie(&format!("{FLOW_PREFIX}{}", cookies[position].0));
     }
-    removed.into_iter().map(|suffix| cookie::clear(&format!("{FLOW_PREFIX}{suffix}"))).collect()
+    Ok(())
+}
+
+fn open(keyring: &Keyring, (suffix, value): &(String, String)) -> Held {
+    match keyring.open(Purpose::Flow, &[suffix], &Sealed::from_text(value)) {
+        Ok(json) => serde_json::from_slice(&json).map_or(Held::Unusable, |flow| Held::Flow(Box::new(flow))),
+        Err(OpenError::UnknownKey) => Held::Unknown,
+        Err(OpenError::Broken) => Held::Unusable,
+    }
 }

@@ -1,5 +1,6 @@
 //! Cookies: read as bytes with exact names (RFC 6265bis section 5.4), written with every protection there is.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -10,7 +11,9 @@ pub const SESSION: &str = "__Host-session";
 /// What the names of the flow cookies begin with.
 pub const FLOW_PREFIX: &str = "__Host-flow-";
 
-/// The most cookies and bytes of cookies of a request; this API's own stay below 1.5 KiB.
+/// The most cookies and bytes of cookies of a request. This API's own stay below 6 KiB: the session; three sign-ins and one
+/// that is over, of at most 1.3 KiB each, most of it `return_to`; one that was offered, which returns to an origin. API Gateway
+/// takes 10,240 bytes of headers.
 const COUNT_LIMIT: usize = 100;
 const LENGTH_LIMIT: usize = 8 * 1024;
 
@@ -60,15 +63,46 @@ impl Cookies {
     }
 }
 
-/// A `Set-Cookie` value: for this host alone, over TLS alone, out of reach of scripts, not sent by other sites' requests
-/// except a top-level navigation (which Google's redirect is).
-pub fn set(name: &str, value: &str, lifetime: Duration) -> String {
-    format!("{name}={value}; Max-Age={}; Path=/; Secure; HttpOnly; SameSite=Lax", lifetime.as_secs())
+/// The cookies that an answer sets, whatever the answer turns out to be: a reply, an error, or what is said when the time is
+/// over.
+#[derive(Default)]
+pub(super) struct Outgoing(Mutex<Vec<(String, String, Duration)>>);
+
+impl Outgoing {
+    /// Sets a cookie, in place of what this answer said of it before.
+    pub(super) fn set(&self, name: &str, value: &str, lifetime: Duration) {
+        let mut cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cookies.retain(|(known, ..)| known != name);
+        cookies.push((name.to_owned(), value.to_owned(), lifetime));
+    }
+
+    /// What a browser then holds of the cookies whose names begin so, which it had in this order; what is set anew comes last.
+    pub(super) fn onto<'a>(
+        &self,
+        prefix: &str,
+        held: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<(String, String)> {
+        let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<&str> = cookies.iter().filter_map(|(name, ..)| name.strip_prefix(prefix)).collect();
+        let kept = held.filter(|(name, _)| !names.contains(name));
+        let kept = kept.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let set = cookies.iter().filter(|(_, value, _)| !value.is_empty());
+        let set =
+            set.filter_map(|(name, value, _)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())));
+        kept.chain(set).collect()
+    }
+
+    /// The `Set-Cookie` values.
+    pub(super) fn headers(&self) -> Vec<String> {
+        let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cookies.iter().map(|(name, value, lifetime)| set(name, value, *lifetime)).collect()
+    }
 }
 
-/// A `Set-Cookie` value that removes a cookie.
-pub fn clear(name: &str) -> String {
-    set(name, "", Duration::ZERO)
+/// A `Set-Cookie` value: for this host alone, over TLS alone, out of reach of scripts, not sent by other sites' requests
+/// except a top-level navigation (which Google's redirect is).
+fn set(name: &str, value: &str, lifetime: Duration) -> String {
+    format!("{name}={value}; Max-Age={}; Path=/; Secure; HttpOnly; SameSite=Lax", lifetime.as_secs())
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Where a request comes from: `Origin`, `Referer`, Fetch Metadata. API Gateway makes the CORS headers; what a page of
-//! another origin may not do is refused here, by exact comparison (A17, A18, A42 to A47).
+//! another origin may not do is refused here, by exact comparison (A17, A18, A42 to A47, A82).
 
 use super::{Entry, Request, Route};
 use crate::app::App;
@@ -18,7 +18,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
             // Google sends the browser here; the state says whether it belongs.
             Entry::Callback => true,
             Entry::Start => may_start(app, request),
-            Entry::Api => !request.cookies.has_ours() || may_read(app, request),
+            Entry::Api => !request.cookies.has_ours() || may_read(app, request)?,
         }
     } else {
         may_change(app, request)
@@ -26,7 +26,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
     if !allowed {
         return Err(Error::ForbiddenOrigin);
     }
-    if !request.is_safe() && !request.has_header("x-requested-with") {
+    if !request.is_safe() && !sends_csrf_header(request) {
         return Err(Error::CsrfHeaderMissing);
     }
     Ok(())
@@ -64,9 +64,22 @@ fn may_start(app: &App, request: &Request) -> bool {
     }
 }
 
-/// A read with a cookie comes from a listed page, or from none.
-fn may_read(app: &App, request: &Request) -> bool {
-    is_listed(app, request).unwrap_or_else(|| !is_cross_site(request))
+/// A read with a cookie comes from a listed page, or from none. Without an `Origin` the browser's own word decides: a page of
+/// a neighbouring host may send the cookie in a `no-cors` request, and how long the answer takes and how large it is would
+/// tell it something (A82). A client that says nothing of where it is proves by a header that it is no such request.
+fn may_read(app: &App, request: &Request) -> Result<bool, Error> {
+    if let Some(listed) = is_listed(app, request) {
+        return Ok(listed);
+    }
+    if !request.has_header("sec-fetch-site") {
+        return if sends_csrf_header(request) { Ok(true) } else { Err(Error::CsrfHeaderMissing) };
+    }
+    Ok(request.header("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none"))
+}
+
+/// A header that a page of another origin cannot send without being asked for by a preflight.
+fn sends_csrf_header(request: &Request) -> bool {
+    request.has_header("x-requested-with")
 }
 
 /// A change comes from a listed page. A program that has none of our cookies may leave the origin out; one that sends

@@ -8,7 +8,7 @@ use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::authorization::Begun;
-use super::reply::{Reply, add_cookie};
+use super::reply::Reply;
 use crate::error::{Error, Facts, Reason};
 
 #[derive(Serialize)]
@@ -92,9 +92,6 @@ pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -
     }
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    for cookie in ways.begun.iter().flat_map(|begun| &begun.cookies) {
-        add_cookie(&mut reply, cookie);
     }
     reply
 }

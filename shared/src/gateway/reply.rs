@@ -8,6 +8,7 @@ use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
 use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
 
+use super::cookie::Outgoing;
 use crate::error::Error;
 use crate::flow::ReturnTo;
 
@@ -21,7 +22,7 @@ const ALWAYS: [(&str, &str); 8] = [
         "content-security-policy",
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
-    ("cross-origin-resource-policy", "same-site"),
+    ("cross-origin-resource-policy", "same-origin"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=63072000; includeSubDomains"),
     ("vary", "Origin"),
@@ -61,15 +62,12 @@ pub fn redirect_with_error(return_to: &ReturnTo, error: Error) -> Result<Reply, 
     Ok(reply)
 }
 
-/// Adds a `Set-Cookie` value, made by [`super::cookie`]; its parts are visible ASCII.
-pub fn add_cookie(reply: &mut Reply, cookie: &str) {
-    if let Ok(value) = HeaderValue::from_str(cookie) {
+/// Sets the headers that every reply carries, and the cookies that were set on the way.
+pub(super) fn finish(reply: &mut Reply, outgoing: &Outgoing) {
+    // Made by us of visible ASCII.
+    for value in outgoing.headers().iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
         reply.headers_mut().append(SET_COOKIE, value);
     }
-}
-
-/// Sets the headers that every reply carries.
-pub(super) fn finish(reply: &mut Reply) {
     for (name, value) in ALWAYS {
         reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }

@@ -1,10 +1,12 @@
 //! A request as handlers see it: `lambda_http`'s, with the query, the cookies and the origin of the event read strictly.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::cookie::Cookies;
+use super::cookie::{Cookies, FLOW_PREFIX, Outgoing};
 use super::query::Query;
 use super::{Invocation, event, negotiation};
 use crate::app::App;
@@ -35,6 +37,7 @@ pub struct Request {
     /// By when the answer must be there.
     pub deadline: Deadline,
     origination: Origination,
+    outgoing: Arc<Outgoing>,
 }
 
 impl Request {
@@ -54,7 +57,28 @@ impl Request {
             id: invocation.request_id,
             deadline: invocation.deadline,
             origination,
+            outgoing: Arc::default(),
         }
+    }
+
+    /// The request, whose answer sets `outgoing`.
+    pub(super) fn answered_with(self, outgoing: &Arc<Outgoing>) -> Self {
+        Self { outgoing: Arc::clone(outgoing), ..self }
+    }
+
+    /// Sets a cookie on the answer, whatever the answer turns out to be.
+    pub fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) {
+        self.outgoing.set(name, value, lifetime);
+    }
+
+    /// Removes a cookie from the browser, with whatever answer follows.
+    pub(super) fn clear_cookie(&self, name: &str) {
+        self.outgoing.set(name, "", Duration::ZERO);
+    }
+
+    /// The flow cookies that the browser holds after what this answer sets so far: the rest of each name, and the value.
+    pub(super) fn flows(&self) -> Vec<(String, String)> {
+        self.outgoing.onto(FLOW_PREFIX, self.cookies.flows())
     }
 
     /// The method.

@@ -31,6 +31,8 @@ pub struct Identity {
     pub user: UserId,
     /// Its address, for display.
     pub email: Option<Email>,
+    /// The organisation's domain, by the ID token's word alone; an account that no organisation manages has none.
+    pub hosted_domain: Option<String>,
 }
 
 /// Why an ID token is not used.
@@ -80,6 +82,7 @@ struct Claims {
     exp: i64,
     nonce: Option<String>,
     email: Option<String>,
+    hd: Option<String>,
 }
 
 /// Checks an ID token that came straight from Google's token endpoint over TLS, where issuer, audience, time and nonce
@@ -109,7 +112,8 @@ pub fn from_id_token(
     if !same_nonce {
         return Err(IdTokenError::OtherNonce);
     }
-    Ok(Identity { user, email: claims.email.as_deref().and_then(Email::for_display) })
+    let email = claims.email.as_deref().and_then(Email::for_display);
+    Ok(Identity { user, email, hosted_domain: claims.hd })
 }
 
 fn claims(token: &IdToken) -> Option<Claims> {
@@ -147,7 +151,8 @@ impl Google {
             let malformed = || Trouble::Malformed { status: 200 };
             let wire: Wire = serde_json::from_slice(&answer.body).map_err(|_| malformed())?;
             let user = UserId::parse(&wire.sub).ok_or_else(malformed)?;
-            Ok(Identity { user, email: wire.email.as_deref().and_then(Email::for_display) })
+            let email = wire.email.as_deref().and_then(Email::for_display);
+            Ok(Identity { user, email, hosted_domain: None })
         })
         .await
     }

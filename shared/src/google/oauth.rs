@@ -90,6 +90,8 @@ pub struct AuthorizationRequest<'a> {
     pub state: &'a State,
     /// The account to preselect.
     pub hint: Option<&'a LoginHint>,
+    /// The domain whose accounts Google offers, where only one may connect; a hint, which decides nothing.
+    pub hosted_domain: Option<&'a str>,
     /// Whether the consent page is shown in any case.
     pub force_consent: bool,
 }
@@ -107,6 +109,9 @@ impl AuthorizationRequest<'_> {
             .add_extra_param("nonce", self.flow.nonce());
         if let Some(hint) = self.hint {
             request = request.add_extra_param("login_hint", hint.as_str());
+        }
+        if let Some(domain) = self.hosted_domain {
+            request = request.add_extra_param("hd", domain);
         }
         if self.force_consent {
             request = request.add_extra_param("prompt", "consent");

@@ -14,13 +14,13 @@ use super::item::{Item, attribute as a, flow_key, number, session_key, string};
 use super::{Store, StoreError, item};
 use crate::clock::Deadline;
 use crate::credential::Credential;
-use crate::flow::{Redeemable, Verified};
-use crate::random;
+use crate::flow::{OFFERED_FOR, Redeemable, Verified};
 use crate::session::{Seed, Session};
 use crate::user::UserId;
 
-/// A spent state is remembered for this long after its flow ended, so that a replay is recognised.
-const SPENT_STATE_MARGIN: Duration = Duration::from_hours(1);
+/// A spent state is remembered for this long after its flow ended, so that a replay is recognised: for as long as a browser
+/// may be offered a flow of which it did not learn that it is over.
+const SPENT_STATE_MARGIN: Duration = OFFERED_FOR;
 /// How often keys that DynamoDB left unprocessed are asked for again.
 const BATCH_ATTEMPTS: u32 = 3;
 
@@ -90,22 +90,33 @@ impl Store {
         Err(StoreError::Unavailable("BatchGetItem left keys unprocessed".to_owned()))
     }
 
-    /// Spends the state of `flow`: of all the requests that bring it, one is first (I5). What was lost on the way back
-    /// from DynamoDB and repeated by the SDK is recognised by its `write_id`.
-    pub async fn spend_state(&self, flow: Verified, seed: &Seed) -> Result<Spending, StoreError> {
-        let write_id = random::identifier();
+    /// Spends the state of `flow` as `attempt`: of all the requests that bring it, one is first (I5). What was lost on the way
+    /// back from DynamoDB and repeated by the SDK is recognised by its `write_id`. An attempt of a request that gave up without
+    /// an answer, of which the browser was told, is taken over (F16): if it was carried out, nothing came of it.
+    pub async fn spend_state(
+        &self,
+        flow: Verified,
+        seed: &Seed,
+        attempt: &str,
+    ) -> Result<Spending, StoreError> {
         let expires_at = flow.flow().expires_at().plus(SPENT_STATE_MARGIN);
         let item = Item::from([
             (a::ID.to_owned(), string(flow_key(&flow.state_digest()))),
             (a::SCHEMA.to_owned(), number(item::SCHEMA)),
-            (a::WRITE_ID.to_owned(), string(&write_id)),
+            (a::WRITE_ID.to_owned(), string(attempt)),
             (a::SESSION_SEED.to_owned(), string(seed.digest())),
             (a::EXPIRES_AT.to_owned(), number(expires_at.seconds())),
         ]);
         let request = self.client.put_item().table_name(&self.sessions_table).set_item(Some(item));
-        let request = request
-            .condition_expression("attribute_not_exists(#id)")
-            .expression_attribute_names("#id", a::ID);
+        let mut request = request.expression_attribute_names("#id", a::ID);
+        let mut alternatives = vec!["attribute_not_exists(#id)".to_owned()];
+        for (number, given_up) in flow.flow().unanswered().iter().enumerate() {
+            alternatives.push(format!("#write_id = :given_up_{number}"));
+            request = request
+                .expression_attribute_names("#write_id", a::WRITE_ID)
+                .expression_attribute_values(format!(":given_up_{number}"), string(given_up));
+        }
+        let request = request.condition_expression(alternatives.join(" OR "));
         let Err(error) = request.return_values_on_condition_check_failure(AllOld).send().await else {
             return Ok(Spending::First(flow.spent()));
         };
@@ -118,7 +129,7 @@ impl Store {
             }
             other => return Err(StoreError::from_sdk(other)),
         };
-        if item::optional_text(&found, a::WRITE_ID) == Some(&write_id) {
+        if item::optional_text(&found, a::WRITE_ID) == Some(attempt) {
             return Ok(Spending::First(flow.spent()));
         }
         let session_seed = item::optional_text(&found, a::SESSION_SEED).map(str::to_owned);

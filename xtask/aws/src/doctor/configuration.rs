@@ -13,13 +13,14 @@ const DEPLOY_AGAIN: &str = "deploy the template again; README.md has the table o
 const SET_BY_LAMBDA: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// What must be the same in every function.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "CREDENTIALS_TABLE",
     "SESSIONS_TABLE",
     "GOOGLE_CLIENT_SECRET_ID",
     "SEALING_KEYS_SECRET_ID",
     "PUBLIC_URL",
     "ALLOWED_ORIGINS",
+    "ALLOWED_DOMAINS",
     "GMAIL_SCOPES",
     "GMAIL_URL",
     "GOOGLE_USERINFO_URL",

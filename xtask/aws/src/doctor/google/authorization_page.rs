@@ -83,9 +83,8 @@ fn sign_in(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Opti
         return_to: ReturnTo::default_of(&nowhere),
         channel: Channel::Redirect,
         invitation: Invitation::default(),
-        force_consent: false,
     };
-    let (flow, state) = Flow::begin(&beginning, Clock::System.now());
+    let (flow, state) = Flow::begin(&beginning, &client.google.client_id, Clock::System.now());
     let usual = Scopes::default_needed();
     let request = AuthorizationRequest {
         client: &client.google,
@@ -94,6 +93,7 @@ fn sign_in(target: &Target, client: &WebClient, scopes: Option<&Scopes>) -> Opti
         flow: &flow,
         state: &state,
         hint: None,
+        hosted_domain: None,
         force_consent: false,
     };
     Url::parse(&request.url().ok()?).ok()

@@ -1,0 +1,42 @@
+//! The Google Workspace domains whose accounts may connect. Knows nothing of addresses: an address proves no membership.
+
+/// The longest DNS name, and the longest part of one (RFC 1035 section 2.3.4).
+const NAME_LIMIT: usize = 253;
+const LABEL_LIMIT: usize = 63;
+
+/// The allowed domains; none: every account may connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Domains(Vec<String>);
+
+impl Domains {
+    /// Reads a comma-separated list; every entry must be a DNS name in lower case with at least two parts.
+    pub fn parse(list: &str) -> Option<Self> {
+        let domains: Vec<String> = list.split(',').map(|entry| entry.trim().to_owned()).collect();
+        domains.iter().all(|domain| is_domain(domain)).then_some(Self(domains))
+    }
+
+    /// Whether an account may connect whose ID token names this domain (its claim `hd`), or none.
+    pub fn admit(&self, hosted_domain: Option<&str>) -> bool {
+        let is_listed = |hosted: &str| self.0.iter().any(|domain| domain.eq_ignore_ascii_case(hosted));
+        self.0.is_empty() || hosted_domain.is_some_and(is_listed)
+    }
+
+    /// The domain, where there is exactly one: Google then offers its accounts alone.
+    pub fn only(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [domain] => Some(domain),
+            _ => None,
+        }
+    }
+}
+
+fn is_domain(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        (1..=LABEL_LIMIT).contains(&label.len())
+            && label.bytes().all(|byte| is_inner(byte) || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= NAME_LIMIT && name.contains('.') && name.split('.').all(is_label)
+}

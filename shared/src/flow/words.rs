@@ -1,0 +1,60 @@
+//! The words of a sign-in that come back from outside, taken only in the form in which they were given out.
+
+use crate::secret::{AuthorizationCode, State};
+
+/// The characters of a state: 32 bytes in base64url.
+const STATE_LENGTH: usize = 43;
+/// How many of them name the flow's cookie, so that several tabs can each have a flow.
+const NAME_LENGTH: usize = 6;
+/// The most bytes of a code; Google's own limit is 256.
+const CODE_LIMIT: usize = 1024;
+
+/// Whether `text` can be the rest of a flow cookie's name.
+pub fn is_cookie_suffix(text: &str) -> bool {
+    text.len() == NAME_LENGTH && text.bytes().all(is_state_byte)
+}
+
+/// The first characters of a state, which name its cookie.
+pub fn cookie_suffix(state: &State) -> &str {
+    &state.expose()[..NAME_LENGTH]
+}
+
+/// Takes a state of the form this API gives out: 43 characters of base64url.
+pub fn parse_state(text: &str) -> Option<State> {
+    let fits = text.len() == STATE_LENGTH && text.bytes().all(is_state_byte);
+    fits.then(|| State::new(text))
+}
+
+/// The alphabet of base64url (RFC 4648 section 5).
+const fn is_state_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// Takes an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11, without the space).
+pub fn parse_code(text: &str) -> Option<AuthorizationCode> {
+    let fits = (1..=CODE_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| AuthorizationCode::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b21_a_state_of_another_form_is_refused() {
+        let long = "a".repeat(10_240);
+        for text in ["", "short", &"a".repeat(42), &"a".repeat(44), &format!("{}=", "a".repeat(42)), &long] {
+            assert!(parse_state(text).is_none());
+        }
+        assert!(parse_state(&"а".repeat(43)).is_none());
+        assert!(parse_state(&"a".repeat(43)).is_some());
+    }
+
+    #[test]
+    fn b09_b10_b14_a_code_is_bounded_visible_ascii() {
+        assert!(parse_code(&"4/0A".repeat(256)).is_some());
+        for text in ["", "a b", "a\0", "a\r", "a\n", "a\u{7f}", "é", &"x".repeat(1025)] {
+            assert!(parse_code(text).is_none(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the ID token's word alone.
+
+use harness::google::{Decision, Endpoint, Times};
+use harness::world::{ANN, Call, World, environment, invoke, parameter};
+use serde_json::{Map, Value, json};
+
+/// An account that the organisation of this domain manages.
+const CLEO: &str = "cleo@example.org";
+const DOMAIN: &str = "example.org";
+
+async fn world_for(domains: &str) -> World {
+    let mut world = World::new().await;
+    world.app = world.environment(&[("ALLOWED_DOMAINS", domains)]);
+    world
+}
+
+fn claim(world: &World, hosted_domain: Value) {
+    world.stack.google.override_claims(Map::from_iter([("hd".to_owned(), hosted_domain)]));
+}
+
+async fn refused(world: &mut World, account: &str) {
+    world.forget_calls();
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(account)).await;
+    let answer = world.callback(&query).await;
+    assert_eq!(answer.location(), "https://app.example.com/?auth_error=domain_not_allowed", "{answer:?}");
+    assert!(answer.set_cookie("__Host-session").is_none());
+    assert_eq!((world.credential(account), world.sessions().len()), (Value::Null, 0));
+    assert_eq!(
+        world.dynamodb_calls(),
+        ["PutItem"],
+        "the state is spent, and nothing else is written or read"
+    );
+    assert!(world.stack.google.calls_to(Endpoint::Revoke).is_empty(), "dropped, not revoked");
+}
+
+#[tokio::test]
+async fn a83_an_account_of_no_allowed_domain_does_not_connect() {
+    let mut world = world_for(DOMAIN).await;
+    refused(&mut world, ANN).await;
+    // The address decides nothing: neither of an account without a domain, nor of one with another.
+    let address = ("email".to_owned(), json!("ann@example.org"));
+    for domain in [
+        json!(null),
+        json!("example.com"),
+        json!(""),
+        json!("example.org.evil.example"),
+        json!("xexample.org"),
+    ] {
+        world.stack.google.override_claims(Map::from_iter([address.clone(), ("hd".to_owned(), domain)]));
+        refused(&mut world, ANN).await;
+    }
+    // Without an ID token there is no word of Google's that counts.
+    let mut world = world_for(DOMAIN).await;
+    world.stack.google.omit_id_token(Times::UntilCleared);
+    refused(&mut world, CLEO).await;
+}
+
+#[tokio::test]
+async fn a83_a_posted_code_of_no_allowed_domain_is_refused_and_leads_nowhere() {
+    let mut world = world_for(DOMAIN).await;
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    let redirect = format!("https://x/?{}", world.consent(&url, Decision::allow(ANN)).await);
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "domain_not_allowed"));
+    assert!(answer.json()["authorization_url"].is_null());
+    assert_eq!(world.credential(ANN), Value::Null);
+}
+
+#[tokio::test]
+async fn an_account_of_an_allowed_domain_connects_whatever_the_letters() {
+    for (domains, claimed) in
+        [("example.org", "example.org"), ("example.com, example.org", "Example.ORG"), ("", "other.example")]
+    {
+        let mut world = world_for(domains).await;
+        claim(&world, json!(claimed));
+        world.sign_in(CLEO).await;
+        assert_eq!(world.messages("").await.status, 200);
+    }
+    let mut world = world_for("").await;
+    world.sign_in(ANN).await;
+}
+
+#[tokio::test]
+async fn one_domain_is_a_hint_to_google_in_every_authorization_url() {
+    let mut world = world_for(DOMAIN).await;
+    let started = world.start("").await;
+    assert_eq!(parameter(&started, "hd").as_deref(), Some(DOMAIN));
+    let offered = world.messages("").await.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_eq!(parameter(&offered, "hd").as_deref(), Some(DOMAIN));
+    world.stack.google.omit_refresh_token(Times::Next(1));
+    let query = world.consent(&started, Decision::allow(CLEO)).await;
+    let again = world.callback(&query).await.location().to_owned();
+    assert_eq!(
+        (parameter(&again, "prompt").as_deref(), parameter(&again, "hd").as_deref()),
+        (Some("consent"), Some(DOMAIN))
+    );
+    for domains in ["", "example.org,example.com"] {
+        let mut world = world_for(domains).await;
+        assert_eq!(parameter(&world.start("").await, "hd"), None, "{domains:?}");
+    }
+}
+
+#[tokio::test]
+async fn b68_what_is_no_list_of_domains_is_a_configuration_error() {
+    let world = World::new().await;
+    let long = format!("{}.example", "a".repeat(64));
+    let longer = format!("{}example", "a.".repeat(124));
+    for domains in [
+        ",",
+        "example",
+        "example.org,",
+        "Example.org",
+        "@example.org",
+        "*.example.org",
+        "https://example.org",
+        "a b.org",
+        "example.org example.com",
+        ".example.org",
+        "example..org",
+        "example.org.",
+        "-a.org",
+        "a-.org",
+        "exämple.org",
+        "*",
+        &long,
+        &longer,
+    ] {
+        let mut variables = world.variables.clone();
+        variables.insert("ALLOWED_DOMAINS".to_owned(), domains.to_owned());
+        let error =
+            environment(&variables, &world.clock).err().unwrap_or_else(|| panic!("{domains:?} is taken"));
+        let event = Call::get("/auth/start", "").event().to_string();
+        let answer = invoke(Err(&error), &event, std::time::Duration::from_secs(8)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"), "{domains:?}");
+        assert!(answer.json()["detail"].as_str().unwrap().starts_with("ALLOWED_DOMAINS must be"));
+    }
+}

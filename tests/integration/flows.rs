@@ -1,0 +1,317 @@
+//! The flow cookies of a browser: which sign-ins survive what else happens in it.
+
+use std::time::Duration;
+
+use harness::Fault;
+use harness::google::Decision;
+use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
+use harness::world::{ANN, Answer, BEN, Call, ORIGIN, World, parameter};
+use serde_json::json;
+use shared::app::App;
+use shared::clock::Deadline;
+use shared::config::ConfigError;
+use shared::error::Error;
+use shared::gateway::{Invocation, Request, respond};
+
+fn state_of(url: &str) -> String {
+    parameter(url, "state").unwrap()
+}
+
+fn cookie_of(url: &str) -> String {
+    format!("__Host-flow-{}", &state_of(url)[..6])
+}
+
+fn flows(world: &World) -> usize {
+    world.jar.names().filter(|name| name.starts_with("__Host-flow-")).count()
+}
+
+/// A 401 in this browser; gives its authorization URL.
+async fn poll(world: &mut World) -> String {
+    let answer = world.browse(Call::get("/messages", "")).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    answer.json()["authorization_url"].as_str().unwrap().to_owned()
+}
+
+fn is_signed_in(answer: &Answer) -> bool {
+    answer.status == 303 && answer.set_cookie("__Host-session").is_some()
+}
+
+/// The person comes back from Google.
+async fn come_back(world: &mut World, url: &str) -> Answer {
+    let query = world.consent(url, Decision::allow(ANN)).await;
+    world.callback(&query).await
+}
+
+/// A `return_to` of the greatest length.
+fn longest_return_to() -> String {
+    let length = 512 - format!("{ORIGIN}/").len();
+    format!("return_to=https%3A%2F%2Fapp.example.com%2F{}", "x".repeat(length))
+}
+
+fn end_sessions(world: &World) {
+    for session in world.sessions() {
+        world.stack.dynamodb.delete(SESSIONS_TABLE, "id", session["id"]["S"].as_str().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a81_polls_of_another_tab_end_no_sign_in() {
+    let mut world = World::new().await;
+    let mut under_way = Vec::new();
+    for _ in 0..3 {
+        under_way.push(world.start(&longest_return_to()).await);
+    }
+    for _ in 0..5 {
+        poll(&mut world).await;
+        world.advance(60);
+    }
+    assert_eq!(flows(&world), 4, "a 401 keeps one flow of its own");
+    for url in under_way {
+        assert!(is_signed_in(&come_back(&mut world, &url).await), "{url:.60}");
+    }
+}
+
+#[tokio::test]
+async fn a81_polls_do_not_end_the_sign_in_that_a_401_began() {
+    let mut world = World::new().await;
+    let first = poll(&mut world).await;
+    for minute in 0..15 {
+        world.advance(60);
+        let offered = poll(&mut world).await;
+        assert_eq!(state_of(&offered), state_of(&first), "after {minute} minutes");
+        for name in ["nonce", "code_challenge", "redirect_uri", "client_id", "scope"] {
+            assert_eq!(parameter(&offered, name), parameter(&first, name), "{name}");
+        }
+    }
+    assert_eq!(flows(&world), 1);
+    assert!(is_signed_in(&come_back(&mut world, &first).await));
+    // What was finished is not offered again.
+    end_sessions(&world);
+    let next = poll(&mut world).await;
+    assert_ne!(state_of(&next), state_of(&first));
+    assert!(is_signed_in(&come_back(&mut world, &next).await));
+}
+
+#[tokio::test]
+async fn a81_sign_ins_do_not_end_the_one_that_a_401_began() {
+    let mut world = World::new().await;
+    let offered = poll(&mut world).await;
+    for _ in 0..4 {
+        world.advance(1);
+        world.start("").await;
+    }
+    assert_eq!(flows(&world), 4);
+    assert!(is_signed_in(&come_back(&mut world, &offered).await));
+}
+
+#[tokio::test]
+async fn a81_the_newest_three_sign_ins_survive_whatever_their_names_and_lengths() {
+    // The clock stands still: cookies of one millisecond are as old as their order says.
+    for return_to in [String::new(), longest_return_to()] {
+        let mut world = World::new().await;
+        let mut urls = Vec::new();
+        for _ in 0..5 {
+            urls.push(world.start(&return_to).await);
+        }
+        let kept: Vec<String> = world.jar.names().map(str::to_owned).collect();
+        assert_eq!(kept, urls[2..].iter().map(|url| cookie_of(url)).collect::<Vec<_>>());
+        for url in &urls[2..] {
+            assert!(is_signed_in(&come_back(&mut world, url).await));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a81_of_sign_ins_of_one_second_the_oldest_gives_way() {
+    let mut world = World::new().await;
+    let mut urls = Vec::new();
+    for _ in 0..3 {
+        urls.push(world.start("").await);
+        world.clock.advance(Duration::from_millis(1));
+    }
+    // In the wrong order, as a client may send them that is no browser.
+    let mut pairs: Vec<String> = world.jar.pairs().collect();
+    pairs.reverse();
+    let call = pairs.iter().fold(Call::get("/auth/start", ""), |call, pair| call.cookie(pair));
+    let answer = world.send(&call).await;
+    assert!(
+        answer.cookies[0].contains("; Max-Age=600; "),
+        "to the end of the flow, which is counted in seconds"
+    );
+    world.keep_cookies(&answer);
+    assert!(!world.jar.has(&cookie_of(&urls[0])));
+    assert_eq!(flows(&world), 3);
+}
+
+#[tokio::test]
+async fn a81_a_401_for_somebody_else_offers_a_flow_of_its_own_in_place_of_the_other() {
+    let mut world = World::new().await;
+    let anybody = poll(&mut world).await;
+    world.sign_in(ANN).await;
+    world.stack.google.revoke_grant(ANN);
+    let bound = poll(&mut world).await;
+    assert_ne!(state_of(&bound), state_of(&anybody));
+    assert!(world.jar.has(&cookie_of(&bound)) && !world.jar.has(&cookie_of(&anybody)));
+    assert_eq!(state_of(&poll(&mut world).await), state_of(&bound));
+    // Another page's comes back to another page.
+    let second = "https://second.example.com";
+    world.app = world.environment(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
+    let answer = world.browse(Call::get("/messages", "").header("origin", second)).await;
+    let elsewhere = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_ne!(state_of(&elsewhere), state_of(&bound));
+    assert_eq!(flows(&world), 2, "the spent one, and the one that was offered last");
+}
+
+#[tokio::test]
+async fn a81_a_flow_is_offered_for_an_hour() {
+    let mut world = World::new().await;
+    let first = poll(&mut world).await;
+    for _ in 0..11 {
+        world.advance(299);
+        assert_eq!(state_of(&poll(&mut world).await), state_of(&first));
+    }
+    world.advance(311);
+    assert_ne!(state_of(&poll(&mut world).await), state_of(&first));
+    // One that has run out is not offered again either.
+    let mut world = World::new().await;
+    let first = poll(&mut world).await;
+    world.advance(600);
+    assert_ne!(state_of(&poll(&mut world).await), state_of(&first));
+    assert_eq!(flows(&world), 1);
+}
+
+#[tokio::test]
+async fn a81_a04_the_newest_flow_that_is_over_answers_the_back_button_and_takes_no_place() {
+    let mut world = World::new().await;
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    assert!(is_signed_in(&world.callback(&query).await));
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(world.start("").await);
+    }
+    assert_eq!(flows(&world), 4);
+    assert_eq!(world.callback(&query).await.location(), "https://app.example.com/", "forgiven");
+    let query = world.consent(&others[0], Decision::allow(ANN)).await;
+    assert!(is_signed_in(&world.callback(&query).await));
+    assert_eq!(flows(&world), 3, "the newest one that is over, and two under way");
+    assert!(!world.jar.has(&cookie_of(&url)) && world.jar.has(&cookie_of(&others[0])));
+}
+
+#[tokio::test]
+async fn a81_a_flow_that_ended_in_an_error_is_over_too() {
+    let mut world = World::new().await;
+    let offered = poll(&mut world).await;
+    let query = world.consent(&offered, Decision::deny(ANN)).await;
+    assert!(world.callback(&query).await.location().ends_with("auth_error=consent_denied"));
+    assert_ne!(state_of(&poll(&mut world).await), state_of(&offered));
+    // Also one that the browser brings back though another request had spent it.
+    let mut world = World::new().await;
+    let offered = poll(&mut world).await;
+    let query = world.consent(&offered, Decision::allow(ANN)).await;
+    world.send(&world.with_cookies(Call::get("/oauth/callback", &query))).await;
+    assert_eq!(state_of(&poll(&mut world).await), state_of(&offered), "this browser knows nothing of it");
+    assert_eq!(world.callback(&query).await.code(), "state_used");
+    assert_ne!(state_of(&poll(&mut world).await), state_of(&offered));
+}
+
+#[tokio::test]
+async fn a81_a_changed_client_is_offered_a_flow_of_its_own() {
+    let mut world = World::new().await;
+    let offered = poll(&mut world).await;
+    let (id, secret) = ("2-other.apps.googleusercontent.com", "GOCSPX-the-other-planted-secret");
+    world.stack.google.add_client(id, secret);
+    world.plant(secret);
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    let other = world.stack.google.client_secrets_of(id, &[redirect_uri]).unwrap();
+    world.stack.secrets.put(harness::world::GOOGLE_CLIENT, &other);
+    world.cold_start();
+    let next = poll(&mut world).await;
+    assert_eq!(parameter(&next, "client_id").as_deref(), Some(id));
+    assert_ne!(state_of(&next), state_of(&offered));
+    assert!(is_signed_in(&come_back(&mut world, &next).await));
+}
+
+#[tokio::test]
+async fn a81_what_one_401_allows_is_not_what_another_asked_for() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.stack.google.revoke_grant(ANN);
+    let bound = poll(&mut world).await;
+    assert_eq!(parameter(&bound, "prompt").as_deref(), Some("consent"));
+    end_sessions(&world);
+    let anybody = poll(&mut world).await;
+    assert_eq!(parameter(&anybody, "prompt"), None);
+    let query = world.consent(&anybody, Decision::allow(BEN)).await;
+    assert!(is_signed_in(&world.callback(&query).await), "a flow of nobody's in particular is not bound");
+}
+
+#[tokio::test]
+async fn a81_a_posted_code_that_fails_ends_no_sign_in_that_a_401_began() {
+    let mut world = World::new().await;
+    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    world.sign_in(ANN).await;
+    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+    let offered = poll(&mut world).await;
+    let redirect = format!("https://x/?{}", world.consent(&url, Decision::allow(ANN)).await);
+    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(answer.code(), "no_refresh_token");
+    let next = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_eq!(
+        state_of(&next),
+        state_of(&offered),
+        "it is for the same user, and forces consent like that one"
+    );
+    assert!(is_signed_in(&come_back(&mut world, &offered).await));
+}
+
+#[tokio::test]
+async fn b23_all_our_cookies_together_leave_room_for_those_of_others() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let return_to = longest_return_to();
+    let url = world.start(&return_to).await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.callback(&query).await;
+    for _ in 0..3 {
+        let state = state_of(&world.start(&return_to).await);
+        // The longest that a flow becomes: four attempts to spend its state were not answered.
+        for _ in 0..4 {
+            world.stack.dynamodb.fail("PutItem", Fault::BROKEN, 3);
+            let answer = world.callback(&format!("code=x&state={state}")).await;
+            assert_eq!(answer.code(), "storage_unavailable");
+        }
+    }
+    world.stack.google.revoke_grant(ANN);
+    poll(&mut world).await;
+    assert_eq!(flows(&world), 5, "three sign-ins, one that is over, one that was offered");
+    let length = world.jar.length();
+    assert!(length < 6 * 1024, "our cookies together have {length} bytes");
+    assert!(length > 5 * 1024, "this is not the worst case: {length} bytes");
+}
+
+#[tokio::test]
+async fn a_cookie_is_set_whatever_the_answer_turns_out_to_be() {
+    let world = World::new().await;
+    let event = Call::get("/messages", "").event().to_string();
+    for (end, status) in [("error", 503), ("panic", 500), ("nothing", 503)] {
+        let deadline = Deadline::after(Duration::from_millis(50));
+        let invocation = Invocation { request_id: "request-1".to_owned(), deadline };
+        let app: Result<_, &ConfigError> = Ok(&world.app);
+        let handle = async |_: &App, request: &Request| {
+            request.set_cookie("__Host-flow-AAAAAA", "before", Duration::from_secs(9));
+            request.set_cookie("__Host-flow-AAAAAA", "then", Duration::from_secs(9));
+            match end {
+                "error" => Err(Error::OutOfTime),
+                "panic" => panic!("a test's"),
+                _ => std::future::pending().await,
+            }
+        };
+        let answer = respond(app, list_messages::ROUTE, handle, &event, invocation).await;
+        assert_eq!(answer.status_code, status, "{end}");
+        let expected = "__Host-flow-AAAAAA=then; Max-Age=9; Path=/; Secure; HttpOnly; SameSite=Lax";
+        assert_eq!(answer.cookies, [expected], "{end}");
+    }
+}

@@ -1,0 +1,68 @@
+//! Pages of other origins on the same site: their requests carry the cookies, and must learn nothing.
+
+use harness::world::{ANN, Call, ORIGIN, World};
+
+const WITHOUT_FETCH_METADATA: [&str; 3] = ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"];
+
+fn as_an_old_browser(call: Call) -> Call {
+    WITHOUT_FETCH_METADATA.iter().fold(call, |call, name| call.without_header(name))
+}
+
+#[tokio::test]
+async fn a82_an_unlisted_page_of_the_same_site_does_not_query_the_mailbox() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let list = world.with_cookies(Call::get("/messages", "q=invoice"));
+    world.forget_calls();
+    // What a `no-cors` request of a sibling's page looks like: the cookies, no `Origin`.
+    for site in ["same-site", "cross-site", "", "Same-Origin", "same-origin, none"] {
+        let answer = world.send(&list.clone().header("sec-fetch-site", site)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{site:?}");
+        assert!(answer.cookies.is_empty(), "and begins no flow");
+    }
+    let answer = world.send(&as_an_old_browser(list.clone())).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "csrf_header_missing"));
+    world.assert_untouched();
+    // A flow cookie is a cookie of ours too.
+    let flow =
+        Call::get("/messages", "").header("sec-fetch-site", "same-site").cookie("__Host-flow-AAAAAA=x");
+    assert_eq!(world.send(&flow).await.code(), "forbidden_origin");
+}
+
+#[tokio::test]
+async fn a82_the_pages_that_may_read_the_mailbox_still_do() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let list = world.with_cookies(Call::get("/messages", ""));
+    for call in [
+        list.clone().header("sec-fetch-site", "same-origin"),
+        list.clone().header("sec-fetch-site", "none"),
+        list.clone().header("sec-fetch-site", "same-site").header("origin", ORIGIN),
+        as_an_old_browser(list.clone()).header("origin", ORIGIN),
+        as_an_old_browser(list).header("x-requested-with", "XmlHttpRequest"),
+    ] {
+        assert_eq!(world.send(&call).await.status, 200, "{:?}", call.headers);
+    }
+    // A program that has a token and no cookie says nothing of where it comes from.
+    let bearer = format!("Bearer {}", world.jar["__Host-session"]);
+    let program = as_an_old_browser(Call::get("/messages", "")).header("authorization", &bearer);
+    assert_eq!(world.send(&program).await.status, 200);
+    assert_eq!(world.send(&program.header("sec-fetch-site", "same-site")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a82_no_page_of_another_origin_may_embed_an_answer() {
+    let mut world = World::new().await;
+    let started = world.browse(Call::get("/auth/start", "")).await;
+    let signed_in = world.sign_in(ANN).await;
+    let answers = [
+        started,
+        signed_in,
+        world.messages("").await,
+        world.send(&Call::get("/messages", "")).await,
+        world.send(&Call::get("/nowhere", "")).await,
+    ];
+    for answer in answers {
+        assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin", "{answer:?}");
+    }
+}
