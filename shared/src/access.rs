@@ -18,7 +18,7 @@ use futures_util::future::join;
 use self::refresh::{Renewal, Unstored};
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::credential::{Credential, Freshness, Obstacle, Scopes, StoredAccessToken};
+use crate::credential::{Credential, Freshness, Need, Obstacle, Scopes, StoredAccessToken};
 use crate::custody;
 use crate::error::{Error, Invitation, Reason};
 use crate::google::Trouble;
@@ -52,19 +52,19 @@ pub struct Access<'a> {
 
 impl<'a> Access<'a> {
     /// Makes sure that there is an access token to call with: the stored one while it is good, else a new one.
-    /// `needed` is what this request needs of the grant.
+    /// `need` is what this request needs of the grant.
     pub async fn open(
         app: &'a App,
         credential: Credential,
-        needed: &Scopes,
+        need: Need,
         deadline: Deadline,
     ) -> Result<Self, Error> {
         let client = app.secrets.remembered_google_client();
         let client_id = client.as_ref().map(|client| client.client_id.as_str());
         refuse_obstacle(app, &credential, client_id)?;
-        let missing = credential.scopes.missing(needed);
+        let missing = need.missing_in(&credential.scopes);
         if !missing.is_empty() {
-            return Err(insufficient_scope(&credential, missing));
+            return Err(insufficient_scope(&credential, missing, credential.scopes.have_metadata()));
         }
         let freshness = credential.freshness(app.clock.now());
         if let (Some(stored), Freshness::Fresh | Freshness::Ageing) = (&credential.access_token, freshness) {
@@ -215,9 +215,9 @@ fn invitation(credential: &Credential) -> Invitation {
 }
 
 /// The owner of a credential, invited to grant more.
-fn insufficient_scope(credential: &Credential, missing: Scopes) -> Error {
+fn insufficient_scope(credential: &Credential, missing: Scopes, has_metadata: bool) -> Error {
     let invitation = Invitation { more_scopes: missing.clone(), ..invitation(credential) };
-    Error::InsufficientScope { missing, invitation }
+    Error::InsufficientScope { missing, has_metadata, invitation }
 }
 
 fn from_gmail(error: GmailError, credential: &Credential) -> Error {
@@ -227,14 +227,17 @@ fn from_gmail(error: GmailError, credential: &Credential) -> Error {
         }
         GmailError::BadQuery => Error::InvalidQuery,
         GmailError::MailNotEnabled => Error::MailNotEnabled,
-        GmailError::InsufficientScope => insufficient_scope(credential, Scopes::for_listing(true)),
+        GmailError::InsufficientScope => insufficient_scope(credential, Need::Search.scopes(), false),
+        GmailError::MetadataScope => insufficient_scope(credential, Need::Search.scopes(), true),
         GmailError::DomainPolicy => Error::DomainPolicy,
         GmailError::NotConfigured => Error::GmailNotEnabled,
+        GmailError::ProjectRefused => Error::GoogleSetup(error.into()),
         GmailError::DailyLimit => Error::QuotaExhausted,
         GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => {
             Error::RateLimited(seconds)
         }
         GmailError::RateLimited(_) => Error::RateLimited(5),
+        GmailError::RateLimitedFor(seconds) => Error::RateLimited(seconds),
         GmailError::Rejected(_) => Error::UpstreamRejected(error.into()),
         GmailError::Trouble(trouble) => trouble.into(),
     }

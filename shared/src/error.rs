@@ -59,6 +59,8 @@ pub struct Invitation {
     pub hint: Option<LoginHint>,
     /// What is asked for besides the configured scopes.
     pub more_scopes: Scopes,
+    /// Whether the person was sent to Google's page once more, because Google had to ask there: not a third time.
+    pub asked_again: bool,
 }
 
 impl Invitation {
@@ -153,6 +155,8 @@ pub enum Error {
     InsufficientScope {
         /// The scopes that would do.
         missing: Scopes,
+        /// Whether the grant has `gmail.metadata`, with which Gmail does not search.
+        has_metadata: bool,
         /// For the next attempt.
         invitation: Invitation,
     },

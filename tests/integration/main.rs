@@ -18,4 +18,5 @@ mod refresh;
 mod sources;
 mod start;
 mod tls;
+mod verdicts;
 mod wire;

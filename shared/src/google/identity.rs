@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
+use super::api_error::ApiError;
 use super::{Google, Passing, Trouble, repeated};
 use crate::clock::{Deadline, Timestamp};
 use crate::secret::{AccessToken, IdToken};
@@ -50,6 +51,9 @@ pub enum UserInfoError {
     /// Google refuses the token for UserInfo.
     #[error("UserInfo refused with {0}")]
     Refused(u16),
+    /// UserInfo is not enabled in the client's project, or the project was deleted or suspended.
+    #[error("UserInfo refuses the project of the OAuth client")]
+    ProjectRefused,
     /// There was no usable answer.
     #[error(transparent)]
     Trouble(#[from] Trouble),
@@ -94,8 +98,7 @@ pub fn from_id_token(
     let for_us = match &claims.aud {
         Audience::One(audience) => audience == client_id,
         Audience::Several(audiences) => {
-            audiences.iter().any(|audience| audience == client_id)
-                && (audiences.len() == 1 || claims.azp.is_some())
+            !audiences.is_empty() && audiences.iter().all(|audience| audience == client_id)
         }
     };
     let by_google = ISSUERS.contains(&claims.iss.as_str());
@@ -142,7 +145,7 @@ impl Google {
             let answer =
                 self.ask(BackEnd::GoogleToken, &self.http, request, deadline.at_most(TIMEOUT), LIMIT).await?;
             if answer.status != 200 {
-                return Err(UserInfoError::Refused(answer.status));
+                return Err(refusal(&ApiError::read(&answer, self.clock.now())));
             }
             let malformed = || Trouble::Malformed { status: 200 };
             let wire: Wire = serde_json::from_slice(&answer.body).map_err(|_| malformed())?;
@@ -150,6 +153,17 @@ impl Google {
             Ok(Identity { user, email: wire.email.as_deref().and_then(Email::for_display) })
         })
         .await
+    }
+}
+
+/// What UserInfo's refusal means. A rate limit passes.
+fn refusal(error: &ApiError) -> UserInfoError {
+    if error.is_not_enabled() || error.is_of_a_dead_project() {
+        UserInfoError::ProjectRefused
+    } else if error.is_rate_limit() {
+        Trouble::Unavailable { status: error.status, retry_after: error.retry_after }.into()
+    } else {
+        UserInfoError::Refused(error.status)
     }
 }
 
