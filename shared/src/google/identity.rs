@@ -20,6 +20,8 @@ const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"
 pub const ISSUER: &str = ISSUERS[0];
 /// How far our clock and Google's may be apart, in seconds.
 const SKEW: i64 = 300;
+/// How old an ID token may be that was just received, in seconds: it was made for this exchange.
+const OLDEST: i64 = 600;
 /// How long UserInfo may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The most bytes of a UserInfo answer or an ID token.
@@ -82,6 +84,7 @@ struct Claims {
     azp: Option<String>,
     sub: String,
     exp: i64,
+    iat: i64,
     nonce: Option<String>,
     email: Option<String>,
 }
@@ -95,6 +98,7 @@ pub fn from_id_token(
     now: Timestamp,
 ) -> Result<Identity, IdTokenError> {
     let claims = claims(token).ok_or(IdTokenError::Invalid)?;
+    // For this client and nobody else: an audience besides is one that we do not trust (item 3).
     let for_us = match &claims.aud {
         Audience::One(audience) => audience == client_id,
         Audience::Several(audiences) => {
@@ -103,7 +107,9 @@ pub fn from_id_token(
     };
     let by_google = ISSUERS.contains(&claims.iss.as_str());
     let party_fits = claims.azp.as_deref().is_none_or(|party| party == client_id);
-    if !for_us || !by_google || !party_fits || claims.exp.saturating_add(SKEW) <= now.seconds() {
+    let age = now.seconds().saturating_sub(claims.iat);
+    let in_time = claims.exp.saturating_add(SKEW) > now.seconds() && (-SKEW..=OLDEST + SKEW).contains(&age);
+    if !for_us || !by_google || !party_fits || !in_time {
         return Err(IdTokenError::Invalid);
     }
     let user = UserId::parse(&claims.sub).ok_or(IdTokenError::Invalid)?;
@@ -177,7 +183,7 @@ mod tests {
 
     fn good() -> Value {
         json!({"iss": "https://accounts.google.com", "aud": "client", "azp": "client", "sub": "1", "exp": 1_003_600,
-            "nonce": "nonce", "email": "ann@example.com"})
+            "iat": 1_000_000, "nonce": "nonce", "email": "ann@example.com"})
     }
 
     fn check(claims: &Value) -> Result<Identity, IdTokenError> {
@@ -199,9 +205,17 @@ mod tests {
             ("iss", json!("https://accounts.google.com/")),
             ("aud", json!("other")),
             ("aud", json!(["other", "another"])),
+            ("aud", json!(["client", "other"])),
+            ("aud", json!([])),
             ("azp", json!("other")),
             ("exp", json!(999_700)),
             ("exp", json!("soon")),
+            ("iat", json!("now")),
+            ("iat", json!(null)),
+            ("iat", json!(1_000_301)),
+            ("iat", json!(999_099)),
+            ("iat", json!(i64::MIN)),
+            ("iat", json!(i64::MAX)),
             ("sub", json!("")),
             ("sub", json!(1)),
             ("sub", json!("x".repeat(256))),
@@ -210,6 +224,10 @@ mod tests {
             claims[claim] = value;
             assert_eq!(check(&claims).err(), Some(IdTokenError::Invalid), "{claim}");
         }
+        let mut claims = good();
+        claims["aud"] = json!(["client", "other"]);
+        claims.as_object_mut().unwrap().remove("azp");
+        assert_eq!(check(&claims).err(), Some(IdTokenError::Invalid), "another audience and no party");
         for text in ["", "a", "a.b", "e30.e30.e30", "a.b.c.d"] {
             let refused = from_id_token(&IdToken::new(text), "client", "nonce", NOW);
             assert_eq!(refused.err(), Some(IdTokenError::Invalid));
@@ -221,6 +239,10 @@ mod tests {
         let mut claims = good();
         claims["exp"] = json!(999_701);
         assert!(check(&claims).is_ok());
+        for issued_at in [1_000_300, 999_100] {
+            claims["iat"] = json!(issued_at);
+            assert!(check(&claims).is_ok(), "{issued_at}");
+        }
     }
 
     #[test]
