@@ -249,6 +249,7 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
         (redirect(SORRY_PAGE, UNAVAILABLE, &[Token; 2]), "upstream_unavailable"),
         (redirect("https://accounts.google.com/", UNAVAILABLE, &[Token]), "upstream_malformed"),
         (line(400, &body::oauth("policy_enforced"), UNAVAILABLE, &[Token]), "blocked_by_admin"),
+        (line(403, &body::oauth("org_internal"), UNAVAILABLE, &[Token]), "org_internal"),
     ];
     for (line, code) in lines {
         let mut world = World::new().await;
