@@ -232,6 +232,8 @@ async fn f84_a63_f26_what_the_token_endpoint_says_to_a_refresh() {
     refresh(&[
         page(403, UNAVAILABLE, thrice),
         page(429, UNAVAILABLE, thrice),
+        line(429, "not JSON", UNAVAILABLE, thrice),
+        line(429, &body::oauth("rate_limit_exceeded"), UNAVAILABLE, thrice),
         redirect(SORRY_PAGE, UNAVAILABLE, thrice),
         redirect("https://accounts.google.com/", malformed, once),
         line(400, &body::oauth("policy_enforced"), blocked, once),
@@ -246,6 +248,7 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
     let lines = [
         (page(403, UNAVAILABLE, &[Token; 2]), "upstream_unavailable"),
         (page(429, UNAVAILABLE, &[Token; 2]), "upstream_unavailable"),
+        (line(429, "not JSON", UNAVAILABLE, &[Token; 2]), "upstream_unavailable"),
         (redirect(SORRY_PAGE, UNAVAILABLE, &[Token; 2]), "upstream_unavailable"),
         (redirect("https://accounts.google.com/", UNAVAILABLE, &[Token]), "upstream_malformed"),
         (line(400, &body::oauth("policy_enforced"), UNAVAILABLE, &[Token]), "blocked_by_admin"),

@@ -226,7 +226,7 @@ fn forbidden(error: &ApiError, passing: Trouble, now: Timestamp) -> GmailError {
         return GmailError::InsufficientScope;
     }
     // The reason is "forbidden", which says nothing.
-    if error.status == 403 && error.message_begins_with("metadata scope ") {
+    if error.message_begins_with("metadata scope ") {
         return GmailError::MetadataScope;
     }
     match (error.retry_after, error.known_wait(now)) {
