@@ -1,12 +1,12 @@
 //! What Google really answers, and the verdict that each answer gets: one line each. The bodies are below this file.
 
+mod asked_again;
+mod metadata;
 mod recorded;
 
 use futures_util::future::join_all;
 use harness::google::{Decision, Endpoint, Failure, Times};
-use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, World, parameter};
-use serde_json::json;
 
 use Endpoint::{MessagesList, Token, UserInfo};
 
@@ -310,144 +310,4 @@ async fn f14_a_rate_limit_of_user_info_is_waited_out() {
     {
         assert_eq!(user_info(&limit, Times::Next(1)).await, (None, 2));
     }
-}
-
-const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
-const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
-const NO_SEARCH: &str =
-    "With the permission gmail.metadata Gmail does not search, whatever else was granted. Authorize again.";
-
-#[tokio::test]
-async fn f82_gmails_word_that_a_metadata_grant_does_not_search_is_403_with_the_way_out() {
-    for body in [body::METADATA_SEARCH, body::METADATA_FULL] {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
-        let before = world.kept(ANN);
-        world.forget_calls();
-        world.stack.google.fail(
-            MessagesList,
-            line(403, body, UNAVAILABLE, &[]).failure(),
-            Times::UntilCleared,
-        );
-        let answer = world.messages("q=is%3Aunread").await;
-        assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_scope"));
-        let document = answer.json();
-        assert_eq!(document["detail"], NO_SEARCH);
-        assert_eq!(document["missing_scopes"], json!([READONLY]));
-        assert_eq!(document["start_url"], "https://api.example.com/auth/start");
-        let url = document["authorization_url"].as_str().unwrap();
-        assert_eq!(parameter(url, "prompt").as_deref(), Some("consent"));
-        assert_eq!(
-            answer.headers["www-authenticate"],
-            "Bearer realm=\"gmail\", error=\"insufficient_scope\""
-        );
-        assert_eq!((world.google_calls(), world.kept(ANN)), (ONCE.to_vec(), before));
-    }
-}
-
-#[tokio::test]
-async fn f82_a_stored_grant_with_metadata_beside_a_broader_scope_does_not_cover_a_search() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let mut item = world.credential(ANN);
-    item["scopes"]["S"] = json!(format!("email {METADATA} {READONLY} openid"));
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
-    assert_eq!(world.messages("").await.status, 200, "a list without a search works");
-    world.forget_calls();
-    let answer = world.messages("q=is%3Aunread").await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_scope"));
-    assert_eq!(answer.json()["detail"], NO_SEARCH);
-    assert_eq!(answer.json()["missing_scopes"], json!([READONLY]));
-    assert_eq!(world.google_calls(), []);
-    world.authorize_again(&answer, ANN).await;
-    assert_eq!(world.messages("q=is%3Aunread").await.status, 200);
-}
-
-#[tokio::test]
-async fn f82_google_is_never_asked_for_metadata_beside_a_broader_scope() {
-    let mut world = World::new().await;
-    world.app = world.environment(&[("GMAIL_SCOPES", METADATA)]);
-    let url = world.start("").await;
-    assert!(parameter(&url, "scope").unwrap().contains(METADATA), "alone it is asked for");
-    world.sign_in(ANN).await;
-    let answer = world.messages("q=is%3Aunread").await;
-    assert_eq!((answer.status, answer.json()["detail"].as_str()), (403, Some(NO_SEARCH)));
-    let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
-    assert_eq!(parameter(&url, "scope").unwrap(), format!("email {READONLY} openid"));
-    world.authorize_again(&answer, ANN).await;
-    assert_eq!(world.messages("q=is%3Aunread").await.status, 200);
-}
-
-#[tokio::test]
-async fn b67_scopes_that_combine_metadata_with_a_broader_one_are_a_config_error() {
-    let world = World::new().await;
-    let read = |scopes: &str| {
-        let look_up = |name: &str| {
-            if name == "GMAIL_SCOPES" { Some(scopes.to_owned()) } else { world.variables.get(name).cloned() }
-        };
-        shared::config::Config::read(look_up)
-    };
-    for broader in [READONLY, "https://www.googleapis.com/auth/gmail.modify", "https://mail.google.com/"] {
-        let broken = read(&format!("{METADATA} {broader}")).unwrap_err();
-        let event = harness::world::Call::get("/messages", "").event().to_string();
-        let answer = harness::world::invoke(Err(&broken), &event, std::time::Duration::from_secs(8)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
-        let detail = "GMAIL_SCOPES must not have gmail.metadata beside a broader Gmail scope: with it Gmail refuses every search.";
-        assert_eq!(answer.json()["detail"], detail);
-    }
-    assert!(read(METADATA).is_ok());
-    assert!(read(&format!("{METADATA} https://www.googleapis.com/auth/gmail.send")).is_ok());
-}
-
-/// A callback with this error; gives where the browser goes.
-async fn callback_with(world: &mut World, url: &str, error: &str) -> String {
-    let state = parameter(url, "state").unwrap();
-    let answer = world.callback(&format!("error={error}&state={state}")).await;
-    assert_eq!(answer.status, 303, "{answer:?}");
-    answer.location().to_owned()
-}
-
-#[tokio::test]
-async fn f86_a_person_whom_google_must_ask_goes_once_more_through_its_page() {
-    for (error, prompt) in [
-        ("interaction_required", None),
-        ("login_required", None),
-        ("account_selection_required", None),
-        ("consent_required", Some("consent")),
-    ] {
-        let mut world = World::new().await;
-        let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
-        let again = callback_with(&mut world, &url, error).await;
-        assert_eq!(parameter(&again, "prompt").as_deref(), prompt, "{error}: {again}");
-        assert_eq!(parameter(&again, "response_type").as_deref(), Some("code"));
-        let refused = callback_with(&mut world, &again, "interaction_required").await;
-        assert_eq!(refused, "https://app.example.com/inbox?auth_error=provider_error", "{error}");
-        assert_eq!(world.google_calls(), []);
-        let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
-        let again = callback_with(&mut world, &url, error).await;
-        let query = world.consent(&again, Decision::allow(ANN)).await;
-        assert_eq!(world.callback(&query).await.location(), "https://app.example.com/inbox");
-        assert_eq!(world.messages("").await.status, 200);
-    }
-}
-
-#[tokio::test]
-async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once() {
-    let mut world = World::new().await;
-    world.stack.google.omit_refresh_token(Times::UntilCleared);
-    let url = world.start("").await;
-    let again = callback_with(&mut world, &url, "interaction_required").await;
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    let consent = world.callback(&query).await.location().to_owned();
-    assert_eq!(parameter(&consent, "prompt").as_deref(), Some("consent"));
-    let refused = callback_with(&mut world, &consent, "login_required").await;
-    assert_eq!(refused, "https://app.example.com/?auth_error=provider_error");
-    // And the other way round.
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let consent = world.callback(&query).await.location().to_owned();
-    let again = callback_with(&mut world, &consent, "login_required").await;
-    assert_eq!(parameter(&again, "prompt").as_deref(), Some("consent"));
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    assert_eq!(error_of(&world.callback(&query).await), "no_refresh_token");
 }
