@@ -24,7 +24,9 @@ use self::setback::held_up;
 use self::wait::Wait;
 use crate::app::App;
 use crate::clock::{Deadline, Timestamp};
-use crate::credential::{Credential, Freshness, Obstacle, Scopes, StoredAccessToken, StoredRefreshToken};
+use crate::credential::{
+    Credential, Freshness, Need, Obstacle, Scopes, StoredAccessToken, StoredRefreshToken,
+};
 use crate::custody;
 use crate::error::{Error, Invitation, Reason};
 use crate::google::Trouble;
@@ -68,21 +70,21 @@ struct Unstored {
 pub struct Access<'a> {
     app: &'a App,
     deadline: Deadline,
-    needed: Scopes,
+    need: Need,
     working: Working,
 }
 
 impl<'a> Access<'a> {
     /// Makes sure that there is an access token to call with: the stored one while it is good, else a new one.
-    /// `needed` is what this request needs of the grant.
+    /// `need` is what this request needs of the grant.
     pub async fn open(
         app: &'a App,
         credential: Credential,
-        needed: &Scopes,
+        need: Need,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let working = obtain(app, credential, needed, None, deadline).await?;
-        Ok(Self { app, deadline, needed: needed.clone(), working })
+        let working = obtain(app, credential, need, None, deadline).await?;
+        Ok(Self { app, deadline, need, working })
     }
 
     /// Calls Gmail with the token. When Gmail does not accept it, it is renewed once and the call is made once more; only
@@ -95,8 +97,7 @@ impl<'a> Access<'a> {
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
             let credential = self.working.credential.clone();
             let refused = credential.access_token.clone();
-            self.working =
-                obtain(self.app, credential, &self.needed, refused.as_ref(), self.deadline).await?;
+            self.working = obtain(self.app, credential, self.need, refused.as_ref(), self.deadline).await?;
             self.working.is_new = true;
             answer = self.call_once(&call).await;
         }
@@ -171,7 +172,7 @@ async fn store(
 async fn obtain(
     app: &App,
     mut credential: Credential,
-    needed: &Scopes,
+    need: Need,
     refused: Option<&StoredAccessToken>,
     deadline: Deadline,
 ) -> Result<Working, Error> {
@@ -188,7 +189,7 @@ async fn obtain(
             if let Some(obstacle) = credential.obstacle(&app.config.scopes, client_id, now) {
                 return Err(unauthorized(obstacle, &credential));
             }
-            refuse_missing(&credential, needed)?;
+            refuse_missing(&credential, need)?;
             let token = custody::open_access_token(app, &credential, stored).await?;
             let duty = (freshness == Freshness::Ageing).then_some(Duty::RefreshAhead);
             return Ok(Working { credential, token, duty, is_new });
@@ -201,7 +202,7 @@ async fn obtain(
                 return Err(unauthorized(obstacle, &credential));
             }
         };
-        refuse_missing(&credential, needed)?;
+        refuse_missing(&credential, need)?;
         if let Some(error) = held_up(app, &credential, &client, now) {
             return Err(error);
         }
@@ -253,9 +254,12 @@ async fn erase_set_aside(app: &App, credential: &Credential, now: Timestamp, dea
     }
 }
 
-fn refuse_missing(credential: &Credential, needed: &Scopes) -> Result<(), Error> {
-    let missing = credential.scopes.missing(needed);
-    if missing.is_empty() { Ok(()) } else { Err(insufficient_scope(credential, missing)) }
+fn refuse_missing(credential: &Credential, need: Need) -> Result<(), Error> {
+    let missing = need.missing_in(&credential.scopes);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(insufficient_scope(credential, missing, credential.scopes.have_metadata()))
 }
 
 fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error {
@@ -273,9 +277,9 @@ fn invitation(credential: &Credential) -> Invitation {
 }
 
 /// The owner of a credential, invited to grant more.
-fn insufficient_scope(credential: &Credential, missing: Scopes) -> Error {
+fn insufficient_scope(credential: &Credential, missing: Scopes, has_metadata: bool) -> Error {
     let invitation = Invitation { more_scopes: missing.clone(), ..invitation(credential) };
-    Error::InsufficientScope { missing, invitation }
+    Error::InsufficientScope { missing, has_metadata, invitation }
 }
 
 fn from_gmail(error: GmailError, credential: &Credential) -> Error {
@@ -285,14 +289,17 @@ fn from_gmail(error: GmailError, credential: &Credential) -> Error {
         }
         GmailError::BadQuery => Error::InvalidQuery,
         GmailError::MailNotEnabled => Error::MailNotEnabled,
-        GmailError::InsufficientScope => insufficient_scope(credential, Scopes::for_listing(true)),
+        GmailError::InsufficientScope => insufficient_scope(credential, Need::Search.scopes(), false),
+        GmailError::MetadataScope => insufficient_scope(credential, Need::Search.scopes(), true),
         GmailError::DomainPolicy => Error::DomainPolicy,
         GmailError::NotConfigured => Error::GmailNotEnabled,
+        GmailError::ProjectRefused => Error::GoogleSetup(error.into()),
         GmailError::DailyLimit => Error::QuotaExhausted,
         GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => {
             Error::RateLimited(seconds)
         }
         GmailError::RateLimited(_) => Error::RateLimited(5),
+        GmailError::RateLimitedFor(seconds) => Error::RateLimited(seconds),
         GmailError::Rejected(_) => Error::UpstreamRejected(error.into()),
         GmailError::Trouble(trouble) => trouble.into(),
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use tokio::time::Instant;
 
 /// A moment of wall-clock time, in milliseconds since the Unix epoch.
@@ -19,6 +21,12 @@ impl Timestamp {
     /// The moment `seconds` after the Unix epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
+    }
+
+    /// Reads a time as RFC 3339 writes it, in any offset.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
+        time.to_millis().ok().map(Self)
     }
 
     /// Milliseconds since the Unix epoch.
@@ -155,6 +163,17 @@ mod tests {
         let clock = Clock::Manual(hand.clone());
         hand.advance(Duration::from_secs(5));
         assert_eq!(clock.now(), Timestamp::from_seconds(15));
+    }
+
+    #[test]
+    fn a_time_of_rfc_3339_is_read_in_any_offset() {
+        let read = |text| Timestamp::parse_rfc3339(text).map(Timestamp::millis);
+        assert_eq!(read("2026-11-01T02:26:40.961Z"), Some(1_793_500_000_961));
+        assert_eq!(read("2026-11-01T03:26:40+01:00"), Some(1_793_500_000_000));
+        for text in ["", "soon", "2026-11-01", "2026-13-01T00:00:00Z", "Sun, 01 Nov 2026 02:26:40 GMT", "é"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

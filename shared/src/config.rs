@@ -156,6 +156,14 @@ impl Config {
                 "must be an https URL without query or fragment (http for localhost)."
             ))
         });
+        let scopes =
+            optional("GMAIL_SCOPES").map_or_else(Scopes::default_needed, |text| Scopes::needed(&text));
+        if scopes.have_metadata_beside_broader() {
+            return Err(unusable!(
+                "GMAIL_SCOPES",
+                "must not have gmail.metadata beside a broader Gmail scope: with it Gmail refuses every search."
+            ));
+        }
         let origins = optional("ALLOWED_ORIGINS").ok_or(unusable!("ALLOWED_ORIGINS", "is not set."))?;
         Ok(Self {
             credentials_table: optional("CREDENTIALS_TABLE").ok_or(unusable!("CREDENTIALS_TABLE", "is not set."))?,
@@ -175,7 +183,7 @@ impl Config {
                     "ALLOWED_DOMAINS",
                     "must be a comma-separated list of domains in lower case, such as example.com."
                 ))?,
-            scopes: optional("GMAIL_SCOPES").map_or_else(Scopes::default_needed, |text| Scopes::needed(&text)),
+            scopes,
             gmail_url: service_url(optional("GMAIL_URL"), "https://gmail.googleapis.com")
                 .ok_or(unusable!("GMAIL_URL", "must be an https URL (http for localhost)."))?,
             userinfo_url: service_url(optional("GOOGLE_USERINFO_URL"), "https://www.googleapis.com/oauth2/v3/userinfo")
@@ -294,6 +302,7 @@ mod tests {
             ("PUBLIC_URL", "http://api.example.com"),
             ("PUBLIC_URL", "https://api.example.com/?a"),
             ("PUBLIC_URL", "https://user@api.example.com"),
+            ("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata https://mail.google.com/"),
             ("GMAIL_URL", "http://10.0.0.1"),
             ("GOOGLE_REVOKE_URL", "file:///etc/passwd"),
             ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.example.com"),

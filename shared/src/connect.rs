@@ -211,6 +211,7 @@ async fn identify(
             .await
             .map_err(|error| match error {
                 UserInfoError::Refused(_) => Error::IdentityUnavailable,
+                UserInfoError::ProjectRefused => Error::GoogleSetup(error.into()),
                 UserInfoError::Trouble(trouble) => trouble.into(),
             });
     };

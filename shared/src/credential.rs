@@ -29,6 +29,9 @@ const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
 const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
 const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
 
+/// The scopes that cover `gmail.metadata`.
+const BROADER_THAN_METADATA: [&str; 3] = [READONLY, MODIFY, MAIL];
+
 /// A set of OAuth scopes (RFC 6749 section 3.3), under the names that requests use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<String>);
@@ -51,16 +54,25 @@ impl Scopes {
         Self::needed(READONLY)
     }
 
-    /// The least scope that listing messages needs; a search needs more than the metadata (Gmail API,
-    /// `users.messages.list`).
-    pub fn for_listing(with_search: bool) -> Self {
-        Self::parse(if with_search { READONLY } else { METADATA })
-    }
-
-    /// These scopes and `others`.
+    /// These scopes and `others`, as Google is asked for them: without `gmail.metadata` beside a broader scope, which
+    /// covers it, for a grant that has both does not search.
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
-        Self(self.0.union(&others.0).cloned().collect())
+        let mut scopes = Self(self.0.union(&others.0).cloned().collect());
+        if scopes.have_metadata_beside_broader() {
+            scopes.0.remove(METADATA);
+        }
+        scopes
+    }
+
+    /// Whether `gmail.metadata` is among them.
+    pub fn have_metadata(&self) -> bool {
+        self.0.contains(METADATA)
+    }
+
+    /// Whether `gmail.metadata` stands beside a scope that covers it.
+    pub fn have_metadata_beside_broader(&self) -> bool {
+        self.have_metadata() && BROADER_THAN_METADATA.iter().any(|broader| self.0.contains(*broader))
     }
 
     /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover narrower ones.
@@ -86,12 +98,41 @@ impl Scopes {
 
     fn covers(&self, scope: &str) -> bool {
         let broader: &[&str] = match scope {
-            METADATA => &[READONLY, MODIFY, MAIL],
+            METADATA => &BROADER_THAN_METADATA,
             READONLY => &[MODIFY, MAIL],
             MODIFY => &[MAIL],
             _ => &[],
         };
         self.0.contains(scope) || broader.iter().any(|broader| self.0.contains(*broader))
+    }
+}
+
+/// What a call on Gmail needs of a grant (Gmail API, `users.messages.list`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To list messages.
+    List,
+    /// To search them.
+    Search,
+}
+
+impl Need {
+    /// The scopes that `granted` lacks for it. Gmail refuses every search of a grant that has `gmail.metadata`, whatever
+    /// else it has, so such a grant lacks what a search needs.
+    pub fn missing_in(self, granted: &Scopes) -> Scopes {
+        if self == Self::Search && granted.have_metadata() {
+            self.scopes()
+        } else {
+            granted.missing(&self.scopes())
+        }
+    }
+
+    /// The least scopes that do for it.
+    pub fn scopes(self) -> Scopes {
+        Scopes::parse(match self {
+            Self::List => METADATA,
+            Self::Search => READONLY,
+        })
     }
 }
 
@@ -342,6 +383,34 @@ mod tests {
         assert!(Scopes::parse(MAIL).missing(&needed).is_empty());
         assert!(Scopes::parse(MODIFY).missing(&needed).is_empty());
         assert_eq!(Scopes::parse(METADATA).missing(&needed), needed);
+    }
+
+    #[test]
+    fn f82_a_grant_with_metadata_lists_and_does_not_search() {
+        let readonly = Scopes::parse(READONLY);
+        for granted in [METADATA.to_owned(), format!("{METADATA} {READONLY}"), format!("{MAIL} {METADATA}")] {
+            let granted = Scopes::parse(&granted);
+            assert!(Need::List.missing_in(&granted).is_empty(), "{granted}");
+            assert_eq!(Need::Search.missing_in(&granted), readonly, "{granted}");
+        }
+        for granted in [READONLY, MODIFY, MAIL].map(Scopes::parse) {
+            assert!(
+                Need::List.missing_in(&granted).is_empty() && Need::Search.missing_in(&granted).is_empty()
+            );
+        }
+        let none = Scopes::default();
+        assert_eq!(Need::List.missing_in(&none), Scopes::parse(METADATA));
+        assert_eq!(Need::Search.missing_in(&none), readonly);
+    }
+
+    #[test]
+    fn f82_metadata_is_not_asked_for_beside_a_broader_scope() {
+        let metadata = Scopes::needed(METADATA);
+        for broader in [READONLY, MODIFY, MAIL].map(Scopes::parse) {
+            assert_eq!(metadata.and(&broader), Scopes::needed(&broader.to_string()));
+        }
+        assert_eq!(metadata.and(&Scopes::default()), metadata);
+        assert_eq!(metadata.and(&Scopes::parse("profile")), Scopes::needed(&format!("{METADATA} profile")));
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Invitation {
     /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a refresh token: only where
     /// the grant is dead, drifted or missing, for of a hundred tokens of one user and client the oldest ends silently.
     pub force_consent: bool,
+    /// Whether the person was sent to Google's page once more, because Google had to ask there: not a third time.
+    pub asked_again: bool,
 }
 
 impl Invitation {
@@ -169,6 +171,8 @@ pub enum Error {
     InsufficientScope {
         /// The scopes that would do.
         missing: Scopes,
+        /// Whether the grant has `gmail.metadata`, with which Gmail does not search.
+        has_metadata: bool,
         /// For the next attempt.
         invitation: Invitation,
     },

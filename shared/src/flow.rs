@@ -62,6 +62,8 @@ pub struct Flow {
     bound_to: Option<String>,
     #[serde(rename = "f", default)]
     consent_forced: bool,
+    #[serde(rename = "again", default, skip_serializing_if = "std::ops::Not::not")]
+    asked_again: bool,
     #[serde(rename = "t")]
     started_at: i64,
     #[serde(rename = "m", default)]
@@ -97,6 +99,7 @@ impl Flow {
             channel: beginning.channel,
             bound_to: beginning.invitation.bound_to.as_ref().map(|user| user.as_str().to_owned()),
             consent_forced: beginning.invitation.force_consent,
+            asked_again: beginning.invitation.asked_again,
             started_at: 0,
             started_at_millis: 0,
             client_id: Some(client_id.to_owned()),
@@ -215,8 +218,20 @@ impl Redeemable {
         Beginning {
             return_to: self.return_to(allowed),
             channel: self.flow().channel,
-            invitation: Invitation { bound_to, ..Invitation::to_consent() },
+            invitation: Invitation {
+                bound_to,
+                asked_again: self.flow().asked_again,
+                ..Invitation::to_consent()
+            },
         }
+    }
+
+    /// The same sign-in once more through Google's page, for Google had to ask there; `None` when it was once more already.
+    pub fn asked_again(&self, allowed: &Origins, force_consent: bool) -> Option<Beginning> {
+        let mut beginning = self.again_with_consent(allowed);
+        beginning.invitation.force_consent = force_consent || self.consent_was_forced();
+        let is_first = !std::mem::replace(&mut beginning.invitation.asked_again, true);
+        is_first.then_some(beginning)
     }
 }
 

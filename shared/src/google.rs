@@ -1,6 +1,7 @@
 //! Google's services over the process's one HTTP client: OAuth ([`oauth`]), who the user is ([`identity`]) and Gmail
 //! ([`gmail`]). Knows nothing of tables, keys or the requests of this API.
 
+mod api_error;
 pub mod gmail;
 pub mod identity;
 pub mod oauth;
@@ -29,10 +30,10 @@ pub enum Trouble {
     /// No whole answer came.
     #[error("no answer from Google")]
     Unanswered(#[source] Failure),
-    /// Google is unavailable or asks for patience: 408, 429 or a 5xx.
+    /// Google is unavailable or asks for patience: 408, 429, a 5xx, or its page for automated callers.
     #[error("Google answered {status}")]
     Unavailable {
-        /// The HTTP status.
+        /// The HTTP status; 503 for the page, whatever its own was.
         status: u16,
         /// The seconds that Google asks to wait, when it does.
         retry_after: Option<u64>,
@@ -118,7 +119,8 @@ impl Google {
         }
     }
 
-    /// Sends a request and sorts out what is no answer: transport failures, 408, 429 and 5xx, redirects. Each is timed.
+    /// Sends a request and sorts out what is no answer: transport failures, 408 and 5xx, redirects, a page instead of
+    /// a refusal. A 429 is an answer: its body tells which limit it was. Each request is timed.
     async fn ask(
         &self,
         back_end: BackEnd,
@@ -131,15 +133,41 @@ impl Google {
         let answer = send(client, request, timeout, limit).await.map_err(Trouble::Unanswered)?;
         drop(timing);
         match answer.status {
-            408 | 429 | 500..=599 => {
-                let retry_after = retry_after(&answer, self.clock.now());
-                Err(Trouble::Unavailable { status: answer.status, retry_after })
-            }
+            status @ (408 | 500..=599) => Err(self.unavailable(status, &answer)),
+            status @ (403 | 429) if is_page(&answer) => Err(self.turned_away(status, &answer)),
+            status @ 300..=399 if leads_to_sorry_page(&answer) => Err(self.turned_away(status, &answer)),
             // A redirect is never followed: it could carry the client secret elsewhere (A63).
             status @ 300..=399 => Err(Trouble::Malformed { status }),
             _ => Ok(answer),
         }
     }
+
+    fn unavailable(&self, status: u16, answer: &Answer) -> Trouble {
+        Trouble::Unavailable { status, retry_after: retry_after(answer, self.clock.now()) }
+    }
+
+    /// Google's front end took the request for one of too many automated ones, and no service saw it: as good as a 503.
+    fn turned_away(&self, status: u16, answer: &Answer) -> Trouble {
+        tracing::warn!(google.status = status, "Google answered with its page for automated callers");
+        self.unavailable(503, answer)
+    }
+}
+
+/// Whether the answer is a page for people. Google's services write JSON; its front end writes HTML.
+fn is_page(answer: &Answer) -> bool {
+    let content_type =
+        answer.headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("text/html")
+}
+
+/// Whether a redirect leads to the page where Google asks who sends automated queries to prove to be a person.
+fn leads_to_sorry_page(answer: &Answer) -> bool {
+    let location = answer.headers.get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some(url) = location.and_then(|location| url::Url::parse(location).ok()) else { return false };
+    let is_googles = url.domain().is_some_and(|host| host == "google.com" || host.ends_with(".google.com"));
+    let is_sorry = url.path_segments().and_then(|mut segments| segments.next()) == Some("sorry");
+    url.scheme() == "https" && is_googles && is_sorry
 }
 
 /// Carries out an idempotent call, and repeats it while that may help and still fits before the deadline.

@@ -1,6 +1,7 @@
 //! What Gmail answers to a list: whatever it is, the answer is one of the documented ones and the credential stays.
 //!
-//! 408, 429 and 5xx are left out, and so are the four reasons of a 403 that mean the same: they are repeated after a pause.
+//! 408, 429 and 5xx are left out, and so are the reasons of a 403 that mean the same and a precondition that failed: they
+//! are repeated after a pause.
 
 use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, Call};
@@ -14,13 +15,17 @@ use crate::bench::Bench;
 use crate::input::{change, json as any_json, text};
 use crate::property::{Cost, holds};
 
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 18] = [
     "authError",
     "failedPrecondition",
     "FAILED_PRECONDITION",
     "invalidArgument",
     "dailyLimitExceeded",
+    "dailyLimitExceededUnreg",
     "domainPolicy",
+    "domainCannotUseApis",
+    "CONSUMER_INVALID",
+    "CONSUMER_SUSPENDED",
     "accessNotConfigured",
     "SERVICE_DISABLED",
     "insufficientPermissions",
@@ -30,8 +35,15 @@ const REASONS: [&str; 14] = [
     "PERMISSION_DENIED",
     "UNAUTHENTICATED",
 ];
-const REPEATED: [&str; 4] =
-    ["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RESOURCE_EXHAUSTED"];
+const REPEATED: [&str; 5] = [
+    "rateLimitExceeded",
+    "userRateLimitExceeded",
+    "quotaExceeded",
+    "RESOURCE_EXHAUSTED",
+    "RATE_LIMIT_EXCEEDED",
+];
+/// Without these words a failed precondition is repeated too.
+const NO_MAILBOX: &str = "Mail service not enabled";
 
 fn status() -> BoxedStrategy<u16> {
     prop_oneof![
@@ -50,13 +62,16 @@ fn reason() -> BoxedStrategy<Value> {
 
 fn error_body() -> BoxedStrategy<Value> {
     let list = || {
-        vec(reason().prop_map(|reason| json!({"domain": "global", "reason": reason, "message": "x"})), 0..4)
+        vec(
+            reason().prop_map(|reason| json!({"domain": "global", "reason": reason, "message": NO_MAILBOX})),
+            0..4,
+        )
     };
     let members = (list(), list(), reason(), proptest::option::of((text(), any_json())));
     members
         .prop_map(|(errors, details, status, more)| {
             let mut error =
-                json!({"code": 403, "message": "x", "errors": errors, "details": details, "status": status});
+                json!({"code": 403, "message": NO_MAILBOX, "errors": errors, "details": details, "status": status});
             if let Some((name, value)) = more {
                 error[name] = value;
             }
@@ -82,7 +97,11 @@ fn body() -> BoxedStrategy<String> {
         |(body, changes)| changes.iter().fold(body.to_string(), |body, change| change.apply(&body)),
     );
     prop_oneof![5 => altered, 1 => text()]
-        .prop_filter("repeated after a pause", |body| REPEATED.iter().all(|reason| !body.contains(reason)))
+        .prop_filter("repeated after a pause", |body| {
+            let is_precondition = body.contains("failedPrecondition") || body.contains("FAILED_PRECONDITION");
+            let is_repeated = |reason: &&str| body.contains(reason);
+            !REPEATED.iter().any(is_repeated) && (!is_precondition || body.contains(NO_MAILBOX))
+        })
         .boxed()
 }
 

@@ -37,6 +37,7 @@ impl Draft {
             "azp": right.client_id,
             "sub": right.sub,
             "exp": START.seconds() + 3600,
+            "iat": START.seconds(),
             "nonce": right.nonce,
             "email": "ann@example.com",
         });
@@ -69,6 +70,7 @@ pub(crate) fn draft() -> BoxedStrategy<Draft> {
         Just("azp"),
         Just("sub"),
         Just("exp"),
+        Just("iat"),
         Just("nonce"),
         Just("email"),
     ];
@@ -89,11 +91,14 @@ pub(crate) fn are_right(claims: &Map<String, Value>, right: &Right<'_>) -> bool 
     let claims = Value::Object(claims.clone());
     let issuer = text_of(&claims, "iss").unwrap_or_default();
     let for_us = claims["aud"] == right.client_id
-        || claims["aud"].as_array().is_some_and(|audiences| audiences.contains(&json!(right.client_id)));
+        || claims["aud"]
+            .as_array()
+            .is_some_and(|audiences| audiences.iter().all(|one| *one == right.client_id));
     issuer.trim_start_matches("https://") == "accounts.google.com"
         && for_us
         && text_of(&claims, "nonce") == Some(right.nonce)
         && claims["exp"].as_i64().is_some_and(|end| end + 300 > START.seconds())
+        && claims["iat"].as_i64().is_some_and(|at| (-300..=900).contains(&(START.seconds() - at)))
         && text_of(&claims, "sub").is_some_and(|sub| !sub.is_empty() && sub.is_ascii())
 }
 

@@ -555,8 +555,9 @@ impl World {
     fn plant_what_google_saw(&self) {
         for call in self.stack.google.calls() {
             self.plant_all(&[call.bearer().map(str::to_owned)]);
-            // What Google did not process (a wrong client, a plea for patience) may be sent again; nothing else (I5).
-            let processed = call.status.is_none_or(|status| ![401, 429, 503].contains(&status));
+            // What Google did not process (a wrong client, a plea for patience, a page for automated callers) may be sent
+            // again; nothing else (I5).
+            let processed = call.status.is_none_or(|status| ![302, 401, 403, 429, 503].contains(&status));
             if processed && let Some(verifier) = call.form_value("code_verifier") {
                 *self.exchanged.lock().unwrap().entry(verifier).or_default() += 1;
             }

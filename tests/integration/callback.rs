@@ -129,6 +129,7 @@ async fn b06_a_denial_goes_back_to_where_the_flow_began() {
 async fn b07_a51_googles_errors_are_enumerated_and_never_repeated() {
     for (error, code) in [
         ("admin_policy_enforced", "blocked_by_admin"),
+        ("policy_enforced", "blocked_by_admin"),
         ("org_internal", "org_internal"),
         ("disallowed_useragent", "disallowed_useragent"),
         ("redirect_uri_mismatch", "config_error"),

@@ -2,7 +2,7 @@
 
 use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Times};
-use harness::world::{ANN, BEN, Call, World, parameter};
+use harness::world::{ANN, BEN, Call, START, World, parameter};
 use serde_json::{Value, json};
 
 use super::callback::{error_of, refused};
@@ -12,8 +12,13 @@ async fn a11_a55_an_id_token_that_is_not_ours_stores_nothing() {
     for (claim, value, code) in [
         ("nonce", json!("other"), "nonce_mismatch"),
         ("aud", json!("other"), "identity_invalid"),
+        ("azp", json!("other"), "identity_invalid"),
         ("iss", json!("https://evil.example"), "identity_invalid"),
         ("exp", json!(1), "identity_invalid"),
+        ("iat", Value::Null, "identity_invalid"),
+        ("iat", json!("now"), "identity_invalid"),
+        ("iat", json!(START.seconds() + 301), "identity_invalid"),
+        ("iat", json!(START.seconds() - 901), "identity_invalid"),
     ] {
         let mut world = World::new().await;
         world.stack.google.override_claims(serde_json::Map::from_iter([(claim.to_owned(), value)]));
@@ -21,6 +26,47 @@ async fn a11_a55_an_id_token_that_is_not_ours_stores_nothing() {
         let query = world.consent(&url, Decision::allow(ANN)).await;
         assert_eq!(error_of(&world.callback(&query).await), code);
         assert_eq!(world.credential(ANN), Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a55_an_id_token_for_more_audiences_than_this_client_is_not_ours() {
+    for (audiences, parties, is_ours) in [
+        (json!(["client"]), Value::Null, true),
+        (json!(["client"]), json!("client"), true),
+        (json!("client"), Value::Null, true),
+        (json!(["client", "other"]), Value::Null, false),
+        (json!(["client", "other"]), json!("client"), false),
+        (json!(["other", "client"]), json!("other"), false),
+        (json!([]), json!("client"), false),
+    ] {
+        let mut world = World::new().await;
+        let client_id = world.stack.google.client_id();
+        let claims = json!({"aud": audiences, "azp": parties})
+            .to_string()
+            .replace("\"client\"", &format!("\"{client_id}\""));
+        world.stack.google.override_claims(serde_json::from_str(&claims).unwrap());
+        let url = world.start("").await;
+        let query = world.consent(&url, Decision::allow(ANN)).await;
+        let answer = world.callback(&query).await;
+        if is_ours {
+            assert!(answer.set_cookie("__Host-session").is_some(), "{claims}: {answer:?}");
+        } else {
+            assert_eq!(error_of(&answer), "identity_invalid", "{claims}");
+            assert_eq!(world.credential(ANN), Value::Null);
+        }
+    }
+}
+
+#[tokio::test]
+async fn f73_an_id_token_may_be_issued_five_minutes_from_now_and_is_new_for_ten_and_five() {
+    for issued_at in [START.seconds() + 300, START.seconds() - 900] {
+        let mut world = World::new().await;
+        world
+            .stack
+            .google
+            .override_claims(serde_json::Map::from_iter([("iat".to_owned(), json!(issued_at))]));
+        world.sign_in(ANN).await;
     }
 }
 

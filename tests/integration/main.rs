@@ -28,4 +28,5 @@ mod sources;
 mod spending;
 mod start;
 mod tls;
+mod verdicts;
 mod wire;

@@ -154,11 +154,10 @@ async fn f41_a_grant_that_does_not_cover_the_request_is_403_with_the_way_out() {
 async fn f42_f47_a_rate_limit_is_waited_out_or_passed_on() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
-    world.stack.google.fail(
-        Endpoint::MessagesList,
-        Failure::Quota { status: 429, retry_after: None },
-        Times::Next(1),
-    );
+    let body =
+        json!({"error": {"code": 429, "message": "Too many concurrent requests for user"}}).to_string();
+    let limit = Failure::Answer { status: 429, headers: Vec::new(), body };
+    world.stack.google.fail(Endpoint::MessagesList, limit, Times::Next(1));
     assert_eq!(world.messages("").await.status, 200);
     let patience = Failure::Quota { status: 403, retry_after: Some(30) };
     world.stack.google.fail(Endpoint::MessagesList, patience, Times::UntilCleared);

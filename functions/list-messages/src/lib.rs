@@ -8,7 +8,7 @@ use futures_util::future::join;
 use lambda_http::http::StatusCode;
 use shared::access::Access;
 use shared::app::App;
-use shared::credential::Scopes;
+use shared::credential::Need;
 use shared::error::Error;
 use shared::gateway::{self, Entry, Reply, Request, Route, caller};
 use shared::google::gmail::{ListQuery, Page};
@@ -36,8 +36,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let wanted = Wanted::parse(&request.query)?;
     let caller = caller::attend(app, known, request).await?;
     let credential = caller.credential.ok_or_else(|| Error::not_connected(&caller.session.user))?;
-    let needed = Scopes::for_listing(wanted.query.q.is_some());
-    let mut access = Access::open(app, credential, &needed, request.deadline).await?;
+    let need = if wanted.query.q.is_some() { Need::Search } else { Need::List };
+    let mut access = Access::open(app, credential, need, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
     let (page, ()) = join(Box::pin(pages(app, &mut access, wanted, request)), touch).await;
     gateway::json(StatusCode::OK, &page?)

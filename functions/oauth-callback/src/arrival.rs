@@ -7,10 +7,23 @@ use shared::gateway::Request;
 use shared::google::identity::ISSUER;
 use shared::secret::{AuthorizationCode, State};
 
+/// What Google said.
+pub(crate) enum Answer {
+    /// A code (RFC 6749 section 4.1.2).
+    Code(AuthorizationCode),
+    /// Google must ask the person something, and was not on its page to do so (OpenID Connect Core section 3.1.2.6).
+    MustAsk {
+        /// Whether it is the consent that is missing.
+        consent: bool,
+    },
+    /// Why there is no code (RFC 6749 section 4.1.2.1).
+    Refused(Error),
+}
+
 /// A callback of the form that one has.
 pub(crate) struct Arrival {
-    /// What Google said: a code (RFC 6749 section 4.1.2), or why there is none (section 4.1.2.1).
-    pub(crate) answer: Result<AuthorizationCode, Error>,
+    /// What Google said.
+    pub(crate) answer: Answer,
     /// The state that it belongs to.
     pub(crate) state: State,
     /// Whether the answer names another issuer than Google (RFC 9207); an answer that names none is accepted.
@@ -37,8 +50,8 @@ impl Arrival {
         let (code, error, state) = (query.one("code")?, query.one("error")?, query.one("state")?);
         let issuer = query.one("iss")?;
         let answer = match (code, error) {
-            (Some(code), None) => Ok(code_of(code)?),
-            (None, Some(error)) => Err(refusal(error)),
+            (Some(code), None) => Answer::Code(code_of(code)?),
+            (None, Some(error)) => without_code(error),
             (Some(_), Some(_)) => return Err(Error::InvalidRequest("code and error exclude each other.")),
             (None, None) => return Err(Error::InvalidRequest("The query has neither code nor error.")),
         };
@@ -49,7 +62,7 @@ impl Arrival {
     fn from_body(request: &Request) -> Result<Self, Error> {
         let body: Posted = serde_json::from_slice(request.body())
             .map_err(|_| Error::InvalidRequest("The body must be {\"code\":\"...\",\"state\":\"...\"}."))?;
-        let answer = Ok(code_of(&body.code)?);
+        let answer = Answer::Code(code_of(&body.code)?);
         Ok(Self { answer, state: state_of(body.state.as_deref())?, foreign_issuer: false, posted: true })
     }
 }
@@ -64,15 +77,20 @@ fn state_of(text: Option<&str>) -> Result<State, Error> {
 }
 
 /// Google's error codes, enumerated; the text itself goes nowhere (A51).
-fn refusal(error: &str) -> Error {
-    match error {
+fn without_code(error: &str) -> Answer {
+    Answer::Refused(match error {
+        "interaction_required" | "login_required" | "account_selection_required" => {
+            return Answer::MustAsk { consent: false };
+        }
+        "consent_required" => return Answer::MustAsk { consent: true },
         "access_denied" => Error::ConsentDenied,
-        "admin_policy_enforced" => Error::BlockedByAdmin,
+        // The second is Google's Advanced Protection, which the person chose: a wall all the same.
+        "admin_policy_enforced" | "policy_enforced" => Error::BlockedByAdmin,
         "org_internal" => Error::OrgInternal,
         "disallowed_useragent" => Error::DisallowedUserAgent,
         "redirect_uri_mismatch" | "origin_mismatch" | "invalid_client" | "deleted_client" => {
             Error::GoogleSetup("the authorization endpoint refuses the client as it is set up".into())
         }
         _ => Error::ProviderError,
-    }
+    })
 }

@@ -8,14 +8,14 @@ use serde::Serialize;
 use shared::app::App;
 use shared::connect::{self, Outcome, Redemption, SignedIn};
 use shared::error::Error;
-use shared::flow::Redeemable;
+use shared::flow::{Beginning, Redeemable};
 use shared::gateway::authorization::{self, CALLBACK_PATH};
 use shared::gateway::{self, Entry, Reply, Request, Route, caller, cookie};
 use shared::random;
 use shared::session::{ABSOLUTE, Presented, Seed};
 use shared::store::{Spending, within};
 
-use self::arrival::Arrival;
+use self::arrival::{Answer, Arrival};
 
 /// What this function serves.
 pub const ROUTE: Route = Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback };
@@ -91,7 +91,14 @@ async fn finish(
     if arrival.foreign_issuer {
         return Err(Error::IssuerMismatch);
     }
-    let code = arrival.answer?;
+    let code = match arrival.answer {
+        Answer::Code(code) => code,
+        Answer::Refused(error) => return Err(error),
+        Answer::MustAsk { consent } => {
+            let beginning = flow.asked_again(&app.config.allowed_origins, consent);
+            return to_google(app, request, &beginning.ok_or(Error::ProviderError)?).await;
+        }
+    };
     let redirect_uri = request.public_url(app)?.join(CALLBACK_PATH);
     let deadline = request.deadline;
     let posted = arrival.posted;
@@ -103,10 +110,15 @@ async fn finish(
         Outcome::NeedsConsent(invitation) => {
             let mut beginning = flow.again_with_consent(&app.config.allowed_origins);
             beginning.invitation.hint = invitation.hint;
-            let begun = authorization::begin(app, request, &beginning).await?;
-            gateway::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)
+            to_google(app, request, &beginning).await
         }
     }
+}
+
+/// Sends the browser to Google's page once more, with a flow of its own.
+async fn to_google(app: &App, request: &Request, beginning: &Beginning) -> Result<Reply, Error> {
+    let begun = authorization::begin(app, request, beginning).await?;
+    gateway::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)
 }
 
 fn signed_in_reply(

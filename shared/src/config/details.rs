@@ -2,7 +2,7 @@
 //! from those of another program.
 
 /// The sentences. An error with another one does not compile.
-pub const DETAILS: [&str; 28] = [
+pub const DETAILS: [&str; 29] = [
     "ALLOWED_DOMAINS must be a comma-separated list of domains in lower case, such as example.com.",
     "ALLOWED_ORIGINS is not set.",
     "ALLOWED_ORIGINS must be a comma-separated list of https origins such as https://app.example.com (http for localhost).",
@@ -14,6 +14,7 @@ pub const DETAILS: [&str; 28] = [
     "CREDENTIALS_TABLE is not set.",
     "CREDENTIALS_TABLE or SESSIONS_TABLE names a table that this function may not use, or the AWS credentials are not accepted.",
     "EXTRA_ROOT_CERTIFICATES must be the path of a readable PEM file with at least one certificate.",
+    "GMAIL_SCOPES must not have gmail.metadata beside a broader Gmail scope: with it Gmail refuses every search.",
     "GMAIL_URL must be an https URL (http for localhost).",
     "GOOGLE_CLIENT_SECRET_ID is not set.",
     "GOOGLE_CLIENT_SECRET_ID names a secret of an \"installed\" client; create an OAuth client of the type Web application.",

@@ -179,7 +179,13 @@ impl Error {
                 Caller,
             ),
             Self::Unauthorized { reason, .. } => (401, reason.code(), reason.detail(), reason.fault()),
-            Self::InsufficientScope { .. } => {
+            Self::InsufficientScope { has_metadata: true, .. } => (
+                403,
+                "insufficient_scope",
+                "With the permission gmail.metadata Gmail does not search, whatever else was granted. Authorize again.",
+                Caller,
+            ),
+            Self::InsufficientScope { has_metadata: false, .. } => {
                 (403, "insufficient_scope", "The granted permissions do not cover this request.", Caller)
             }
             Self::MailNotEnabled => {

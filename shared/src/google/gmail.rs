@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Google, Passing, Trouble, repeated, retry_after};
-use crate::clock::Deadline;
-use crate::outbound::Answer;
+use super::api_error::ApiError;
+use super::{Google, Passing, Trouble, repeated};
+use crate::clock::{Deadline, Timestamp};
 use crate::secret::AccessToken;
 use crate::telemetry::metrics::{self, BackEnd};
 
@@ -70,18 +70,27 @@ pub enum GmailError {
     /// The grant does not cover the request.
     #[error("the grant does not cover the request")]
     InsufficientScope,
+    /// The grant has `gmail.metadata`, with which Gmail does not search.
+    #[error("the grant has gmail.metadata, with which Gmail does not search")]
+    MetadataScope,
     /// The organisation's policy forbids it.
     #[error("the organisation's policy forbids it")]
     DomainPolicy,
     /// The Gmail API is not enabled in the Google project.
     #[error("the Gmail API is not enabled in the project of the OAuth client")]
     NotConfigured,
+    /// The Google project of the OAuth client was deleted or suspended.
+    #[error("the project of the OAuth client was deleted or suspended")]
+    ProjectRefused,
     /// The project's daily quota is used up.
     #[error("the daily quota is used up")]
     DailyLimit,
     /// Too many requests: 429, or 403 with a rate-limit reason.
     #[error("too many requests")]
     RateLimited(Trouble),
+    /// Too many requests, and it is known in how many seconds that can be over: to ask earlier is of no use.
+    #[error("too many requests for the next {0} s")]
+    RateLimitedFor(u64),
     /// A refusal with no better name.
     #[error("Gmail refused with {0}")]
     Rejected(u16),
@@ -97,11 +106,12 @@ impl GmailError {
             Self::Unauthorized => "unauthorized",
             Self::BadQuery => "invalid_query",
             Self::MailNotEnabled => "mail_not_enabled",
-            Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientScope | Self::MetadataScope => "insufficient_scope",
             Self::DomainPolicy => "domain_policy",
             Self::NotConfigured => "api_not_enabled",
+            Self::ProjectRefused => "project_refused",
             Self::DailyLimit => "quota_exhausted",
-            Self::RateLimited(_) => "rate_limited",
+            Self::RateLimited(_) | Self::RateLimitedFor(_) => "rate_limited",
             Self::Rejected(_) => "rejected",
             Self::Trouble(trouble) => trouble.word(),
         }
@@ -144,15 +154,10 @@ impl Google {
         let request = self.http.get(url).bearer_auth(token.expose()).build();
         let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
         let timeout = deadline.at_most(TIMEOUT);
-        let answer = match self.ask(BackEnd::Gmail, &self.http, request, timeout, LIMIT).await {
-            Err(trouble @ Trouble::Unavailable { status: 429, .. }) => {
-                return Err(GmailError::RateLimited(trouble));
-            }
-            answer => answer?,
-        };
+        let answer = self.ask(BackEnd::Gmail, &self.http, request, timeout, LIMIT).await?;
         if answer.status != 200 {
-            let patience = retry_after(&answer, self.clock.now());
-            return Err(refusal(&answer, patience));
+            let now = self.clock.now();
+            return Err(meaning(&ApiError::read(&answer, now), now));
         }
         serde_json::from_slice(&answer.body).map_err(|_| Trouble::Malformed { status: 200 }.into())
     }
@@ -180,67 +185,67 @@ fn encoded(query: &ListQuery) -> String {
     form.finish()
 }
 
-/// Gmail's error body (Gmail API, "Resolve errors"); either list may be missing.
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorMembers,
-}
-
-#[derive(Deserialize)]
-struct ErrorMembers {
-    #[serde(default)]
-    errors: Vec<ErrorDetail>,
-    #[serde(default)]
-    details: Vec<ErrorDetail>,
-    #[serde(default)]
-    status: String,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetail {
-    #[serde(default)]
-    reason: String,
-}
-
-/// What a refusal means: decided on status and reasons, never on the message.
-fn refusal(answer: &Answer, retry_after: Option<u64>) -> GmailError {
-    let body: Option<ErrorBody> = serde_json::from_slice(&answer.body).ok();
-    let said = |words: &[&str]| {
-        body.as_ref().is_some_and(|ErrorBody { error }| {
-            let reasons = error.errors.iter().chain(&error.details).map(|detail| detail.reason.as_str());
-            reasons.chain([error.status.as_str()]).any(|reason| words.contains(&reason))
-        })
-    };
-    match answer.status {
+/// What a refusal means: decided on status and reasons, and on the message only where nothing else tells two apart.
+fn meaning(error: &ApiError, now: Timestamp) -> GmailError {
+    let passing = Trouble::Unavailable { status: error.status, retry_after: error.retry_after };
+    match error.status {
         401 => GmailError::Unauthorized,
-        400 if said(&["failedPrecondition", "FAILED_PRECONDITION"]) => GmailError::MailNotEnabled,
+        400 if error.gives(&["failedPrecondition", "FAILED_PRECONDITION"]) => {
+            // "Precondition check failed." has the same status and reason, and is gone a moment later.
+            if error.message_begins_with("mail service not enabled") {
+                GmailError::MailNotEnabled
+            } else {
+                passing.into()
+            }
+        }
         400 => GmailError::BadQuery,
-        403 if said(&[
-            "rateLimitExceeded",
-            "userRateLimitExceeded",
-            "quotaExceeded",
-            "RESOURCE_EXHAUSTED",
-        ]) =>
-        {
-            GmailError::RateLimited(Trouble::Unavailable { status: 403, retry_after })
-        }
-        403 if said(&["dailyLimitExceeded"]) => GmailError::DailyLimit,
-        403 if said(&["domainPolicy"]) => GmailError::DomainPolicy,
-        403 if said(&["accessNotConfigured", "SERVICE_DISABLED"]) => GmailError::NotConfigured,
-        403 if said(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) => {
-            GmailError::InsufficientScope
-        }
+        403 | 429 => forbidden(error, passing, now),
         status => GmailError::Rejected(status),
+    }
+}
+
+/// What a 403 or a 429 means: Gmail uses both for rate limits.
+fn forbidden(error: &ApiError, passing: Trouble, now: Timestamp) -> GmailError {
+    // Google saw no token that it knows.
+    if error.gives(&["dailyLimitExceededUnreg"]) {
+        return GmailError::Unauthorized;
+    }
+    if error.gives(&["dailyLimitExceeded"]) {
+        return GmailError::DailyLimit;
+    }
+    if error.gives(&["domainPolicy", "domainCannotUseApis"]) {
+        return GmailError::DomainPolicy;
+    }
+    if error.is_not_enabled() {
+        return GmailError::NotConfigured;
+    }
+    if error.is_of_a_dead_project() {
+        return GmailError::ProjectRefused;
+    }
+    if error.gives(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) {
+        return GmailError::InsufficientScope;
+    }
+    // The reason is "forbidden", which says nothing.
+    if error.message_begins_with("metadata scope ") {
+        return GmailError::MetadataScope;
+    }
+    match (error.retry_after, error.known_wait(now)) {
+        (None, Some(seconds)) => GmailError::RateLimitedFor(seconds),
+        _ if error.is_rate_limit() => GmailError::RateLimited(passing),
+        _ => GmailError::Rejected(error.status),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbound::Answer;
 
-    fn meaning(status: u16, body: &str) -> GmailError {
+    fn verdict(status: u16, body: &str) -> GmailError {
         let body = zeroize::Zeroizing::new(body.as_bytes().to_vec());
-        refusal(&Answer { status, headers: reqwest::header::HeaderMap::new(), body }, None)
+        let now = Timestamp::from_seconds(0);
+        let answer = Answer { status, headers: reqwest::header::HeaderMap::new(), body };
+        meaning(&ApiError::read(&answer, now), now)
     }
 
     #[test]
@@ -260,22 +265,22 @@ mod tests {
     #[test]
     fn f39_to_f46_a_refusal_is_judged_by_status_and_reason() {
         let reason = |reason: &str| format!(r#"{{"error":{{"errors":[{{"reason":"{reason}"}}]}}}}"#);
-        assert!(matches!(meaning(401, "junk"), GmailError::Unauthorized));
-        assert!(matches!(meaning(400, &reason("failedPrecondition")), GmailError::MailNotEnabled));
-        assert!(matches!(meaning(400, &reason("invalidArgument")), GmailError::BadQuery));
-        assert!(matches!(meaning(403, &reason("userRateLimitExceeded")), GmailError::RateLimited(_)));
-        assert!(matches!(meaning(403, &reason("dailyLimitExceeded")), GmailError::DailyLimit));
-        assert!(matches!(meaning(403, &reason("domainPolicy")), GmailError::DomainPolicy));
-        assert!(matches!(meaning(403, &reason("accessNotConfigured")), GmailError::NotConfigured));
-        assert!(matches!(meaning(403, &reason("insufficientPermissions")), GmailError::InsufficientScope));
+        assert!(matches!(verdict(401, "junk"), GmailError::Unauthorized));
+        assert!(matches!(verdict(400, &reason("failedPrecondition")), GmailError::Trouble(_)));
+        assert!(matches!(verdict(400, &reason("invalidArgument")), GmailError::BadQuery));
+        assert!(matches!(verdict(403, &reason("userRateLimitExceeded")), GmailError::RateLimited(_)));
+        assert!(matches!(verdict(403, &reason("dailyLimitExceeded")), GmailError::DailyLimit));
+        assert!(matches!(verdict(403, &reason("domainPolicy")), GmailError::DomainPolicy));
+        assert!(matches!(verdict(403, &reason("accessNotConfigured")), GmailError::NotConfigured));
+        assert!(matches!(verdict(403, &reason("insufficientPermissions")), GmailError::InsufficientScope));
         let detail = r#"{"error":{"details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}"#;
-        assert!(matches!(meaning(403, detail), GmailError::InsufficientScope));
+        assert!(matches!(verdict(403, detail), GmailError::InsufficientScope));
         assert!(matches!(
-            meaning(403, r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#),
+            verdict(403, r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#),
             GmailError::RateLimited(_)
         ));
-        assert!(matches!(meaning(403, "<html>"), GmailError::Rejected(403)));
-        assert!(matches!(meaning(404, "{}"), GmailError::Rejected(404)));
+        assert!(matches!(verdict(403, "<html>"), GmailError::Rejected(403)));
+        assert!(matches!(verdict(404, "{}"), GmailError::Rejected(404)));
     }
 
     #[test]

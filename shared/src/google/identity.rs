@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
+use super::api_error::ApiError;
 use super::{Google, Passing, Trouble, repeated};
 use crate::clock::{Deadline, Timestamp};
 use crate::secret::{AccessToken, IdToken};
@@ -19,6 +20,8 @@ const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"
 pub const ISSUER: &str = ISSUERS[0];
 /// How far our clock and Google's may be apart, in seconds.
 const SKEW: i64 = 300;
+/// How old an ID token may be that was just received, in seconds: it was made for this exchange.
+const OLDEST: i64 = 600;
 /// How long UserInfo may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The most bytes of a UserInfo answer or an ID token.
@@ -52,6 +55,9 @@ pub enum UserInfoError {
     /// Google refuses the token for UserInfo.
     #[error("UserInfo refused with {0}")]
     Refused(u16),
+    /// UserInfo is not enabled in the client's project, or the project was deleted or suspended.
+    #[error("UserInfo refuses the project of the OAuth client")]
+    ProjectRefused,
     /// There was no usable answer.
     #[error(transparent)]
     Trouble(#[from] Trouble),
@@ -80,6 +86,7 @@ struct Claims {
     azp: Option<String>,
     sub: String,
     exp: i64,
+    iat: i64,
     nonce: Option<String>,
     email: Option<String>,
     hd: Option<String>,
@@ -94,16 +101,18 @@ pub fn from_id_token(
     now: Timestamp,
 ) -> Result<Identity, IdTokenError> {
     let claims = claims(token).ok_or(IdTokenError::Invalid)?;
+    // For this client and nobody else: an audience besides is one that we do not trust (item 3).
     let for_us = match &claims.aud {
         Audience::One(audience) => audience == client_id,
         Audience::Several(audiences) => {
-            audiences.iter().any(|audience| audience == client_id)
-                && (audiences.len() == 1 || claims.azp.is_some())
+            !audiences.is_empty() && audiences.iter().all(|audience| audience == client_id)
         }
     };
     let by_google = ISSUERS.contains(&claims.iss.as_str());
     let party_fits = claims.azp.as_deref().is_none_or(|party| party == client_id);
-    if !for_us || !by_google || !party_fits || claims.exp.saturating_add(SKEW) <= now.seconds() {
+    let age = now.seconds().saturating_sub(claims.iat);
+    let in_time = claims.exp.saturating_add(SKEW) > now.seconds() && (-SKEW..=OLDEST + SKEW).contains(&age);
+    if !for_us || !by_google || !party_fits || !in_time {
         return Err(IdTokenError::Invalid);
     }
     let user = UserId::parse(&claims.sub).ok_or(IdTokenError::Invalid)?;
@@ -146,7 +155,7 @@ impl Google {
             let answer =
                 self.ask(BackEnd::GoogleToken, &self.http, request, deadline.at_most(TIMEOUT), LIMIT).await?;
             if answer.status != 200 {
-                return Err(UserInfoError::Refused(answer.status));
+                return Err(refusal(&ApiError::read(&answer, self.clock.now())));
             }
             let malformed = || Trouble::Malformed { status: 200 };
             let wire: Wire = serde_json::from_slice(&answer.body).map_err(|_| malformed())?;
@@ -155,6 +164,17 @@ impl Google {
             Ok(Identity { user, email, hosted_domain: None })
         })
         .await
+    }
+}
+
+/// What UserInfo's refusal means. A rate limit passes.
+fn refusal(error: &ApiError) -> UserInfoError {
+    if error.is_not_enabled() || error.is_of_a_dead_project() {
+        UserInfoError::ProjectRefused
+    } else if error.is_rate_limit() {
+        Trouble::Unavailable { status: error.status, retry_after: error.retry_after }.into()
+    } else {
+        UserInfoError::Refused(error.status)
     }
 }
 
@@ -168,7 +188,7 @@ mod tests {
 
     fn good() -> Value {
         json!({"iss": "https://accounts.google.com", "aud": "client", "azp": "client", "sub": "1", "exp": 1_003_600,
-            "nonce": "nonce", "email": "ann@example.com"})
+            "iat": 1_000_000, "nonce": "nonce", "email": "ann@example.com"})
     }
 
     fn check(claims: &Value) -> Result<Identity, IdTokenError> {
@@ -190,9 +210,17 @@ mod tests {
             ("iss", json!("https://accounts.google.com/")),
             ("aud", json!("other")),
             ("aud", json!(["other", "another"])),
+            ("aud", json!(["client", "other"])),
+            ("aud", json!([])),
             ("azp", json!("other")),
             ("exp", json!(999_700)),
             ("exp", json!("soon")),
+            ("iat", json!("now")),
+            ("iat", json!(null)),
+            ("iat", json!(1_000_301)),
+            ("iat", json!(999_099)),
+            ("iat", json!(i64::MIN)),
+            ("iat", json!(i64::MAX)),
             ("sub", json!("")),
             ("sub", json!(1)),
             ("sub", json!("x".repeat(256))),
@@ -201,6 +229,10 @@ mod tests {
             claims[claim] = value;
             assert_eq!(check(&claims).err(), Some(IdTokenError::Invalid), "{claim}");
         }
+        let mut claims = good();
+        claims["aud"] = json!(["client", "other"]);
+        claims.as_object_mut().unwrap().remove("azp");
+        assert_eq!(check(&claims).err(), Some(IdTokenError::Invalid), "another audience and no party");
         for text in ["", "a", "a.b", "e30.e30.e30", "a.b.c.d"] {
             let refused = from_id_token(&IdToken::new(text), "client", "nonce", NOW);
             assert_eq!(refused.err(), Some(IdTokenError::Invalid));
@@ -212,6 +244,10 @@ mod tests {
         let mut claims = good();
         claims["exp"] = json!(999_701);
         assert!(check(&claims).is_ok());
+        for issued_at in [1_000_300, 999_100] {
+            claims["iat"] = json!(issued_at);
+            assert!(check(&claims).is_ok(), "{issued_at}");
+        }
     }
 
     #[test]

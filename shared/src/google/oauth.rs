@@ -194,6 +194,9 @@ impl Google {
         let request = reqwest::Request::try_from(request).map_err(|_| malformed())?;
         let mut answer =
             self.ask(BackEnd::GoogleToken, client, request, deadline.at_most(TIMEOUT), LIMIT).await?;
+        if answer.status == 429 {
+            return Err(self.unavailable(429, &answer));
+        }
         let mut response = HttpResponse::new(std::mem::take(&mut *answer.body));
         *response.status_mut() = http::StatusCode::from_u16(answer.status).map_err(|_| malformed())?;
         *response.headers_mut() = answer.headers;

@@ -45,7 +45,7 @@ pub enum Refusal {
     InvalidGrant,
     /// `invalid_grant` with the subtype `invalid_rapt` or `rapt_required`: the organisation's session control.
     ReauthenticationRequired,
-    /// `admin_policy_enforced`, `access_denied`: the administrator blocks the application.
+    /// `admin_policy_enforced`, `policy_enforced` (Advanced Protection), `access_denied`: the application is blocked.
     BlockedByAdmin,
     /// `org_internal`: accounts of the owner's organisation alone.
     OrgInternal,
@@ -85,7 +85,7 @@ impl ErrorAnswer {
             ("invalid_grant", Some("invalid_rapt" | "rapt_required"))
             | ("invalid_rapt" | "rapt_required", _) => Refusal::ReauthenticationRequired,
             ("invalid_grant", _) => Refusal::InvalidGrant,
-            ("admin_policy_enforced" | "access_denied", _) => Refusal::BlockedByAdmin,
+            ("admin_policy_enforced" | "policy_enforced" | "access_denied", _) => Refusal::BlockedByAdmin,
             ("org_internal", _) => Refusal::OrgInternal,
             ("redirect_uri_mismatch", _) => Refusal::RedirectUriMismatch,
             (
@@ -301,6 +301,7 @@ mod tests {
             ),
             (r#"{"error":"invalid_grant","error_description":"invalid_rapt"}"#, Some(Refusal::InvalidGrant)),
             (r#"{"error":"admin_policy_enforced"}"#, Some(Refusal::BlockedByAdmin)),
+            (r#"{"error":"policy_enforced"}"#, Some(Refusal::BlockedByAdmin)),
             (r#"{"error":"org_internal"}"#, Some(Refusal::OrgInternal)),
             (r#"{"error":"invalid_client"}"#, Some(Refusal::ClientRefused)),
             (r#"{"error":"deleted_client"}"#, Some(Refusal::ClientRefused)),

@@ -1,0 +1,59 @@
+//! A person whom Google had to ask, and who is sent once more through its page.
+
+use harness::google::{Decision, Times};
+use harness::world::{ANN, World, parameter};
+
+use crate::callback::error_of;
+
+/// A callback with this error; gives where the browser goes.
+async fn callback_with(world: &mut World, url: &str, error: &str) -> String {
+    let state = parameter(url, "state").unwrap();
+    let answer = world.callback(&format!("error={error}&state={state}")).await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    answer.location().to_owned()
+}
+
+#[tokio::test]
+async fn f86_a_person_whom_google_must_ask_goes_once_more_through_its_page() {
+    for (error, prompt) in [
+        ("interaction_required", None),
+        ("login_required", None),
+        ("account_selection_required", None),
+        ("consent_required", Some("consent")),
+    ] {
+        let mut world = World::new().await;
+        let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
+        let again = callback_with(&mut world, &url, error).await;
+        assert_eq!(parameter(&again, "prompt").as_deref(), prompt, "{error}: {again}");
+        assert_eq!(parameter(&again, "response_type").as_deref(), Some("code"));
+        let refused = callback_with(&mut world, &again, "interaction_required").await;
+        assert_eq!(refused, "https://app.example.com/inbox?auth_error=provider_error", "{error}");
+        assert_eq!(world.google_calls(), []);
+        let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
+        let again = callback_with(&mut world, &url, error).await;
+        let query = world.consent(&again, Decision::allow(ANN)).await;
+        assert_eq!(world.callback(&query).await.location(), "https://app.example.com/inbox");
+        assert_eq!(world.messages("").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once() {
+    let mut world = World::new().await;
+    world.stack.google.omit_refresh_token(Times::UntilCleared);
+    let url = world.start("").await;
+    let again = callback_with(&mut world, &url, "interaction_required").await;
+    let query = world.consent(&again, Decision::allow(ANN)).await;
+    let consent = world.callback(&query).await.location().to_owned();
+    assert_eq!(parameter(&consent, "prompt").as_deref(), Some("consent"));
+    let refused = callback_with(&mut world, &consent, "login_required").await;
+    assert_eq!(refused, "https://app.example.com/?auth_error=provider_error");
+    // And the other way round.
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let consent = world.callback(&query).await.location().to_owned();
+    let again = callback_with(&mut world, &consent, "login_required").await;
+    assert_eq!(parameter(&again, "prompt").as_deref(), Some("consent"));
+    let query = world.consent(&again, Decision::allow(ANN)).await;
+    assert_eq!(error_of(&world.callback(&query).await), "no_refresh_token");
+}
