@@ -1,4 +1,4 @@
-//! Gmail's `users.messages.list` and `users.messages.get`.
+//! Gmail's messages: list, get and attachments. What a token opens, and how lists are paged, is for all of Gmail.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::calls::Call;
 use super::errors;
 use super::mailbox::Message;
-use super::resource::{Format, resource};
+use super::resource::{Format, attachment_of, resource};
 use super::scopes::{self, METADATA, READING};
 use super::search::Query;
 use super::state::Shared;
@@ -20,23 +20,25 @@ const LARGEST_PAGE: usize = 500;
 const PAGE_MARK: u64 = 0x5eed_0000_0000;
 
 /// What the token of a call opens.
-struct Opened {
-    messages: Arc<Vec<Message>>,
-    may_read: bool,
+pub(super) struct Opened {
+    pub(super) email: String,
+    pub(super) messages: Arc<Vec<Message>>,
+    /// `gmail.metadata` is among the scopes. It takes away what a broader scope would allow.
+    is_metadata: bool,
 }
 
 /// Checks the token, its scopes and the user of the path.
-fn open(shared: &Shared, call: &Call) -> Result<Opened, Answer> {
-    let token = call.bearer().ok_or_else(errors::login_required)?;
+pub(super) fn open(shared: &Shared, call: &Call) -> Result<Opened, Answer> {
+    let token = call.bearer().ok_or_else(errors::credentials_missing)?;
     let state = shared.state();
     let access = state.tokens.live_access(token, shared.now()).ok_or_else(errors::invalid_credentials)?;
     let account = state.account(&access.sub).ok_or_else(errors::invalid_credentials)?;
-    let may_read = READING.iter().any(|scope| scopes::holds(&access.scopes, scope));
-    if !may_read && !scopes::holds(&access.scopes, METADATA) {
+    let is_metadata = scopes::holds(&access.scopes, METADATA);
+    if !is_metadata && !READING.iter().any(|scope| scopes::holds(&access.scopes, scope)) {
         return Err(errors::insufficient_scope());
     }
     check_user(call, account)?;
-    Ok(Opened { messages: Arc::clone(&account.messages), may_read })
+    Ok(Opened { email: account.email.clone(), messages: Arc::clone(&account.messages), is_metadata })
 }
 
 fn check_user(call: &Call, account: &Account) -> Result<(), Answer> {
@@ -50,28 +52,75 @@ fn check_user(call: &Call, account: &Account) -> Result<(), Answer> {
 
 /// `GET /gmail/v1/users/me/messages`
 pub(super) fn list(shared: &Shared, call: &Call) -> Answer {
-    page(shared, call).unwrap_or_else(|refusal| refusal)
+    let page = || {
+        let mailbox = open(shared, call)?;
+        let found = mailbox.find(call)?;
+        paged(call, "messages", &found, |message| json!({"id": message.id, "threadId": message.thread_id}))
+    };
+    page().unwrap_or_else(|refusal| refusal)
 }
 
-fn page(shared: &Shared, call: &Call) -> Result<Answer, Answer> {
-    let mailbox = open(shared, call)?;
-    let q = call.query_value("q").unwrap_or_default();
-    if !q.is_empty() && !mailbox.may_read {
-        let message = "Metadata scope does not support 'q' parameter";
-        return Err(errors::api(403, "PERMISSION_DENIED", ("global", "forbidden"), message, &[]));
+impl Opened {
+    /// The messages that `q`, `labelIds` and `includeSpamTrash` ask for.
+    pub(super) fn find(&self, call: &Call) -> Result<Vec<&Message>, Answer> {
+        let q = call.query_value("q");
+        if q.is_some() && self.is_metadata {
+            return Err(errors::metadata_scope("does not support 'q' parameter"));
+        }
+        let with_spam_and_trash = flag(call, "includeSpamTrash", "include_spam_trash")?;
+        let labels = call.query_values("labelIds");
+        if let Some(unknown) = labels.iter().find(|label| !super::mailbox::is_label(label)) {
+            return Err(errors::invalid_argument(&format!("Invalid label: {unknown}")));
+        }
+        let query = Query::parse(q.unwrap_or_default());
+        let messages = self.messages.iter();
+        Ok(messages.filter(|message| query.finds(message, &labels, with_spam_and_trash)).collect())
     }
+
+    /// The parameter `format`, which the scopes must allow.
+    pub(super) fn format(&self, call: &Call) -> Result<Format, Answer> {
+        let format = match call.query_value("format").map(str::to_ascii_lowercase).as_deref() {
+            None | Some("" | "full") => Format::Full,
+            Some("minimal") => Format::Minimal,
+            Some("metadata") => Format::Metadata,
+            Some("raw") => Format::Raw,
+            Some(other) => {
+                let message =
+                    format!("Invalid value at 'format' (type.googleapis.com/MessageFormat), \"{other}\"");
+                return Err(errors::invalid_argument(&message));
+            }
+        };
+        match format {
+            Format::Full if self.is_metadata => Err(errors::metadata_scope("doesn't allow format FULL")),
+            Format::Raw if self.is_metadata => Err(errors::metadata_scope("doesn't allow format RAW")),
+            allowed => Ok(allowed),
+        }
+    }
+
+    /// The message that a segment of the path names.
+    fn message(&self, call: &Call) -> Result<&Message, Answer> {
+        let id = id(call)?;
+        self.messages.iter().find(|message| message.id == id).ok_or_else(errors::not_found)
+    }
+}
+
+/// The ID of a message or thread in the path.
+pub(super) fn id(call: &Call) -> Result<&str, Answer> {
+    let id = call.path.split('/').nth(6).unwrap_or_default();
+    if id.is_empty() || id.len() > 16 || !id.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(errors::invalid_argument("Invalid id value"));
+    }
+    Ok(id)
+}
+
+/// One page of what was found, under this name.
+pub(super) fn paged<T>(
+    call: &Call,
+    name: &str,
+    found: &[T],
+    item: impl Fn(&T) -> Value,
+) -> Result<Answer, Answer> {
     let size = page_size(call)?;
-    let with_spam_and_trash = flag(call, "includeSpamTrash", "include_spam_trash")?;
-    let labels = call.query_values("labelIds");
-    if let Some(unknown) = labels.iter().find(|label| !super::mailbox::is_label(label)) {
-        return Err(errors::invalid_argument(&format!("Invalid label: {unknown}")));
-    }
-    let query = Query::parse(q);
-    let found: Vec<&Message> = mailbox
-        .messages
-        .iter()
-        .filter(|message| query.finds(message, &labels, with_spam_and_trash))
-        .collect();
     let start = match call.query_value("pageToken").filter(|token| !token.is_empty()) {
         None => 0,
         Some(token) => offset_of(token)
@@ -81,8 +130,7 @@ fn page(shared: &Shared, call: &Call) -> Result<Answer, Answer> {
     let end = found.len().min(start + size);
     let mut body = json!({ "resultSizeEstimate": estimate(found.len(), start == 0 && end == found.len()) });
     if start < end {
-        let item = |message: &&Message| json!({"id": message.id, "threadId": message.thread_id});
-        body["messages"] = found[start..end].iter().map(item).collect();
+        body[name] = found[start..end].iter().map(item).collect();
     }
     if end < found.len() {
         body["nextPageToken"] = token_of(end).into();
@@ -92,32 +140,29 @@ fn page(shared: &Shared, call: &Call) -> Result<Answer, Answer> {
 
 /// `GET /gmail/v1/users/me/messages/{id}`
 pub(super) fn get(shared: &Shared, call: &Call) -> Answer {
-    message(shared, call).unwrap_or_else(|refusal| refusal)
+    let message = || {
+        let mailbox = open(shared, call)?;
+        let format = mailbox.format(call)?;
+        let found = mailbox.message(call)?;
+        Ok(reply(call, &resource(found, format, &call.query_values("metadataHeaders"))))
+    };
+    message().unwrap_or_else(|refusal: Answer| refusal)
 }
 
-fn message(shared: &Shared, call: &Call) -> Result<Answer, Answer> {
-    let mailbox = open(shared, call)?;
-    let format = match call.query_value("format").map(str::to_ascii_lowercase).as_deref() {
-        None | Some("" | "full") => Format::Full,
-        Some("minimal") => Format::Minimal,
-        Some("metadata") => Format::Metadata,
-        Some("raw") => Format::Raw,
-        Some(other) => {
-            let message =
-                format!("Invalid value at 'format' (type.googleapis.com/MessageFormat), \"{other}\"");
-            return Err(errors::invalid_argument(&message));
+/// `GET /gmail/v1/users/me/messages/{id}/attachments/{id}`
+pub(super) fn attachment(shared: &Shared, call: &Call) -> Answer {
+    let attachment = || {
+        let mailbox = open(shared, call)?;
+        if mailbox.is_metadata {
+            return Err(errors::insufficient_scope());
         }
+        let wanted = call.path.rsplit('/').next().unwrap_or_default();
+        let found = attachment_of(mailbox.message(call)?, wanted);
+        found
+            .map(|body| reply(call, &body))
+            .ok_or_else(|| errors::invalid_argument("Invalid attachment token"))
     };
-    if !mailbox.may_read && matches!(format, Format::Full | Format::Raw) {
-        let message = "Metadata scope doesn't allow format FULL";
-        return Err(errors::api(403, "PERMISSION_DENIED", ("global", "forbidden"), message, &[]));
-    }
-    let id = call.path.rsplit('/').next().unwrap_or_default();
-    if id.is_empty() || id.len() > 16 || !id.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(errors::invalid_argument("Invalid id value"));
-    }
-    let found = mailbox.messages.iter().find(|message| message.id == id).ok_or_else(errors::not_found)?;
-    Ok(reply(call, &resource(found, format, &call.query_values("metadataHeaders"))))
+    attachment().unwrap_or_else(|refusal| refusal)
 }
 
 fn page_size(call: &Call) -> Result<usize, Answer> {
@@ -166,12 +211,13 @@ fn offset_of(token: &str) -> Option<usize> {
     (token_of(offset) == token).then_some(offset)
 }
 
-fn reply(call: &Call, body: &Value) -> Answer {
-    let answer = match call.query_value("prettyPrint") {
-        Some("false") => Answer::new(200, super::answer::JSON, body.to_string()),
-        _ => Answer::json(200, body),
-    };
-    answer.with("vary", "Origin").with("cache-control", "private")
+/// A good answer, on one line if the caller asks for it so.
+pub(super) fn reply(call: &Call, body: &Value) -> Answer {
+    let mut answer = Answer::api(200, body);
+    if call.query_value("prettyPrint") == Some("false") {
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ pub(super) fn source() -> SystemRandom {
     SystemRandom::new()
 }
 
-/// URL-safe text that holds `bytes` random bytes.
-pub(super) fn text(bytes: usize) -> String {
-    let mut buffer = vec![0; bytes];
+/// `prefix` and random URL-safe characters, `length` in all.
+pub(super) fn text(prefix: &str, length: usize) -> String {
+    let mut buffer = vec![0; length];
     source().fill(&mut buffer).expect("the system has random bytes");
-    URL_SAFE_NO_PAD.encode(buffer)
+    let mut text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(buffer));
+    text.truncate(length);
+    text
 }
