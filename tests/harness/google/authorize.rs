@@ -3,8 +3,8 @@
 use super::answer::Answer;
 use super::calls::Call;
 use super::consent::{self, Decision};
+use super::pkce::Challenge;
 use super::state::{Shared, State};
-use super::tokens::Challenge;
 use super::{pages, scopes};
 
 /// A request that passed every check.

@@ -40,13 +40,15 @@ pub enum Endpoint {
     ThreadsList,
     /// `GET /gmail/v1/users/me/threads/{id}`
     ThreadsGet,
+    /// `GET /gmail/v1/users/me/history`
+    HistoryList,
     /// `POST /batch/gmail/v1`, or `/batch`, where Google's libraries send it
     Batch,
 }
 
 impl Endpoint {
     /// Every endpoint, with the name that the control API uses.
-    const NAMES: [(Self, &'static str); 16] = [
+    const NAMES: [(Self, &'static str); 17] = [
         (Self::Authorize, "authorize"),
         (Self::Token, "token"),
         (Self::Revoke, "revoke"),
@@ -62,6 +64,7 @@ impl Endpoint {
         (Self::AttachmentsGet, "attachments_get"),
         (Self::ThreadsList, "threads_list"),
         (Self::ThreadsGet, "threads_get"),
+        (Self::HistoryList, "history_list"),
         (Self::Batch, "batch"),
     ];
 
@@ -94,6 +97,7 @@ impl Endpoint {
                 ["messages", _, "attachments", _] => Some(Self::AttachmentsGet),
                 ["threads"] => Some(Self::ThreadsList),
                 ["threads", _] => Some(Self::ThreadsGet),
+                ["history"] => Some(Self::HistoryList),
                 _ => None,
             };
         }

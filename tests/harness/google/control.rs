@@ -32,8 +32,9 @@ use super::answer::Answer;
 use super::calls::{Call, Endpoint};
 use super::clients::CLIENT_ID;
 use super::named_failure::Fields;
+use super::random::Lengths;
 use super::state::{Shared, State};
-use super::tokens::{Lengths, Rotation};
+use super::tokens::Rotation;
 use super::{authorize, control_page};
 
 /// A request that no endpoint of Google's takes.

@@ -4,8 +4,9 @@ use super::answer::{Answer, escape};
 use super::calls::{Call, Endpoint};
 use super::control::shown;
 use super::pages::STYLE;
+use super::random::Lengths;
 use super::state::State;
-use super::tokens::{Lengths, Rotation};
+use super::tokens::Rotation;
 use super::{batch, buttons, named_failure};
 
 const PAGE: &str = include_str!("control.html");

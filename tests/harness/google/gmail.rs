@@ -1,4 +1,4 @@
-//! Gmail's messages: list, get and attachments. What a token opens, and how lists are paged, is for all of Gmail.
+//! Gmail's messages: list, get and attachments; and what a token opens of a mailbox.
 
 use std::sync::Arc;
 
@@ -8,16 +8,13 @@ use super::accounts::Account;
 use super::answer::Answer;
 use super::calls::Call;
 use super::errors;
+use super::fields::Mask;
 use super::mailbox::Message;
+use super::paging::paged;
 use super::resource::{Format, attachment_of, resource};
 use super::scopes::{self, METADATA, READING};
 use super::search::Query;
 use super::state::Shared;
-
-const DEFAULT_PAGE: usize = 100;
-const LARGEST_PAGE: usize = 500;
-/// Marks page tokens as this fake's; any value will do.
-const PAGE_MARK: u64 = 0x5eed_0000_0000;
 
 /// What the token of a call opens.
 pub(super) struct Opened {
@@ -55,7 +52,8 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Answer {
     let page = || {
         let mailbox = open(shared, call)?;
         let found = mailbox.find(call)?;
-        paged(call, "messages", &found, |message| json!({"id": message.id, "threadId": message.thread_id}))
+        let item = |message: &&Message| json!({"id": message.id, "threadId": message.thread_id});
+        reply(call, paged(call, "messages", &found, item)?)
     };
     page().unwrap_or_else(|refusal| refusal)
 }
@@ -113,40 +111,15 @@ pub(super) fn id(call: &Call) -> Result<&str, Answer> {
     Ok(id)
 }
 
-/// One page of what was found, under this name.
-pub(super) fn paged<T>(
-    call: &Call,
-    name: &str,
-    found: &[T],
-    item: impl Fn(&T) -> Value,
-) -> Result<Answer, Answer> {
-    let size = page_size(call)?;
-    let start = match call.query_value("pageToken").filter(|token| !token.is_empty()) {
-        None => 0,
-        Some(token) => offset_of(token)
-            .filter(|offset| *offset < found.len())
-            .ok_or_else(|| errors::invalid_argument("Invalid pageToken"))?,
-    };
-    let end = found.len().min(start + size);
-    let mut body = json!({ "resultSizeEstimate": estimate(found.len(), start == 0 && end == found.len()) });
-    if start < end {
-        body[name] = found[start..end].iter().map(item).collect();
-    }
-    if end < found.len() {
-        body["nextPageToken"] = token_of(end).into();
-    }
-    Ok(reply(call, &body))
-}
-
 /// `GET /gmail/v1/users/me/messages/{id}`
 pub(super) fn get(shared: &Shared, call: &Call) -> Answer {
     let message = || {
         let mailbox = open(shared, call)?;
         let format = mailbox.format(call)?;
         let found = mailbox.message(call)?;
-        Ok(reply(call, &resource(found, format, &call.query_values("metadataHeaders"))))
+        reply(call, resource(found, format, &call.query_values("metadataHeaders")))
     };
-    message().unwrap_or_else(|refusal: Answer| refusal)
+    message().unwrap_or_else(|refusal| refusal)
 }
 
 /// `GET /gmail/v1/users/me/messages/{id}/attachments/{id}`
@@ -158,25 +131,9 @@ pub(super) fn attachment(shared: &Shared, call: &Call) -> Answer {
         }
         let wanted = call.path.rsplit('/').next().unwrap_or_default();
         let found = attachment_of(mailbox.message(call)?, wanted);
-        found
-            .map(|body| reply(call, &body))
-            .ok_or_else(|| errors::invalid_argument("Invalid attachment token"))
+        reply(call, found.ok_or_else(|| errors::invalid_argument("Invalid attachment token"))?)
     };
     attachment().unwrap_or_else(|refusal| refusal)
-}
-
-fn page_size(call: &Call) -> Result<usize, Answer> {
-    match call.query_value("maxResults").filter(|value| !value.is_empty()) {
-        None => Ok(DEFAULT_PAGE),
-        Some(value) => match value.parse::<u32>() {
-            Ok(0) => Ok(DEFAULT_PAGE),
-            Ok(size) => Ok(usize::try_from(size).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
-            Err(_) => {
-                let message = format!("Invalid value at 'max_results' (TYPE_UINT32), \"{value}\"");
-                Err(errors::invalid_argument(&message))
-            }
-        },
-    }
 }
 
 fn flag(call: &Call, name: &str, field: &str) -> Result<bool, Answer> {
@@ -189,55 +146,17 @@ fn flag(call: &Call, name: &str, field: &str) -> Result<bool, Answer> {
     }
 }
 
-/// Gmail counts what it has before it; of more pages it says "201 or so", never the truth.
-fn estimate(total: usize, is_all: bool) -> usize {
-    match total {
-        _ if is_all => total,
-        201 => 202,
-        _ => 201,
+/// A good answer: the fields that the caller asks for, and on one line if it asks for that.
+pub(super) fn reply(call: &Call, mut body: Value) -> Result<Answer, Answer> {
+    if let Some(fields) = call.query_value("fields") {
+        let mask = Mask::parse(fields);
+        let mask =
+            mask.ok_or_else(|| errors::invalid_argument(&format!("Invalid field selection {fields}")))?;
+        mask.apply(&mut body);
     }
-}
-
-/// A page token is twenty digits that mean nothing to the caller; its upper half is a check of its lower.
-fn token_of(offset: usize) -> String {
-    let offset = u64::try_from(offset).unwrap_or_default();
-    let check = (offset ^ PAGE_MARK).wrapping_mul(0x9e37_79b9_7f4a_7c15) & 0xffff_ffff_0000_0000;
-    format!("{:020}", (check | offset) ^ PAGE_MARK)
-}
-
-fn offset_of(token: &str) -> Option<usize> {
-    let number = token.parse::<u64>().ok()? ^ PAGE_MARK;
-    let offset = usize::try_from(number & 0xffff_ffff).ok()?;
-    (token_of(offset) == token).then_some(offset)
-}
-
-/// A good answer, on one line if the caller asks for it so.
-pub(super) fn reply(call: &Call, body: &Value) -> Answer {
-    let mut answer = Answer::api(200, body);
+    let mut answer = Answer::api(200, &body);
     if call.query_value("prettyPrint") == Some("false") {
         answer.body = body.to_string().into_bytes();
     }
-    answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_token_leads_back_to_its_offset_and_a_made_up_one_nowhere() {
-        for offset in [1, 100, 1199] {
-            assert_eq!(offset_of(&token_of(offset)), Some(offset));
-        }
-        for token in ["1", "100", "00000000000000000100", "abc", "", "99999999999999999999999"] {
-            assert_eq!(offset_of(token), None, "{token}");
-        }
-    }
-
-    #[test]
-    fn the_estimate_is_never_the_true_count_while_more_pages_follow() {
-        assert_eq!(estimate(201, false), 202);
-        assert_eq!(estimate(1240, false), 201);
-        assert_eq!(estimate(7, true), 7);
-    }
+    Ok(answer)
 }

@@ -13,7 +13,8 @@ use super::state::Shared;
 
 /// `GET /gmail/v1/users/me/profile`
 pub(super) fn profile(shared: &Shared, call: &Call) -> Answer {
-    let profile = |mailbox: super::gmail::Opened| {
+    let profile = || {
+        let mailbox = open(shared, call)?;
         let messages: Vec<&Message> = mailbox.messages.iter().collect();
         let history_id = messages.first().map_or_else(|| "1".to_owned(), |newest| newest.history_id());
         let body = json!({
@@ -22,35 +23,40 @@ pub(super) fn profile(shared: &Shared, call: &Call) -> Answer {
             "threadsTotal": threads(&messages),
             "historyId": history_id,
         });
-        reply(call, &body)
+        reply(call, body)
     };
-    open(shared, call).map_or_else(|refusal| refusal, profile)
+    profile().unwrap_or_else(|refusal| refusal)
 }
 
 /// `GET /gmail/v1/users/me/labels`
 pub(super) fn list(shared: &Shared, call: &Call) -> Answer {
-    let labels = SYSTEM_LABELS.into_iter().map(system).chain(USER_LABELS.into_iter().map(user));
-    let body = json!({"labels": labels.collect::<Vec<_>>()});
-    open(shared, call).map_or_else(|refusal| refusal, |_| reply(call, &body))
+    let list = || {
+        open(shared, call)?;
+        reply(call, json!({"labels": labels().collect::<Vec<_>>()}))
+    };
+    list().unwrap_or_else(|refusal| refusal)
 }
 
 /// `GET /gmail/v1/users/me/labels/{id}`
 pub(super) fn get(shared: &Shared, call: &Call) -> Answer {
-    let mailbox = match open(shared, call) {
-        Ok(mailbox) => mailbox,
-        Err(refusal) => return refusal,
+    let label = || {
+        let mailbox = open(shared, call)?;
+        let id = call.path.rsplit('/').next().unwrap_or_default();
+        let mut label = labels().find(|label| label["id"] == id).ok_or_else(errors::not_found)?;
+        let all: Vec<&Message> = mailbox.messages.iter().filter(|message| message.has(id)).collect();
+        let unread: Vec<&Message> = all.iter().copied().filter(|message| message.has("UNREAD")).collect();
+        label["messagesTotal"] = all.len().into();
+        label["messagesUnread"] = unread.len().into();
+        label["threadsTotal"] = threads(&all).into();
+        label["threadsUnread"] = threads(&unread).into();
+        reply(call, label)
     };
-    let id = call.path.rsplit('/').next().unwrap_or_default();
-    let known = SYSTEM_LABELS.into_iter().find(|known| *known == id).map(system);
-    let known = known.or_else(|| USER_LABELS.into_iter().find(|(known, _)| *known == id).map(user));
-    let Some(mut label) = known else { return errors::not_found() };
-    let all: Vec<&Message> = mailbox.messages.iter().filter(|message| message.has(id)).collect();
-    let unread: Vec<&Message> = all.iter().copied().filter(|message| message.has("UNREAD")).collect();
-    label["messagesTotal"] = all.len().into();
-    label["messagesUnread"] = unread.len().into();
-    label["threadsTotal"] = threads(&all).into();
-    label["threadsUnread"] = threads(&unread).into();
-    reply(call, &label)
+    label().unwrap_or_else(|refusal| refusal)
+}
+
+/// Every mailbox of the fake has the same.
+fn labels() -> impl Iterator<Item = Value> {
+    SYSTEM_LABELS.into_iter().map(system).chain(USER_LABELS.into_iter().map(user))
 }
 
 fn threads(messages: &[&Message]) -> usize {

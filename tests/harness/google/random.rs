@@ -1,8 +1,29 @@
-//! Random text for codes, tokens and identifiers; the fake's only source of chance.
+//! Random text for codes and tokens, and how long it is; the fake's only source of chance.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom as _, SystemRandom};
+
+/// How long codes and tokens are, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lengths {
+    pub(super) code: usize,
+    pub(super) access: usize,
+    pub(super) refresh: usize,
+}
+
+impl Lengths {
+    /// As recorded.
+    pub(super) const USUAL: Self = Self { code: 73, access: 163, refresh: 103 };
+    /// As long as Google's documentation says that they may become.
+    pub(super) const LONGEST: Self = Self { code: 256, access: 2048, refresh: 512 };
+}
+
+impl Default for Lengths {
+    fn default() -> Self {
+        Self::USUAL
+    }
+}
 
 /// The system's random source.
 #[expect(

@@ -17,7 +17,7 @@ use super::calls::{Call, Endpoint};
 use super::connection::Scissors;
 use super::failures::Treatment;
 use super::state::Shared;
-use super::{authorize, batch, control, gmail, identity, labels, threads, token};
+use super::{authorize, batch, control, gmail, history, identity, labels, threads, token};
 
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
@@ -89,6 +89,7 @@ fn dispatch(shared: &Shared, call: &Call) -> Answer {
         Endpoint::AttachmentsGet => gmail::attachment(shared, call),
         Endpoint::ThreadsList => threads::list(shared, call),
         Endpoint::ThreadsGet => threads::get(shared, call),
+        Endpoint::HistoryList => history::list(shared, call),
         Endpoint::Profile => labels::profile(shared, call),
         Endpoint::LabelsList => labels::list(shared, call),
         Endpoint::LabelsGet => labels::get(shared, call),

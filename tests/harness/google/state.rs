@@ -13,8 +13,9 @@ use super::calls::CallLog;
 use super::clients::{CLIENT_ID, CLIENT_SECRET, Client};
 use super::failures::{Failures, Times};
 use super::identity::ISSUER;
+use super::random::Lengths;
 use super::signing::Signer;
-use super::tokens::{Lengths, Rotation, Tokens};
+use super::tokens::{Rotation, Tokens};
 
 /// What all handlers share.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::clients::{CLIENT_ID, CLIENT_SECRET, Client};
+use super::random::Lengths;
 use super::state::State;
-use super::tokens::Lengths;
 use super::{Account, Call, Endpoint, Failure, Google, Rotation, Times};
 
 impl Google {

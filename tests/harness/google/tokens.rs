@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use shared::clock::Timestamp;
 
-use super::random;
+use super::pkce::Challenge;
+use super::random::{self, Lengths};
 use super::scopes::FULL_GMAIL;
 
 /// How long a code can be exchanged.
@@ -20,27 +18,6 @@ const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
 /// For so long Google knows that a dead refresh token was one; then it is as good as made up. One report says
 /// "about 12 hours".
 const DEAD_ARE_KNOWN: Duration = Duration::from_hours(12);
-
-/// How long codes and tokens are, in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lengths {
-    code: usize,
-    access: usize,
-    refresh: usize,
-}
-
-impl Lengths {
-    /// As recorded.
-    pub(super) const USUAL: Self = Self { code: 73, access: 163, refresh: 103 };
-    /// As long as Google's documentation says that they may become.
-    pub(super) const LONGEST: Self = Self { code: 256, access: 2048, refresh: 512 };
-}
-
-impl Default for Lengths {
-    fn default() -> Self {
-        Self::USUAL
-    }
-}
 
 /// What happens to the refresh token at a refresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,25 +31,6 @@ pub enum Rotation {
     OldDies,
     /// A new one comes, and a use of the old one ends every token descended from the same consent.
     ReuseEndsFamily,
-}
-
-/// The PKCE challenge that a code is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Challenge {
-    S256(String),
-    Plain(String),
-}
-
-impl Challenge {
-    /// Whether `verifier` is what the challenge was made from.
-    pub(super) fn is_met_by(&self, verifier: &str) -> bool {
-        match self {
-            Self::Plain(challenge) => challenge == verifier,
-            Self::S256(challenge) => {
-                *challenge == URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
-            }
-        }
-    }
 }
 
 /// What an authorization code stands for.

@@ -104,6 +104,42 @@ async fn threads_and_attachments_can_be_read() {
 }
 
 #[tokio::test]
+async fn history_lists_what_came_after_a_point() {
+    let (google, _) = google().await;
+    let answer = sign_in(&google, ANN, &[]).await;
+    let access = text(&answer, "access_token");
+    let list =
+        get(&google, &format!("{USER}/messages?maxResults=4&includeSpamTrash=true"), access).await.json();
+    let ids: Vec<&str> =
+        list["messages"].as_array().expect("messages").iter().map(|one| text(one, "id")).collect();
+    let fourth = get(&google, &format!("{USER}/messages/{}?format=minimal", ids[3]), access).await.json();
+    let since = format!("{USER}/history?startHistoryId={}", text(&fourth, "historyId"));
+    let history = get(&google, &since, access).await.json();
+    let added = history["history"].as_array().expect("history").iter();
+    let added: Vec<&str> = added.map(|record| text(&record["messagesAdded"][0]["message"], "id")).collect();
+    assert_eq!(added, [ids[2], ids[1], ids[0]]);
+    let profile = get(&google, &format!("{USER}/profile"), access).await.json();
+    assert_eq!(history["historyId"], profile["historyId"]);
+    let nothing =
+        get(&google, &format!("{USER}/history?startHistoryId={}", text(&profile, "historyId")), access).await;
+    assert_eq!(nothing.json(), json!({"historyId": profile["historyId"]}));
+    assert_eq!(get(&google, &format!("{USER}/history?startHistoryId=1"), access).await.status, 404);
+}
+
+#[tokio::test]
+async fn fields_narrow_an_answer() {
+    let (google, _) = google().await;
+    let answer = sign_in(&google, ANN, &[]).await;
+    let access = text(&answer, "access_token");
+    let page = get(&google, &format!("{USER}/messages?maxResults=1&fields=messages/id"), access).await.json();
+    let id = text(&page["messages"][0], "id");
+    assert_eq!(page, json!({"messages": [{"id": id}]}));
+    let wrong = get(&google, &format!("{USER}/messages?fields=messages(id"), access).await;
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.json()["error"]["message"], "Invalid field selection messages(id");
+}
+
+#[tokio::test]
 async fn the_metadata_scope_forbids_searches_and_bodies_whatever_else_is_granted() {
     let (google, _) = google().await;
     let scope = format!("openid {READONLY} https://www.googleapis.com/auth/gmail.metadata");
