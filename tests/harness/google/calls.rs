@@ -20,7 +20,7 @@ pub enum Endpoint {
     TokenInfo,
     /// `GET /oauth2/v2/userinfo`, `/userinfo/v2/me`, `/oauth2/v3/userinfo` and `/v1/userinfo`
     UserInfo,
-    /// `GET /oauth2/v3/certs`
+    /// `GET /oauth2/v3/certs` and `/oauth2/v1/certs`
     Certificates,
     /// `GET /.well-known/openid-configuration`
     Discovery,
@@ -111,7 +111,7 @@ impl Endpoint {
             "/oauth2/v2/userinfo" | "/userinfo/v2/me" | "/oauth2/v3/userinfo" | "/v1/userinfo" => {
                 Some(Self::UserInfo)
             }
-            "/oauth2/v3/certs" => Some(Self::Certificates),
+            "/oauth2/v3/certs" | "/oauth2/v1/certs" => Some(Self::Certificates),
             "/.well-known/openid-configuration" => Some(Self::Discovery),
             "/batch/gmail/v1" | "/batch" => Some(Self::Batch),
             _ => None,

@@ -137,7 +137,8 @@ pub(super) fn tokeninfo(shared: &Shared, call: &Call) -> Answer {
         };
     }
     let state = shared.state();
-    let token = field("access_token");
+    // Google's library for Node.js sends the token in the header.
+    let token = field("access_token").or_else(|| call.bearer().map(Into::into));
     let access = token.as_deref().and_then(|token| state.tokens.live_access(token, now));
     let Some((access, account)) = access.and_then(|access| Some((access, state.account(&access.sub)?)))
     else {
@@ -217,8 +218,9 @@ pub(super) fn discovery(shared: &Shared) -> Answer {
     )
 }
 
-/// The JWK set.
-pub(super) fn certificates(shared: &Shared) -> Answer {
-    Answer::new(200, API_JSON, format!("{:#}", shared.signer.certificates()))
-        .with("cache-control", "public, max-age=20000")
+/// The JWK set, and at the old address the same key as PEM.
+pub(super) fn certificates(shared: &Shared, call: &Call) -> Answer {
+    let is_pem = call.path == "/oauth2/v1/certs";
+    let keys = if is_pem { shared.signer.public_key() } else { shared.signer.certificates() };
+    Answer::new(200, API_JSON, format!("{keys:#}")).with("cache-control", "public, max-age=20000")
 }

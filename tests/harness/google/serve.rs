@@ -82,7 +82,7 @@ fn dispatch(shared: &Shared, call: &Call) -> Answer {
         Endpoint::Revoke => identity::revoke(shared, call),
         Endpoint::TokenInfo => identity::tokeninfo(shared, call),
         Endpoint::UserInfo => identity::userinfo(shared, call),
-        Endpoint::Certificates => identity::certificates(shared),
+        Endpoint::Certificates => identity::certificates(shared, call),
         Endpoint::Discovery => identity::discovery(shared),
         Endpoint::MessagesList => gmail::list(shared, call),
         Endpoint::MessagesGet => gmail::get(shared, call),

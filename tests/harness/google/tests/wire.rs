@@ -126,6 +126,8 @@ async fn token_info_has_the_shape_of_its_version() {
         let body = get(&google, &format!("{path}?access_token={token}"), "").await.json();
         assert_eq!((&body["aud"], &body["expires_in"]), (&google.client_id().into(), &"3599".into()));
     }
+    // As Google's library for Node.js asks.
+    assert_eq!(get(&google, "/tokeninfo", token).await.json()["aud"], google.client_id());
     let old = get(&google, &format!("/oauth2/v2/tokeninfo?access_token={token}"), "").await.json();
     assert_eq!((&old["issued_to"], &old["expires_in"]), (&google.client_id().into(), &3599.into()));
     assert_eq!(
@@ -141,4 +143,13 @@ async fn token_info_has_the_shape_of_its_version() {
         assert_eq!((stale.status, &stale.json()["error"]), (400, &error), "{path}");
         assert_eq!(stale.json()["error_description"], "Invalid Value");
     }
+}
+
+#[tokio::test]
+async fn the_key_is_published_in_both_forms() {
+    let (google, _) = google().await;
+    let keys = get(&google, "/oauth2/v3/certs", "").await.json();
+    let pem = get(&google, "/oauth2/v1/certs", "").await.json();
+    let id = text(&keys["keys"][0], "kid");
+    assert!(text(&pem, id).starts_with("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"));
 }
