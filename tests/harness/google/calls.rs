@@ -47,41 +47,53 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every endpoint, with the name that the control API uses.
-    const NAMES: [(Self, &'static str); 17] = [
-        (Self::Authorize, "authorize"),
-        (Self::Token, "token"),
-        (Self::Revoke, "revoke"),
-        (Self::TokenInfo, "token_info"),
-        (Self::UserInfo, "user_info"),
-        (Self::Certificates, "certificates"),
-        (Self::Discovery, "discovery"),
-        (Self::Profile, "profile"),
-        (Self::LabelsList, "labels_list"),
-        (Self::LabelsGet, "labels_get"),
-        (Self::MessagesList, "messages_list"),
-        (Self::MessagesGet, "messages_get"),
-        (Self::AttachmentsGet, "attachments_get"),
-        (Self::ThreadsList, "threads_list"),
-        (Self::ThreadsGet, "threads_get"),
-        (Self::HistoryList, "history_list"),
-        (Self::Batch, "batch"),
+    /// Every endpoint.
+    pub const ALL: [Self; 17] = [
+        Self::Authorize,
+        Self::Token,
+        Self::Revoke,
+        Self::TokenInfo,
+        Self::UserInfo,
+        Self::Certificates,
+        Self::Discovery,
+        Self::Profile,
+        Self::LabelsList,
+        Self::LabelsGet,
+        Self::MessagesList,
+        Self::MessagesGet,
+        Self::AttachmentsGet,
+        Self::ThreadsList,
+        Self::ThreadsGet,
+        Self::HistoryList,
+        Self::Batch,
     ];
 
-    /// The names of all.
-    pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        Self::NAMES.into_iter().map(|(_, name)| name)
-    }
-
     /// The name that the control API uses.
-    pub fn name(self) -> &'static str {
-        let found = Self::NAMES.into_iter().find(|(endpoint, _)| *endpoint == self);
-        found.map(|(_, name)| name).expect("every endpoint has a name")
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Token => "token",
+            Self::Revoke => "revoke",
+            Self::TokenInfo => "token_info",
+            Self::UserInfo => "user_info",
+            Self::Certificates => "certificates",
+            Self::Discovery => "discovery",
+            Self::Profile => "profile",
+            Self::LabelsList => "labels_list",
+            Self::LabelsGet => "labels_get",
+            Self::MessagesList => "messages_list",
+            Self::MessagesGet => "messages_get",
+            Self::AttachmentsGet => "attachments_get",
+            Self::ThreadsList => "threads_list",
+            Self::ThreadsGet => "threads_get",
+            Self::HistoryList => "history_list",
+            Self::Batch => "batch",
+        }
     }
 
     /// The endpoint with this control API name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(endpoint, _)| endpoint)
+        Self::ALL.into_iter().find(|endpoint| endpoint.name() == name)
     }
 
     /// The endpoint that a path belongs to.

@@ -38,7 +38,7 @@ pub(super) fn page(state: &State) -> Answer {
         200,
         PAGE.replace("{{style}}", STYLE)
             .replace("{{buttons}}", buttons::html().trim_end())
-            .replace("{{endpoints}}", &options(&mut Endpoint::names()))
+            .replace("{{endpoints}}", &options(&mut Endpoint::ALL.into_iter().map(Endpoint::name)))
             .replace("{{failures}}", &options(&mut named_failure::names()))
             .replace("{{accounts}}", &accounts)
             .replace("{{active}}", &active)

@@ -122,9 +122,12 @@ pub(super) fn userinfo(shared: &Shared, call: &Call) -> Answer {
 pub(super) fn tokeninfo(shared: &Shared, call: &Call) -> Answer {
     let field = |name: &str| call.query_value(name).map(Into::into).or_else(|| call.form_value(name));
     let is_old = matches!(call.path.as_str(), "/oauth2/v1/tokeninfo" | "/oauth2/v2/tokeninfo");
-    let invalid = || match is_old {
-        true => Answer::api(400, &json!({"error": "invalid_token", "error_description": "Invalid Value"})),
-        false => Answer::api(400, &json!({"error_description": "Invalid Value"})),
+    let invalid = || {
+        let mut body = json!({"error_description": "Invalid Value"});
+        if is_old {
+            body["error"] = "invalid_token".into();
+        }
+        Answer::api(400, &body)
     };
     let now = shared.now();
     if let Some(token) = field("id_token") {

@@ -94,7 +94,7 @@ fn attachment_id(message: &Message) -> String {
 /// The attachment of a message, if it has this one: bytes that mean nothing.
 pub(super) fn attachment_of(message: &Message, id: &str) -> Option<Value> {
     message.attachment.filter(|_| id == attachment_id(message))?;
-    Some(json!({"size": ATTACHMENT_SIZE, "data": URL_SAFE.encode([b'.'; ATTACHMENT_SIZE])}))
+    Some(json!({"size": ATTACHMENT_SIZE, "data": URL_SAFE.encode(".".repeat(ATTACHMENT_SIZE))}))
 }
 
 /// The message as mail, without its attachment.

@@ -27,137 +27,57 @@ async fn refused_refresh(google: &Google, failure: &str, fields: &str) -> Reply 
     refresh(google, "any").await
 }
 
+const LATER: &str = "User-rate limit exceeded.  Retry after 2027-01-15T08:15:00.000Z";
+const DISABLED: &str = "Gmail API has not been used in project 640512773041 before or it is disabled. Enable it by \
+                        visiting \
+                        https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=640512773041 \
+                        then retry. If you enabled this API recently, wait a few minutes for the action to propagate to \
+                        our systems and retry.";
+const INVALID: &str = "Permission denied on resource project 640512773041.";
+const SUSPENDED: &str = "Permission denied: Consumer 'project_number:640512773041' has been suspended.";
+const METADATA: &str = "Metadata scope does not support 'q' parameter";
+const EXHAUSTED: &str = "Resource has been exhausted (e.g. check quota).";
+const UNREGISTERED: &str = "Daily Limit for Unauthenticated Use Exceeded. Continued use requires signup.";
+
+/// The failure and its fields; status, domain and reason, and message of the answer.
+type Refusal = (&'static str, u16, &'static str, &'static str);
+
+const REFUSALS: [Refusal; 15] = [
+    ("precondition_failed", 400, "global failedPrecondition", "Precondition check failed."),
+    ("mail_not_enabled", 400, "global failedPrecondition", "Mail service not enabled"),
+    ("quota_in_message&retry_after=900", 403, "usageLimits rateLimitExceeded", LATER),
+    ("quota_in_message&retry_after=900&status=429", 429, "usageLimits rateLimitExceeded", LATER),
+    ("metadata_scope", 403, "global forbidden", METADATA),
+    ("quota", 403, "usageLimits rateLimitExceeded", QUOTA),
+    ("quota&status=429", 429, "usageLimits rateLimitExceeded", QUOTA),
+    ("user_rate_limit", 403, "usageLimits userRateLimitExceeded", "User Rate Limit Exceeded"),
+    ("concurrent", 429, "global rateLimitExceeded", "Too many concurrent requests for user"),
+    ("resource_exhausted", 429, "global rateLimitExceeded", EXHAUSTED),
+    ("service_disabled", 403, "usageLimits accessNotConfigured", DISABLED),
+    ("consumer_invalid", 403, "global forbidden", INVALID),
+    ("consumer_suspended", 403, "global forbidden", SUSPENDED),
+    ("domain_cannot_use_apis", 403, "global domainCannotUseApis", "Domain cannot use apis."),
+    ("daily_limit_unregistered", 403, "usageLimits dailyLimitExceededUnreg", UNREGISTERED),
+];
+
 #[tokio::test]
 async fn gmail_refuses_in_the_recorded_words() {
     let (google, _) = google().await;
-    let later = "User-rate limit exceeded.  Retry after 2027-01-15T08:15:00.000Z";
-    let disabled = "Gmail API has not been used in project 640512773041 before or it is disabled. Enable it by \
-                    visiting https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=640512773041 \
-                    then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our \
-                    systems and retry.";
-    for (failure, fields, status, canonical, domain, reason, message) in [
-        (
-            "precondition_failed",
-            "",
-            400,
-            "FAILED_PRECONDITION",
-            "global",
-            "failedPrecondition",
-            "Precondition check failed.",
-        ),
-        (
-            "mail_not_enabled",
-            "",
-            400,
-            "FAILED_PRECONDITION",
-            "global",
-            "failedPrecondition",
-            "Mail service not enabled",
-        ),
-        (
-            "quota_in_message",
-            "retry_after=900",
-            403,
-            "PERMISSION_DENIED",
-            "usageLimits",
-            "rateLimitExceeded",
-            later,
-        ),
-        (
-            "quota_in_message",
-            "retry_after=900&status=429",
-            429,
-            "RESOURCE_EXHAUSTED",
-            "usageLimits",
-            "rateLimitExceeded",
-            later,
-        ),
-        (
-            "metadata_scope",
-            "",
-            403,
-            "PERMISSION_DENIED",
-            "global",
-            "forbidden",
-            "Metadata scope does not support 'q' parameter",
-        ),
-        ("quota", "", 403, "PERMISSION_DENIED", "usageLimits", "rateLimitExceeded", QUOTA),
-        ("quota", "status=429", 429, "RESOURCE_EXHAUSTED", "usageLimits", "rateLimitExceeded", QUOTA),
-        (
-            "user_rate_limit",
-            "",
-            403,
-            "PERMISSION_DENIED",
-            "usageLimits",
-            "userRateLimitExceeded",
-            "User Rate Limit Exceeded",
-        ),
-        (
-            "concurrent",
-            "",
-            429,
-            "RESOURCE_EXHAUSTED",
-            "global",
-            "rateLimitExceeded",
-            "Too many concurrent requests for user",
-        ),
-        (
-            "resource_exhausted",
-            "",
-            429,
-            "RESOURCE_EXHAUSTED",
-            "global",
-            "rateLimitExceeded",
-            "Resource has been exhausted (e.g. check quota).",
-        ),
-        ("service_disabled", "", 403, "PERMISSION_DENIED", "usageLimits", "accessNotConfigured", disabled),
-        (
-            "consumer_invalid",
-            "",
-            403,
-            "PERMISSION_DENIED",
-            "global",
-            "forbidden",
-            "Permission denied on resource project 640512773041.",
-        ),
-        (
-            "consumer_suspended",
-            "",
-            403,
-            "PERMISSION_DENIED",
-            "global",
-            "forbidden",
-            "Permission denied: Consumer 'project_number:640512773041' has been suspended.",
-        ),
-        (
-            "domain_cannot_use_apis",
-            "",
-            403,
-            "PERMISSION_DENIED",
-            "global",
-            "domainCannotUseApis",
-            "Domain cannot use apis.",
-        ),
-        (
-            "daily_limit_unregistered",
-            "",
-            403,
-            "PERMISSION_DENIED",
-            "usageLimits",
-            "dailyLimitExceededUnreg",
-            "Daily Limit for Unauthenticated Use Exceeded. Continued use requires signup.",
-        ),
-    ] {
-        let reply = refused_list(&google, failure, fields).await;
+    for (failure, status, reason, message) in REFUSALS {
+        let reply = refused_list(&google, failure, "").await;
         assert_eq!(reply.status, status, "{failure}");
         assert_eq!(reply.header("content-type"), Some("application/json; charset=UTF-8"), "{failure}");
         assert_eq!(reply.header("retry-after"), None, "{failure}");
+        let canonical = match status {
+            400 => "FAILED_PRECONDITION",
+            403 => "PERMISSION_DENIED",
+            _ => "RESOURCE_EXHAUSTED",
+        };
         let error = reply.json()["error"].clone();
         assert_eq!((&error["code"], text(&error, "status")), (&status.into(), canonical), "{failure}");
-        assert_eq!(text(&error, "message"), message, "{failure}");
         let first = &error["errors"][0];
-        assert_eq!((text(first, "domain"), text(first, "reason")), (domain, reason), "{failure}");
-        assert_eq!(text(first, "message"), message, "{failure}");
+        assert_eq!(format!("{} {}", text(first, "domain"), text(first, "reason")), reason, "{failure}");
+        assert_eq!((text(&error, "message"), text(first, "message")), (message, message), "{failure}");
     }
 }
 
