@@ -49,6 +49,8 @@ const SECTIONS: &[(&str, &str, &[Button])] = &[
             ("Rotate, reuse ends all", "rotation", "mode=reuse_ends_family"),
             ("Refresh tokens die after 7 days", "refresh-lifetime", "preset=testing"),
             ("Refresh tokens die after 180 days", "refresh-lifetime", "preset=time_limited"),
+            ("No issuer on the way back", "issuer", ""),
+            ("Another issuer", "issuer", "issuer=https://other.example"),
             ("Longest codes and tokens", "longest-values", ""),
             ("Untick gmail.readonly", "untick", "scope=https://www.googleapis.com/auth/gmail.readonly"),
         ],

@@ -18,6 +18,7 @@
 //! | `POST /control/omit-refresh-token`, `/control/omit-id-token` | `times` |
 //! | `POST /control/untick` | `scope`, `times` |
 //! | `POST /control/refresh-lifetime` | `seconds`, or `preset`: `testing`, `time_limited` (both absent: for ever) |
+//! | `POST /control/issuer` | `issuer` (absent: none): the `iss` of the way back |
 //! | `POST /control/longest-values` | none: codes and tokens as long as Google says that they may become |
 //! | `POST /control/batch-allowance` | `parts` (absent: no bound): so many calls of one user pass in a batch |
 //! | `POST /control/register`, `/control/unregister` | `redirect_uri` |
@@ -155,6 +156,7 @@ fn act(state: &mut State, action: &str, fields: &Fields, now: Timestamp) -> Resu
             };
             state.tokens.refresh_lifetime = seconds.map(Duration::from_secs);
         }
+        "issuer" => state.switches.issuer = fields.get("issuer").map(Into::into),
         "longest-values" => state.tokens.lengths = Lengths::LONGEST,
         "batch-allowance" => state.switches.batch_allowance = fields.number("parts")?,
         "register" => {

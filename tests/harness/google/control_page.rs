@@ -3,6 +3,7 @@
 use super::answer::{Answer, escape};
 use super::calls::{Call, Endpoint};
 use super::control::shown;
+use super::identity::ISSUER;
 use super::pages::STYLE;
 use super::random::Lengths;
 use super::state::State;
@@ -64,6 +65,9 @@ pub(super) fn switches(state: &State) -> Vec<String> {
     }
     if let Some(lifetime) = state.tokens.refresh_lifetime {
         lines.push(format!("refresh tokens live for {} seconds", lifetime.as_secs()));
+    }
+    if switches.issuer.as_deref() != Some(ISSUER) {
+        lines.push(format!("the issuer of the way back: {:?}", switches.issuer));
     }
     if state.tokens.lengths == Lengths::LONGEST {
         lines.push("codes and tokens of the greatest length".into());

@@ -132,8 +132,8 @@ pub(super) fn quota(status: u16, retry_after: Option<u32>, endpoint: Endpoint) -
 }
 
 /// A limit of the user's own, with the time of its end in the message alone.
-pub(super) fn quota_in_message(status: u16, retry_after: u32, now: Timestamp) -> Answer {
-    let until = dates::timestamp(now.seconds() + i64::from(retry_after));
+pub(super) fn quota_in_message(status: u16, retry_after: i64, now: Timestamp) -> Answer {
+    let until = dates::timestamp(now.seconds().saturating_add(retry_after));
     // Two spaces, as Google writes it.
     let message = format!("User-rate limit exceeded.  Retry after {until}");
     api(status, limited(status), ("usageLimits", "rateLimitExceeded"), &message, &[])

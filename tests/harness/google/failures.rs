@@ -74,8 +74,8 @@ pub enum Failure {
     UserRateLimit {
         /// 403 or 429.
         status: u16,
-        /// Seconds from now.
-        retry_after: u32,
+        /// Seconds from now; what Google says is in the past at times.
+        retry_after: i64,
     },
     /// The page "We're sorry..." of Google's front ends, with 429, 403 or 503.
     Sorry {
@@ -185,7 +185,9 @@ impl Failure {
             Self::Status(status) => errors::server_error(*status, endpoint),
             Self::OAuth { status, error, description } => errors::oauth(*status, error, description),
             Self::Quota { status, retry_after } => errors::quota(*status, *retry_after, endpoint),
-            Self::QuotaInMessage { retry_after } => errors::quota_in_message(403, *retry_after, now),
+            Self::QuotaInMessage { retry_after } => {
+                errors::quota_in_message(403, i64::from(*retry_after), now)
+            }
             Self::UserRateLimit { status, retry_after } => {
                 errors::quota_in_message(*status, *retry_after, now)
             }

@@ -28,6 +28,7 @@ async fn refused_refresh(google: &Google, failure: &str, fields: &str) -> Reply 
 }
 
 const LATER: &str = "User-rate limit exceeded.  Retry after 2027-01-15T08:15:00.000Z";
+const PAST: &str = "User-rate limit exceeded.  Retry after 2027-01-15T07:59:00.000Z";
 const DISABLED: &str = "Gmail API has not been used in project 640512773041 before or it is disabled. Enable it by \
                         visiting \
                         https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=640512773041 \
@@ -42,11 +43,12 @@ const UNREGISTERED: &str = "Daily Limit for Unauthenticated Use Exceeded. Contin
 /// The failure and its fields; status, domain and reason, and message of the answer.
 type Refusal = (&'static str, u16, &'static str, &'static str);
 
-const REFUSALS: [Refusal; 15] = [
+const REFUSALS: [Refusal; 16] = [
     ("precondition_failed", 400, "global failedPrecondition", "Precondition check failed."),
     ("mail_not_enabled", 400, "global failedPrecondition", "Mail service not enabled"),
     ("quota_in_message&retry_after=900", 403, "usageLimits rateLimitExceeded", LATER),
     ("quota_in_message&retry_after=900&status=429", 429, "usageLimits rateLimitExceeded", LATER),
+    ("quota_in_message&retry_after=-60", 403, "usageLimits rateLimitExceeded", PAST),
     ("metadata_scope", 403, "global forbidden", METADATA),
     ("quota", 403, "usageLimits rateLimitExceeded", QUOTA),
     ("quota&status=429", 429, "usageLimits rateLimitExceeded", QUOTA),

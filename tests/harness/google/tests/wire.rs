@@ -24,6 +24,15 @@ async fn the_way_back_has_googles_parameters_in_googles_order() {
     assert_eq!(other.parameter("iss").as_deref(), Some("https://other.example"));
     google.send_issuer(None);
     assert_eq!(google.consent(&url, Decision::allow(ANN)).await.parameter("iss"), None);
+    for (form, expected) in
+        [(&[("issuer", "https://third.example")][..], Some("https://third.example")), (&[], None)]
+    {
+        post(&google, "/control/issuer", form).await.expect("an answer");
+        let consent = google.consent(&url, Decision::allow(ANN)).await;
+        assert_eq!(consent.parameter("iss").as_deref(), expected);
+    }
+    google.clear_all();
+    assert_eq!(google.consent(&url, Decision::allow(ANN)).await.parameter("iss").as_deref(), Some(ISSUER));
     let discovery = get(&google, "/.well-known/openid-configuration", "").await.json();
     assert_eq!(discovery["authorization_response_iss_parameter_supported"], true);
 }
