@@ -278,3 +278,14 @@ async fn f23_two_flows_of_one_user_finish_together_and_both_sign_in() {
     world.advance(3600);
     assert_eq!(world.messages("").await.status, 200);
 }
+
+#[tokio::test]
+async fn codes_and_tokens_of_the_greatest_length_that_google_documents_are_taken() {
+    let mut world = World::new().await;
+    world.stack.google.issue_longest_values(true);
+    world.sign_in(ANN).await;
+    assert_eq!(world.messages("").await.status, 200);
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.refreshes(), 1);
+}

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-/// The content type of Google's JSON answers.
+/// The content type of the token endpoint's JSON, and of the fake's own.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
+/// The content type of the APIs' JSON; Google spells the character set either way.
+pub(super) const API_JSON: &str = "application/json; charset=UTF-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Status, headers and body.
@@ -23,6 +25,16 @@ impl Answer {
     /// A JSON body, indented as Google does.
     pub(super) fn json(status: u16, body: &Value) -> Self {
         Self::new(status, JSON, format!("{body:#}"))
+    }
+
+    /// A JSON body as the token endpoint sends it.
+    pub(super) fn oauth(status: u16, body: &Value) -> Self {
+        Self::json(status, body).uncached().varied()
+    }
+
+    /// A JSON body as the APIs send it.
+    pub(super) fn api(status: u16, body: &Value) -> Self {
+        Self::new(status, API_JSON, format!("{body:#}")).varied().with("cache-control", "private")
     }
 
     /// A page.
@@ -45,6 +57,12 @@ impl Answer {
     pub(super) fn uncached(self) -> Self {
         self.with("cache-control", "no-cache, no-store, max-age=0, must-revalidate")
             .with("pragma", "no-cache")
+            .with("expires", "Mon, 01 Jan 1990 00:00:00 GMT")
+    }
+
+    /// Google names what an answer depends on in one header for each.
+    fn varied(self) -> Self {
+        ["Origin", "X-Origin", "Referer"].into_iter().fold(self, |answer, name| answer.with("vary", name))
     }
 }
 

@@ -3,8 +3,8 @@
 use super::answer::Answer;
 use super::calls::Call;
 use super::consent::{self, Decision};
+use super::pkce::Challenge;
 use super::state::{Shared, State};
-use super::tokens::Challenge;
 use super::{pages, scopes};
 
 /// A request that passed every check.
@@ -204,11 +204,20 @@ pub(super) fn page(shared: &Shared, call: &Call) -> Answer {
     let mut state = shared.state();
     let authorization = match Authorization::parse(&call.query, &state) {
         Ok(authorization) => authorization,
-        Err(refusal) => return pages::error(refusal.code, &refusal.detail),
+        Err(refusal) => return pages::error(400, refusal.code, &refusal.detail),
     };
     match authorization.settle(shared, &mut state) {
         Some(location) => Answer::see_other(&location),
         None => pages::consent(&authorization, &call.query, &state),
+    }
+}
+
+/// The same where Google goes back with an error instead of a page.
+pub(super) fn send_back(shared: &Shared, call: &Call, error: &str) -> Answer {
+    let state = shared.state();
+    match Authorization::parse(&call.query, &state) {
+        Ok(authorization) => Answer::see_other(&consent::error(&state, &authorization, error)),
+        Err(refusal) => pages::error(400, refusal.code, &refusal.detail),
     }
 }
 
@@ -217,7 +226,7 @@ pub(super) fn decision(shared: &Shared, query: &[(String, String)], form: &[(Str
     let mut state = shared.state();
     let authorization = match Authorization::parse(query, &state) {
         Ok(authorization) => authorization,
-        Err(refusal) => return pages::error(refusal.code, &refusal.detail),
+        Err(refusal) => return pages::error(400, refusal.code, &refusal.detail),
     };
     let values = |name: &str| -> Vec<&str> {
         form.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
@@ -237,6 +246,6 @@ pub(super) fn decision(shared: &Shared, query: &[(String, String)], form: &[(Str
     };
     match consent::decide(shared, &mut state, &authorization, &decision) {
         Ok(location) => Answer::see_other(&location),
-        Err(refusal) => pages::error(refusal.code, &refusal.detail),
+        Err(refusal) => pages::error(400, refusal.code, &refusal.detail),
     }
 }

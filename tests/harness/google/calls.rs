@@ -16,25 +16,39 @@ pub enum Endpoint {
     Token,
     /// `POST /revoke`
     Revoke,
-    /// `GET /tokeninfo`
+    /// `GET /tokeninfo`, `/oauth2/v1/tokeninfo`, `/oauth2/v2/tokeninfo` and `/oauth2/v3/tokeninfo`
     TokenInfo,
     /// `GET /oauth2/v2/userinfo`, `/userinfo/v2/me`, `/oauth2/v3/userinfo` and `/v1/userinfo`
     UserInfo,
-    /// `GET /oauth2/v3/certs`
+    /// `GET /oauth2/v3/certs` and `/oauth2/v1/certs`
     Certificates,
     /// `GET /.well-known/openid-configuration`
     Discovery,
+    /// `GET /gmail/v1/users/me/profile`
+    Profile,
+    /// `GET /gmail/v1/users/me/labels`
+    LabelsList,
+    /// `GET /gmail/v1/users/me/labels/{id}`
+    LabelsGet,
     /// `GET /gmail/v1/users/me/messages`
     MessagesList,
     /// `GET /gmail/v1/users/me/messages/{id}`, alone or inside a batch
     MessagesGet,
-    /// `POST /batch/gmail/v1`
+    /// `GET /gmail/v1/users/me/messages/{id}/attachments/{id}`
+    AttachmentsGet,
+    /// `GET /gmail/v1/users/me/threads`
+    ThreadsList,
+    /// `GET /gmail/v1/users/me/threads/{id}`
+    ThreadsGet,
+    /// `GET /gmail/v1/users/me/history`
+    HistoryList,
+    /// `POST /batch/gmail/v1`, or `/batch`, where Google's libraries send it
     Batch,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::Authorize,
         Self::Token,
         Self::Revoke,
@@ -42,8 +56,15 @@ impl Endpoint {
         Self::UserInfo,
         Self::Certificates,
         Self::Discovery,
+        Self::Profile,
+        Self::LabelsList,
+        Self::LabelsGet,
         Self::MessagesList,
         Self::MessagesGet,
+        Self::AttachmentsGet,
+        Self::ThreadsList,
+        Self::ThreadsGet,
+        Self::HistoryList,
         Self::Batch,
     ];
 
@@ -57,8 +78,15 @@ impl Endpoint {
             Self::UserInfo => "user_info",
             Self::Certificates => "certificates",
             Self::Discovery => "discovery",
+            Self::Profile => "profile",
+            Self::LabelsList => "labels_list",
+            Self::LabelsGet => "labels_get",
             Self::MessagesList => "messages_list",
             Self::MessagesGet => "messages_get",
+            Self::AttachmentsGet => "attachments_get",
+            Self::ThreadsList => "threads_list",
+            Self::ThreadsGet => "threads_get",
+            Self::HistoryList => "history_list",
             Self::Batch => "batch",
         }
     }
@@ -71,10 +99,17 @@ impl Endpoint {
     /// The endpoint that a path belongs to.
     pub fn at(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/gmail/v1/users/") {
-            let mut parts = rest.split('/').skip(1);
-            return match (parts.next(), parts.next(), parts.next()) {
-                (Some("messages"), None, None) => Some(Self::MessagesList),
-                (Some("messages"), Some(_), None) => Some(Self::MessagesGet),
+            let parts: Vec<&str> = rest.split('/').skip(1).collect();
+            return match parts[..] {
+                ["profile"] => Some(Self::Profile),
+                ["labels"] => Some(Self::LabelsList),
+                ["labels", _] => Some(Self::LabelsGet),
+                ["messages"] => Some(Self::MessagesList),
+                ["messages", _] => Some(Self::MessagesGet),
+                ["messages", _, "attachments", _] => Some(Self::AttachmentsGet),
+                ["threads"] => Some(Self::ThreadsList),
+                ["threads", _] => Some(Self::ThreadsGet),
+                ["history"] => Some(Self::HistoryList),
                 _ => None,
             };
         }
@@ -82,13 +117,15 @@ impl Endpoint {
             "/o/oauth2/v2/auth" => Some(Self::Authorize),
             "/token" => Some(Self::Token),
             "/revoke" => Some(Self::Revoke),
-            "/tokeninfo" => Some(Self::TokenInfo),
+            "/tokeninfo" | "/oauth2/v1/tokeninfo" | "/oauth2/v2/tokeninfo" | "/oauth2/v3/tokeninfo" => {
+                Some(Self::TokenInfo)
+            }
             "/oauth2/v2/userinfo" | "/userinfo/v2/me" | "/oauth2/v3/userinfo" | "/v1/userinfo" => {
                 Some(Self::UserInfo)
             }
-            "/oauth2/v3/certs" => Some(Self::Certificates),
+            "/oauth2/v3/certs" | "/oauth2/v1/certs" => Some(Self::Certificates),
             "/.well-known/openid-configuration" => Some(Self::Discovery),
-            "/batch/gmail/v1" => Some(Self::Batch),
+            "/batch/gmail/v1" | "/batch" => Some(Self::Batch),
             _ => None,
         }
     }

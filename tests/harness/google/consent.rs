@@ -162,15 +162,11 @@ pub(super) fn allow(
         .filter(|name| matches!(*name, "email" | "profile"))
         .collect();
     names.extend(granted.iter().map(String::as_str));
-    let mut answer = vec![
-        ("code", code),
-        ("scope", names.join(" ")),
-        ("authuser", authuser.to_string()),
-        ("prompt", if is_asked { "consent" } else { "none" }.to_owned()),
-    ];
+    let mut answer = vec![("code", code), ("scope", names.join(" ")), ("authuser", authuser.to_string())];
     if let Some(domain) = domain {
         answer.push(("hd", domain));
     }
+    answer.push(("prompt", if is_asked { "consent" } else { "none" }.to_owned()));
     back(state, authorization, &answer)
 }
 

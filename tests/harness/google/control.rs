@@ -9,7 +9,7 @@
 //! | `GET /control/calls` | the calls so far, secrets blotted out |
 //! | `GET /control/state` | accounts, failures, switches |
 //! | `GET /control/client_secrets.json` | the file for the built-in client |
-//! | `POST /control/failures` | `endpoint`, `failure` ([`super::named_failure`]), `times` (a number, or `until_cleared`; 1), `grant_type`, and the failure's own: `status`, `retry_after`, `milliseconds`, `location`, `body`, `content_type`, `error`, `description` |
+//! | `POST /control/failures` | `endpoint`, `failure` ([`super::named_failure`], [`super::recordings`]), `times` (a number, or `until_cleared`; 1), `grant_type`, and the failure's own: `status`, `retry_after`, `milliseconds`, `location`, `body`, `content_type`, `error`, `description` |
 //! | `POST /control/clear` | none: failures and switches back to normal |
 //! | `POST /control/revoke` | `account` |
 //! | `POST /control/change-password` | `account` |
@@ -17,18 +17,23 @@
 //! | `POST /control/rotation` | `mode`: `off`, `old_still_works`, `old_dies`, `reuse_ends_family` |
 //! | `POST /control/omit-refresh-token`, `/control/omit-id-token` | `times` |
 //! | `POST /control/untick` | `scope`, `times` |
-//! | `POST /control/refresh-lifetime` | `seconds` (absent: for ever) |
+//! | `POST /control/refresh-lifetime` | `seconds`, or `preset`: `testing`, `time_limited` (both absent: for ever) |
+//! | `POST /control/issuer` | `issuer` (absent: none): the `iss` of the way back |
+//! | `POST /control/longest-values` | none: codes and tokens as long as Google says that they may become |
+//! | `POST /control/batch-allowance` | `parts` (absent: no bound): so many calls of one user pass in a batch |
 //! | `POST /control/register`, `/control/unregister` | `redirect_uri` |
 //! | `POST /control/forget-calls` | none |
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use shared::clock::Timestamp;
 
 use super::answer::Answer;
 use super::calls::{Call, Endpoint};
 use super::clients::CLIENT_ID;
 use super::named_failure::Fields;
+use super::random::Lengths;
 use super::state::{Shared, State};
 use super::tokens::Rotation;
 use super::{authorize, control_page};
@@ -83,7 +88,8 @@ pub(super) fn serve(shared: &Shared, request: &Request) -> Answer {
         }
         ("POST", path) if path.starts_with("/control/") => {
             let action = path.trim_start_matches("/control/").to_owned();
-            let result = request.fields().and_then(|fields| act(&mut shared.state(), &action, &fields));
+            let result =
+                request.fields().and_then(|fields| act(&mut shared.state(), &action, &fields, shared.now()));
             match result {
                 Ok(()) if request.is_json() => Answer::json(200, &json!({"ok": true})),
                 Ok(()) => Answer::see_other("/control"),
@@ -94,7 +100,7 @@ pub(super) fn serve(shared: &Shared, request: &Request) -> Answer {
     }
 }
 
-fn act(state: &mut State, action: &str, fields: &Fields) -> Result<(), String> {
+fn act(state: &mut State, action: &str, fields: &Fields, now: Timestamp) -> Result<(), String> {
     let account = |state: &State| match fields.get("account") {
         None => Ok(None),
         Some(hint) => state.sub_of(hint).map(Some).ok_or_else(|| format!("there is no account {hint}")),
@@ -115,11 +121,11 @@ fn act(state: &mut State, action: &str, fields: &Fields) -> Result<(), String> {
         "clear" => state.clear(),
         "revoke" => {
             let sub = named(state)?;
-            state.revoke(&sub);
+            state.revoke(&sub, now);
         }
         "change-password" => {
             let sub = named(state)?;
-            state.tokens.change_password(&sub);
+            state.tokens.change_password(&sub, now);
         }
         "expire" => {
             let sub = account(state)?;
@@ -141,8 +147,18 @@ fn act(state: &mut State, action: &str, fields: &Fields) -> Result<(), String> {
             state.switches.unticked.push((scope, fields.times()?));
         }
         "refresh-lifetime" => {
-            state.tokens.refresh_lifetime = fields.number("seconds")?.map(Duration::from_secs);
+            let seconds = match fields.get("preset") {
+                Some("testing") => Some(604_799),
+                // The person unticked "ongoing access": 180 days.
+                Some("time_limited") => Some(15_551_999),
+                Some(other) => return Err(format!("there is no preset {other}")),
+                None => fields.number("seconds")?,
+            };
+            state.tokens.refresh_lifetime = seconds.map(Duration::from_secs);
         }
+        "issuer" => state.switches.issuer = fields.get("issuer").map(Into::into),
+        "longest-values" => state.tokens.lengths = Lengths::LONGEST,
+        "batch-allowance" => state.switches.batch_allowance = fields.number("parts")?,
         "register" => {
             let uri = fields.require("redirect_uri")?;
             if let Some(client) = state.client_mut(CLIENT_ID) {

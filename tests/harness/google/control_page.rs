@@ -3,9 +3,12 @@
 use super::answer::{Answer, escape};
 use super::calls::{Call, Endpoint};
 use super::control::shown;
+use super::identity::ISSUER;
 use super::pages::STYLE;
+use super::random::Lengths;
 use super::state::State;
 use super::tokens::Rotation;
+use super::{batch, buttons, named_failure};
 
 const PAGE: &str = include_str!("control.html");
 const CALLS_SHOWN: usize = 50;
@@ -29,9 +32,15 @@ pub(super) fn page(state: &State) -> Answer {
         active.iter().flat_map(|line| ["<li><code>".into(), escape(line), "</code></li>\n".into()]).collect()
     };
     let calls: String = state.calls.all().iter().rev().take(CALLS_SHOWN).map(row).collect();
+    let options = |names: &mut dyn Iterator<Item = &'static str>| -> String {
+        names.flat_map(|name| ["<option>", name, "</option>\n"]).collect()
+    };
     Answer::html(
         200,
         PAGE.replace("{{style}}", STYLE)
+            .replace("{{buttons}}", buttons::html().trim_end())
+            .replace("{{endpoints}}", &options(&mut Endpoint::ALL.into_iter().map(Endpoint::name)))
+            .replace("{{failures}}", &options(&mut named_failure::names()))
             .replace("{{accounts}}", &accounts)
             .replace("{{active}}", &active)
             .replace("{{calls}}", &calls),
@@ -56,6 +65,15 @@ pub(super) fn switches(state: &State) -> Vec<String> {
     }
     if let Some(lifetime) = state.tokens.refresh_lifetime {
         lines.push(format!("refresh tokens live for {} seconds", lifetime.as_secs()));
+    }
+    if switches.issuer.as_deref() != Some(ISSUER) {
+        lines.push(format!("the issuer of the way back: {:?}", switches.issuer));
+    }
+    if state.tokens.lengths == Lengths::LONGEST {
+        lines.push("codes and tokens of the greatest length".into());
+    }
+    if switches.batch_allowance != Some(batch::ALLOWANCE) {
+        lines.push(format!("calls of one user that pass in a batch: {:?}", switches.batch_allowance));
     }
     lines
 }

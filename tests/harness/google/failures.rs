@@ -1,5 +1,5 @@
 //! The failures that the fake can be told to show. The queue that hands them out is below this file, the bodies
-//! are in `errors`.
+//! are in `recordings` and `errors`.
 
 mod queue;
 
@@ -9,7 +9,7 @@ use shared::clock::Timestamp;
 
 use super::answer::Answer;
 use super::calls::Endpoint;
-use super::errors;
+use super::{errors, recordings};
 
 pub(super) use queue::Failures;
 
@@ -37,6 +37,8 @@ pub enum Failure {
         /// The body.
         body: String,
     },
+    /// A refusal by its name in `recordings.rs`; [`Failure::recorded`] makes sure that it is there.
+    Recorded(&'static str),
     /// 400 `invalid_grant`, "Token has been expired or revoked."
     InvalidGrant,
     /// 400 `invalid_grant`, "Bad Request"
@@ -56,17 +58,29 @@ pub enum Failure {
         /// The description.
         description: String,
     },
-    /// 429 `rateLimitExceeded` or 403 `userRateLimitExceeded`, with Retry-After in seconds or without.
+    /// `rateLimitExceeded`: the quota per user and minute, with Retry-After in seconds or without.
     Quota {
-        /// 429 or 403.
+        /// 403, or 429.
         status: u16,
         /// The header, when there is one.
         retry_after: Option<u32>,
     },
-    /// 429 whose message alone says when to come back ("User-rate limit exceeded.  Retry after ...").
+    /// 403 whose message alone says when to come back ("User-rate limit exceeded.  Retry after ...").
     QuotaInMessage {
         /// Seconds from now.
         retry_after: u32,
+    },
+    /// The same with this status: Google sends 403, and 429 at times.
+    UserRateLimit {
+        /// 403 or 429.
+        status: u16,
+        /// Seconds from now; what Google says is in the past at times.
+        retry_after: i64,
+    },
+    /// The page "We're sorry..." of Google's front ends, with 429, 403 or 503.
+    Sorry {
+        /// The status.
+        status: u16,
     },
     /// 403 `dailyLimitExceeded`
     DailyLimit,
@@ -109,6 +123,8 @@ pub enum Failure {
 pub(super) enum Treatment {
     /// Send this and do nothing else.
     Instead(Answer),
+    /// Send the browser back from the authorization page with this error.
+    SendBack(&'static str),
     /// Serve the call, then cut its JSON in half.
     Truncate,
     /// Serve the call, then pause, then answer.
@@ -131,7 +147,18 @@ impl Treatment {
 }
 
 impl Failure {
+    /// A refusal that Google was seen to send, by its name in `recordings.rs`.
+    ///
+    /// # Panics
+    ///
+    /// When there is none of this name.
+    #[track_caller]
+    pub fn recorded(name: &str) -> Self {
+        Self::Recorded(recordings::named(name).unwrap_or_else(|| panic!("there is no recording {name}")))
+    }
+
     fn treatment(&self, endpoint: Endpoint, now: Timestamp) -> Treatment {
+        let recorded = |name| recordings::treatment(name, endpoint);
         Treatment::Instead(match self {
             Self::TruncatedJson => return Treatment::Truncate,
             Self::Slow(pause) => return Treatment::Slow(*pause),
@@ -139,18 +166,37 @@ impl Failure {
             Self::ResetBeforeReading | Self::ResetAfterReading => return Treatment::Cut,
             Self::LoseAnswer => return Treatment::LoseAnswer,
             Self::CutBody => return Treatment::CutBody,
+            Self::Recorded(name) => return recorded(name),
+            Self::InvalidGrant => return recorded("invalid_grant"),
+            Self::InvalidGrantBadRequest => return recorded("invalid_grant_bad_request"),
+            Self::InvalidRapt => return recorded("invalid_rapt"),
+            Self::InvalidClient => return recorded("invalid_client"),
+            Self::AdminPolicyEnforced => return recorded("admin_policy_enforced"),
+            Self::DailyLimit => return recorded("daily_limit"),
+            Self::InvalidCredentials => return recorded("invalid_credentials"),
+            Self::InsufficientScope => return recorded("insufficient_scope"),
+            Self::ServiceDisabled => return recorded("service_disabled"),
+            Self::DomainPolicy => return recorded("domain_policy"),
+            Self::MailNotEnabled => return recorded("mail_not_enabled"),
+            Self::NotFound => return recorded("not_found"),
             Self::Answer { status, headers, body } => {
                 Answer { status: *status, headers: headers.clone(), body: body.clone().into_bytes() }
             }
+            Self::Status(status) => errors::server_error(*status, endpoint),
             Self::OAuth { status, error, description } => errors::oauth(*status, error, description),
+            Self::Quota { status, retry_after } => errors::quota(*status, *retry_after, endpoint),
+            Self::QuotaInMessage { retry_after } => {
+                errors::quota_in_message(403, i64::from(*retry_after), now)
+            }
+            Self::UserRateLimit { status, retry_after } => {
+                errors::quota_in_message(*status, *retry_after, now)
+            }
+            Self::Sorry { status } => errors::sorry(*status),
+            Self::ErrorWithinSuccess => errors::error_within_success(endpoint),
+            Self::NotJson => Answer::html(200, "<!doctype html><title>Sign in</title><p>This is not JSON."),
             Self::Redirect(location) => {
                 Answer { status: 307, headers: Vec::new(), body: Vec::new() }.with("location", location)
             }
-            Self::NotJson => Answer::html(200, "<!doctype html><title>Sign in</title><p>This is not JSON."),
-            Self::AdminPolicyEnforced if endpoint == Endpoint::Authorize => {
-                super::pages::error("admin_policy_enforced", errors::ADMIN_POLICY)
-            }
-            other => errors::answer(other, endpoint, now),
         })
     }
 }

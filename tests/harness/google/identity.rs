@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use super::accounts::Account;
-use super::answer::Answer;
+use super::answer::{API_JSON, Answer};
 use super::calls::Call;
 use super::errors::{self, oauth};
 use super::scopes;
@@ -14,7 +14,7 @@ use super::state::{Shared, State};
 use super::tokens::AccessToken;
 
 /// The issuer of ID tokens; Google's own, for that is what a client must insist on.
-const ISSUER: &str = "https://accounts.google.com";
+pub(super) const ISSUER: &str = "https://accounts.google.com";
 const ID_TOKEN_LIFETIME: i64 = 3600;
 
 /// What an ID token comes with.
@@ -68,6 +68,10 @@ fn add_names(claims: &mut Map<String, Value>, account: &Account) {
     claims.insert("name".into(), account.name().into());
     claims.insert("given_name".into(), account.given_name.clone().into());
     claims.insert("family_name".into(), account.family_name.clone().into());
+    add_picture(claims, account);
+}
+
+fn add_picture(claims: &mut Map<String, Value>, account: &Account) {
     let picture = format!("https://lh3.googleusercontent.com/a/{}=s96-c", account.sub);
     claims.insert("picture".into(), picture.into());
 }
@@ -77,7 +81,7 @@ pub(super) fn userinfo(shared: &Shared, call: &Call) -> Answer {
     let is_v2 = matches!(call.path.as_str(), "/oauth2/v2/userinfo" | "/userinfo/v2/me");
     let state = shared.state();
     let Some(value) = call.bearer().or(call.query_value("access_token")) else {
-        return errors::login_required();
+        return errors::credentials_missing();
     };
     let Some((access, account)) = state
         .tokens
@@ -94,7 +98,7 @@ pub(super) fn userinfo(shared: &Shared, call: &Call) -> Answer {
         };
     };
     if !access.scopes.iter().any(|scope| scopes::is_identity(scope)) {
-        return errors::insufficient_scope();
+        return errors::credentials_missing();
     }
     let mut body = Map::new();
     body.insert(if is_v2 { "id" } else { "sub" }.into(), account.sub.clone().into());
@@ -106,47 +110,75 @@ pub(super) fn userinfo(shared: &Shared, call: &Call) -> Answer {
     if scopes::holds(&access.scopes, scopes::PROFILE) {
         add_names(&mut body, account);
     }
+    // UserInfo shows the picture with any identity scope; an ID token with `profile` alone.
+    add_picture(&mut body, account);
     if let Some(domain) = &account.hosted_domain {
         body.insert("hd".into(), domain.clone().into());
     }
-    Answer::json(200, &body.into())
+    Answer::api(200, &body.into())
 }
 
-/// Token info, for access tokens and ID tokens; numbers and booleans are strings here.
+/// Token info, for access tokens and ID tokens; numbers and booleans are strings, but not in versions 1 and 2.
 pub(super) fn tokeninfo(shared: &Shared, call: &Call) -> Answer {
     let field = |name: &str| call.query_value(name).map(Into::into).or_else(|| call.form_value(name));
-    let invalid = || oauth(400, "invalid_token", "Invalid Value");
+    let is_old = matches!(call.path.as_str(), "/oauth2/v1/tokeninfo" | "/oauth2/v2/tokeninfo");
+    let invalid = || {
+        let mut body = json!({"error_description": "Invalid Value"});
+        if is_old {
+            body["error"] = "invalid_token".into();
+        }
+        Answer::api(400, &body)
+    };
     let now = shared.now();
     if let Some(token) = field("id_token") {
         let claims = shared.signer.claims(&token);
         return match claims {
             Some(claims) if claims["exp"].as_i64().is_some_and(|expiry| expiry > now.seconds()) => {
-                Answer::json(200, &claims)
+                Answer::api(200, &claims)
             }
             _ => invalid(),
         };
     }
     let state = shared.state();
-    let token = field("access_token");
+    // Google's library for Node.js sends the token in the header.
+    let token = field("access_token").or_else(|| call.bearer().map(Into::into));
     let access = token.as_deref().and_then(|token| state.tokens.live_access(token, now));
     let Some((access, account)) = access.and_then(|access| Some((access, state.account(&access.sub)?)))
     else {
         return invalid();
     };
+    let access_type = if access.offline { "offline" } else { "online" };
+    let has_email = scopes::holds(&access.scopes, scopes::EMAIL);
+    let expires_in = access.expires_at.since(now).as_secs();
+    if is_old {
+        let mut body = json!({
+            "issued_to": access.client_id,
+            "audience": access.client_id,
+            "user_id": access.sub,
+            "scope": access.scopes.join(" "),
+            "expires_in": expires_in,
+            "access_type": access_type,
+        });
+        if has_email {
+            body["email"] = account.email.clone().into();
+            body["verified_email"] = is_verified(&state, account).into();
+        }
+        return Answer::api(200, &body);
+    }
     let mut body = json!({
         "azp": access.client_id,
         "aud": access.client_id,
         "sub": access.sub,
         "scope": access.scopes.join(" "),
         "exp": access.expires_at.seconds().to_string(),
-        "expires_in": access.expires_at.since(now).as_secs().to_string(),
-        "access_type": if access.offline { "offline" } else { "online" },
+        "expires_in": expires_in.to_string(),
+        "access_type": access_type,
     });
-    if scopes::holds(&access.scopes, scopes::EMAIL) {
+    if has_email {
         body["email"] = account.email.clone().into();
         body["email_verified"] = is_verified(&state, account).to_string().into();
     }
-    Answer::json(200, &body)
+    Answer::api(200, &body)
 }
 
 /// Revocation by any live token ends all that the account ever allowed the project.
@@ -158,8 +190,8 @@ pub(super) fn revoke(shared: &Shared, call: &Call) -> Answer {
     let mut state = shared.state();
     match state.tokens.owner(&token, shared.now()) {
         Some(sub) => {
-            state.revoke(&sub);
-            Answer::json(200, &json!({}))
+            state.revoke(&sub, shared.now());
+            Answer::oauth(200, &json!({}))
         }
         None => oauth(400, "invalid_token", "Token expired or revoked"),
     }
@@ -184,11 +216,14 @@ pub(super) fn discovery(shared: &Shared) -> Answer {
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
             "code_challenge_methods_supported": ["plain", "S256"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
+            "authorization_response_iss_parameter_supported": true,
         }),
     )
 }
 
-/// The JWK set.
-pub(super) fn certificates(shared: &Shared) -> Answer {
-    Answer::json(200, &shared.signer.certificates()).with("cache-control", "public, max-age=20000")
+/// The JWK set, and at the old address the same key as PEM.
+pub(super) fn certificates(shared: &Shared, call: &Call) -> Answer {
+    let is_pem = call.path == "/oauth2/v1/certs";
+    let keys = if is_pem { shared.signer.public_key() } else { shared.signer.certificates() };
+    Answer::new(200, API_JSON, format!("{keys:#}")).with("cache-control", "public, max-age=20000")
 }

@@ -10,7 +10,8 @@ const TWO_YEARS: i64 = 2 * 365 * 86_400;
 
 /// User labels, by ID and name.
 pub(super) const USER_LABELS: [(&str, &str); 2] = [("Label_1", "Receipts"), ("Label_2", "Travel plans")];
-const SYSTEM_LABELS: [&str; 14] = [
+/// System labels, by ID, which is their name too.
+pub(super) const SYSTEM_LABELS: [&str; 14] = [
     "INBOX",
     "UNREAD",
     "SENT",
@@ -68,6 +69,11 @@ pub(super) struct Message {
 impl Message {
     pub(super) fn has(&self, label: &str) -> bool {
         self.labels.contains(&label)
+    }
+
+    /// The point of the mailbox's history at which it came.
+    pub(super) fn history_id(&self) -> String {
+        (self.date / 1000).to_string()
     }
 
     /// The beginning of the text.

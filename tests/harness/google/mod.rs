@@ -9,6 +9,7 @@ mod accounts;
 mod answer;
 mod authorize;
 mod batch;
+mod buttons;
 mod calls;
 mod clients;
 mod connection;
@@ -18,13 +19,19 @@ mod control_page;
 mod dates;
 mod errors;
 mod failures;
+mod fields;
 mod gmail;
+mod history;
 mod identity;
+mod labels;
 mod mailbox;
 mod named_failure;
 mod pages;
+mod paging;
 mod phrases;
+mod pkce;
 mod random;
+mod recordings;
 mod resource;
 mod scopes;
 mod search;
@@ -32,6 +39,7 @@ mod serve;
 mod signing;
 mod state;
 mod switches;
+mod threads;
 mod token;
 mod tokens;
 
@@ -167,19 +175,26 @@ impl Google {
         let treatment = state.failures.take(Endpoint::Authorize, None, shared.now());
         if let Some(failures::Treatment::Instead(answer)) = &treatment {
             state.calls.answered(number, answer.status, None);
-            let is_policy = String::from_utf8_lossy(&answer.body).contains("admin_policy_enforced");
-            let code = if is_policy { "admin_policy_enforced".into() } else { answer.status.to_string() };
+            let code = pages::error_code(answer).unwrap_or_else(|| answer.status.to_string());
             return Consent::ErrorPage(code);
         }
         let (status, consent) = match Authorization::parse(&call.query, &state) {
             Err(refusal) => (400, Consent::ErrorPage(refusal.code.into())),
-            Ok(authorization) => match authorization.settle(shared, &mut state) {
-                Some(location) => (303, Consent::Redirect(location)),
-                None => match consent::decide(shared, &mut state, &authorization, &decision) {
-                    Ok(location) => (200, Consent::Redirect(location)),
-                    Err(refusal) => (200, Consent::ErrorPage(refusal.code.into())),
-                },
-            },
+            Ok(authorization) => {
+                let location = match treatment {
+                    Some(failures::Treatment::SendBack(error)) => {
+                        Some(consent::error(&state, &authorization, error))
+                    }
+                    _ => authorization.settle(shared, &mut state),
+                };
+                match location {
+                    Some(location) => (303, Consent::Redirect(location)),
+                    None => match consent::decide(shared, &mut state, &authorization, &decision) {
+                        Ok(location) => (200, Consent::Redirect(location)),
+                        Err(refusal) => (200, Consent::ErrorPage(refusal.code.into())),
+                    },
+                }
+            }
         };
         state.calls.answered(number, status, None);
         consent

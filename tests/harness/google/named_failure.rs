@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failures::{Failure, Times};
+use super::recordings;
 
 /// The fields of a control call.
 #[derive(Clone, Debug, Default)]
@@ -42,40 +43,32 @@ impl Fields {
     /// The failure that `failure` names, with its fields.
     pub(super) fn failure(&self) -> Result<Failure, String> {
         let text = |name: &str| self.get(name).unwrap_or_default().to_owned();
-        Ok(match self.require("failure")? {
-            "status" => Failure::Status(self.number("status")?.unwrap_or(500)),
+        let status = |otherwise: u16| Ok::<_, String>(self.number("status")?.unwrap_or(otherwise));
+        let name = self.require("failure")?;
+        if let Some(recorded) = recordings::named(name) {
+            return Ok(Failure::Recorded(recorded));
+        }
+        Ok(match name {
+            "status" => Failure::Status(status(500)?),
             "answer" => Failure::Answer {
-                status: self.number("status")?.unwrap_or(200),
+                status: status(200)?,
                 headers: vec![(
                     "content-type".into(),
                     self.get("content_type").unwrap_or("application/json; charset=utf-8").into(),
                 )],
                 body: text("body"),
             },
-            "invalid_grant" => Failure::InvalidGrant,
-            "invalid_grant_bad_request" => Failure::InvalidGrantBadRequest,
-            "invalid_rapt" => Failure::InvalidRapt,
-            "invalid_client" => Failure::InvalidClient,
-            "admin_policy_enforced" => Failure::AdminPolicyEnforced,
             "oauth" => Failure::OAuth {
-                status: self.number("status")?.unwrap_or(400),
+                status: status(400)?,
                 error: text("error"),
                 description: text("description"),
             },
-            "quota" => Failure::Quota {
-                status: self.number("status")?.unwrap_or(429),
-                retry_after: self.number("retry_after")?,
+            "quota" => Failure::Quota { status: status(403)?, retry_after: self.number("retry_after")? },
+            "quota_in_message" => Failure::UserRateLimit {
+                status: status(403)?,
+                retry_after: self.number("retry_after")?.unwrap_or(30),
             },
-            "quota_in_message" => {
-                Failure::QuotaInMessage { retry_after: self.number("retry_after")?.unwrap_or(30) }
-            }
-            "daily_limit" => Failure::DailyLimit,
-            "invalid_credentials" => Failure::InvalidCredentials,
-            "insufficient_scope" => Failure::InsufficientScope,
-            "service_disabled" => Failure::ServiceDisabled,
-            "domain_policy" => Failure::DomainPolicy,
-            "mail_not_enabled" => Failure::MailNotEnabled,
-            "not_found" => Failure::NotFound,
+            "sorry" => Failure::Sorry { status: status(429)? },
             "not_json" => Failure::NotJson,
             "truncated_json" => Failure::TruncatedJson,
             "error_within_success" => Failure::ErrorWithinSuccess,
@@ -89,6 +82,31 @@ impl Fields {
             other => return Err(format!("there is no failure {other}")),
         })
     }
+}
+
+/// The failures that `failure` reads beside those of `recordings`.
+const OTHERS: [&str; 16] = [
+    "status",
+    "answer",
+    "oauth",
+    "quota",
+    "quota_in_message",
+    "sorry",
+    "not_json",
+    "truncated_json",
+    "error_within_success",
+    "slow",
+    "drip",
+    "reset_before_reading",
+    "reset_after_reading",
+    "lose_answer",
+    "cut_body",
+    "redirect",
+];
+
+/// The name of every failure.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    recordings::names().chain(OTHERS)
 }
 
 #[cfg(test)]

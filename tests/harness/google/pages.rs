@@ -11,13 +11,23 @@ pub(super) const STYLE: &str = include_str!("style.css");
 const CONSENT: &str = include_str!("consent.html");
 const ERROR: &str = include_str!("error.html");
 
+/// What stands before the code in the error page.
+const CODE: &str = "<code id=\"error-code\">";
+
 /// Google's error page.
-pub(super) fn error(code: &str, detail: &str) -> Answer {
+pub(super) fn error(status: u16, code: &str, detail: &str) -> Answer {
     let page = ERROR
         .replace("{{style}}", STYLE)
+        .replace("{{status}}", &status.to_string())
         .replace("{{code}}", &escape(code))
         .replace("{{detail}}", &escape(detail));
-    Answer::html(400, page).uncached()
+    Answer::html(status, page).uncached()
+}
+
+/// The code that an error page shows; none when the answer is another page.
+pub(super) fn error_code(answer: &Answer) -> Option<String> {
+    let page = std::str::from_utf8(&answer.body).ok()?;
+    page.split(CODE).nth(1)?.split('<').next().map(Into::into)
 }
 
 /// The account chooser and the scopes, in one form.

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::dates;
 use super::mailbox::Message;
 
+const ATTACHMENT_SIZE: usize = 20_480;
+
 /// The parameter `format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -25,7 +27,7 @@ pub(super) fn resource(message: &Message, format: Format, wanted: &[&str]) -> Va
         "threadId": message.thread_id,
         "labelIds": message.labels,
         "snippet": message.snippet(),
-        "historyId": (message.date / 1000).to_string(),
+        "historyId": message.history_id(),
         "internalDate": message.date.to_string(),
         "sizeEstimate": raw(message).len(),
     });
@@ -79,10 +81,20 @@ fn payload(message: &Message) -> Value {
             {"partId": "0", "mimeType": "text/plain", "filename": "", "headers": part_headers, "body": text},
             {
                 "partId": "1", "mimeType": "application/octet-stream", "filename": filename, "headers": [],
-                "body": {"attachmentId": format!("ANGjdJ{}", message.id), "size": 20_480},
+                "body": {"attachmentId": attachment_id(message), "size": ATTACHMENT_SIZE},
             },
         ],
     })
+}
+
+fn attachment_id(message: &Message) -> String {
+    format!("ANGjdJ{}", message.id)
+}
+
+/// The attachment of a message, if it has this one: bytes that mean nothing.
+pub(super) fn attachment_of(message: &Message, id: &str) -> Option<Value> {
+    message.attachment.filter(|_| id == attachment_id(message))?;
+    Some(json!({"size": ATTACHMENT_SIZE, "data": URL_SAFE.encode(".".repeat(ATTACHMENT_SIZE))}))
 }
 
 /// The message as mail, without its attachment.

@@ -17,7 +17,7 @@ use super::calls::{Call, Endpoint};
 use super::connection::Scissors;
 use super::failures::Treatment;
 use super::state::Shared;
-use super::{authorize, batch, control, gmail, identity, token};
+use super::{authorize, batch, control, gmail, history, identity, labels, threads, token};
 
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
@@ -64,6 +64,7 @@ pub(super) fn handle(shared: &Shared, call: &Call) -> (Answer, Option<Treatment>
     };
     let answer = match &treatment {
         Some(Treatment::Instead(answer)) => answer.clone(),
+        Some(Treatment::SendBack(error)) => authorize::send_back(shared, call, error),
         Some(Treatment::Cut) => Answer::html(500, ""),
         _ => dispatch(shared, call),
     };
@@ -81,17 +82,24 @@ fn dispatch(shared: &Shared, call: &Call) -> Answer {
         Endpoint::Revoke => identity::revoke(shared, call),
         Endpoint::TokenInfo => identity::tokeninfo(shared, call),
         Endpoint::UserInfo => identity::userinfo(shared, call),
-        Endpoint::Certificates => identity::certificates(shared),
+        Endpoint::Certificates => identity::certificates(shared, call),
         Endpoint::Discovery => identity::discovery(shared),
         Endpoint::MessagesList => gmail::list(shared, call),
         Endpoint::MessagesGet => gmail::get(shared, call),
+        Endpoint::AttachmentsGet => gmail::attachment(shared, call),
+        Endpoint::ThreadsList => threads::list(shared, call),
+        Endpoint::ThreadsGet => threads::get(shared, call),
+        Endpoint::HistoryList => history::list(shared, call),
+        Endpoint::Profile => labels::profile(shared, call),
+        Endpoint::LabelsList => labels::list(shared, call),
+        Endpoint::LabelsGet => labels::get(shared, call),
         Endpoint::Batch => batch::serve(shared, call),
     }
 }
 
 async fn deliver(mut answer: Answer, treatment: Option<Treatment>, scissors: &Scissors) -> Response {
     match treatment {
-        None | Some(Treatment::Instead(_)) => response(answer),
+        None | Some(Treatment::Instead(_) | Treatment::SendBack(_)) => response(answer),
         Some(Treatment::Truncate) => {
             answer.body.truncate(answer.body.len() / 2);
             response(answer)

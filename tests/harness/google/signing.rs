@@ -3,7 +3,7 @@
 //! The key in `fixtures/` was made for this fake alone. It is public and protects nothing.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
@@ -12,6 +12,12 @@ use super::random;
 
 const KEY: &[u8] = include_bytes!("../fixtures/fake_google_signing_key.der");
 const KEY_ID: &str = "fakegoogle0000000000000000000000000000001";
+
+/// The beginning of a SubjectPublicKeyInfo (RFC 5280) around an RSA key of 2048 bits with the exponent 65537.
+const RSA_2048: [u8; 24] = [
+    0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
+    0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
+];
 
 /// Holds the signing key.
 #[derive(Debug)]
@@ -41,6 +47,12 @@ impl Signer {
         let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
         // RS256 is deterministic and the header is fixed, so signing again is a check.
         (self.sign(&claims) == token).then_some(claims)
+    }
+
+    /// The key as PEM, by its ID. Google sends a certificate here; its libraries take a bare key in its place.
+    pub(super) fn public_key(&self) -> Value {
+        let der = STANDARD.encode([&RSA_2048[..], self.0.public().as_ref()].concat());
+        json!({KEY_ID: format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")})
     }
 
     /// The JWK set.

@@ -8,9 +8,12 @@ use serde_json::{Map, Value};
 use shared::clock::{Clock, Timestamp};
 
 use super::accounts::{self, Account};
+use super::batch;
 use super::calls::CallLog;
 use super::clients::{CLIENT_ID, CLIENT_SECRET, Client};
 use super::failures::{Failures, Times};
+use super::identity::ISSUER;
+use super::random::Lengths;
 use super::signing::Signer;
 use super::tokens::{Rotation, Tokens};
 
@@ -60,6 +63,8 @@ pub(super) struct Switches {
     pub(super) claims: Map<String, Value>,
     /// The `iss` of authorization answers (RFC 9207), when there is one.
     pub(super) issuer: Option<String>,
+    /// How many calls of one user a batch may hold before the rest is refused; none is all.
+    pub(super) batch_allowance: Option<usize>,
     /// E-mail addresses that are not verified.
     pub(super) unverified: Vec<String>,
 }
@@ -73,7 +78,8 @@ impl Default for Switches {
             unticked: Vec::new(),
             access_lifetime: Duration::from_secs(3599),
             claims: Map::new(),
-            issuer: None,
+            issuer: Some(ISSUER.into()),
+            batch_allowance: Some(batch::ALLOWANCE),
             unverified: Vec::new(),
         }
     }
@@ -149,9 +155,9 @@ impl State {
     }
 
     /// Ends every grant, code and token of an account, for every client: they are one project's.
-    pub(super) fn revoke(&mut self, sub: &str) {
+    pub(super) fn revoke(&mut self, sub: &str, now: Timestamp) {
         self.grants.retain(|(owner, _), _| owner != sub);
-        self.tokens.end_all_of(sub);
+        self.tokens.end_all_of(sub, now);
     }
 
     /// Failures and switches back to Google's usual behaviour; accounts, grants and tokens stay.
@@ -159,5 +165,6 @@ impl State {
         self.failures.clear();
         self.switches = Switches::default();
         self.tokens.refresh_lifetime = None;
+        self.tokens.lengths = Lengths::USUAL;
     }
 }

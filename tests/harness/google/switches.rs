@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::clients::{CLIENT_ID, CLIENT_SECRET, Client};
+use super::random::Lengths;
 use super::state::State;
 use super::{Account, Call, Endpoint, Failure, Google, Rotation, Times};
 
@@ -115,12 +116,14 @@ impl Google {
 
     /// The person removes the application at their Google Account: every grant and token of theirs ends.
     pub fn revoke_grant(&self, account: &str) {
-        self.with_sub(account, State::revoke);
+        let now = self.shared().now();
+        self.with_sub(account, |state, sub| state.revoke(sub, now));
     }
 
     /// The person changes their password: refresh tokens that cover Gmail end, access tokens live on.
     pub fn change_password(&self, account: &str) {
-        self.with_sub(account, |state, sub| state.tokens.change_password(sub));
+        let now = self.shared().now();
+        self.with_sub(account, |state, sub| state.tokens.change_password(sub, now));
     }
 
     /// The access tokens of an account end now; refresh tokens live on.
@@ -174,7 +177,18 @@ impl Google {
         self.shared().state().switches.claims = claims;
     }
 
-    /// Sends this `iss` with authorization answers (RFC 9207), or none.
+    /// Makes codes and tokens as long as Google says that they may become, or as long as they usually are.
+    pub fn issue_longest_values(&self, are_longest: bool) {
+        let lengths = if are_longest { Lengths::LONGEST } else { Lengths::USUAL };
+        self.shared().state().tokens.lengths = lengths;
+    }
+
+    /// How many calls of one user a batch may hold before the rest is refused with 429; none is all.
+    pub fn allow_in_batch(&self, allowance: Option<usize>) {
+        self.shared().state().switches.batch_allowance = allowance;
+    }
+
+    /// Sends this `iss` with authorization answers (RFC 9207), or none. Google's own is sent when nothing is said.
     pub fn send_issuer(&self, issuer: Option<&str>) {
         self.shared().state().switches.issuer = issuer.map(Into::into);
     }

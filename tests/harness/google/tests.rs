@@ -12,7 +12,10 @@ use super::*;
 mod consent_page;
 mod failing;
 mod mail;
+mod reading;
+mod recordings;
 mod signing_in;
+mod wire;
 
 const CALLBACK: &str = "http://localhost:9000/oauth/callback";
 const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
@@ -69,6 +72,11 @@ impl Reply {
     fn header(&self, name: &str) -> Option<&str> {
         let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
         pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    fn headers(&self, name: &str) -> Vec<&str> {
+        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
+        pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::calls::Call;
-use super::errors::oauth;
+use super::errors::{EXPIRED_OR_REVOKED, oauth};
 use super::identity::{self, IdTokenFor};
 use super::scopes;
 use super::state::{Shared, State, take};
@@ -114,7 +114,7 @@ fn exchange(shared: &Shared, state: &mut State, form: &Form, client_id: &str) ->
         body["refresh_token"] = token.into();
         add_lifetime(&mut body, state);
     }
-    Ok(Answer::json(200, &body).uncached())
+    Ok(Answer::oauth(200, &body))
 }
 
 fn refresh(shared: &Shared, state: &mut State, form: &Form, client_id: &str) -> Result<Answer, Answer> {
@@ -127,7 +127,7 @@ fn refresh(shared: &Shared, state: &mut State, form: &Form, client_id: &str) -> 
         state.tokens.use_refresh(value, client_id, rotation, now).map_err(|refused| match refused {
             Refused::Unknown => oauth(400, "invalid_grant", "Bad Request"),
             Refused::OtherClient => oauth(400, "unauthorized_client", "Unauthorized"),
-            Refused::ExpiredOrRevoked => oauth(400, "invalid_grant", "Token has been expired or revoked."),
+            Refused::ExpiredOrRevoked => oauth(400, "invalid_grant", EXPIRED_OR_REVOKED),
         })?;
     let mut granted = token.scopes.clone();
     if let Some(wanted) = form.get("scope") {
@@ -149,7 +149,7 @@ fn refresh(shared: &Shared, state: &mut State, form: &Form, client_id: &str) -> 
         body["refresh_token"] = state.tokens.rotate(&token, now).into();
         add_lifetime(&mut body, state);
     }
-    Ok(Answer::json(200, &body).uncached())
+    Ok(Answer::oauth(200, &body))
 }
 
 fn add_lifetime(body: &mut Value, state: &State) {

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use shared::clock::Timestamp;
 
-use super::random;
+use super::pkce::Challenge;
+use super::random::{self, Lengths};
 use super::scopes::FULL_GMAIL;
 
 /// How long a code can be exchanged.
@@ -17,6 +15,9 @@ pub(super) const CODE_LIFETIME: Duration = Duration::from_mins(10);
 pub(super) const MOST_REFRESH_TOKENS: usize = 100;
 /// A refresh token that is not used for six months dies.
 const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
+/// For so long Google knows that a dead refresh token was one; then it is as good as made up. One report says
+/// "about 12 hours".
+const DEAD_ARE_KNOWN: Duration = Duration::from_hours(12);
 
 /// What happens to the refresh token at a refresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,25 +31,6 @@ pub enum Rotation {
     OldDies,
     /// A new one comes, and a use of the old one ends every token descended from the same consent.
     ReuseEndsFamily,
-}
-
-/// The PKCE challenge that a code is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Challenge {
-    S256(String),
-    Plain(String),
-}
-
-impl Challenge {
-    /// Whether `verifier` is what the challenge was made from.
-    pub(super) fn is_met_by(&self, verifier: &str) -> bool {
-        match self {
-            Self::Plain(challenge) => challenge == verifier,
-            Self::S256(challenge) => {
-                *challenge == URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
-            }
-        }
-    }
 }
 
 /// What an authorization code stands for.
@@ -88,12 +70,30 @@ pub(super) struct RefreshToken {
     /// The consent that it descends from.
     family: u64,
     superseded: bool,
-    dead: bool,
+    died_at: Option<Timestamp>,
+}
+
+impl RefreshToken {
+    fn is_dead(&self) -> bool {
+        self.died_at.is_some()
+    }
+
+    /// Ends it; the first end counts.
+    fn die(&mut self, now: Timestamp) {
+        self.died_at.get_or_insert(now);
+    }
+
+    /// When it dies by itself.
+    fn end(&self, lifetime: Option<Duration>) -> Timestamp {
+        let rested = self.last_used_at.plus(LONGEST_REST);
+        lifetime.map_or(rested, |lifetime| rested.min(self.issued_at.plus(lifetime)))
+    }
 }
 
 /// Why a refresh token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
+    /// Never issued, or dead for so long that Google has forgotten it.
     Unknown,
     OtherClient,
     ExpiredOrRevoked,
@@ -108,19 +108,20 @@ pub(super) struct Tokens {
     families: u64,
     /// When refresh tokens die of age: 7 days for a client "in testing".
     pub(super) refresh_lifetime: Option<Duration>,
+    pub(super) lengths: Lengths,
 }
 
 impl Tokens {
     /// Issues a code.
     pub(super) fn issue_code(&mut self, code: Code) -> String {
-        let value = format!("4/0A{}", random::text(51));
+        let value = random::text("4/0A", self.lengths.code);
         self.codes.insert(value.clone(), code);
         value
     }
 
     /// Issues an access token.
     pub(super) fn issue_access(&mut self, token: AccessToken) -> String {
-        let value = format!("ya29.a0{}", random::text(126));
+        let value = random::text("ya29.a0", self.lengths.access);
         self.access.insert(value.clone(), token);
         value
     }
@@ -145,7 +146,7 @@ impl Tokens {
         family: u64,
         now: Timestamp,
     ) -> String {
-        let value = format!("1//0{}", random::text(75));
+        let value = random::text("1//0", self.lengths.refresh);
         self.refresh.push(RefreshToken {
             value: value.clone(),
             client_id: client_id.into(),
@@ -155,13 +156,13 @@ impl Tokens {
             last_used_at: now,
             family,
             superseded: false,
-            dead: false,
+            died_at: None,
         });
         let mine =
-            |token: &&mut RefreshToken| !token.dead && token.client_id == client_id && token.sub == sub;
+            |token: &&mut RefreshToken| !token.is_dead() && token.client_id == client_id && token.sub == sub;
         let living = self.refresh.iter_mut().filter(mine).count();
         for oldest in self.refresh.iter_mut().filter(mine).take(living.saturating_sub(MOST_REFRESH_TOKENS)) {
-            oldest.dead = true;
+            oldest.die(now);
         }
         value
     }
@@ -181,18 +182,21 @@ impl Tokens {
         if token.client_id != client_id {
             return Err(Refused::OtherClient);
         }
-        let too_old = lifetime.is_some_and(|lifetime| now >= token.issued_at.plus(lifetime));
-        if too_old || now >= token.last_used_at.plus(LONGEST_REST) {
-            token.dead = true;
+        let end = token.end(lifetime);
+        if now >= end {
+            token.die(end);
         }
-        if token.superseded && !token.dead && rotation == Rotation::ReuseEndsFamily {
+        if token.superseded && !token.is_dead() && rotation == Rotation::ReuseEndsFamily {
             let family = token.family;
             for relative in self.refresh.iter_mut().filter(|token| token.family == family) {
-                relative.dead = true;
+                relative.die(now);
             }
             return Err(Refused::ExpiredOrRevoked);
         }
-        if token.dead || (token.superseded && rotation == Rotation::OldDies) {
+        if token.died_at.is_some_and(|died_at| now >= died_at.plus(DEAD_ARE_KNOWN)) {
+            return Err(Refused::Unknown);
+        }
+        if token.is_dead() || (token.superseded && rotation == Rotation::OldDies) {
             return Err(Refused::ExpiredOrRevoked);
         }
         token.last_used_at = now;
@@ -214,27 +218,27 @@ impl Tokens {
 
     /// Whose live token, access or refresh, this value is.
     pub(super) fn owner(&self, value: &str, now: Timestamp) -> Option<String> {
-        let refresh = self.refresh.iter().find(|token| token.value == value && !token.dead);
+        let refresh = self.refresh.iter().find(|token| token.value == value && !token.is_dead());
         refresh
             .map(|token| token.sub.clone())
             .or_else(|| self.live_access(value, now).map(|token| token.sub.clone()))
     }
 
     /// Ends every code and token of an account.
-    pub(super) fn end_all_of(&mut self, sub: &str) {
+    pub(super) fn end_all_of(&mut self, sub: &str, now: Timestamp) {
         self.codes.retain(|_, code| code.sub != sub);
         self.access.retain(|_, token| token.sub != sub);
         for token in self.refresh.iter_mut().filter(|token| token.sub == sub) {
-            token.dead = true;
+            token.die(now);
         }
     }
 
     /// Ends the refresh tokens of an account that cover Gmail, as a change of password does.
-    pub(super) fn change_password(&mut self, sub: &str) {
+    pub(super) fn change_password(&mut self, sub: &str, now: Timestamp) {
         let is_gmail = |scope: &String| scope == FULL_GMAIL || scope.contains("/auth/gmail.");
         let mine = self.refresh.iter_mut().filter(|token| token.sub == sub);
         for token in mine.filter(|token| token.scopes.iter().any(is_gmail)) {
-            token.dead = true;
+            token.die(now);
         }
     }
 
@@ -245,7 +249,7 @@ impl Tokens {
 
     /// How many refresh tokens an account has that still work.
     pub(super) fn living_refresh_of(&self, sub: &str) -> usize {
-        self.refresh.iter().filter(|token| !token.dead && token.sub == sub).count()
+        self.refresh.iter().filter(|token| !token.is_dead() && token.sub == sub).count()
     }
 }
 

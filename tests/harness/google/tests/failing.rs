@@ -37,7 +37,7 @@ async fn quota_errors_come_with_and_without_retry_after() {
     google.fail(Endpoint::MessagesList, Failure::Quota { status: 403, retry_after: None }, Times::Next(1));
     let reply = get(&google, list, "any").await;
     assert_eq!((reply.status, reply.header("retry-after")), (403, None));
-    assert_eq!(reply.json()["error"]["errors"][0]["reason"], "userRateLimitExceeded");
+    assert_eq!(reply.json()["error"]["errors"][0]["reason"], "rateLimitExceeded");
     google.fail(Endpoint::MessagesList, Failure::QuotaInMessage { retry_after: 60 }, Times::Next(1));
     let message = get(&google, list, "any").await.json()["error"]["message"].clone();
     assert_eq!(message, "User-rate limit exceeded.  Retry after 2027-01-15T08:01:00.000Z");
