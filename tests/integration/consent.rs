@@ -60,7 +60,8 @@ async fn a_grant_that_is_dead_drifted_or_missing_is_renewed_through_the_consent_
     world.stack.google.fail_refresh(Failure::InvalidRapt, Times::Next(1));
     world.advance(3600);
     assert_eq!(reason_and_consent(&world.messages("").await), ("reauth_policy".to_owned(), true));
-    let item = world.credential(ANN);
+    let mut item = world.credential(ANN);
+    item.as_object_mut().unwrap().remove("refresh_failure");
     let mut broken = item.clone();
     broken["refresh_token"] = json!({"S": "v1.k1.AAAA"});
     broken.as_object_mut().unwrap().remove("access_token");

@@ -226,15 +226,17 @@ async fn f84_a63_a_page_for_people_means_unavailable_and_other_redirects_mean_no
 
 #[tokio::test]
 async fn f84_a63_f26_what_the_token_endpoint_says_to_a_refresh() {
-    let blocked = (403, "blocked_by_admin", None);
-    let malformed = (502, "upstream_malformed", None);
+    // The next attempt is due in a second, whatever the answer was (F89).
+    let unavailable = (503, "upstream_unavailable", Some("1"));
+    let blocked = (403, "blocked_by_admin", Some("1"));
+    let malformed = (502, "upstream_malformed", Some("1"));
     let (once, thrice) = (&[Token][..], &[Token; 3][..]);
     refresh(&[
-        page(403, UNAVAILABLE, thrice),
-        page(429, UNAVAILABLE, thrice),
-        line(429, "not JSON", UNAVAILABLE, thrice),
-        line(429, &body::oauth("rate_limit_exceeded"), UNAVAILABLE, thrice),
-        redirect(SORRY_PAGE, UNAVAILABLE, thrice),
+        page(403, unavailable, thrice),
+        page(429, unavailable, thrice),
+        line(429, "not JSON", unavailable, thrice),
+        line(429, &body::oauth("rate_limit_exceeded"), unavailable, thrice),
+        redirect(SORRY_PAGE, unavailable, thrice),
         redirect("https://accounts.google.com/", malformed, once),
         line(400, &body::oauth("policy_enforced"), blocked, once),
         line(400, &body::oauth("admin_policy_enforced"), blocked, once),
