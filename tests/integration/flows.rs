@@ -153,6 +153,12 @@ async fn a81_a_401_for_somebody_else_offers_a_flow_of_its_own_in_place_of_the_ot
     assert_ne!(state_of(&bound), state_of(&anybody));
     assert!(world.jar.has(&cookie_of(&bound)) && !world.jar.has(&cookie_of(&anybody)));
     assert_eq!(state_of(&poll(&mut world).await), state_of(&bound));
+    // Another user's is bound to another user.
+    world.sign_in(BEN).await;
+    world.stack.google.revoke_grant(BEN);
+    let bens = poll(&mut world).await;
+    assert_ne!(state_of(&bens), state_of(&bound));
+    let bound = bens;
     // Another page's comes back to another page.
     let second = "https://second.example.com";
     world.app = world.environment(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);

@@ -59,3 +59,46 @@ impl Flow {
         Some((self.beginning_at(now), state))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origins;
+    use crate::error::Invitation;
+    use crate::flow::{LIFETIME, ReturnTo};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn beginning(user: Option<&str>, force_consent: bool, origin: &str) -> Beginning {
+        let bound_to = user.and_then(UserId::parse);
+        Beginning {
+            return_to: ReturnTo::default_of(&Origins::parse(origin).unwrap()),
+            channel: Channel::Redirect,
+            invitation: Invitation { bound_to, force_consent, ..Invitation::default() },
+        }
+    }
+
+    #[test]
+    fn a81_a_flow_is_offered_again_only_as_what_it_was() {
+        let ann = beginning(Some("1"), true, "https://a.example");
+        let (flow, state) = Flow::offer(&ann, "client", NOW);
+        let later = NOW.plus(Duration::from_secs(599));
+        let (again, same) = flow.offered_again(&ann, "client", later).unwrap();
+        assert_eq!((same.expose(), again.nonce()), (state.expose(), flow.nonce()));
+        assert_eq!(again.expires_at(), later.plus(LIFETIME));
+        assert!(again.verify(&state, false, later).is_ok());
+        for other in [
+            beginning(Some("2"), true, "https://a.example"),
+            beginning(None, true, "https://a.example"),
+            beginning(Some("1"), false, "https://a.example"),
+            beginning(Some("1"), true, "https://b.example"),
+        ] {
+            assert!(flow.offered_again(&other, "client", NOW).is_none(), "{other:?}");
+        }
+        assert!(flow.offered_again(&ann, "other", NOW).is_none());
+        assert!(flow.offered_again(&ann, "client", NOW.plus(LIFETIME)).is_none());
+        assert!(flow.over().offered_again(&ann, "client", NOW).is_none());
+        let (sign_in, _) = Flow::begin(&ann, "client", NOW);
+        assert!(sign_in.offered_again(&ann, "client", NOW).is_none());
+    }
+}
