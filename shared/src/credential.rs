@@ -255,7 +255,7 @@ pub struct Credential {
 }
 
 /// What stands against the use of a credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// The grant is gone, or its agreed time is over.
     Dead,
