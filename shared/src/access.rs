@@ -227,7 +227,7 @@ async fn obtain(
                 },
             }
         };
-        credential = found.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
+        credential = found.ok_or_else(|| Error::not_connected(&user))?;
         is_new = true;
     }
 }

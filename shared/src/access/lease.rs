@@ -201,7 +201,7 @@ impl<'a> Lease<'a> {
         if let Some(rotated) = rotated {
             let stored = self.store_rotated(access_token.as_ref(), &rotated, deadline).await?;
             at_risk.settle();
-            let credential = stored.ok_or_else(|| Error::unauthorized(Reason::NotConnected))?;
+            let credential = stored.ok_or_else(|| Error::not_connected(&self.credential.user))?;
             return Ok(Working { credential, token, duty: None, is_new: true });
         }
         let resealed = custody::reseal_refresh_token(&keyring, &self.credential, &self.token, used);
@@ -246,7 +246,7 @@ impl<'a> Lease<'a> {
     async fn bury(self) -> Result<Option<Working>, Error> {
         let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
         for _ in 0..DEATH_ATTEMPTS {
-            let Some(current) = found else { return Err(Error::unauthorized(Reason::NotConnected)) };
+            let Some(current) = found else { return Err(Error::not_connected(&self.credential.user)) };
             match &current.refresh_token {
                 Some(stored) if stored.id != self.token.id => return Ok(None),
                 None if !self.is_second_chance() => break,
