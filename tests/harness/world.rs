@@ -429,11 +429,18 @@ impl World {
         answer
     }
 
-    /// A person whose grant was revoked authorizes again through the URL of the 401.
+    /// A person who is told so authorizes again through the URL of the 401; and once more where the callback leads through
+    /// the consent page, for Google gave no refresh token and none is stored.
     pub async fn authorize_again(&mut self, answer: &Answer, account: &str) -> Answer {
         self.keep_cookies(answer);
         let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
         let query = self.consent(&url, Decision::allow(account)).await;
+        let answer = self.callback(&query).await;
+        if !answer.location().starts_with(self.stack.google.url()) {
+            return answer;
+        }
+        assert_eq!(parameter(answer.location(), "prompt").as_deref(), Some("consent"));
+        let query = self.consent(answer.location(), Decision::allow(account)).await;
         self.callback(&query).await
     }
 

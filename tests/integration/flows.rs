@@ -274,6 +274,29 @@ async fn a81_a_posted_code_that_fails_ends_no_sign_in_that_a_401_began() {
 }
 
 #[tokio::test]
+async fn a81_a_process_without_the_newest_key_ends_no_sign_in_that_it_cannot_read() {
+    let mut world = World::new().await;
+    poll(&mut world).await;
+    let keyring = json!({
+        "primary": "k2",
+        "k1": "planted-keyring-0123456789abcdefghijklmnop",
+        "k2": "planted-keyring-of-the-second-key-0123456",
+    });
+    world.stack.secrets.put(harness::world::KEYRING, &keyring.to_string());
+    let newer = world.environment(&[]);
+    let older = std::mem::replace(&mut world.app, newer);
+    let url = world.start(&longest_return_to()).await;
+    let newer = std::mem::replace(&mut world.app, older);
+    for _ in 0..3 {
+        poll(&mut world).await;
+    }
+    world.start("").await;
+    world.start("").await;
+    world.app = newer;
+    assert!(is_signed_in(&come_back(&mut world, &url).await));
+}
+
+#[tokio::test]
 async fn b23_all_our_cookies_together_leave_room_for_those_of_others() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
