@@ -1,31 +1,28 @@
 //! A code becomes a stored credential and a session, in the guide's order: exchange, identity, a new refresh token or
 //! the stored one or the consent page, credential, session. What was stored before is never worse for a failure here.
 
-use std::sync::Arc;
+mod exchange;
+mod keep;
+
 use std::time::Duration;
 
+use self::exchange::exchange;
+use self::keep::{Brought, keep};
 use crate::app::App;
 use crate::clock::{Deadline, Timestamp};
-use crate::credential::{Credential, Scopes, StoredRefreshToken};
-use crate::custody::{self, Owner};
-use crate::error::{Error, Invitation, Reason};
+use crate::credential::Scopes;
+use crate::custody;
+use crate::error::{Error, Invitation};
 use crate::flow::Redeemable;
-use crate::google::Trouble;
 use crate::google::identity::{self, IdTokenError, Identity, UserInfoError};
-use crate::google::oauth::{Refusal, TokenError, Tokens};
+use crate::google::oauth::Tokens;
 use crate::google_client::GoogleClient;
-use crate::outbound::Failure;
-use crate::random;
-use crate::seal::Keyring;
-use crate::secret::{AuthorizationCode, RefreshToken, SessionToken};
+use crate::secret::{AuthorizationCode, SessionToken};
 use crate::session::{Presented, Seed, Session};
-use crate::store::{Grant, Written, insist, within};
+use crate::store::within;
 use crate::telemetry::metrics::{self, TokenAtRisk};
 use crate::user::UserId;
 
-/// A write that another one overtook is tried again after a random part of this, which doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 /// With less than this left a code is not redeemed: what Google would give could not be kept.
 const LEAST_TIME: Duration = Duration::from_millis(1200);
 /// So much of the time is kept for storing what Google gave.
@@ -109,8 +106,9 @@ pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, 
         return Err(Error::ConsentIncomplete { missing, invitation });
     }
     let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
-    let sign_in = SignIn { keyring: &keyring, identity: &identity, client: &client, tokens: &tokens, scopes };
-    let stored = store(app, sign_in, deadline).await?;
+    let brought =
+        Brought { keyring: &keyring, identity: &identity, client: &client, tokens: &tokens, scopes };
+    let stored = keep(app, brought, deadline).await?;
     at_risk.settle();
     let Some(credential) = stored else {
         return if redemption.flow.consent_was_forced() {
@@ -140,61 +138,6 @@ pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, 
         session_token,
         expires_at: session.expires_at(),
     }))
-}
-
-/// Exchanges the code with the client that the flow began with, which may be the one before today's. A client that Google
-/// refuses is tried once more with another version of its secret: Google authenticates the client first, so the code is
-/// still good.
-async fn exchange(app: &App, redemption: &Redemption<'_>) -> Result<(Arc<GoogleClient>, Tokens), Error> {
-    let Redemption { flow, code, redirect_uri, posted, .. } = redemption;
-    let deadline = redemption.deadline.sooner_by(RESERVE);
-    let mut client = match flow.flow().client_id() {
-        Some(client_id) => app
-            .secrets
-            .google_client_with(client_id)
-            .await?
-            .ok_or_else(|| Error::unauthorized(Reason::ClientChanged))?,
-        // A flow of the version before this one does not say.
-        None => app.secrets.google_client().await?,
-    };
-    let mut answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
-    if matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused)))
-        && let Some(other) = app.secrets.another_google_client(&client).await?
-    {
-        client = other;
-        answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
-    }
-    let outcome = answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
-    tracing::info!(event = "exchange", outcome, "asked Google for tokens");
-    answer.map(|tokens| (client, tokens)).map_err(|error| exchange_error(error, *posted))
-}
-
-fn exchange_error(error: TokenError, posted: bool) -> Error {
-    match error {
-        TokenError::Refused(refusal) => match refusal {
-            Refusal::InvalidGrant => Error::CodeRejected,
-            // A page may post a code that it got for an address of its own; what Google redirects here was issued for here.
-            Refusal::RedirectUriMismatch if posted => Error::CodeRejected,
-            Refusal::ReauthenticationRequired | Refusal::BlockedByAdmin => Error::BlockedByAdmin,
-            Refusal::OrgInternal => Error::OrgInternal,
-            Refusal::ClientRefused | Refusal::RedirectUriMismatch => Error::GoogleSetup(error.into()),
-            Refusal::Other => Error::UpstreamRejected(error.into()),
-        },
-        TokenError::Trouble(trouble) => match &trouble {
-            Trouble::Unanswered(Failure::NotConnected(_))
-            | Trouble::Unavailable { status: 429 | 503, .. } => trouble.into(),
-            // The outcome is unknown: a refresh token may have been made and lost, so the next attempt asks for consent.
-            Trouble::Unanswered(Failure::TimedOut | Failure::Broken(_)) => {
-                Error::UpstreamTimeout { invitation: Some(Invitation::to_consent()), source: trouble.into() }
-            }
-            Trouble::Unavailable { .. } => {
-                Error::ExchangeFailed { invitation: Invitation::to_consent(), source: trouble.into() }
-            }
-            Trouble::Unanswered(Failure::TooLarge) | Trouble::Malformed { .. } => {
-                Error::UpstreamMalformed(trouble.into())
-            }
-        },
-    }
 }
 
 /// The ID token's word, else UserInfo's; UserInfo also for an address that the ID token lacks, if it is quick.
@@ -232,130 +175,4 @@ async fn identify(
         }
     }
     Ok(identity)
-}
-
-/// What a sign-in brought, before it is sealed.
-struct SignIn<'a> {
-    keyring: &'a Keyring,
-    identity: &'a Identity,
-    client: &'a GoogleClient,
-    tokens: &'a Tokens,
-    scopes: Scopes,
-}
-
-/// Stores what the sign-in brought over whatever is there, as often as others write first and the time allows. `None`: there
-/// is no refresh token, neither new nor stored and usable.
-async fn store(app: &App, sign_in: SignIn<'_>, deadline: Deadline) -> Result<Option<Credential>, Error> {
-    let SignIn { keyring, identity, client, tokens, scopes } = &sign_in;
-    let (user, now) = (&identity.user, app.clock.now());
-    let mut previous = insist(deadline, async || app.store.credential(user).await).await?;
-    let wider = wider(app, &sign_in, previous.as_ref(), deadline).await?;
-    let (tokens, scopes) = wider.as_ref().map_or((*tokens, scopes), |(tokens, scopes)| (tokens, scopes));
-    let refresh_token = custody::seal_refresh_token(keyring, user, &client.client_id, tokens, now);
-    let mut pause = FIRST_PAUSE;
-    loop {
-        if let Some(stored) = &previous
-            && is_newer_clients(app, stored, client).await?
-        {
-            // The person is signed in; what this client was granted is of no use any more.
-            return Ok(previous);
-        }
-        let (scopes, refresh_token, id) = match (&refresh_token, &previous) {
-            (Some(new), _) => (scopes.clone(), Some(new.clone()), new.id.clone()),
-            (None, Some(stored)) => match serving(app, keyring, stored, client).await? {
-                // The stored refresh token goes on, with the scopes that it was granted.
-                Some(Serving { id, resealed }) => (stored.scopes.clone(), resealed, id),
-                None => return Ok(None),
-            },
-            (None, None) => return Ok(None),
-        };
-        let owner = Owner { user, client_id: &client.client_id, refresh_token_id: &id };
-        let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(&scopes).is_empty());
-        let grant = Grant {
-            email: identity.email.clone(),
-            client_id: client.client_id.clone(),
-            // One that covers less than the grant would stand for what it does not cover.
-            access_token: custody::seal_access_token(keyring, owner, tokens, now).filter(|_| covers),
-            scopes,
-            refresh_token,
-        };
-        match insist(deadline, async || app.store.connect(user, &grant, previous.as_ref()).await).await? {
-            Written::Done(credential) => return Ok(Some(*credential)),
-            Written::Overtaken(found) => previous = found.map(|found| *found),
-        }
-        let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        let jitter = Duration::from_millis(random::jitter(milliseconds));
-        if !deadline.allows(jitter) {
-            return Err(Error::StorageUnavailable(
-                "the credential is being written by too many others".into(),
-            ));
-        }
-        tokio::time::sleep(jitter).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
-    }
-}
-
-/// The stored grant, where the sign-in brought a refresh token that covers less and the stored one still works: Google says
-/// so with an access token of it. Where that cannot be found out, what the sign-in brought is known to work.
-async fn wider(
-    app: &App,
-    sign_in: &SignIn<'_>,
-    stored: Option<&Credential>,
-    deadline: Deadline,
-) -> Result<Option<(Tokens, Scopes)>, Error> {
-    let SignIn { client, tokens, scopes, .. } = sign_in;
-    let Some(stored) = stored else { return Ok(None) };
-    if tokens.refresh_token.is_none() || scopes.missing(&stored.scopes).is_empty() {
-        return Ok(None);
-    }
-    let Some((_, opened)) = usable(app, stored, client).await? else { return Ok(None) };
-    let answer = app.google.refresh(client, &opened, deadline.sooner_by(RESERVE)).await;
-    Ok(answer.ok().map(|tokens| (tokens, stored.scopes.clone())))
-}
-
-/// Whether `stored` belongs to today's client and the sign-in to an older one: its grant must not be overwritten, whatever
-/// this process remembers (it reads the secret anew before it judges).
-async fn is_newer_clients(app: &App, stored: &Credential, client: &GoogleClient) -> Result<bool, Error> {
-    if stored.client_id == client.client_id {
-        return Ok(false);
-    }
-    let today = app.secrets.google_client_for(&stored.client_id).await?;
-    Ok(today.client_id == stored.client_id)
-}
-
-/// A stored refresh token that can go on serving.
-struct Serving {
-    /// Its name.
-    id: String,
-    /// The same token sealed anew, if an older key or form seals it.
-    resealed: Option<StoredRefreshToken>,
-}
-
-/// Whether the stored refresh token can go on serving.
-async fn serving(
-    app: &App,
-    keyring: &Keyring,
-    stored: &Credential,
-    client: &GoogleClient,
-) -> Result<Option<Serving>, Error> {
-    Ok(usable(app, stored, client).await?.map(|(token, opened)| Serving {
-        id: token.id.clone(),
-        resealed: custody::reseal_refresh_token(keyring, stored, token, &opened),
-    }))
-}
-
-/// The stored refresh token, at rest and in clear, if it is alive, of the same client, covers what is needed, and is neither
-/// altered nor moved.
-async fn usable<'a>(
-    app: &App,
-    stored: &'a Credential,
-    client: &GoogleClient,
-) -> Result<Option<(&'a StoredRefreshToken, RefreshToken)>, Error> {
-    let obstacle = stored.obstacle(&app.config.scopes, Some(&client.client_id), app.clock.now());
-    let Some(token) = stored.refresh_token.as_ref().filter(|_| obstacle.is_none()) else { return Ok(None) };
-    match custody::open_refresh_token(app, &stored.user, &stored.client_id, token).await {
-        Ok(opened) => Ok(Some((token, opened))),
-        Err(Error::Unauthorized { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -4,17 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::setback::deferred;
+use super::setback::{deferred, setback_of};
 use super::{Duty, Unstored, Working, invitation};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::credential::{Credential, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken};
 use crate::custody::{self, Owner};
 use crate::error::{Error, Reason};
-use crate::google::Trouble;
 use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::google_client::GoogleClient;
-use crate::outbound::Failure;
 use crate::secret::RefreshToken;
 use crate::store::{Written, insist, within};
 use crate::telemetry::metrics::{self, RefreshEnd, TokenAtRisk};
@@ -93,18 +91,18 @@ impl<'a> Lease<'a> {
         match self.ask(client).await {
             Ok((tokens, used)) => self.keep(tokens, &used, deadline).await.map(Some),
             Err(Failed::TokenDead) => self.bury().await,
+            Err(Failed::Setback { cause: SetbackCause::ClientRefused, source, .. }) => {
+                self.release(None).await;
+                // No grant's fault: remembered by the process, for every user.
+                let client = self.app.secrets.google_client().await?;
+                let wait = self.app.refused_client.note(client, self.app.clock.now());
+                Err(deferred(SetbackCause::ClientRefused, &self.credential, wait, source.into()))
+            }
             Err(Failed::Setback { cause, asked, source }) => {
                 let now = self.app.clock.now();
                 let setback = Setback::after(self.credential.setback.as_ref(), cause, asked, now);
-                let (stored, wait) = match cause {
-                    SetbackCause::ClientRefused => {
-                        // No grant's fault: remembered here, for every user.
-                        let client = self.app.secrets.google_client().await?;
-                        (None, self.app.refused_client.note(client, now))
-                    }
-                    _ => (Some(&setback), setback.wait(now).unwrap_or_default()),
-                };
-                self.release(stored).await;
+                self.release(Some(&setback)).await;
+                let wait = setback.wait(now).unwrap_or_default();
                 Err(deferred(cause, &self.credential, wait, source.into()))
             }
             Err(Failed::Otherwise(error)) => {
@@ -262,29 +260,6 @@ impl<'a> Lease<'a> {
         }
         let invitation = invitation(&self.credential);
         Err(Error::Unauthorized { reason: Reason::RevokedOrExpired, invitation })
-    }
-}
-
-/// What is remembered of an answer that brought no token and declared none dead.
-fn setback_of(error: &TokenError) -> (SetbackCause, Option<Duration>) {
-    match error {
-        TokenError::Trouble(Trouble::Unavailable { retry_after, .. }) => {
-            (SetbackCause::Unavailable, retry_after.map(Duration::from_secs))
-        }
-        TokenError::Trouble(Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge)) => {
-            (SetbackCause::Malformed, None)
-        }
-        TokenError::Trouble(Trouble::Unanswered(_)) => (SetbackCause::Unavailable, None),
-        TokenError::Refused(refusal) => {
-            let cause = match refusal {
-                Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
-                Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
-                Refusal::OrgInternal => SetbackCause::OrgInternal,
-                Refusal::ClientRefused | Refusal::RedirectUriMismatch => SetbackCause::ClientRefused,
-                Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
-            };
-            (cause, None)
-        }
     }
 }
 

@@ -7,7 +7,10 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::credential::{Credential, SetbackCause, whole_seconds};
 use crate::error::{Error, Reason, Source};
+use crate::google::Trouble;
+use crate::google::oauth::{Refusal, TokenError};
 use crate::google_client::GoogleClient;
+use crate::outbound::Failure;
 
 /// The answer that stands until the next attempt is due; `None` when one may be made. Nobody is asked, nothing is written.
 pub(super) fn held_up(
@@ -45,4 +48,27 @@ pub(super) fn deferred(
         SetbackCause::OrgInternal => Error::OrgInternal,
     };
     Error::Deferred { condition: Box::new(condition), retry_after }
+}
+
+/// What is remembered of an answer that brought no token and declared none dead.
+pub(super) fn setback_of(error: &TokenError) -> (SetbackCause, Option<Duration>) {
+    match error {
+        TokenError::Trouble(Trouble::Unavailable { retry_after, .. }) => {
+            (SetbackCause::Unavailable, retry_after.map(Duration::from_secs))
+        }
+        TokenError::Trouble(Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge)) => {
+            (SetbackCause::Malformed, None)
+        }
+        TokenError::Trouble(Trouble::Unanswered(_)) => (SetbackCause::Unavailable, None),
+        TokenError::Refused(refusal) => {
+            let cause = match refusal {
+                Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
+                Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
+                Refusal::OrgInternal => SetbackCause::OrgInternal,
+                Refusal::ClientRefused | Refusal::RedirectUriMismatch => SetbackCause::ClientRefused,
+                Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
+            };
+            (cause, None)
+        }
+    }
 }

@@ -1,0 +1,183 @@
+//! OAuth scopes, and what a call on Gmail needs of them. Pure rules.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+const MAIL: &str = "https://mail.google.com/";
+const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
+const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
+const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
+
+/// The scopes that cover `gmail.metadata`.
+const BROADER_THAN_METADATA: [&str; 3] = [READONLY, MODIFY, MAIL];
+
+/// A set of OAuth scopes (RFC 6749 section 3.3), under the names that requests use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(BTreeSet<String>);
+
+impl Scopes {
+    /// Reads a space-separated list. Google answers `email` and `profile` under longer names; they are one here.
+    pub fn parse(text: &str) -> Self {
+        Self(text.split_ascii_whitespace().map(short_name).map(str::to_owned).collect())
+    }
+
+    /// What a grant must cover: the configured scopes and `openid email`.
+    pub fn needed(configured: &str) -> Self {
+        let mut scopes = Self::parse(configured);
+        scopes.0.extend(["openid".to_owned(), "email".to_owned()]);
+        scopes
+    }
+
+    /// What a grant must cover when nothing is configured: reading the mailbox.
+    pub fn default_needed() -> Self {
+        Self::needed(READONLY)
+    }
+
+    /// These scopes and `others`, as Google is asked for them: without `gmail.metadata` beside a broader scope, which
+    /// covers it, for a grant that has both does not search.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        let mut scopes = Self(self.0.union(&others.0).cloned().collect());
+        if scopes.have_metadata_beside_broader() {
+            scopes.0.remove(METADATA);
+        }
+        scopes
+    }
+
+    /// Whether `gmail.metadata` is among them.
+    pub fn have_metadata(&self) -> bool {
+        self.0.contains(METADATA)
+    }
+
+    /// Whether `gmail.metadata` stands beside a scope that covers it.
+    pub fn have_metadata_beside_broader(&self) -> bool {
+        self.have_metadata() && BROADER_THAN_METADATA.iter().any(|broader| self.0.contains(*broader))
+    }
+
+    /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover narrower ones.
+    #[must_use]
+    pub fn missing(&self, needed: &Self) -> Self {
+        Self(needed.0.iter().filter(|scope| !self.covers(scope)).cloned().collect())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The scopes in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    fn covers(&self, scope: &str) -> bool {
+        let broader: &[&str] = match scope {
+            METADATA => &BROADER_THAN_METADATA,
+            READONLY => &[MODIFY, MAIL],
+            MODIFY => &[MAIL],
+            _ => &[],
+        };
+        self.0.contains(scope) || broader.iter().any(|broader| self.0.contains(*broader))
+    }
+}
+
+/// What a call on Gmail needs of a grant (Gmail API, `users.messages.list`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To list messages.
+    List,
+    /// To search them.
+    Search,
+}
+
+impl Need {
+    /// The scopes that `granted` lacks for it. Gmail refuses every search of a grant that has `gmail.metadata`, whatever
+    /// else it has, so such a grant lacks what a search needs.
+    pub fn missing_in(self, granted: &Scopes) -> Scopes {
+        if self == Self::Search && granted.have_metadata() {
+            self.scopes()
+        } else {
+            granted.missing(&self.scopes())
+        }
+    }
+
+    /// The least scopes that do for it.
+    pub fn scopes(self) -> Scopes {
+        Scopes::parse(match self {
+            Self::List => METADATA,
+            Self::Search => READONLY,
+        })
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(" ")?;
+            }
+            formatter.write_str(scope)?;
+        }
+        Ok(())
+    }
+}
+
+fn short_name(scope: &str) -> &str {
+    match scope {
+        "https://www.googleapis.com/auth/userinfo.email" => "email",
+        "https://www.googleapis.com/auth/userinfo.profile" => "profile",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broader_gmail_scope_covers_a_narrower_one_and_not_the_reverse() {
+        let needed = Scopes::parse(READONLY);
+        assert!(Scopes::parse(MAIL).missing(&needed).is_empty());
+        assert!(Scopes::parse(MODIFY).missing(&needed).is_empty());
+        assert_eq!(Scopes::parse(METADATA).missing(&needed), needed);
+    }
+
+    #[test]
+    fn f82_a_grant_with_metadata_lists_and_does_not_search() {
+        let readonly = Scopes::parse(READONLY);
+        for granted in [METADATA.to_owned(), format!("{METADATA} {READONLY}"), format!("{MAIL} {METADATA}")] {
+            let granted = Scopes::parse(&granted);
+            assert!(Need::List.missing_in(&granted).is_empty(), "{granted}");
+            assert_eq!(Need::Search.missing_in(&granted), readonly, "{granted}");
+        }
+        for granted in [READONLY, MODIFY, MAIL].map(Scopes::parse) {
+            assert!(
+                Need::List.missing_in(&granted).is_empty() && Need::Search.missing_in(&granted).is_empty()
+            );
+        }
+        let none = Scopes::default();
+        assert_eq!(Need::List.missing_in(&none), Scopes::parse(METADATA));
+        assert_eq!(Need::Search.missing_in(&none), readonly);
+    }
+
+    #[test]
+    fn f82_metadata_is_not_asked_for_beside_a_broader_scope() {
+        let metadata = Scopes::needed(METADATA);
+        for broader in [READONLY, MODIFY, MAIL].map(Scopes::parse) {
+            assert_eq!(metadata.and(&broader), Scopes::needed(&broader.to_string()));
+        }
+        assert_eq!(metadata.and(&Scopes::default()), metadata);
+        assert_eq!(metadata.and(&Scopes::parse("profile")), Scopes::needed(&format!("{METADATA} profile")));
+    }
+
+    #[test]
+    fn googles_long_names_of_identity_scopes_are_the_short_ones() {
+        let granted = Scopes::parse("openid https://www.googleapis.com/auth/userinfo.email");
+        assert!(granted.missing(&Scopes::parse("openid email")).is_empty());
+    }
+}
