@@ -140,10 +140,12 @@ impl<'a> Access<'a> {
         let Ok(token) = credential.refreshable(&app.config.scopes, &client.client_id, now) else {
             return Ok(());
         };
-        if credential.holder(now).is_some() || held_up(app, credential, &client, now).is_some() {
+        if credential.holder(now).is_some() || held_up(app, credential, &client, true, now).is_some() {
             return Ok(());
         }
-        let Taken::Held(lease) = Lease::take(app, credential, token, limit).await? else { return Ok(()) };
+        let Taken::Held(lease) = Lease::take(app, credential, token, true, limit).await? else {
+            return Ok(());
+        };
         match lease.refresh(client, self.deadline).await? {
             Some(Working { credential, duty: Some(Duty::Store(unstored)), .. }) => {
                 store(app, &credential, &unstored, limit).await
@@ -203,8 +205,9 @@ async fn obtain(
             }
         };
         refuse_missing(&credential, need)?;
-        if let Some(error) = held_up(app, &credential, &client, now) {
-            return Err(error);
+        if let Some(error) = held_up(app, &credential, &client, false, now) {
+            let is_dead = credential.refresh_token.is_none();
+            return Err(if is_dead { unauthorized(Obstacle::Dead, &credential) } else { error });
         }
         // Every way round this loop is a wait for somebody, or somebody else's write.
         if !deadline.allows(wait.next_pause()) {
@@ -218,7 +221,7 @@ async fn obtain(
             tokio::time::sleep(pause).await;
             within(deadline, app.store.credential(&user)).await?
         } else {
-            match Lease::take(app, &credential, &token, deadline).await? {
+            match Lease::take(app, &credential, &token, false, deadline).await? {
                 Taken::Overtaken(found) => found,
                 Taken::Held(lease) => match lease.refresh(client, deadline).await? {
                     Some(working) => return Ok(working),

@@ -30,7 +30,7 @@ pub enum Reason {
     ScopesChanged,
     /// The grant belongs to another OAuth client than the configured one.
     ClientChanged,
-    /// A stored token does not open: it was altered or moved.
+    /// A stored token does not open: it was altered or moved, or its key is gone.
     SealBroken,
 }
 

@@ -24,11 +24,12 @@ pub use self::return_to::ReturnTo;
 pub use self::words::{cookie_suffix, is_cookie_suffix, parse_code, parse_state};
 use crate::clock::Timestamp;
 use crate::config::Origins;
+use crate::credential::Scopes;
 use crate::error::{Error, Invitation};
 use crate::random;
 use crate::seal::{hex, sha256};
 use crate::secret::{CodeVerifier, State};
-use crate::user::UserId;
+use crate::user::{LoginHint, UserId};
 
 /// How long a flow may take (RFC 6749 section 4.1.2 recommends ten minutes for a code).
 pub const LIFETIME: Duration = Duration::from_mins(10);
@@ -70,6 +71,9 @@ pub struct Flow {
     started_at_millis: i64,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
+    /// What was asked for besides the configured scopes, separated by spaces.
+    #[serde(rename = "w", default, skip_serializing_if = "String::is_empty")]
+    more_scopes: String,
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     offer: Option<Offer>,
     #[serde(rename = "e", default, skip_serializing_if = "Fate::is_open")]
@@ -103,6 +107,7 @@ impl Flow {
             started_at: 0,
             started_at_millis: 0,
             client_id: Some(client_id.to_owned()),
+            more_scopes: beginning.invitation.more_scopes.to_string(),
             offer: None,
             fate: Fate::Open,
         };
@@ -219,7 +224,9 @@ impl Redeemable {
             return_to: self.return_to(allowed),
             channel: self.flow().channel,
             invitation: Invitation {
+                hint: bound_to.as_ref().map(|user| LoginHint::for_user(user, None)),
                 bound_to,
+                more_scopes: Scopes::parse(&self.flow().more_scopes),
                 asked_again: self.flow().asked_again,
                 ..Invitation::to_consent()
             },

@@ -216,7 +216,7 @@ async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (E
     }
     let origins = &app.config.allowed_origins;
     let beginning = Beginning {
-        return_to: ReturnTo::home_of(request.header("origin"), origins),
+        return_to: ReturnTo::home_of(request.page(), origins),
         channel: Channel::Redirect,
         invitation: invitation.clone(),
     };

@@ -135,7 +135,7 @@ impl Store {
         }
     }
 
-    /// The name of the credentials table, to which every sealed token is bound.
+    /// The name of the credentials table, to which the tokens are bound that the first version sealed.
     pub fn credentials_table(&self) -> &str {
         &self.credentials_table
     }

@@ -400,9 +400,13 @@ async fn f87_ten_sign_ins_of_one_person_at_the_same_time_all_succeed() {
     // Else the one that Google gives the refresh token to must come first, and the others go through the consent page.
     world.sign_in(ANN).await;
     let mut callbacks = Vec::new();
-    for _ in 0..10 {
+    for number in 0..10 {
         world.jar.clear();
-        let url = world.start("").await;
+        let mut url = world.start("").await;
+        // Some bring a refresh token of their own.
+        if number % 2 == 0 {
+            url.push_str("&prompt=consent");
+        }
         let query = world.consent(&url, Decision::allow(ANN)).await;
         callbacks.push(world.with_cookies(Call::get("/oauth/callback", &query)));
     }
@@ -446,6 +450,58 @@ async fn f93_a_token_rotated_while_the_wider_grant_is_tried_is_stored() {
     assert_ne!(after["refresh_token_id"], before["refresh_token_id"]);
     world.advance(3600);
     assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f93_while_google_does_not_say_whether_the_wider_grant_works_it_stays() {
+    for failure in [Failure::Status(500), Failure::InvalidRapt, Failure::InvalidClient] {
+        let mut world = World::new().await;
+        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        let (before, after) = signed_in_with_less(&mut world).await;
+        assert_eq!(after["refresh_token"], before["refresh_token"], "{failure:?}");
+        assert_eq!(after["scopes"], before["scopes"]);
+    }
+}
+
+#[tokio::test]
+async fn f93_a_wider_grant_that_was_stored_meanwhile_is_not_overwritten() {
+    let mut world = World::new().await;
+    let modify = "https://www.googleapis.com/auth/gmail.modify";
+    let wide = world.environment(&[("GMAIL_SCOPES", modify)]);
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let narrow_callback = world.with_cookies(Call::get("/oauth/callback", &query));
+    let narrow = std::mem::replace(&mut world.app, wide);
+    world.jar.clear();
+    let url = world.start("").await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let wide_callback = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+    // The narrow one has read that nothing is stored when the wide one is.
+    world.stack.dynamodb.fail("UpdateItem", harness::Fault::Delay(std::time::Duration::from_millis(400)), 1);
+    let budget = std::time::Duration::from_secs(8);
+    let event = narrow_callback.event().to_string();
+    let later = async {
+        harness::world::until(|| !world.stack.dynamodb.calls_of("UpdateItem").is_empty()).await;
+        harness::world::invoke(Ok(&world.app), &wide_callback, budget).await
+    };
+    let (first, second) =
+        futures_util::future::join(harness::world::invoke(Ok(&narrow), &event, budget), later).await;
+    assert!(first.set_cookie("__Host-session").is_some() && second.set_cookie("__Host-session").is_some());
+    assert!(world.credential(ANN)["scopes"]["S"].as_str().unwrap().contains("gmail.modify"));
+}
+
+#[tokio::test]
+async fn f93_a_grant_with_metadata_is_replaced_by_one_that_searches() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let mut item = world.credential(ANN);
+    item["scopes"] =
+        json!({"S": "email https://mail.google.com/ https://www.googleapis.com/auth/gmail.metadata openid"});
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
+    let answer = world.messages("q=x").await;
+    assert_eq!(answer.code(), "insufficient_scope");
+    world.authorize_again(&answer, ANN).await;
+    assert_eq!(world.messages("q=x").await.status, 200);
 }
 
 #[tokio::test]

@@ -451,7 +451,7 @@ async fn f61_a_secret_of_another_client_is_no_stand_in() {
     world.forget_calls();
     let before = world.kept(ANN);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("client_changed")));
     assert_eq!(world.refreshes(), 1, "the grant is not tried with another client");
     assert_eq!(world.kept(ANN), before);
 }

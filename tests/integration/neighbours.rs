@@ -51,6 +51,28 @@ async fn a82_the_pages_that_may_read_the_mailbox_still_do() {
 }
 
 #[tokio::test]
+async fn a82_a_script_of_an_unlisted_page_of_the_same_site_begins_no_sign_in() {
+    let world = World::new().await;
+    let fetch =
+        Call::get("/auth/start", "").header("sec-fetch-dest", "empty").header("sec-fetch-mode", "no-cors");
+    let neighbours = fetch.clone().header("sec-fetch-site", "same-site");
+    let answer = world.send(&neighbours).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"));
+    assert!(answer.cookies.is_empty());
+    for call in [
+        neighbours.clone().header("origin", ORIGIN),
+        neighbours.header("referer", ORIGIN),
+        fetch.header("sec-fetch-site", "same-origin"),
+        // A link on a neighbour's page, which the person follows.
+        Call::get("/auth/start", "")
+            .header("sec-fetch-dest", "document")
+            .header("sec-fetch-site", "same-site"),
+    ] {
+        assert_eq!(world.send(&call).await.status, 302, "{:?}", call.headers);
+    }
+}
+
+#[tokio::test]
 async fn a82_no_page_of_another_origin_may_embed_an_answer() {
     let mut world = World::new().await;
     let started = world.browse(Call::get("/auth/start", "")).await;

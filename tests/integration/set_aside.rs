@@ -62,23 +62,44 @@ async fn f90_an_incident_of_an_hour_sends_nobody_through_consent() {
 }
 
 #[tokio::test]
-async fn f90_a_dead_token_is_kept_for_seven_days_and_no_longer() {
+async fn f90_a_dead_token_serves_no_sign_in() {
     let mut world = refused(Failure::InvalidGrant).await;
     world.stack.google.clear_all();
-    world.advance(7 * 24 * 3600);
-    world.jar.clear();
-    // The session has ended meanwhile; the row is made young again, for what matters here is the token.
-    let item = world.credential(ANN);
+    world.advance(600);
     world.stack.google.omit_refresh_token(Times::UntilCleared);
-    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item.clone());
     let url = world.start("").await;
     let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
     let answer = world.callback(&query).await;
-    assert!(
-        answer.location().contains("prompt=consent"),
-        "a dead token does not serve a sign-in: {answer:?}"
-    );
+    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
     assert_eq!(world.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn f90_a_second_try_that_meets_trouble_leaves_the_way_out_and_waits_another_ten_minutes() {
+    for failure in [
+        Failure::Status(503),
+        Failure::NotJson,
+        Failure::InvalidRapt,
+        Failure::AdminPolicyEnforced,
+        Failure::InvalidClient,
+    ] {
+        let world = refused(Failure::InvalidGrant).await;
+        world.stack.google.clear_all();
+        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        world.advance(600);
+        for _ in 0..2 {
+            let answer = world.messages("").await;
+            assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+            assert!(answer.json()["authorization_url"].is_string(), "{failure:?}");
+        }
+        world.forget_calls();
+        world.advance(599);
+        assert_eq!(world.messages("").await.status, 401);
+        assert_eq!(world.google_calls(), [], "{failure:?}");
+        world.stack.google.clear_all();
+        world.advance(1);
+        assert_eq!(world.messages("").await.status, 200, "{failure:?}");
+    }
 }
 
 #[tokio::test]
@@ -101,12 +122,20 @@ async fn f90_after_seven_days_the_first_request_erases_what_was_set_aside() {
 }
 
 #[tokio::test]
-async fn f90_a_token_that_is_revived_by_another_client_or_too_narrow_is_not_tried() {
+async fn f90_a_dead_token_of_another_client_or_too_narrow_is_not_tried() {
     let mut world = refused(Failure::InvalidGrant).await;
     world.stack.google.clear_all();
     world.advance(600);
     world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.modify")]);
     world.forget_calls();
+    assert_eq!(world.messages("").await.json()["reason"], "revoked_or_expired");
+    let other = "2-other.apps.googleusercontent.com";
+    world.stack.google.add_client(other, "GOCSPX-the-other-planted-secret");
+    world.plant("GOCSPX-the-other-planted-secret");
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    let secret = world.stack.google.client_secrets_of(other, &[redirect_uri]).unwrap();
+    world.stack.secrets.put(harness::world::GOOGLE_CLIENT, &secret);
+    world.app = world.environment(&[]);
     assert_eq!(world.messages("").await.json()["reason"], "revoked_or_expired");
     assert_eq!(world.google_calls(), []);
 }

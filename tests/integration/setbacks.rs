@@ -148,6 +148,93 @@ async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_chan
 }
 
 #[tokio::test]
+async fn f89_a_secret_that_a_sign_in_found_serves_at_once() {
+    let mut world = expired().await;
+    let client_id = world.stack.google.client_id();
+    let old = world.stack.google.client_secret();
+    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
+    world.stack.google.refuse_secret(client_id, &old);
+    world.plant("GOCSPX-the-newer-planted-secret");
+    assert_eq!(world.messages("").await.code(), "config_error");
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    world.advance(1);
+    // The next attempt is put off again before another user's sign-in reads the secret anew.
+    let list = world.with_cookies(Call::get("/messages", ""));
+    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    assert_eq!(world.send(&list).await.code(), "config_error");
+    world.stack.google.clear_all();
+    world.stack.google.refuse_secret(client_id, "GOCSPX-the-newer-planted-secret");
+    world.stack.google.accept_secret(client_id, "GOCSPX-the-newest-planted-secret");
+    world.plant("GOCSPX-the-newest-planted-secret");
+    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    assert_eq!(world.send(&list).await.code(), "config_error", "it is remembered");
+    world.advance(1);
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    assert_eq!(world.send(&list).await.status, 200, "another secret is in use");
+}
+
+#[tokio::test]
+async fn f89_a_client_that_was_replaced_is_no_refused_client() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let anns = world.with_cookies(Call::get("/messages", ""));
+    world.advance(3300);
+    assert_eq!(world.send(&anns).await.status, 200);
+    world.advance(290);
+    let other = "2-other.apps.googleusercontent.com";
+    world.stack.google.add_client(other, "GOCSPX-the-other-planted-secret");
+    world.plant("GOCSPX-the-other-planted-secret");
+    let redirect_uri = "https://api.example.com/oauth/callback";
+    let secret = world.stack.google.client_secrets_of(other, &[redirect_uri]).unwrap();
+    world.stack.secrets.put(GOOGLE_CLIENT, &secret);
+    world.stack.google.expire_all_access_tokens();
+    world.stack.google.fail_refresh(Failure::InvalidClient, Times::Next(1));
+    let answer = world.send(&anns).await;
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("client_changed")));
+    // Nobody else is held up.
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    world.stack.google.expire_all_access_tokens();
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f89_what_is_refused_of_one_grant_holds_up_no_other() {
+    for error in ["unauthorized_client", "invalid_request", "invalid_scope", "unsupported_grant_type"] {
+        let mut world = World::new().await;
+        world.sign_in(BEN).await;
+        let bens = world.with_cookies(Call::get("/messages", ""));
+        world.jar.clear();
+        world.sign_in(ANN).await;
+        world.advance(3600);
+        let refused = Failure::OAuth { status: 400, error: error.to_owned(), description: String::new() };
+        world.stack.google.fail_refresh(refused, Times::Next(1));
+        assert_eq!(world.messages("").await.code(), "config_error");
+        world.forget_calls();
+        assert_eq!(world.messages("").await.code(), "config_error");
+        assert_eq!(world.google_calls(), [], "{error}");
+        assert_eq!(world.send(&bens).await.status, 200, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn f89_that_google_is_too_slow_for_a_refresh_ahead_holds_up_no_expired_request() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    world.advance(3400);
+    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(1300)), Times::UntilCleared);
+    assert_eq!(world.messages("").await.status, 200);
+    world.forget_calls();
+    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.refreshes(), 0, "and is not tried ahead again at once");
+    world.stack.google.expire_all_access_tokens();
+    assert_eq!(world.messages("").await.status, 200, "there is time enough for this one");
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn f89_a_new_sign_in_clears_what_is_remembered() {
     let mut world = expired().await;
     world.stack.google.fail_refresh(Failure::InvalidRapt, Times::Next(1));

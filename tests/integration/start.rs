@@ -199,6 +199,8 @@ async fn a_page_that_asks_for_json_without_a_return_to_is_where_its_sign_in_ends
     for (call, home) in [
         (json.clone().header("origin", second), "https://second.example.com/"),
         (given.header("origin", second), "https://app.example.com/inbox"),
+        (json.clone().header("referer", &format!("{second}/inbox?x=1")), "https://second.example.com/"),
+        (json.clone().header("referer", "https://evil.example/"), "https://app.example.com/"),
         (json, "https://app.example.com/"),
         (Call::get("/auth/start", "").header("origin", second), "https://app.example.com/"),
     ] {

@@ -46,7 +46,7 @@ fn return_to(app: &App, request: &Request, json: bool) -> Result<ReturnTo, Error
     let origins = &app.config.allowed_origins;
     match request.query.one("return_to")? {
         Some(text) => ReturnTo::parse(text, origins),
-        None if json => Ok(ReturnTo::home_of(request.header("origin"), origins)),
+        None if json => Ok(ReturnTo::home_of(request.page(), origins)),
         None => Ok(ReturnTo::default_of(origins)),
     }
 }

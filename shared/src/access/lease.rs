@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setback::{deferred, setback_of};
-use super::{Duty, Unstored, Working, invitation};
+use super::{Duty, Unstored, Working, invitation, unauthorized};
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::credential::{Credential, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken};
+use crate::credential::{
+    Credential, Obstacle, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken,
+};
 use crate::custody::{self, Owner};
 use crate::error::{Error, Reason};
 use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::google_client::GoogleClient;
+use crate::seal::Keyring;
 use crate::secret::RefreshToken;
 use crate::store::{Written, insist, within};
 use crate::telemetry::metrics::{self, RefreshEnd, TokenAtRisk};
@@ -43,6 +46,15 @@ pub(super) struct Lease<'a> {
     limit: Deadline,
     /// By when Google must have answered.
     ask_by: Deadline,
+    /// Whether the refresh runs ahead of the token's end, with less time than others have.
+    is_ahead: bool,
+}
+
+/// What Google gave, and what is needed to keep it: had before Google was asked.
+struct Given {
+    tokens: Tokens,
+    used: RefreshToken,
+    keyring: Arc<Keyring>,
 }
 
 /// Why there is no access token.
@@ -68,6 +80,7 @@ impl<'a> Lease<'a> {
         app: &'a App,
         credential: &Credential,
         token: &StoredRefreshToken,
+        is_ahead: bool,
         limit: Deadline,
     ) -> Result<Taken<'a>, Error> {
         let ask_by = limit.or_sooner(Deadline::after(LEASE)).sooner_by(RESERVE);
@@ -75,7 +88,7 @@ impl<'a> Lease<'a> {
         Ok(match within(limit, app.store.take_lease(credential, until)).await? {
             Written::Done(credential) => {
                 let (credential, token) = (*credential, token.clone());
-                Taken::Held(Self { app, credential, token, limit, ask_by })
+                Taken::Held(Self { app, credential, token, limit, ask_by, is_ahead })
             }
             Written::Overtaken(found) => Taken::Overtaken(found.map(|found| *found)),
         })
@@ -88,16 +101,17 @@ impl<'a> Lease<'a> {
         client: Arc<GoogleClient>,
         deadline: Deadline,
     ) -> Result<Option<Working>, Error> {
-        match self.ask(client).await {
-            Ok((tokens, used)) => self.keep(tokens, &used, deadline).await.map(Some),
+        let asked = tokio::time::timeout(self.limit.remaining(), self.ask(client)).await;
+        match asked.unwrap_or(Err(Failed::Otherwise(Error::OutOfTime))) {
+            Ok(given) => self.keep(given, deadline).await.map(Some),
             Err(Failed::TokenDead) => self.bury().await,
-            Err(Failed::Setback { cause: SetbackCause::ClientRefused, source, .. }) => {
-                self.release(None).await;
-                // No grant's fault: remembered by the process, for every user.
-                let client = self.app.secrets.google_client().await?;
-                let wait = self.app.refused_client.note(client, self.app.clock.now());
-                Err(deferred(SetbackCause::ClientRefused, &self.credential, wait, source.into()))
+            Err(Failed::Setback { source, .. })
+                if matches!(source, TokenError::Refused(Refusal::ClientRefused)) =>
+            {
+                self.remember_refused_client(source).await
             }
+            // Nothing was learnt of a token that Google refused before: the caller's way on is still a new consent.
+            Err(Failed::Setback { .. }) if self.is_second_chance() => self.bury().await,
             Err(Failed::Setback { cause, asked, source }) => {
                 let now = self.app.clock.now();
                 let setback = Setback::after(self.credential.setback.as_ref(), cause, asked, now);
@@ -112,7 +126,23 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Those who wait need not wait for the lease to run out; that they do is harm enough if this fails too.
+    /// Google refused the client: no grant's fault, so the process remembers it for every user. It was read anew by now; when
+    /// today's is another one, this grant has outlived its client.
+    async fn remember_refused_client(self, source: TokenError) -> Result<Option<Working>, Error> {
+        let today = self.app.secrets.google_client().await;
+        if self.is_second_chance() {
+            return self.bury().await;
+        }
+        self.release(None).await;
+        let today = today?;
+        if today.client_id != self.credential.client_id {
+            return Err(unauthorized(Obstacle::ClientChanged, &self.credential));
+        }
+        let wait = self.app.refused_client.note(today, self.app.clock.now());
+        Err(deferred(SetbackCause::ClientRefused, &self.credential, wait, source.into()))
+    }
+
+    /// Gives the lease back, so that nobody waits for it to run out. If that fails, they do wait, and nothing else is lost.
     async fn release(&self, setback: Option<&Setback>) {
         if let Err(error) = within(self.limit, self.app.store.release_lease(&self.credential, setback)).await
         {
@@ -125,10 +155,11 @@ impl<'a> Lease<'a> {
         self.credential.status == Status::Revoked
     }
 
-    async fn ask(&self, client: Arc<GoogleClient>) -> Result<(Tokens, RefreshToken), Failed> {
+    async fn ask(&self, client: Arc<GoogleClient>) -> Result<Given, Failed> {
         let Credential { user, client_id, .. } = &self.credential;
-        let refresh_token = custody::open_refresh_token(self.app, user, client_id, &self.token).await?;
-        let answer = self.answer(client, &refresh_token).await?;
+        let used = custody::open_refresh_token(self.app, user, client_id, &self.token).await?;
+        let keyring = custody::keyring(self.app).await?;
+        let answer = self.answer(client, &used).await?;
         tracing::info!(
             event = "refresh",
             outcome = answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned()),
@@ -138,11 +169,11 @@ impl<'a> Lease<'a> {
         match answer {
             Ok(tokens) => {
                 self.app.refused_client.clear();
-                Ok((tokens, refresh_token))
+                Ok(Given { tokens, used, keyring })
             }
             Err(TokenError::Refused(Refusal::InvalidGrant)) => Err(Failed::TokenDead),
             Err(source) => {
-                let (cause, asked) = setback_of(&source);
+                let (cause, asked) = setback_of(&source, self.is_ahead);
                 Err(Failed::Setback { cause, asked, source })
             }
         }
@@ -156,7 +187,7 @@ impl<'a> Lease<'a> {
         refresh_token: &RefreshToken,
     ) -> Result<Result<Tokens, TokenError>, Error> {
         let answer = self.app.google.refresh(&client, refresh_token, self.ask_by).await;
-        if matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused)))
+        if matches!(answer, Err(TokenError::Refused(refusal)) if refusal.is_of_client())
             && let Some(other) = self.app.secrets.another_google_client(&client).await?
         {
             return Ok(self.app.google.refresh(&other, refresh_token, self.ask_by).await);
@@ -181,10 +212,10 @@ impl<'a> Lease<'a> {
     }
 
     /// Keeps what Google gave. A new refresh token is stored before anything else happens with the answer (F31).
-    async fn keep(self, tokens: Tokens, used: &RefreshToken, deadline: Deadline) -> Result<Working, Error> {
+    async fn keep(self, given: Given, deadline: Deadline) -> Result<Working, Error> {
+        let Given { tokens, used, keyring } = given;
         let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
-        let (app, now) = (self.app, self.app.clock.now());
-        let keyring = custody::keyring(app).await?;
+        let now = self.app.clock.now();
         let Credential { user, client_id, scopes, .. } = &self.credential;
         let rotated = custody::seal_refresh_token(&keyring, user, client_id, &tokens, now);
         let refresh_token_id = &rotated.as_ref().unwrap_or(&self.token).id;
@@ -202,7 +233,7 @@ impl<'a> Lease<'a> {
             let credential = stored.ok_or_else(|| Error::not_connected(&self.credential.user))?;
             return Ok(Working { credential, token, duty: None, is_new: true });
         }
-        let resealed = custody::reseal_refresh_token(&keyring, &self.credential, &self.token, used);
+        let resealed = custody::reseal_refresh_token(&keyring, &self.credential, &self.token, &used);
         // A token that was set aside is in use again.
         let refresh_token = resealed.or_else(|| self.is_second_chance().then(|| self.token.clone()));
         let duty = Some(Duty::Store(Unstored { access_token, refresh_token }));
@@ -274,7 +305,9 @@ const fn outcome(answer: &Result<Tokens, TokenError>) -> &'static str {
             Refusal::ReauthenticationRequired => "reauth_policy",
             Refusal::BlockedByAdmin => "blocked_by_admin",
             Refusal::OrgInternal => "org_internal",
-            Refusal::ClientRefused | Refusal::RedirectUriMismatch => "client_refused",
+            Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
+                "client_refused"
+            }
             Refusal::Other => "rejected",
         },
     }

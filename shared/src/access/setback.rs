@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::invitation;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::credential::{Credential, SetbackCause, whole_seconds};
+use crate::credential::{Credential, Setback, SetbackCause, whole_seconds};
 use crate::error::{Error, Reason, Source};
 use crate::google::Trouble;
 use crate::google::oauth::{Refusal, TokenError};
@@ -13,15 +13,18 @@ use crate::google_client::GoogleClient;
 use crate::outbound::Failure;
 
 /// The answer that stands until the next attempt is due; `None` when one may be made. Nobody is asked, nothing is written.
+/// An attempt ahead of time has little patience: that Google was too slow for it holds up no other kind.
 pub(super) fn held_up(
     app: &App,
     credential: &Credential,
     client: &GoogleClient,
+    is_ahead: bool,
     now: Timestamp,
 ) -> Option<Error> {
     let of_client = app.refused_client.wait(client, now).map(|wait| (SetbackCause::ClientRefused, wait));
     let of_item = || {
-        let setback = credential.setback.as_ref()?;
+        let of_this_kind = |setback: &&Setback| is_ahead || setback.cause != SetbackCause::TooSlow;
+        let setback = credential.setback.as_ref().filter(of_this_kind)?;
         Some((setback.cause, setback.wait(now)?))
     };
     let (cause, wait) = of_client.or_else(of_item)?;
@@ -37,7 +40,9 @@ pub(super) fn deferred(
 ) -> Error {
     let retry_after = whole_seconds(wait);
     let condition = match cause {
-        SetbackCause::Unavailable => Error::UpstreamUnavailable { retry_after, source },
+        SetbackCause::Unavailable | SetbackCause::TooSlow => {
+            Error::UpstreamUnavailable { retry_after, source }
+        }
         SetbackCause::Malformed => Error::UpstreamMalformed(source),
         SetbackCause::Rejected => Error::UpstreamRejected(source),
         SetbackCause::ClientRefused => Error::GoogleSetup(source),
@@ -51,8 +56,11 @@ pub(super) fn deferred(
 }
 
 /// What is remembered of an answer that brought no token and declared none dead.
-pub(super) fn setback_of(error: &TokenError) -> (SetbackCause, Option<Duration>) {
+pub(super) fn setback_of(error: &TokenError, is_ahead: bool) -> (SetbackCause, Option<Duration>) {
     match error {
+        TokenError::Trouble(Trouble::Unanswered(Failure::TimedOut)) if is_ahead => {
+            (SetbackCause::TooSlow, None)
+        }
         TokenError::Trouble(Trouble::Unavailable { retry_after, .. }) => {
             (SetbackCause::Unavailable, retry_after.map(Duration::from_secs))
         }
@@ -65,7 +73,9 @@ pub(super) fn setback_of(error: &TokenError) -> (SetbackCause, Option<Duration>)
                 Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
                 Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
                 Refusal::OrgInternal => SetbackCause::OrgInternal,
-                Refusal::ClientRefused | Refusal::RedirectUriMismatch => SetbackCause::ClientRefused,
+                Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
+                    SetbackCause::ClientRefused
+                }
                 Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
             };
             (cause, None)

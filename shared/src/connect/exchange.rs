@@ -29,7 +29,7 @@ pub(super) async fn exchange(
         None => app.secrets.google_client().await?,
     };
     let mut answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
-    if matches!(answer, Err(TokenError::Refused(Refusal::ClientRefused)))
+    if matches!(answer, Err(TokenError::Refused(refusal)) if refusal.is_of_client())
         && let Some(other) = app.secrets.another_google_client(&client).await?
     {
         client = other;
@@ -48,7 +48,9 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
             Refusal::RedirectUriMismatch if posted => Error::CodeRejected,
             Refusal::ReauthenticationRequired | Refusal::BlockedByAdmin => Error::BlockedByAdmin,
             Refusal::OrgInternal => Error::OrgInternal,
-            Refusal::ClientRefused | Refusal::RedirectUriMismatch => Error::GoogleSetup(error.into()),
+            Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
+                Error::GoogleSetup(error.into())
+            }
             Refusal::Other => Error::UpstreamRejected(error.into()),
         },
         TokenError::Trouble(trouble) => match &trouble {

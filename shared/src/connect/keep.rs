@@ -9,7 +9,7 @@ use crate::credential::{Credential, Scopes, StoredRefreshToken};
 use crate::custody::{self, Owner};
 use crate::error::Error;
 use crate::google::identity::Identity;
-use crate::google::oauth::Tokens;
+use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::google_client::GoogleClient;
 use crate::random;
 use crate::seal::Keyring;
@@ -45,10 +45,8 @@ pub(super) async fn keep(
 ) -> Result<Option<Credential>, Error> {
     let Brought { keyring, identity, client, tokens, scopes } = &brought;
     let (user, now) = (&identity.user, app.clock.now());
+    let new = custody::seal_refresh_token(keyring, user, &client.client_id, tokens, now);
     let mut previous = insist(deadline, async || app.store.credential(user).await).await?;
-    let wider = wider(app, &brought, previous.as_ref(), deadline).await?;
-    let (tokens, scopes) = wider.as_ref().map_or((*tokens, scopes), |(tokens, scopes)| (tokens, scopes));
-    let refresh_token = custody::seal_refresh_token(keyring, user, &client.client_id, tokens, now);
     let mut pause = FIRST_PAUSE;
     loop {
         if let Some(stored) = &previous
@@ -57,7 +55,13 @@ pub(super) async fn keep(
             // The person is signed in; what this client was granted is of no use any more.
             return Ok(previous);
         }
-        let (scopes, refresh_token, id) = match (&refresh_token, &previous) {
+        if new.is_some()
+            && let Some(stored) = &previous
+            && let Some(kept) = wider(app, &brought, stored, deadline).await?
+        {
+            return Ok(Some(kept));
+        }
+        let (scopes, refresh_token, id) = match (&new, &previous) {
             (Some(new), _) => (scopes.clone(), Some(new.clone()), new.id.clone()),
             (None, Some(stored)) => match serving(app, keyring, stored, client).await? {
                 // The stored refresh token goes on, with the scopes that it was granted.
@@ -92,23 +96,54 @@ pub(super) async fn keep(
     }
 }
 
-/// The stored grant, where the sign-in brought a refresh token that covers less and the stored one still works: Google says
-/// so with an access token of it. Where that cannot be found out, what the sign-in brought is known to work.
+/// The stored grant, if it covers all that the sign-in brought and more, and Google still takes its refresh token: it stays.
+/// Only `invalid_grant` is Google's word that it does not. Somebody who refreshes it at this moment is sign enough.
 async fn wider(
     app: &App,
     brought: &Brought<'_>,
-    stored: Option<&Credential>,
+    stored: &Credential,
     deadline: Deadline,
-) -> Result<Option<(Tokens, Scopes)>, Error> {
-    let Brought { client, tokens, scopes, .. } = brought;
-    let Some(stored) = stored else { return Ok(None) };
-    if tokens.refresh_token.is_none() || scopes.missing(&stored.scopes).is_empty() {
+) -> Result<Option<Credential>, Error> {
+    let Brought { keyring, client, scopes, .. } = brought;
+    let now = app.clock.now();
+    let Some((token, opened)) = usable(app, stored, client).await? else { return Ok(None) };
+    if !stored.scopes.are_wider_than(scopes) {
         return Ok(None);
     }
-    let Some((_, opened)) = usable(app, stored, client).await? else { return Ok(None) };
-    let answer =
-        app.google.refresh(client, &opened, deadline.sooner_by(RESERVE).within(WIDER_PATIENCE)).await;
-    Ok(answer.ok().map(|tokens| (tokens, stored.scopes.clone())))
+    if stored.holder(now).is_some() {
+        return Ok(Some(stored.clone()));
+    }
+    let patience = deadline.sooner_by(RESERVE).within(WIDER_PATIENCE);
+    let tokens = match app.google.refresh(client, &opened, patience).await {
+        Ok(tokens) => tokens,
+        Err(TokenError::Refused(Refusal::InvalidGrant)) => return Ok(None),
+        Err(error) => {
+            tracing::warn!(error = %error, "whether a wider grant still works is not known; it stays");
+            return Ok(Some(stored.clone()));
+        }
+    };
+    let user = &stored.user;
+    let rotated = custody::seal_refresh_token(keyring, user, &client.client_id, &tokens, now);
+    let refresh_token_id = &rotated.as_ref().unwrap_or(token).id;
+    let owner = Owner { user, client_id: &client.client_id, refresh_token_id };
+    let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(&stored.scopes).is_empty());
+    let access_token = custody::seal_access_token(keyring, owner, &tokens, now).filter(|_| covers);
+    let mut current = stored.clone();
+    loop {
+        let write =
+            async || app.store.store_refreshed(&current, access_token.as_ref(), rotated.as_ref()).await;
+        let found = match insist(deadline, write).await? {
+            Written::Done(credential) => return Ok(Some(*credential)),
+            Written::Overtaken(found) => found.map(|found| *found),
+        };
+        match found {
+            // A rotated token is stored against every write but that of another token.
+            Some(found) if rotated.is_some() && found.refresh_token.as_ref() == Some(token) => {
+                current = found;
+            }
+            found => return Ok(found),
+        }
+    }
 }
 
 /// Whether `stored` belongs to today's client and the sign-in to an older one: its grant must not be overwritten, whatever

@@ -60,6 +60,13 @@ impl Scopes {
         Self(needed.0.iter().filter(|scope| !self.covers(scope)).cloned().collect())
     }
 
+    /// Whether a grant of these covers all of `others` and more, for every use: one that has `gmail.metadata` does not
+    /// search, so it is not wider than one without.
+    pub fn are_wider_than(&self, others: &Self) -> bool {
+        let searches_less = self.have_metadata() && !others.have_metadata();
+        self.missing(others).is_empty() && !others.missing(self).is_empty() && !searches_less
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -173,6 +180,22 @@ mod tests {
         }
         assert_eq!(metadata.and(&Scopes::default()), metadata);
         assert_eq!(metadata.and(&Scopes::parse("profile")), Scopes::needed(&format!("{METADATA} profile")));
+    }
+
+    #[test]
+    fn f93_a_wider_grant_covers_all_and_more_and_searches_as_well() {
+        let scopes = |names: &[&str]| Scopes::parse(&names.join(" "));
+        for (wide, narrow, is_wider) in [
+            (scopes(&[MODIFY]), scopes(&[READONLY]), true),
+            (scopes(&[READONLY, "profile"]), scopes(&[READONLY]), true),
+            (scopes(&[READONLY]), scopes(&[READONLY]), false),
+            (scopes(&[READONLY]), scopes(&[MODIFY]), false),
+            (scopes(&[MODIFY]), scopes(&[READONLY, "profile"]), false),
+            (scopes(&[MAIL, METADATA]), scopes(&[READONLY]), false),
+            (scopes(&[MAIL, METADATA]), scopes(&[METADATA]), true),
+        ] {
+            assert_eq!(wide.are_wider_than(&narrow), is_wider, "{wide} and {narrow}");
+        }
     }
 
     #[test]

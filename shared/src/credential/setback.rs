@@ -16,11 +16,13 @@ const LONGEST_POLICY_WAIT: Duration = Duration::from_mins(1);
 pub enum SetbackCause {
     /// Google did not answer, or is unavailable.
     Unavailable,
+    /// Google did not answer in the little time that a refresh ahead of the token's end has.
+    TooSlow,
     /// Google's answer made no sense.
     Malformed,
     /// Google refused in a way that has no better name.
     Rejected,
-    /// Google refused the OAuth client; remembered by a process, never in an item.
+    /// Google refused the OAuth client, or what it asked for.
     ClientRefused,
     /// The organisation's session control asks for a new sign-in (`invalid_rapt`).
     ReauthPolicy,
@@ -31,8 +33,9 @@ pub enum SetbackCause {
 }
 
 impl SetbackCause {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Unavailable,
+        Self::TooSlow,
         Self::Malformed,
         Self::Rejected,
         Self::ClientRefused,
@@ -45,6 +48,7 @@ impl SetbackCause {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
+            Self::TooSlow => "too_slow",
             Self::Malformed => "malformed",
             Self::Rejected => "rejected",
             Self::ClientRefused => "client_refused",
@@ -61,7 +65,9 @@ impl SetbackCause {
 
     const fn longest_wait(self) -> Duration {
         match self {
-            Self::Unavailable | Self::Malformed | Self::Rejected | Self::ClientRefused => LONGEST_WAIT,
+            Self::Unavailable | Self::TooSlow | Self::Malformed | Self::Rejected | Self::ClientRefused => {
+                LONGEST_WAIT
+            }
             Self::ReauthPolicy | Self::BlockedByAdmin | Self::OrgInternal => LONGEST_POLICY_WAIT,
         }
     }

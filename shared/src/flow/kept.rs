@@ -7,6 +7,9 @@ use crate::clock::Timestamp;
 
 /// How many sign-ins a browser may have under way.
 const SIGN_INS: usize = 3;
+/// How many offered flows it may have. One is offered again and again; a second comes of two answers that cross, of a second
+/// front end, or when the first was offered for an hour.
+const OFFERS: usize = 2;
 
 /// A flow cookie of a browser, opened.
 pub enum Held {
@@ -33,8 +36,7 @@ pub enum Newcomer {
 /// newer, RFC 6265 section 5.4) and the newcomer last.
 ///
 /// The newest three sign-ins stay, and only another sign-in takes the place of one: a poll that is answered 401 in another
-/// tab must end nobody's (A81). Of those that were offered the newest stays, and only another offer takes its place. Of
-/// those that are over the newest stays, for the Back button (A04), and it takes no place of theirs.
+/// tab must end nobody's (A81). Of those that were offered the newest two stay, too: somebody may be at Google with either. Of those that are over the newest one stays, for the Back button (A04); it counts among neither.
 pub fn crowded_out(held: &[Held], newcomer: Newcomer) -> Vec<usize> {
     let (mut sign_ins, mut offers, mut over, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (position, held) in held.iter().enumerate() {
@@ -54,7 +56,7 @@ pub fn crowded_out(held: &[Held], newcomer: Newcomer) -> Vec<usize> {
     out.extend(all_but_the_newest(1, over));
     match newcomer {
         Newcomer::SignIn => out.extend(all_but_the_newest(SIGN_INS, sign_ins)),
-        Newcomer::Offer => out.extend(all_but_the_newest(1, offers)),
+        Newcomer::Offer => out.extend(all_but_the_newest(OFFERS, offers)),
         Newcomer::Nobody => {}
     }
     out

@@ -53,6 +53,7 @@ impl Flow {
         let fits = self.return_to == beginning.return_to.as_str()
             && self.bound_to.as_deref() == invitation.bound_to.as_ref().map(UserId::as_str)
             && self.consent_forced == invitation.force_consent
+            && self.more_scopes == invitation.more_scopes.to_string()
             && self.channel == Channel::Redirect
             && self.client_id() == Some(client_id);
         let state = parse_state(&offer.state).filter(|_| is_live && is_young && fits)?;

@@ -11,8 +11,8 @@ pub const SESSION: &str = "__Host-session";
 /// What the names of the flow cookies begin with.
 pub const FLOW_PREFIX: &str = "__Host-flow-";
 
-/// The most cookies and bytes of cookies of a request. This API's own stay below 6 KiB: the session; three sign-ins and one
-/// that is over, of at most 1.3 KiB each, most of it `return_to`; one that was offered, which returns to an origin. API Gateway
+/// The most cookies and bytes of cookies of a request. This API's own stay below 6.5 KiB: the session; three sign-ins and one
+/// that is over, of at most 1.3 KiB each, most of it `return_to`; two that were offered, which return to an origin. API Gateway
 /// takes 10,240 bytes of headers.
 const COUNT_LIMIT: usize = 100;
 const LENGTH_LIMIT: usize = 8 * 1024;

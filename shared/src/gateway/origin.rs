@@ -55,13 +55,22 @@ fn is_cross_site(request: &Request) -> bool {
     request.header("sec-fetch-site") == Some("cross-site")
 }
 
-/// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a document or a fetch.
+/// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a document or a fetch. A fetch
+/// without an `Origin` is of the API's own origin, or nobody sees it: a neighbour's would only crowd out sign-ins.
 fn may_start(app: &App, request: &Request) -> bool {
-    let embedded = is_embedded(request);
-    match is_listed(app, request) {
-        Some(listed) => listed && !embedded,
-        None => !embedded && (!is_cross_site(request) || referrer_is_listed(app, request)),
+    if is_embedded(request) {
+        return false;
     }
+    is_listed(app, request).unwrap_or_else(|| {
+        let is_fetch = request.header("sec-fetch-dest") == Some("empty");
+        let is_foreign = is_cross_site(request) || (is_fetch && !is_own_or_nobodys(request));
+        !is_foreign || referrer_is_listed(app, request)
+    })
+}
+
+/// Whether the browser says that a page of this very origin, or no page at all, makes the request.
+fn is_own_or_nobodys(request: &Request) -> bool {
+    request.header("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none")
 }
 
 /// A read with a cookie comes from a listed page, or from none. Without an `Origin` the browser's own word decides: a page of
@@ -74,7 +83,7 @@ fn may_read(app: &App, request: &Request) -> Result<bool, Error> {
     if !request.has_header("sec-fetch-site") {
         return if sends_csrf_header(request) { Ok(true) } else { Err(Error::CsrfHeaderMissing) };
     }
-    Ok(request.header("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none"))
+    Ok(is_own_or_nobodys(request))
 }
 
 /// A header that a page of another origin cannot send without being asked for by a preflight.

@@ -98,6 +98,12 @@ impl Request {
         if values.next().is_some() { None } else { value.to_str().ok() }
     }
 
+    /// The address of the page that calls: its origin, or for a request that needs none (a read of the page's own origin) its
+    /// referrer, which may be a whole URL.
+    pub fn page(&self) -> Option<&str> {
+        self.header("origin").or_else(|| self.header("referer"))
+    }
+
     /// Whether a header is there at all.
     pub fn has_header(&self, name: &str) -> bool {
         self.http.headers().contains_key(name)

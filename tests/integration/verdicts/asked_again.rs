@@ -38,6 +38,22 @@ async fn f86_a_person_whom_google_must_ask_goes_once_more_through_its_page() {
 }
 
 #[tokio::test]
+async fn f86_what_was_asked_for_and_of_whom_is_asked_again() {
+    let mut world = World::new().await;
+    let metadata = "https://www.googleapis.com/auth/gmail.metadata";
+    world.app = world.environment(&[("GMAIL_SCOPES", metadata)]);
+    world.sign_in(ANN).await;
+    let refused = world.browse(harness::world::Call::get("/messages", "q=x")).await;
+    let url = refused.json()["authorization_url"].as_str().unwrap().to_owned();
+    let again = callback_with(&mut world, &url, "interaction_required").await;
+    assert_eq!(parameter(&again, "scope"), parameter(&url, "scope"));
+    assert_eq!(parameter(&again, "login_hint"), Some(world.sub(ANN)));
+    let query = world.consent(&again, Decision::allow(ANN)).await;
+    assert_eq!(world.callback(&query).await.status, 303);
+    assert_eq!(world.messages("q=x").await.status, 200);
+}
+
+#[tokio::test]
 async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once() {
     let mut world = World::new().await;
     world.stack.google.omit_refresh_token(Times::UntilCleared);

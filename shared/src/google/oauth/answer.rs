@@ -51,10 +51,19 @@ pub enum Refusal {
     OrgInternal,
     /// `invalid_client` and its kin: the client or its secret is wrong here, or at Google.
     ClientRefused,
+    /// `invalid_request` and its kin: this request of this client, which may concern this one grant alone.
+    RequestRefused,
     /// `redirect_uri_mismatch`: the code was issued for another redirect URI.
     RedirectUriMismatch,
     /// A code with no better name.
     Other,
+}
+
+impl Refusal {
+    /// Whether another version of the client's secret may help.
+    pub const fn is_of_client(self) -> bool {
+        matches!(self, Self::ClientRefused | Self::RequestRefused)
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -65,6 +74,7 @@ impl fmt::Display for Refusal {
             Self::BlockedByAdmin => "admin_policy_enforced",
             Self::OrgInternal => "org_internal",
             Self::ClientRefused => "invalid_client",
+            Self::RequestRefused => "invalid_request",
             Self::RedirectUriMismatch => "redirect_uri_mismatch",
             Self::Other => "another error",
         })
@@ -88,16 +98,10 @@ impl ErrorAnswer {
             ("admin_policy_enforced" | "policy_enforced" | "access_denied", _) => Refusal::BlockedByAdmin,
             ("org_internal", _) => Refusal::OrgInternal,
             ("redirect_uri_mismatch", _) => Refusal::RedirectUriMismatch,
-            (
-                "invalid_client"
-                | "unauthorized_client"
-                | "deleted_client"
-                | "disabled_client"
-                | "invalid_request"
-                | "unsupported_grant_type"
-                | "invalid_scope",
-                _,
-            ) => Refusal::ClientRefused,
+            ("invalid_client" | "deleted_client" | "disabled_client", _) => Refusal::ClientRefused,
+            ("unauthorized_client" | "invalid_request" | "unsupported_grant_type" | "invalid_scope", _) => {
+                Refusal::RequestRefused
+            }
             ("server_error" | "temporarily_unavailable" | "internal_failure", _) => return None,
             _ => Refusal::Other,
         };
