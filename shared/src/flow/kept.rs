@@ -36,7 +36,8 @@ pub enum Newcomer {
 /// newer, RFC 6265 section 5.4) and the newcomer last.
 ///
 /// The newest three sign-ins stay, and only another sign-in takes the place of one: a poll that is answered 401 in another
-/// tab must end nobody's (A81). Of those that were offered the newest two stay, too: somebody may be at Google with either. Of those that are over the newest one stays, for the Back button (A04); it counts among neither.
+/// tab must end nobody's (A81). Of those that were offered the newest two stay, too: somebody may be at Google with either.
+/// Of those that are over the newest one stays, for the Back button (A04); it counts among neither.
 pub fn crowded_out(held: &[Held], newcomer: Newcomer) -> Vec<usize> {
     let (mut sign_ins, mut offers, mut over, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (position, held) in held.iter().enumerate() {
