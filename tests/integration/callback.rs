@@ -416,14 +416,20 @@ async fn f87_ten_sign_ins_of_one_person_at_the_same_time_all_succeed() {
     assert_eq!(world.sessions().len(), 11);
 }
 
-/// Ann's grant covers `gmail.modify`; the configuration asks for less, and Google sends a refresh token for that.
-async fn signed_in_with_less(world: &mut World) -> (Value, Value) {
+/// Ann's grant covers `gmail.modify`, which the configuration does not ask for.
+async fn connected_with_more() -> World {
+    let mut world = World::new().await;
     let modify = "https://www.googleapis.com/auth/gmail.modify";
     let wide = world.environment(&[("GMAIL_SCOPES", modify)]);
     let narrow = std::mem::replace(&mut world.app, wide);
     world.sign_in(ANN).await;
-    let before = world.credential(ANN);
     world.app = narrow;
+    world
+}
+
+/// Ann signs in once more, and Google sends a refresh token for what the configuration asks for: her item before and after.
+async fn signed_in_with_less(world: &mut World) -> (Value, Value) {
+    let before = world.credential(ANN);
     let tokens = world.stack.google.live_refresh_tokens(ANN);
     world.sign_in(ANN).await;
     assert!(world.stack.google.live_refresh_tokens(ANN) > tokens, "Google sent a refresh token");
@@ -432,7 +438,7 @@ async fn signed_in_with_less(world: &mut World) -> (Value, Value) {
 
 #[tokio::test]
 async fn f93_a_grant_that_still_works_is_not_replaced_by_a_narrower_one() {
-    let mut world = World::new().await;
+    let mut world = connected_with_more().await;
     let (before, after) = signed_in_with_less(&mut world).await;
     for attribute in ["scopes", "refresh_token", "refresh_token_id", "client_id", "status"] {
         assert_eq!(after[attribute], before[attribute], "{attribute}");
@@ -443,7 +449,7 @@ async fn f93_a_grant_that_still_works_is_not_replaced_by_a_narrower_one() {
 
 #[tokio::test]
 async fn f93_a_token_rotated_while_the_wider_grant_is_tried_is_stored() {
-    let mut world = World::new().await;
+    let mut world = connected_with_more().await;
     world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
     let (before, after) = signed_in_with_less(&mut world).await;
     assert_eq!(after["scopes"], before["scopes"]);
@@ -453,9 +459,21 @@ async fn f93_a_token_rotated_while_the_wider_grant_is_tried_is_stored() {
 }
 
 #[tokio::test]
+async fn f93_a_wider_grant_that_is_being_refreshed_is_not_tried_beside_that() {
+    let mut world = connected_with_more().await;
+    let mut item = world.credential(ANN);
+    item["lease_holder"] = json!({"S": "another process"});
+    item["lease_until"] = json!({"N": (1_793_500_000_000_i64 + 4_000).to_string()});
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
+    let (before, after) = signed_in_with_less(&mut world).await;
+    assert_eq!(after, before);
+    assert_eq!(world.refreshes(), 0);
+}
+
+#[tokio::test]
 async fn f93_while_google_does_not_say_whether_the_wider_grant_works_it_stays() {
     for failure in [Failure::Status(500), Failure::InvalidRapt, Failure::InvalidClient] {
-        let mut world = World::new().await;
+        let mut world = connected_with_more().await;
         world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let (before, after) = signed_in_with_less(&mut world).await;
         assert_eq!(after["refresh_token"], before["refresh_token"], "{failure:?}");
@@ -506,7 +524,7 @@ async fn f93_a_grant_with_metadata_is_replaced_by_one_that_searches() {
 
 #[tokio::test]
 async fn f93_a_wider_grant_that_google_ended_is_replaced_by_the_narrower_one() {
-    let mut world = World::new().await;
+    let mut world = connected_with_more().await;
     world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
     let (before, after) = signed_in_with_less(&mut world).await;
     assert_ne!(after["refresh_token_id"], before["refresh_token_id"]);
