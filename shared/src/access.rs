@@ -128,9 +128,9 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Gets the next token, unless somebody else does or the last attempt failed a moment ago. The caller has a good token
-    /// and does not wait for long; but a refresh token that comes with the next one is stored within all of the request's
-    /// time.
+    /// Gets the next token, unless somebody else does or the last attempt failed a moment ago. The
+    /// caller has a good token and does not wait for long; but a refresh token that comes with the
+    /// next one is stored within all of the request's time.
     async fn refresh_ahead(&self) -> Result<(), Error> {
         let (app, credential) = (self.app, &self.working.credential);
         let limit = self.deadline.within(AHEAD);
@@ -169,8 +169,8 @@ async fn store(
     Ok(())
 }
 
-/// Gets a token that works: the stored one, somebody else's newer one, or one of our own refresh under the lease.
-/// `refused` is a stored token that is not to be used though its time is not over.
+/// Gets a token that works: the stored one, somebody else's newer one, or one of our own refresh
+/// under the lease. `refused` is a stored token that is not to be used though its time is not over.
 async fn obtain(
     app: &App,
     mut credential: Credential,
@@ -235,7 +235,8 @@ async fn obtain(
     }
 }
 
-/// Google's client as far as it is remembered; read anew where the credential belongs to another, which may be the newer.
+/// Google's client as far as it is remembered; read anew where the credential belongs to another,
+/// which may be the newer.
 async fn remembered_client(
     app: &App,
     credential: &Credential,
@@ -248,7 +249,8 @@ async fn remembered_client(
     }
 }
 
-/// Erases a refresh token that was set aside for its seven days. If that fails, the next request does it.
+/// Erases a refresh token that was set aside for its seven days. If that fails, the next request
+/// does it.
 async fn erase_set_aside(app: &App, credential: &Credential, now: Timestamp, deadline: Deadline) {
     if credential.set_aside.as_ref().is_some_and(|set_aside| set_aside.is_over(now))
         && let Err(error) = within(deadline, app.store.erase_set_aside(credential)).await

@@ -17,7 +17,8 @@ const MARGIN: Duration = Duration::from_mins(1);
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 /// A token that was refreshed less than this ago is not refreshed ahead again.
 const LEAST_INTERVAL: Duration = Duration::from_mins(1);
-/// A refresh token that Google refused is tried once more after this long, as long as its user comes.
+/// A refresh token that Google refused is tried once more after this long, as long as its user
+/// comes.
 const SECOND_CHANCE: Duration = Duration::from_mins(10);
 /// A refresh token that Google refused is kept for this long.
 const SET_ASIDE: Duration = Duration::from_hours(7 * 24);
@@ -47,8 +48,8 @@ pub struct StoredRefreshToken {
     pub expires_at: Option<Timestamp>,
 }
 
-/// A refresh token that Google refused, kept in case that was a mistake: an incident at Google, or a client that was
-/// misconfigured there for a while. It is used for nothing but to ask once more.
+/// A refresh token that Google refused, kept in case that was a mistake: an incident at Google, or
+/// a client that was misconfigured there for a while. It is used for nothing but to ask once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
     /// The token.
@@ -154,8 +155,8 @@ impl Credential {
         self.drift(needed, client_id)
     }
 
-    /// The refresh token to ask Google with: the one in use, or the one that was set aside, when it is due and nothing
-    /// but its death stands against it.
+    /// The refresh token to ask Google with: the one in use, or the one that was set aside, when it
+    /// is due and nothing but its death stands against it.
     pub fn refreshable(
         &self,
         needed: &Scopes,
@@ -200,8 +201,8 @@ impl Credential {
     }
 }
 
-/// The moment from which sessions count for a credential that is made at `now`: a process whose clock is behind may have
-/// begun one a moment ago (F73).
+/// The moment from which sessions count for a credential that is made at `now`: a process whose
+/// clock is behind may have begun one a moment ago (F73).
 pub fn first_session_at(now: Timestamp) -> Timestamp {
     now.minus(SKEW)
 }

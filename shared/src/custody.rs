@@ -1,5 +1,6 @@
-//! Tokens into and out of their seals: a token at rest is bound to its user, its attribute, the refresh token that it
-//! belongs to and the OAuth client, so that it opens nowhere else and an older one does not open in its place.
+//! Tokens into and out of their seals: a token at rest is bound to its user, its attribute, the
+//! refresh token that it belongs to and the OAuth client, so that it opens nowhere else and an
+//! older one does not open in its place.
 
 use std::sync::Arc;
 
@@ -52,7 +53,8 @@ pub fn seal_access_token(
     Some(StoredAccessToken { sealed, expires_at: now.plus(lifetime), obtained_at: now })
 }
 
-/// Seals the refresh token that Google gave to `client_id` for `user`, if it gave one, and names it.
+/// Seals the refresh token that Google gave to `client_id` for `user`, if it gave one, and names
+/// it.
 pub fn seal_refresh_token(
     keyring: &Keyring,
     user: &UserId,
@@ -68,8 +70,8 @@ pub fn seal_refresh_token(
     Some(StoredRefreshToken { sealed, id, expires_at })
 }
 
-/// Seals a stored refresh token of `credential` anew, if another key or an older form seals it; it keeps its name, for
-/// it is the same token.
+/// Seals a stored refresh token of `credential` anew, if another key or an older form seals it; it
+/// keeps its name, for it is the same token.
 pub fn reseal_refresh_token(
     keyring: &Keyring,
     credential: &Credential,
@@ -95,7 +97,8 @@ pub async fn open_access_token(
     open(app, owner, ACCESS_TOKEN, &token.sealed).await.map(|text| AccessToken::new(text.as_str()))
 }
 
-/// Opens a refresh token that `client_id` was given for `user`: the one in use, or one that was set aside.
+/// Opens a refresh token that `client_id` was given for `user`: the one in use, or one that was set
+/// aside.
 pub async fn open_refresh_token(
     app: &App,
     user: &UserId,
@@ -111,8 +114,8 @@ pub async fn keyring(app: &App) -> Result<Arc<Keyring>, Error> {
     Ok(app.secrets.keyring().await?)
 }
 
-/// A text that does not open, for whatever reason, leaves consent as the only way on: the caller is sent there, and the
-/// alarm tells the operator.
+/// A text that does not open, for whatever reason, leaves consent as the only way on: the caller is
+/// sent there, and the alarm tells the operator.
 async fn open(
     app: &App,
     owner: Owner<'_>,
@@ -120,7 +123,8 @@ async fn open(
     sealed: &Sealed,
 ) -> Result<Zeroizing<String>, Error> {
     let place = owner.place(attribute);
-    // What the first version sealed is bound to the table's own name, and to no more than user and attribute.
+    // What the first version sealed is bound to the table's own name, and to no more than user and
+    // attribute.
     let first_place = [app.store.credentials_table(), owner.user.as_str(), attribute];
     let place: &[&str] = if sealed.is_of_first_form() { &first_place } else { &place };
     let broken = |event: &'static str, what: &'static str| {

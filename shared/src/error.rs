@@ -49,8 +49,8 @@ impl Reason {
         }
     }
 
-    /// Whether only a new consent helps: the grant is dead, drifted or missing. Whoever is only not signed in may well have a
-    /// good one.
+    /// Whether only a new consent helps: the grant is dead, drifted or missing. Whoever is only not
+    /// signed in may well have a good one.
     const fn needs_consent(self) -> bool {
         !matches!(self, Self::NotSignedIn | Self::SessionExpired)
     }
@@ -65,15 +65,18 @@ pub struct Invitation {
     pub hint: Option<LoginHint>,
     /// What is asked for besides the configured scopes.
     pub more_scopes: Scopes,
-    /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a refresh token: only where
-    /// the grant is dead, drifted or missing, for of a hundred tokens of one user and client the oldest ends silently.
+    /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a
+    /// refresh token: only where the grant is dead, drifted or missing, for of a hundred tokens of
+    /// one user and client the oldest ends silently.
     pub force_consent: bool,
-    /// Whether the person was sent to Google's page once more, because Google had to ask there: not a third time.
+    /// Whether the person was sent to Google's page once more, because Google had to ask there: not
+    /// a third time.
     pub asked_again: bool,
 }
 
 impl Invitation {
-    /// For a user who is known and whose grant does not serve: the flow is bound to that account, and Google preselects it.
+    /// For a user who is known and whose grant does not serve: the flow is bound to that account,
+    /// and Google preselects it.
     pub fn of(user: &UserId, email: Option<&Email>) -> Self {
         let hint = Some(LoginHint::for_user(user, email));
         Self { bound_to: Some(user.clone()), hint, ..Self::to_consent() }
@@ -198,8 +201,8 @@ pub enum Error {
     CredentialUnreadable(#[source] Source),
     /// Secrets Manager does not answer and nothing usable is remembered.
     SecretsUnavailable(#[source] Source),
-    /// A refresh failed, now or a moment ago: the condition in which that leaves the caller, and the seconds until the next
-    /// attempt is due.
+    /// A refresh failed, now or a moment ago: the condition in which that leaves the caller, and
+    /// the seconds until the next attempt is due.
     Deferred {
         /// What the caller is told.
         #[source]

@@ -45,8 +45,8 @@ pub enum Channel {
     RedirectOrPost,
 }
 
-/// What the flow cookie holds, sealed. What was added later may be missing, and is passed over by those who do not know it:
-/// while a new version is put up, both read the cookies of both.
+/// What the flow cookie holds, sealed. What was added later may be missing, and is passed over by
+/// those who do not know it: while a new version is put up, both read the cookies of both.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Flow {
     #[serde(rename = "s")]
@@ -87,7 +87,8 @@ pub struct Beginning {
     pub return_to: ReturnTo,
     /// How the flow may be finished.
     pub channel: Channel,
-    /// The user who must be the one to finish it, the account to preselect, and whether consent is forced.
+    /// The user who must be the one to finish it, the account to preselect, and whether consent is
+    /// forced.
     pub invitation: Invitation,
 }
 
@@ -233,7 +234,8 @@ impl Redeemable {
         }
     }
 
-    /// The same sign-in once more through Google's page, for Google had to ask there; `None` when it was once more already.
+    /// The same sign-in once more through Google's page, for Google had to ask there; `None` when
+    /// it was once more already.
     pub fn asked_again(&self, allowed: &Origins, force_consent: bool) -> Option<Beginning> {
         let mut beginning = self.again_with_consent(allowed);
         beginning.invitation.force_consent = force_consent || self.consent_was_forced();

@@ -30,7 +30,8 @@ pub enum Trouble {
     /// No whole answer came.
     #[error("no answer from Google")]
     Unanswered(#[source] Failure),
-    /// Google is unavailable or asks for patience: 408, 429, a 5xx, or its page for automated callers.
+    /// Google is unavailable or asks for patience: 408, 429, a 5xx, or its page for automated
+    /// callers.
     #[error("Google answered {status}")]
     Unavailable {
         /// The HTTP status; 503 for the page, whatever its own was.
@@ -119,8 +120,9 @@ impl Google {
         }
     }
 
-    /// Sends a request and sorts out what is no answer: transport failures, 408 and 5xx, redirects, a page instead of
-    /// a refusal. A 429 is an answer: its body tells which limit it was. Each request is timed.
+    /// Sends a request and sorts out what is no answer: transport failures, 408 and 5xx, redirects,
+    /// a page instead of a refusal. A 429 is an answer: its body tells which limit it was. Each
+    /// request is timed.
     async fn ask(
         &self,
         back_end: BackEnd,
@@ -146,14 +148,16 @@ impl Google {
         Trouble::Unavailable { status, retry_after: retry_after(answer, self.clock.now()) }
     }
 
-    /// Google's front end took the request for one of too many automated ones, and no service saw it: as good as a 503.
+    /// Google's front end took the request for one of too many automated ones, and no service saw
+    /// it: as good as a 503.
     fn turned_away(&self, status: u16, answer: &Answer) -> Trouble {
         tracing::warn!(google.status = status, "Google answered with its page for automated callers");
         self.unavailable(503, answer)
     }
 }
 
-/// Whether the answer is a page for people. Google's services write JSON; its front end writes HTML.
+/// Whether the answer is a page for people. Google's services write JSON; its front end writes
+/// HTML.
 fn is_page(answer: &Answer) -> bool {
     let content_type =
         answer.headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -161,7 +165,8 @@ fn is_page(answer: &Answer) -> bool {
     media_type.trim().eq_ignore_ascii_case("text/html")
 }
 
-/// Whether a redirect leads to the page where Google asks who sends automated queries to prove to be a person.
+/// Whether a redirect leads to the page where Google asks who sends automated queries to prove to
+/// be a person.
 fn leads_to_sorry_page(answer: &Answer) -> bool {
     let location = answer.headers.get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
     let Some(url) = location.and_then(|location| url::Url::parse(location).ok()) else { return false };

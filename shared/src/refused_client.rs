@@ -1,5 +1,5 @@
-//! An OAuth client that Google refused, remembered by a process: one refusal answers for all users until the next attempt
-//! is due, or another client or secret is in use.
+//! An OAuth client that Google refused, remembered by a process: one refusal answers for all users
+//! until the next attempt is due, or another client or secret is in use.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Sealing: AES-256-GCM with a key id and associated data, under subkeys of the keyring. Knows nothing of what it seals.
 //!
-//! A sealed text is `<form>.<key id>.<base64url of nonce, ciphertext and tag>`. The associated data binds it to its
-//! purpose, its key and its place, so that a text moved elsewhere does not open. The form tells what a place is made of:
-//! tokens at rest are written as `v2`, and read as `v1` too; everything else is `v1`.
+//! A sealed text is `<form>.<key id>.<base64url of nonce, ciphertext and tag>`. The associated data
+//! binds it to its purpose, its key and its place, so that a text moved elsewhere does not open.
+//! The form tells what a place is made of: tokens at rest are written as `v2`, and read as `v1`
+//! too; everything else is `v1`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -245,8 +246,9 @@ fn split(sealed: &Sealed) -> Option<(&str, &str, &str)> {
     Some((form, id, body))
 }
 
-/// Each part is preceded by its length, so that no two lists of parts give the same bytes. A later form than the first is a
-/// part of its own, so that a text cannot be passed off as one of another form.
+/// Each part is preceded by its length, so that no two lists of parts give the same bytes. A later
+/// form than the first is a part of its own, so that a text cannot be passed off as one of another
+/// form.
 fn associated_data(purpose: Purpose, form: &str, key_id: &str, place: &[&str]) -> Vec<u8> {
     let later_form = (form != "v1").then_some(form);
     let parts = [purpose.label(), key_id].into_iter().chain(later_form).chain(place.iter().copied());

@@ -22,7 +22,8 @@ use crate::secret::Sealed;
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// At the least so much lies between two readings of a client that Google refused: attempts to use it wait longer.
+/// At the least so much lies between two readings of a client that Google refused: attempts to use
+/// it wait longer.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a secret cannot be had.
@@ -90,8 +91,8 @@ impl Secrets {
         self.google_client.remembered(self.clock.now())
     }
 
-    /// Google's client as it is today, for something that belongs to the client `client_id`: read anew if another one is
-    /// remembered, for that may be out of date.
+    /// Google's client as it is today, for something that belongs to the client `client_id`: read
+    /// anew if another one is remembered, for that may be out of date.
     pub async fn google_client_for(&self, client_id: &str) -> Result<Arc<GoogleClient>, SecretsError> {
         let remembered = self.google_client().await?;
         if remembered.client_id == client_id {
@@ -113,8 +114,9 @@ impl Secrets {
         Ok(self.previous_google_client().await?.filter(|client| client.client_id == client_id))
     }
 
-    /// The same client with another secret, after Google refused `refused`: today's version, read anew, else the previous
-    /// one (a secret may be rotated here before or after Google knows of it), else nothing.
+    /// The same client with another secret, after Google refused `refused`: today's version, read
+    /// anew, else the previous one (a secret may be rotated here before or after Google knows of
+    /// it), else nothing.
     pub async fn another_google_client(
         &self,
         refused: &GoogleClient,
@@ -133,9 +135,10 @@ impl Secrets {
         self.google_client.previous(self.clock.now(), || self.read(&self.google_client, PREVIOUS)).await
     }
 
-    /// Opens `sealed`. A key id that the remembered keyring does not hold makes it be read anew: for a token at rest, whose
-    /// key is known to have existed, once a minute for each key; for what a caller brings, once a minute. A token at rest is
-    /// tried with the keyring before this one, too (F62).
+    /// Opens `sealed`. A key id that the remembered keyring does not hold makes it be read anew:
+    /// for a token at rest, whose key is known to have existed, once a minute for each key; for
+    /// what a caller brings, once a minute. A token at rest is tried with the keyring before this
+    /// one, too (F62).
     pub async fn open(
         &self,
         purpose: Purpose,

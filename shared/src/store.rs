@@ -135,7 +135,8 @@ impl Store {
         }
     }
 
-    /// The name of the credentials table, to which the tokens are bound that the first version sealed.
+    /// The name of the credentials table, to which the tokens are bound that the first version
+    /// sealed.
     pub fn credentials_table(&self) -> &str {
         &self.credentials_table
     }
@@ -148,9 +149,9 @@ impl Store {
         Ok(answer.item.as_ref().map(item::credential).transpose()?)
     }
 
-    /// Stores what a sign-in brought for `user`, over `previous` as it was read. A grant without a refresh token leaves
-    /// the stored one untouched; it must not come without `previous` having one. The access token of a grant that goes on
-    /// stays when no other comes.
+    /// Stores what a sign-in brought for `user`, over `previous` as it was read. A grant without a
+    /// refresh token leaves the stored one untouched; it must not come without `previous` having
+    /// one. The access token of a grant that goes on stays when no other comes.
     pub async fn connect(
         &self,
         user: &UserId,
@@ -191,7 +192,8 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &holder).await
     }
 
-    /// Gives the lease back without a result; `setback` is what the failed refresh leaves behind, if anything.
+    /// Gives the lease back without a result; `setback` is what the failed refresh leaves behind,
+    /// if anything.
     pub async fn release_lease(
         &self,
         credential: &Credential,
@@ -207,8 +209,9 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Stores what a refresh brought and gives the lease back. Without a refresh token to store the stored one is not
-    /// mentioned, so that nothing can wipe it (A61); with one the credential is in use, whatever became of the one before.
+    /// Stores what a refresh brought and gives the lease back. Without a refresh token to store the
+    /// stored one is not mentioned, so that nothing can wipe it (A61); with one the credential is
+    /// in use, whatever became of the one before.
     pub async fn store_refreshed(
         &self,
         credential: &Credential,
@@ -227,9 +230,10 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Records that Google refused `token` of `credential`, and gives the lease back. The token in use is set aside; one
-    /// that was set aside before goes on waiting. Conditional on that very token and on the version that was read, so
-    /// that a newer one is never touched: whoever is overtaken reads anew and decides again.
+    /// Records that Google refused `token` of `credential`, and gives the lease back. The token in
+    /// use is set aside; one that was set aside before goes on waiting. Conditional on that very
+    /// token and on the version that was read, so that a newer one is never touched: whoever is
+    /// overtaken reads anew and decides again.
     pub async fn bury(
         &self,
         credential: &Credential,
@@ -260,9 +264,9 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Carries out `change` if the item still is as `previous` was read (or does not exist, for `None`), counts the
-    /// version up and gives the item as it is then. A write whose answer was lost is known by its `write_id` when the SDK
-    /// repeats it (F17, F58).
+    /// Carries out `change` if the item still is as `previous` was read (or does not exist, for
+    /// `None`), counts the version up and gives the item as it is then. A write whose answer was
+    /// lost is known by its `write_id` when the SDK repeats it (F17, F58).
     async fn write(
         &self,
         user: &UserId,
@@ -299,8 +303,8 @@ impl Store {
     }
 }
 
-/// Sets the tokens that came. The stored access token stays when no other came, but not beside another refresh token than
-/// the one that it belongs to.
+/// Sets the tokens that came. The stored access token stays when no other came, but not beside
+/// another refresh token than the one that it belongs to.
 fn with_tokens(
     change: Change,
     stored: Option<&StoredRefreshToken>,

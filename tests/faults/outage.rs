@@ -66,7 +66,8 @@ async fn f16_f17_a_callback_while_dynamodb_is_away_exchanges_nothing_and_a_reloa
         assert!(took < BUDGET, "{mode:?} took {took:?}");
         assert_eq!(behind.world.exchanges(), 0, "{mode:?}");
         behind.dynamodb.set(Mode::Pass).await;
-        // Also where the write arrived and its answer did not: then the state is spent, and the browser knows by whom.
+        // Also where the write arrived and its answer did not: then the state is spent, and the
+        // browser knows by whom.
         behind.world.keep_cookies(&answer);
         let reload = behind.world.with_cookies(Call { cookies: Vec::new(), ..callback });
         let answer = behind.world.send(&reload).await;

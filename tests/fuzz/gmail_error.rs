@@ -1,7 +1,7 @@
 //! What Gmail answers to a list: whatever it is, the answer is one of the documented ones and the credential stays.
 //!
-//! 408, 429 and 5xx are left out, and so are the reasons of a 403 that mean the same and a precondition that failed: they
-//! are repeated after a pause.
+//! 408, 429 and 5xx are left out, and so are the reasons of a 403 that mean the same and a
+//! precondition that failed: they are repeated after a pause.
 
 use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, Call};

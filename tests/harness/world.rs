@@ -429,8 +429,9 @@ impl World {
         answer
     }
 
-    /// A person who is told so authorizes again through the URL of the 401; and once more where the callback leads through
-    /// the consent page, for Google gave no refresh token and none is stored.
+    /// A person who is told so authorizes again through the URL of the 401; and once more where the
+    /// callback leads through the consent page, for Google gave no refresh token and none is
+    /// stored.
     pub async fn authorize_again(&mut self, answer: &Answer, account: &str) -> Answer {
         self.keep_cookies(answer);
         let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
@@ -562,8 +563,8 @@ impl World {
     fn plant_what_google_saw(&self) {
         for call in self.stack.google.calls() {
             self.plant_all(&[call.bearer().map(str::to_owned)]);
-            // What Google did not process (a wrong client, a plea for patience, a page for automated callers) may be sent
-            // again; nothing else (I5).
+            // What Google did not process (a wrong client, a plea for patience, a page for
+            // automated callers) may be sent again; nothing else (I5).
             let processed = call.status.is_none_or(|status| ![302, 401, 403, 429, 503].contains(&status));
             if processed && let Some(verifier) = call.form_value("code_verifier") {
                 *self.exchanged.lock().unwrap().entry(verifier).or_default() += 1;

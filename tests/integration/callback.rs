@@ -397,7 +397,8 @@ async fn b39_b40_more_members_are_ignored_and_an_encoded_code_is_not_decoded() {
 #[tokio::test]
 async fn f87_ten_sign_ins_of_one_person_at_the_same_time_all_succeed() {
     let mut world = World::new().await;
-    // Else the one that Google gives the refresh token to must come first, and the others go through the consent page.
+    // Else the one that Google gives the refresh token to must come first, and the others go
+    // through the consent page.
     world.sign_in(ANN).await;
     let mut callbacks = Vec::new();
     for number in 0..10 {
@@ -427,7 +428,8 @@ async fn connected_with_more() -> World {
     world
 }
 
-/// Ann signs in once more, and Google sends a refresh token for what the configuration asks for: her item before and after.
+/// Ann signs in once more, and Google sends a refresh token for what the configuration asks for:
+/// her item before and after.
 async fn signed_in_with_less(world: &mut World) -> (Value, Value) {
     let before = world.credential(ANN);
     let tokens = world.stack.google.live_refresh_tokens(ANN);

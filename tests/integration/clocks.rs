@@ -64,8 +64,8 @@ async fn a_holder_asks_google_no_longer_than_its_lease_lasts() {
     world.sign_in(ANN).await;
     world.advance(3600);
     world.forget_calls();
-    // The lease is written slowly; its five seconds count from before. Google asks for three seconds of patience, after
-    // which too little of the lease would be left.
+    // The lease is written slowly; its five seconds count from before. Google asks for three
+    // seconds of patience, after which too little of the lease would be left.
     world.stack.dynamodb.fail("UpdateItem", harness::Fault::Delay(Duration::from_millis(700)), 1);
     let headers = vec![("retry-after".to_owned(), "3".to_owned())];
     let busy = Failure::Answer { status: 503, headers, body: String::new() };

@@ -1,5 +1,6 @@
-//! When Google's consent page is forced: only where the grant is dead, drifted or missing. Each forced consent makes a refresh
-//! token, and of a hundred Google silently ends the oldest, which may be another deployment's.
+//! When Google's consent page is forced: only where the grant is dead, drifted or missing. Each
+//! forced consent makes a refresh token, and of a hundred Google silently ends the oldest, which
+//! may be another deployment's.
 
 use harness::google::{Decision, Endpoint, Failure, Times};
 use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};

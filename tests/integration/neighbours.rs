@@ -1,4 +1,5 @@
-//! Pages of other origins on the same site: their requests carry the cookies, and must learn nothing.
+//! Pages of other origins on the same site: their requests carry the cookies, and must learn
+//! nothing.
 
 use harness::world::{ANN, Call, ORIGIN, World};
 

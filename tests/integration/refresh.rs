@@ -321,7 +321,8 @@ async fn f31_beside_a_rotated_refresh_token_no_access_token_of_the_one_before_is
     let mut world = World::new().await;
     world.sign_in(ANN).await;
     world.advance(3400);
-    // Google rotates ahead of the end, and does not say how long the access token works: it is not kept.
+    // Google rotates ahead of the end, and does not say how long the access token works: it is not
+    // kept.
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let body =
         json!({"access_token": "ya29.a0planted", "refresh_token": "1//0planted", "token_type": "Bearer"});

@@ -1,11 +1,13 @@
-//! Tokens at rest: what their seals are bound to, seals of yesterday's form, and keys that are gone.
+//! Tokens at rest: what their seals are bound to, seals of yesterday's form, and keys that are
+//! gone.
 
 use harness::google::{Failure, Times};
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, KEYRING, World};
 use serde_json::json;
 
-/// Sealed by the version before this one for Ann, with the key of these tests: bound to the name of the table.
+/// Sealed by the version before this one for Ann, with the key of these tests: bound to the name of
+/// the table.
 const YESTERDAYS_REFRESH_TOKEN: &str =
     "v1.k1.rNUUsiivG8Ffvq3_4RZcvCPLlKyt5kFBi8nMoRBX0jSNZ8l5FYKwnq0kWikbD0jS04shz06Sp6Z9yqkrbYu3-jxG";
 const YESTERDAYS_ACCESS_TOKEN: &str =

@@ -1,4 +1,5 @@
-//! A refresh token that Google refused is set aside: tried once more later, and alive again if Google takes it then.
+//! A refresh token that Google refused is set aside: tried once more later, and alive again if
+//! Google takes it then.
 
 use harness::google::{Failure, Times};
 use harness::world::{ANN, World};

@@ -1,4 +1,5 @@
-//! A refresh that failed is remembered: until the next attempt is due, requests are answered from what is remembered.
+//! A refresh that failed is remembered: until the next attempt is due, requests are answered from
+//! what is remembered.
 
 use std::time::Duration;
 
@@ -108,7 +109,8 @@ async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
         assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
         assert_eq!(retry_after(&answer), 1);
     }
-    // One attempt and its repetitions, of which two fit into the lease where the machine is not busy.
+    // One attempt and its repetitions, of which two fit into the lease where the machine is not
+    // busy.
     assert!((1..=3).contains(&world.refreshes()), "{}", world.refreshes());
     let reads = world.stack.dynamodb.calls_of("GetItem").len();
     assert!(reads <= 9 * 12, "those who wait read seldom: {reads}");

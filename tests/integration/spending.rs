@@ -45,7 +45,8 @@ async fn f16_f17_a_state_whose_spending_was_never_answered_can_be_reloaded() {
     assert_eq!(world.exchanges(), 1);
     assert_eq!(world.dynamodb_calls(), ["PutItem", "GetItem", "UpdateItem", "PutItem"]);
     assert_eq!(world.messages("").await.status, 200);
-    // The reload of the reload is the Back button: the session is that of the attempt that succeeded.
+    // The reload of the reload is the Back button: the session is that of the attempt that
+    // succeeded.
     let forgiven = world.callback(&query).await;
     assert_eq!((forgiven.status, forgiven.location()), (303, "https://app.example.com/"));
     assert_eq!(world.exchanges(), 1);
@@ -95,7 +96,8 @@ async fn f16_a_request_that_was_answered_or_still_runs_is_not_taken_over() {
     let query = consented(&mut world).await;
     let before = world.jar.clone();
     unanswered(&mut world, &query).await;
-    // Whoever did not get the answer knows nothing of that attempt: its request may still be running.
+    // Whoever did not get the answer knows nothing of that attempt: its request may still be
+    // running.
     assert_eq!(world.send(&callback(&query, &before)).await.code(), "state_used");
     // One attempt that gave up opens no state that another request has spent since.
     let given_up = world.jar.clone();

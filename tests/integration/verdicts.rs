@@ -1,4 +1,5 @@
-//! What Google really answers, and the verdict that each answer gets: one line each. The bodies are below this file.
+//! What Google really answers, and the verdict that each answer gets: one line each. The bodies are
+//! below this file.
 
 mod asked_again;
 mod metadata;
@@ -52,7 +53,8 @@ impl Line {
         Failure::Answer { status: self.status, headers: headers.collect(), body: self.body.clone() }
     }
 
-    /// What is wrong with the verdict on this line, when the failure `spoils` a world whose access token is `fresh` or not.
+    /// What is wrong with the verdict on this line, when the failure `spoils` a world whose access
+    /// token is `fresh` or not.
     async fn complaint(&self, fresh: bool, spoil: impl Fn(&World, Failure)) -> Option<String> {
         let mut world = World::new().await;
         world.sign_in(ANN).await;
@@ -270,7 +272,8 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
     }
 }
 
-/// A sign-in without an ID token, whose UserInfo answers so; gives the error and how often UserInfo was asked.
+/// A sign-in without an ID token, whose UserInfo answers so; gives the error and how often UserInfo
+/// was asked.
 async fn user_info(line: &Line, times: Times) -> (Option<String>, usize) {
     let mut world = World::new().await;
     world.stack.google.omit_id_token(Times::Next(1));

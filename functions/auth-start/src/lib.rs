@@ -41,7 +41,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     }
 }
 
-/// Where the sign-in ends: where the caller says, else at the page whose script asks, else at the first origin.
+/// Where the sign-in ends: where the caller says, else at the page whose script asks, else at the
+/// first origin.
 fn return_to(app: &App, request: &Request, json: bool) -> Result<ReturnTo, Error> {
     let origins = &app.config.allowed_origins;
     match request.query.one("return_to")? {

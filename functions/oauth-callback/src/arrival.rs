@@ -11,7 +11,8 @@ use shared::secret::{AuthorizationCode, State};
 pub(crate) enum Answer {
     /// A code (RFC 6749 section 4.1.2).
     Code(AuthorizationCode),
-    /// Google must ask the person something, and was not on its page to do so (OpenID Connect Core section 3.1.2.6).
+    /// Google must ask the person something, and was not on its page to do so (OpenID Connect Core
+    /// section 3.1.2.6).
     MustAsk {
         /// Whether it is the consent that is missing.
         consent: bool,

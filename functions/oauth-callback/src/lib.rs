@@ -35,9 +35,10 @@ struct User<'a> {
     email: Option<&'a str>,
 }
 
-/// Ends a sign-in. Until the flow is verified and its state spent, nothing is asked of Google and an error stays here;
-/// from then on a browser goes back to where the flow began, with or without `auth_error`. The flow cookie stays until it
-/// runs out, marked as one that is over: it is what lets the Back button be told from a stranger (A04).
+/// Ends a sign-in. Until the flow is verified and its state spent, nothing is asked of Google and
+/// an error stays here; from then on a browser goes back to where the flow began, with or without
+/// `auth_error`. The flow cookie stays until it runs out, marked as one that is over: it is what
+/// lets the Back button be told from a stranger (A04).
 ///
 /// # Errors
 ///
@@ -53,7 +54,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     if !resumed.is_spent() {
         let became = match &spending {
             Ok(_) => resumed.over(),
-            // Perhaps it was carried out. This request gives up, and with its attempt's name the browser may go on (F16).
+            // Perhaps it was carried out. This request gives up, and with its attempt's name the
+            // browser may go on (F16).
             Err(_) => resumed.with_unanswered(&attempt),
         };
         authorization::tell(app, request, &arrival.state, &became).await;

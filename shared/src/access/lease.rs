@@ -1,5 +1,6 @@
-//! The right to refresh one credential, held by one process for a few seconds: ask Google, sort out what it says, keep what
-//! must not be lost. Every way out of [`Lease::refresh`] gives the lease back, or hands on what gives it back.
+//! The right to refresh one credential, held by one process for a few seconds: ask Google, sort out
+//! what it says, keep what must not be lost. Every way out of [`Lease::refresh`] gives the lease
+//! back, or hands on what gives it back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,8 @@ use crate::secret::RefreshToken;
 use crate::store::{Written, insist, within};
 use crate::telemetry::metrics::{self, RefreshEnd, TokenAtRisk};
 
-/// How long a lease is held at the most. Its holder asks Google within it, so that nobody else asks meanwhile; those who
-/// wait can still take over within their own time when the holder died.
+/// How long a lease is held at the most. Its holder asks Google within it, so that nobody else asks
+/// meanwhile; those who wait can still take over within their own time when the holder died.
 pub(super) const LEASE: Duration = Duration::from_secs(5);
 /// So much of the lease, and of the request, is kept for storing what Google gave.
 const RESERVE: Duration = Duration::from_millis(500);
@@ -61,7 +62,8 @@ struct Given {
 enum Failed {
     /// Google says that the refresh token is dead.
     TokenDead,
-    /// Google's answer, or its silence, is remembered for a while. `asked` is the wait that Google itself asked for.
+    /// Google's answer, or its silence, is remembered for a while. `asked` is the wait that Google
+    /// itself asked for.
     Setback { cause: SetbackCause, asked: Option<Duration>, source: TokenError },
     /// Another system is in the way; nothing was learnt of the grant.
     Otherwise(Error),
@@ -74,8 +76,8 @@ impl<E: Into<Error>> From<E> for Failed {
 }
 
 impl<'a> Lease<'a> {
-    /// Takes the lease of `credential`, as it was read, to ask Google with `token` until `limit` at the latest. The time to
-    /// ask begins with the lease itself: before it is written.
+    /// Takes the lease of `credential`, as it was read, to ask Google with `token` until `limit` at
+    /// the latest. The time to ask begins with the lease itself: before it is written.
     pub(super) async fn take(
         app: &'a App,
         credential: &Credential,
@@ -94,8 +96,8 @@ impl<'a> Lease<'a> {
         })
     }
 
-    /// Refreshes. `None`: the refresh token was replaced by another meanwhile. A new refresh token is stored until
-    /// `deadline`, whatever limit there is for the rest.
+    /// Refreshes. `None`: the refresh token was replaced by another meanwhile. A new refresh token
+    /// is stored until `deadline`, whatever limit there is for the rest.
     pub(super) async fn refresh(
         self,
         client: Arc<GoogleClient>,
@@ -110,7 +112,8 @@ impl<'a> Lease<'a> {
             {
                 self.remember_refused_client(source).await
             }
-            // Nothing was learnt of a token that Google refused before: the caller's way on is still a new consent.
+            // Nothing was learnt of a token that Google refused before: the caller's way on is
+            // still a new consent.
             Err(Failed::Setback { .. }) if self.is_second_chance() => self.bury().await,
             Err(Failed::Setback { cause, asked, source }) => {
                 let now = self.app.clock.now();
@@ -126,8 +129,8 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Google refused the client: no grant's fault, so the process remembers it for every user. It was read anew by now; when
-    /// today's is another one, this grant has outlived its client.
+    /// Google refused the client: no grant's fault, so the process remembers it for every user. It
+    /// was read anew by now; when today's is another one, this grant has outlived its client.
     async fn remember_refused_client(self, source: TokenError) -> Result<Option<Working>, Error> {
         let today = self.app.secrets.google_client().await;
         if self.is_second_chance() {
@@ -142,7 +145,8 @@ impl<'a> Lease<'a> {
         Err(deferred(SetbackCause::ClientRefused, &self.credential, wait, source.into()))
     }
 
-    /// Gives the lease back, so that nobody waits for it to run out. If that fails, they do wait, and nothing else is lost.
+    /// Gives the lease back, so that nobody waits for it to run out. If that fails, they do wait,
+    /// and nothing else is lost.
     async fn release(&self, setback: Option<&Setback>) {
         if let Err(error) = within(self.limit, self.app.store.release_lease(&self.credential, setback)).await
         {
@@ -179,8 +183,9 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Asks Google; when it refuses the client, once more with another version of the client's secret (F61). A wrong secret
-    /// is the operator's fault and never a reason to touch a credential (F27).
+    /// Asks Google; when it refuses the client, once more with another version of the client's
+    /// secret (F61). A wrong secret is the operator's fault and never a reason to touch a
+    /// credential (F27).
     async fn answer(
         &self,
         client: Arc<GoogleClient>,
@@ -211,7 +216,8 @@ impl<'a> Lease<'a> {
         );
     }
 
-    /// Keeps what Google gave. A new refresh token is stored before anything else happens with the answer (F31).
+    /// Keeps what Google gave. A new refresh token is stored before anything else happens with the
+    /// answer (F31).
     async fn keep(self, given: Given, deadline: Deadline) -> Result<Working, Error> {
         let Given { tokens, used, keyring } = given;
         let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
@@ -220,7 +226,8 @@ impl<'a> Lease<'a> {
         let rotated = custody::seal_refresh_token(&keyring, user, client_id, &tokens, now);
         let refresh_token_id = &rotated.as_ref().unwrap_or(&self.token).id;
         let owner = Owner { user, client_id, refresh_token_id };
-        // One that covers less than the grant serves this request; stored, it would stand for what it does not cover.
+        // One that covers less than the grant serves this request; stored, it would stand for what
+        // it does not cover.
         let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(scopes).is_empty());
         if !covers {
             tracing::warn!(event = "scopes_narrowed", "a refreshed token covers less than the stored grant");
@@ -240,8 +247,9 @@ impl<'a> Lease<'a> {
         Ok(Working { credential: self.credential, token, duty, is_new: true })
     }
 
-    /// Stores a rotated refresh token, against every other write but that of a newer consent, until the time is over. A death
-    /// of the token that this one replaces is a death that this one survives. `None`: the user has disconnected meanwhile.
+    /// Stores a rotated refresh token, against every other write but that of a newer consent, until
+    /// the time is over. A death of the token that this one replaces is a death that this one
+    /// survives. `None`: the user has disconnected meanwhile.
     async fn store_rotated(
         &self,
         access_token: Option<&StoredAccessToken>,
@@ -270,8 +278,9 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Google said that the refresh token is dead. If it is still the stored one (read consistently), that is recorded and
-    /// the token set aside; if another was stored meanwhile, that one serves.
+    /// Google said that the refresh token is dead. If it is still the stored one (read
+    /// consistently), that is recorded and the token set aside; if another was stored meanwhile,
+    /// that one serves.
     async fn bury(self) -> Result<Option<Working>, Error> {
         let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
         for _ in 0..DEATH_ATTEMPTS {

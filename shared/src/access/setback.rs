@@ -12,8 +12,9 @@ use crate::google::oauth::{Refusal, TokenError};
 use crate::google_client::GoogleClient;
 use crate::outbound::Failure;
 
-/// The answer that stands until the next attempt is due; `None` when one may be made. Nobody is asked, nothing is written.
-/// An attempt ahead of time has little patience: that Google was too slow for it holds up no other kind.
+/// The answer that stands until the next attempt is due; `None` when one may be made. Nobody is
+/// asked, nothing is written. An attempt ahead of time has little patience: that Google was too
+/// slow for it holds up no other kind.
 pub(super) fn held_up(
     app: &App,
     credential: &Credential,

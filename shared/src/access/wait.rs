@@ -28,8 +28,8 @@ impl Wait {
         self.pause
     }
 
-    /// The pause before the item is looked at again, while `holder` may be at work. Whatever the clock that wrote the lease,
-    /// nobody waits for one holder for longer than a lease lasts.
+    /// The pause before the item is looked at again, while `holder` may be at work. Whatever the
+    /// clock that wrote the lease, nobody waits for one holder for longer than a lease lasts.
     pub(super) fn pause_for(&mut self, holder: Option<&str>) -> Option<Duration> {
         let holder = holder?;
         let until = match &self.watched {

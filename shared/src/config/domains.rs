@@ -1,4 +1,5 @@
-//! The Google Workspace domains whose accounts may connect. Knows nothing of addresses: an address proves no membership.
+//! The Google Workspace domains whose accounts may connect. Knows nothing of addresses: an address
+//! proves no membership.
 
 /// The longest DNS name, and the longest part of one (RFC 1035 section 2.3.4).
 const NAME_LIMIT: usize = 253;
@@ -9,7 +10,8 @@ const LABEL_LIMIT: usize = 63;
 pub struct Domains(Vec<String>);
 
 impl Domains {
-    /// Reads a comma-separated list; every entry must be a DNS name in lower case with at least two parts.
+    /// Reads a comma-separated list; every entry must be a DNS name in lower case with at least two
+    /// parts.
     pub fn parse(list: &str) -> Option<Self> {
         let domains: Vec<String> = list.split(',').map(|entry| entry.trim().to_owned()).collect();
         domains.iter().all(|domain| is_domain(domain)).then_some(Self(domains))

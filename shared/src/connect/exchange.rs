@@ -1,4 +1,5 @@
-//! The exchange of a code for tokens, with the client that the flow began with, and what Google's refusal means.
+//! The exchange of a code for tokens, with the client that the flow began with, and what Google's
+//! refusal means.
 
 use std::sync::Arc;
 
@@ -10,9 +11,9 @@ use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::google_client::GoogleClient;
 use crate::outbound::Failure;
 
-/// Exchanges the code with the client that the flow began with, which may be the one before today's. A client that Google
-/// refuses is tried once more with another version of its secret: Google authenticates the client first, so the code is
-/// still good.
+/// Exchanges the code with the client that the flow began with, which may be the one before
+/// today's. A client that Google refuses is tried once more with another version of its secret:
+/// Google authenticates the client first, so the code is still good.
 pub(super) async fn exchange(
     app: &App,
     redemption: &Redemption<'_>,
@@ -44,7 +45,8 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
     match error {
         TokenError::Refused(refusal) => match refusal {
             Refusal::InvalidGrant => Error::CodeRejected,
-            // A page may post a code that it got for an address of its own; what Google redirects here was issued for here.
+            // A page may post a code that it got for an address of its own; what Google redirects
+            // here was issued for here.
             Refusal::RedirectUriMismatch if posted => Error::CodeRejected,
             Refusal::ReauthenticationRequired | Refusal::BlockedByAdmin => Error::BlockedByAdmin,
             Refusal::OrgInternal => Error::OrgInternal,
@@ -56,7 +58,8 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
         TokenError::Trouble(trouble) => match &trouble {
             Trouble::Unanswered(Failure::NotConnected(_))
             | Trouble::Unavailable { status: 429 | 503, .. } => trouble.into(),
-            // The outcome is unknown: a refresh token may have been made and lost, so the next attempt asks for consent.
+            // The outcome is unknown: a refresh token may have been made and lost, so the next
+            // attempt asks for consent.
             Trouble::Unanswered(Failure::TimedOut | Failure::Broken(_)) => {
                 Error::UpstreamTimeout { invitation: Some(Invitation::to_consent()), source: trouble.into() }
             }

@@ -16,7 +16,8 @@ use crate::seal::Keyring;
 use crate::secret::RefreshToken;
 use crate::store::{Grant, Written, insist};
 
-/// A write that another one overtook is tried again after a random part of this, which doubles up to the longest.
+/// A write that another one overtook is tried again after a random part of this, which doubles up
+/// to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 /// How long a sign-in waits for word of whether a wider grant still works.
@@ -36,8 +37,8 @@ pub(super) struct Brought<'a> {
     pub(super) scopes: Scopes,
 }
 
-/// Stores what the sign-in brought over whatever is there, as often as others write first and the time allows. `None`: there
-/// is no refresh token, neither new nor stored and usable.
+/// Stores what the sign-in brought over whatever is there, as often as others write first and the
+/// time allows. `None`: there is no refresh token, neither new nor stored and usable.
 pub(super) async fn keep(
     app: &App,
     brought: Brought<'_>,
@@ -96,8 +97,9 @@ pub(super) async fn keep(
     }
 }
 
-/// The stored grant, if it covers all that the sign-in brought and more, and Google still takes its refresh token: it stays.
-/// Only `invalid_grant` is Google's word that it does not. Somebody who refreshes it at this moment is sign enough.
+/// The stored grant, if it covers all that the sign-in brought and more, and Google still takes its
+/// refresh token: it stays. Only `invalid_grant` is Google's word that it does not. Somebody who
+/// refreshes it at this moment is sign enough.
 async fn wider(
     app: &App,
     brought: &Brought<'_>,
@@ -146,8 +148,8 @@ async fn wider(
     }
 }
 
-/// Whether `stored` belongs to today's client and the sign-in to an older one: its grant must not be overwritten, whatever
-/// this process remembers (it reads the secret anew before it judges).
+/// Whether `stored` belongs to today's client and the sign-in to an older one: its grant must not
+/// be overwritten, whatever this process remembers (it reads the secret anew before it judges).
 async fn is_newer_clients(app: &App, stored: &Credential, client: &GoogleClient) -> Result<bool, Error> {
     if stored.client_id == client.client_id {
         return Ok(false);
@@ -177,8 +179,8 @@ async fn serving(
     }))
 }
 
-/// The stored refresh token, at rest and in clear, if it is alive, of the same client, covers what is needed, and is neither
-/// altered nor moved.
+/// The stored refresh token, at rest and in clear, if it is alive, of the same client, covers what
+/// is needed, and is neither altered nor moved.
 async fn usable<'a>(
     app: &App,
     stored: &'a Credential,

@@ -16,7 +16,8 @@ const BROADER_THAN_METADATA: [&str; 3] = [READONLY, MODIFY, MAIL];
 pub struct Scopes(BTreeSet<String>);
 
 impl Scopes {
-    /// Reads a space-separated list. Google answers `email` and `profile` under longer names; they are one here.
+    /// Reads a space-separated list. Google answers `email` and `profile` under longer names; they
+    /// are one here.
     pub fn parse(text: &str) -> Self {
         Self(text.split_ascii_whitespace().map(short_name).map(str::to_owned).collect())
     }
@@ -33,8 +34,8 @@ impl Scopes {
         Self::needed(READONLY)
     }
 
-    /// These scopes and `others`, as Google is asked for them: without `gmail.metadata` beside a broader scope, which
-    /// covers it, for a grant that has both does not search.
+    /// These scopes and `others`, as Google is asked for them: without `gmail.metadata` beside a
+    /// broader scope, which covers it, for a grant that has both does not search.
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         let mut scopes = Self(self.0.union(&others.0).cloned().collect());
@@ -54,14 +55,15 @@ impl Scopes {
         self.have_metadata() && BROADER_THAN_METADATA.iter().any(|broader| self.0.contains(*broader))
     }
 
-    /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover narrower ones.
+    /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover
+    /// narrower ones.
     #[must_use]
     pub fn missing(&self, needed: &Self) -> Self {
         Self(needed.0.iter().filter(|scope| !self.covers(scope)).cloned().collect())
     }
 
-    /// Whether a grant of these covers all of `others` and more, for every use: one that has `gmail.metadata` does not
-    /// search, so it is not wider than one without.
+    /// Whether a grant of these covers all of `others` and more, for every use: one that has
+    /// `gmail.metadata` does not search, so it is not wider than one without.
     pub fn are_wider_than(&self, others: &Self) -> bool {
         let searches_less = self.have_metadata() && !others.have_metadata();
         self.missing(others).is_empty() && !others.missing(self).is_empty() && !searches_less
@@ -103,8 +105,8 @@ pub enum Need {
 }
 
 impl Need {
-    /// The scopes that `granted` lacks for it. Gmail refuses every search of a grant that has `gmail.metadata`, whatever
-    /// else it has, so such a grant lacks what a search needs.
+    /// The scopes that `granted` lacks for it. Gmail refuses every search of a grant that has
+    /// `gmail.metadata`, whatever else it has, so such a grant lacks what a search needs.
     pub fn missing_in(self, granted: &Scopes) -> Scopes {
         if self == Self::Search && granted.have_metadata() {
             self.scopes()

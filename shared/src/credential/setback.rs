@@ -1,4 +1,5 @@
-//! What a failed refresh leaves behind: why it failed, and how long the next attempt waits. Pure rules.
+//! What a failed refresh leaves behind: why it failed, and how long the next attempt waits. Pure
+//! rules.
 
 use std::time::Duration;
 
@@ -85,8 +86,8 @@ pub struct Setback {
 }
 
 impl Setback {
-    /// One more failure, after `previous` ones. `asked` is the wait that Google itself asked for; it counts within the
-    /// same bounds.
+    /// One more failure, after `previous` ones. `asked` is the wait that Google itself asked for;
+    /// it counts within the same bounds.
     pub fn after(
         previous: Option<&Self>,
         cause: SetbackCause,
@@ -99,8 +100,8 @@ impl Setback {
         Self { cause, failures, retry_at: now.plus(wait) }
     }
 
-    /// How long the next attempt still waits; `None` when it is due. A moment further away than any wait comes from a
-    /// clock that is ahead of ours, and holds nobody up (F73).
+    /// How long the next attempt still waits; `None` when it is due. A moment further away than any
+    /// wait comes from a clock that is ahead of ours, and holds nobody up (F73).
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         let left = self.retry_at.since(now);
         (!left.is_zero() && left <= self.cause.longest_wait()).then_some(left)

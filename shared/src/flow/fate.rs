@@ -1,4 +1,5 @@
-//! What a browser was told of its flow's end: that it is over, or that a request gave up without knowing. Pure rules.
+//! What a browser was told of its flow's end: that it is over, or that a request gave up without
+//! knowing. Pure rules.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,8 @@ impl Flow {
         Self { fate: Fate::Spent, ..self.clone() }
     }
 
-    /// The names under which requests that have given up tried to spend the state, and do not know whether they did.
+    /// The names under which requests that have given up tried to spend the state, and do not know
+    /// whether they did.
     pub fn unanswered(&self) -> &[String] {
         match &self.fate {
             Fate::Unanswered(attempts) => attempts,
@@ -49,8 +51,8 @@ impl Flow {
         }
     }
 
-    /// The flow as one whose state this request tried to spend as `attempt`, without an answer; the browser is told so when
-    /// the request gives up, and not before.
+    /// The flow as one whose state this request tried to spend as `attempt`, without an answer; the
+    /// browser is told so when the request gives up, and not before.
     #[must_use]
     pub fn with_unanswered(&self, attempt: &str) -> Self {
         let known = self.unanswered();

@@ -7,15 +7,16 @@ use crate::clock::Timestamp;
 
 /// How many sign-ins a browser may have under way.
 const SIGN_INS: usize = 3;
-/// How many offered flows it may have. One is offered again and again; a second comes of two answers that cross, of a second
-/// front end, or when the first was offered for an hour.
+/// How many offered flows it may have. One is offered again and again; a second comes of two
+/// answers that cross, of a second front end, or when the first was offered for an hour.
 const OFFERS: usize = 2;
 
 /// A flow cookie of a browser, opened.
 pub enum Held {
     /// A flow.
     Flow(Box<Flow>),
-    /// One that is sealed with a key of a newer keyring: it may be under way elsewhere. Its age is unknown.
+    /// One that is sealed with a key of a newer keyring: it may be under way elsewhere. Its age is
+    /// unknown.
     Unknown,
     /// One that is not ours, or was altered.
     Unusable,
@@ -32,12 +33,13 @@ pub enum Newcomer {
     Nobody,
 }
 
-/// The positions of the flows that give way, of all in the order of the request (between flows of one age the later is the
-/// newer, RFC 6265 section 5.4) and the newcomer last.
+/// The positions of the flows that give way, of all in the order of the request (between flows of
+/// one age the later is the newer, RFC 6265 section 5.4) and the newcomer last.
 ///
-/// The newest three sign-ins stay, and only another sign-in takes the place of one: a poll that is answered 401 in another
-/// tab must end nobody's (A81). Of those that were offered the newest two stay, too: somebody may be at Google with either.
-/// Of those that are over the newest one stays, for the Back button (A04); it counts among neither.
+/// The newest three sign-ins stay, and only another sign-in takes the place of one: a poll that is
+/// answered 401 in another tab must end nobody's (A81). Of those that were offered the newest two
+/// stay, too: somebody may be at Google with either. Of those that are over the newest one stays,
+/// for the Back button (A04); it counts among neither.
 pub fn crowded_out(held: &[Held], newcomer: Newcomer) -> Vec<usize> {
     let (mut sign_ins, mut offers, mut over, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (position, held) in held.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! A flow that an error offers, and offers again for as long as nobody has finished it. Pure rules.
 //!
-//! It is offered again, and not replaced, because the browser may be at Google with the URL of an earlier answer (A81).
+//! It is offered again, and not replaced, because the browser may be at Google with the URL of an
+//! earlier answer (A81).
 
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ impl Flow {
         self.offer.is_some()
     }
 
-    /// The same flow once more, with all of its time ahead of it, if it was offered, can still be finished, and is what a
-    /// new one would be.
+    /// The same flow once more, with all of its time ahead of it, if it was offered, can still be
+    /// finished, and is what a new one would be.
     pub fn offered_again(
         &self,
         beginning: &Beginning,

@@ -44,7 +44,8 @@ impl ReturnTo {
         Self(Url::parse(allowed.first()).expect("an origin of the configuration is a URL"))
     }
 
-    /// The start page of the origin that `page` belongs to, when that is allowed, else of the first.
+    /// The start page of the origin that `page` belongs to, when that is allowed, else of the
+    /// first.
     pub fn home_of(page: Option<&str>, allowed: &Origins) -> Self {
         page.and_then(|page| Url::parse(page).ok())
             .and_then(|url| Self::parse(&url.origin().ascii_serialization(), allowed).ok())

@@ -1,4 +1,5 @@
-//! The words of a sign-in that come back from outside, taken only in the form in which they were given out.
+//! The words of a sign-in that come back from outside, taken only in the form in which they were
+//! given out.
 
 use crate::secret::{AuthorizationCode, State};
 
@@ -30,7 +31,8 @@ const fn is_state_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// Takes an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11, without the space).
+/// Takes an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11,
+/// without the space).
 pub fn parse_code(text: &str) -> Option<AuthorizationCode> {
     let fits = (1..=CODE_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then(|| AuthorizationCode::new(text))

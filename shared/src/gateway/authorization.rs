@@ -32,8 +32,8 @@ pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Resul
     lead(app, request, beginning, Newcomer::SignIn, begin).await
 }
 
-/// Offers a flow with an error: the one that this browser was offered before, if it is not over and fits, else a new one.
-/// Calls nobody, like [`begin`].
+/// Offers a flow with an error: the one that this browser was offered before, if it is not over and
+/// fits, else a new one. Calls nobody, like [`begin`].
 pub(super) async fn offer(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
     let offer = |client_id: &str, held: &[Held], now| {
         let flows =
@@ -46,7 +46,8 @@ pub(super) async fn offer(app: &App, request: &Request, beginning: &Beginning) -
     lead(app, request, beginning, Newcomer::Offer, offer).await
 }
 
-/// Takes the flow that `choose` makes of the client, the flows of this browser and the time, sets its cookie and makes its URL.
+/// Takes the flow that `choose` makes of the client, the flows of this browser and the time, sets
+/// its cookie and makes its URL.
 async fn lead(
     app: &App,
     request: &Request,
@@ -89,8 +90,8 @@ pub async fn resume(app: &App, request: &Request, state: &State) -> Result<Flow,
     serde_json::from_slice(&json).map_err(|_| Error::StateMismatch)
 }
 
-/// Tells the browser what became of the flow that it brought, with whatever answer follows. A failure ends no sign-in: the
-/// browser then knows what it knew before.
+/// Tells the browser what became of the flow that it brought, with whatever answer follows. A
+/// failure ends no sign-in: the browser then knows what it knew before.
 pub async fn tell(app: &App, request: &Request, state: &State, flow: &Flow) {
     let told = match app.secrets.keyring().await {
         Ok(keyring) => keep(request, &keyring, state, flow, Newcomer::Nobody, app.clock.now()),

@@ -11,9 +11,9 @@ pub const SESSION: &str = "__Host-session";
 /// What the names of the flow cookies begin with.
 pub const FLOW_PREFIX: &str = "__Host-flow-";
 
-/// The most cookies and bytes of cookies of a request. This API's own stay below 6.5 KiB: the session; three sign-ins and one
-/// that is over, of at most 1.3 KiB each, most of it `return_to`; two that were offered, which return to an origin. API Gateway
-/// takes 10,240 bytes of headers.
+/// The most cookies and bytes of cookies of a request. This API's own stay below 6.5 KiB: the
+/// session; three sign-ins and one that is over, of at most 1.3 KiB each, most of it `return_to`;
+/// two that were offered, which return to an origin. API Gateway takes 10,240 bytes of headers.
 const COUNT_LIMIT: usize = 100;
 const LENGTH_LIMIT: usize = 8 * 1024;
 
@@ -63,8 +63,8 @@ impl Cookies {
     }
 }
 
-/// The cookies that an answer sets, whatever the answer turns out to be: a reply, an error, or what is said when the time is
-/// over.
+/// The cookies that an answer sets, whatever the answer turns out to be: a reply, an error, or what
+/// is said when the time is over.
 #[derive(Default)]
 pub(super) struct Outgoing(Mutex<Vec<(String, String, Duration)>>);
 
@@ -76,7 +76,8 @@ impl Outgoing {
         cookies.push((name.to_owned(), value.to_owned(), lifetime));
     }
 
-    /// What a browser then holds of the cookies whose names begin so, which it had in this order; what is set anew comes last.
+    /// What a browser then holds of the cookies whose names begin so, which it had in this order;
+    /// what is set anew comes last.
     pub(super) fn onto<'a>(
         &self,
         prefix: &str,

@@ -55,8 +55,9 @@ fn is_cross_site(request: &Request) -> bool {
     request.header("sec-fetch-site") == Some("cross-site")
 }
 
-/// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a document or a fetch. A fetch
-/// without an `Origin` is of the API's own origin, or nobody sees it: a neighbour's would only crowd out sign-ins.
+/// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a
+/// document or a fetch. A fetch without an `Origin` is of the API's own origin, or nobody sees it:
+/// a neighbour's would only crowd out sign-ins.
 fn may_start(app: &App, request: &Request) -> bool {
     if is_embedded(request) {
         return false;
@@ -73,9 +74,10 @@ fn is_own_or_nobodys(request: &Request) -> bool {
     request.header("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none")
 }
 
-/// A read with a cookie comes from a listed page, or from none. Without an `Origin` the browser's own word decides: a page of
-/// a neighbouring host may send the cookie in a `no-cors` request, and how long the answer takes and how large it is would
-/// tell it something (A82). A client that says nothing of where it is proves by a header that it is no such request.
+/// A read with a cookie comes from a listed page, or from none. Without an `Origin` the browser's
+/// own word decides: a page of a neighbouring host may send the cookie in a `no-cors` request, and
+/// how long the answer takes and how large it is would tell it something (A82). A client that says
+/// nothing of where it is proves by a header that it is no such request.
 fn may_read(app: &App, request: &Request) -> Result<bool, Error> {
     if let Some(listed) = is_listed(app, request) {
         return Ok(listed);

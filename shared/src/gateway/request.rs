@@ -76,7 +76,8 @@ impl Request {
         self.outgoing.set(name, "", Duration::ZERO);
     }
 
-    /// The flow cookies that the browser holds after what this answer sets so far: the rest of each name, and the value.
+    /// The flow cookies that the browser holds after what this answer sets so far: the rest of each
+    /// name, and the value.
     pub(super) fn flows(&self) -> Vec<(String, String)> {
         self.outgoing.onto(FLOW_PREFIX, self.cookies.flows())
     }
@@ -98,8 +99,8 @@ impl Request {
         if values.next().is_some() { None } else { value.to_str().ok() }
     }
 
-    /// The address of the page that calls: its origin, or for a request that needs none (a read of the page's own origin) its
-    /// referrer, which may be a whole URL.
+    /// The address of the page that calls: its origin, or for a request that needs none (a read of
+    /// the page's own origin) its referrer, which may be a whole URL.
     pub fn page(&self) -> Option<&str> {
         self.header("origin").or_else(|| self.header("referer"))
     }

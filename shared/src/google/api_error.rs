@@ -1,5 +1,6 @@
-//! The error answer of a Google API, Gmail's or UserInfo's, read in one place: reasons, messages, quota limits. Says what
-//! stands there, and leaves the verdict to who asked. Nothing of it is kept: a message may name a project or a person.
+//! The error answer of a Google API, Gmail's or UserInfo's, read in one place: reasons, messages,
+//! quota limits. Says what stands there, and leaves the verdict to who asked. Nothing of it is
+//! kept: a message may name a project or a person.
 
 use serde_json::Value;
 
@@ -33,8 +34,8 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    /// Reads an answer (Gmail API, "Resolve errors"; `google.rpc.Status`). Either list of it may be missing, and one
-    /// member of another type does not spoil the others.
+    /// Reads an answer (Gmail API, "Resolve errors"; `google.rpc.Status`). Either list of it may be
+    /// missing, and one member of another type does not spoil the others.
     pub(super) fn read(answer: &Answer, now: Timestamp) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let error = &body["error"];
@@ -57,7 +58,8 @@ impl ApiError {
         self.reasons.iter().any(|reason| reasons.contains(&reason.as_str()))
     }
 
-    /// Whether a message begins with these words, which are in lower case. For what no reason tells apart.
+    /// Whether a message begins with these words, which are in lower case. For what no reason tells
+    /// apart.
     pub(super) fn message_begins_with(&self, words: &str) -> bool {
         self.messages.iter().any(|message| message.to_ascii_lowercase().starts_with(words))
     }
@@ -77,8 +79,9 @@ impl ApiError {
         self.status == 403 && self.gives(&["CONSUMER_INVALID", "CONSUMER_SUSPENDED"])
     }
 
-    /// The seconds until a rate limit can be over, where the answer tells and asking earlier is of no use: a time in
-    /// the message (no header has it), or a quota of a minute, which is there again with the next one.
+    /// The seconds until a rate limit can be over, where the answer tells and asking earlier is of
+    /// no use: a time in the message (no header has it), or a quota of a minute, which is there
+    /// again with the next one.
     pub(super) fn known_wait(&self, now: Timestamp) -> Option<u64> {
         if let Some(wait) = self.messages.iter().find_map(|message| wait_in(message, now)) {
             return Some(wait);

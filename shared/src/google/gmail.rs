@@ -88,7 +88,8 @@ pub enum GmailError {
     /// Too many requests: 429, or 403 with a rate-limit reason.
     #[error("too many requests")]
     RateLimited(Trouble),
-    /// Too many requests, and it is known in how many seconds that can be over: to ask earlier is of no use.
+    /// Too many requests, and it is known in how many seconds that can be over: to ask earlier is
+    /// of no use.
     #[error("too many requests for the next {0} s")]
     RateLimitedFor(u64),
     /// A refusal with no better name.
@@ -185,13 +186,15 @@ fn encoded(query: &ListQuery) -> String {
     form.finish()
 }
 
-/// What a refusal means: decided on status and reasons, and on the message only where nothing else tells two apart.
+/// What a refusal means: decided on status and reasons, and on the message only where nothing else
+/// tells two apart.
 fn meaning(error: &ApiError, now: Timestamp) -> GmailError {
     let passing = Trouble::Unavailable { status: error.status, retry_after: error.retry_after };
     match error.status {
         401 => GmailError::Unauthorized,
         400 if error.gives(&["failedPrecondition", "FAILED_PRECONDITION"]) => {
-            // "Precondition check failed." has the same status and reason, and is gone a moment later.
+            // "Precondition check failed." has the same status and reason, and is gone a moment
+            // later.
             if error.message_begins_with("mail service not enabled") {
                 GmailError::MailNotEnabled
             } else {

@@ -34,7 +34,8 @@ pub struct Identity {
     pub user: UserId,
     /// Its address, for display.
     pub email: Option<Email>,
-    /// The organisation's domain, by the ID token's word alone; an account that no organisation manages has none.
+    /// The organisation's domain, by the ID token's word alone; an account that no organisation
+    /// manages has none.
     pub hosted_domain: Option<String>,
 }
 

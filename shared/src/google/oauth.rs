@@ -90,7 +90,8 @@ pub struct AuthorizationRequest<'a> {
     pub state: &'a State,
     /// The account to preselect.
     pub hint: Option<&'a LoginHint>,
-    /// The domain whose accounts Google offers, where only one may connect; a hint, which decides nothing.
+    /// The domain whose accounts Google offers, where only one may connect; a hint, which decides
+    /// nothing.
     pub hosted_domain: Option<&'a str>,
     /// Whether the consent page is shown in any case.
     pub force_consent: bool,

@@ -16,7 +16,8 @@ use crate::telemetry::metrics;
 const LIFETIME: Duration = Duration::from_mins(5);
 /// For how long a value serves while it cannot be read anew.
 const LAST_GOOD_LIFETIME: Duration = Duration::from_hours(24);
-/// At the least so much lies between two attempts to read anew what is still remembered, or to look for one name.
+/// At the least so much lies between two attempts to read anew what is still remembered, or to look
+/// for one name.
 pub(super) const LEAST_INTERVAL: Duration = Duration::from_mins(1);
 /// So many names that were looked for are remembered; the oldest gives way.
 const MOST_NAMES: usize = 16;
@@ -121,9 +122,9 @@ impl<T> Cached<T> {
         }
     }
 
-    /// The value read anew because the remembered one does not know `name`, which something that is stored names; not
-    /// again for the same name within a minute. What cannot be read anew is an error here: an older value cannot say that
-    /// a name is unknown.
+    /// The value read anew because the remembered one does not know `name`, which something that is
+    /// stored names; not again for the same name within a minute. What cannot be read anew is an
+    /// error here: an older value cannot say that a name is unknown.
     pub(super) async fn look_up<F, Fut>(
         &self,
         now: Timestamp,
@@ -152,8 +153,8 @@ impl<T> Cached<T> {
         Ok(value)
     }
 
-    /// The version before the current one, if there is a usable one; asked for at most once a minute, and anew after the
-    /// current one was read.
+    /// The version before the current one, if there is a usable one; asked for at most once a
+    /// minute, and anew after the current one was read.
     pub(super) async fn previous<F, Fut>(
         &self,
         now: Timestamp,

@@ -18,8 +18,8 @@ use crate::flow::{OFFERED_FOR, Redeemable, Verified};
 use crate::session::{Seed, Session};
 use crate::user::UserId;
 
-/// A spent state is remembered for this long after its flow ended, so that a replay is recognised: for as long as a browser
-/// may be offered a flow of which it did not learn that it is over.
+/// A spent state is remembered for this long after its flow ended, so that a replay is recognised:
+/// for as long as a browser may be offered a flow of which it did not learn that it is over.
 const SPENT_STATE_MARGIN: Duration = OFFERED_FOR;
 /// How often keys that DynamoDB left unprocessed are asked for again.
 const BATCH_ATTEMPTS: u32 = 3;
@@ -90,9 +90,10 @@ impl Store {
         Err(StoreError::Unavailable("BatchGetItem left keys unprocessed".to_owned()))
     }
 
-    /// Spends the state of `flow` as `attempt`: of all the requests that bring it, one is first (I5). What was lost on the way
-    /// back from DynamoDB and repeated by the SDK is recognised by its `write_id`. An attempt of a request that gave up without
-    /// an answer, of which the browser was told, is taken over (F16): if it was carried out, nothing came of it.
+    /// Spends the state of `flow` as `attempt`: of all the requests that bring it, one is first
+    /// (I5). What was lost on the way back from DynamoDB and repeated by the SDK is recognised by
+    /// its `write_id`. An attempt of a request that gave up without an answer, of which the browser
+    /// was told, is taken over (F16): if it was carried out, nothing came of it.
     pub async fn spend_state(
         &self,
         flow: Verified,

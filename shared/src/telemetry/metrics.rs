@@ -191,8 +191,8 @@ pub(crate) fn count_refresh(outcome: &'static str, end: RefreshEnd) {
     });
 }
 
-/// Counts one more attempt with a token that Google refused before: no part of any rate, for its user's page may make one
-/// every ten minutes.
+/// Counts one more attempt with a token that Google refused before: no part of any rate, for its
+/// user's page may make one every ten minutes.
 pub(crate) fn count_second_chance(outcome: &'static str) {
     count(Metric::Refreshes, outcome);
 }

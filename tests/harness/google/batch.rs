@@ -13,9 +13,10 @@ use super::state::Shared;
 const MOST_PARTS: usize = 100;
 /// How many calls of one user a batch may hold before the rest is refused with 429.
 ///
-/// Gmail runs about ten calls of one user at once, and starts the parts of a batch together. What it holds back before it
-/// refuses is not published: batches of 25 pass, and of a hundred some parts are refused. The fake draws the line at 25,
-/// always at the same parts, so that a test can count them.
+/// Gmail runs about ten calls of one user at once, and starts the parts of a batch together. What
+/// it holds back before it refuses is not published: batches of 25 pass, and of a hundred some
+/// parts are refused. The fake draws the line at 25, always at the same parts, so that a test can
+/// count them.
 pub(super) const ALLOWANCE: usize = 25;
 const BOUNDARY: &str = "batch_fakeGoogleBoundary";
 

@@ -22,7 +22,8 @@ pub(super) fn oauth(status: u16, error: &str, description: &str) -> Answer {
     Answer::oauth(status, &json!({"error": error, "error_description": description}))
 }
 
-/// An error of a Google API: code, canonical status, domain and reason, message, and details when there are some.
+/// An error of a Google API: code, canonical status, domain and reason, message, and details when
+/// there are some.
 pub(super) fn api(code: u16, status: &str, reason: (&str, &str), message: &str, details: &[Value]) -> Answer {
     api_with(code, status, reason, message, &[], details)
 }

@@ -65,7 +65,8 @@ pub enum Failure {
         /// The header, when there is one.
         retry_after: Option<u32>,
     },
-    /// 403 whose message alone says when to come back ("User-rate limit exceeded.  Retry after ...").
+    /// 403 whose message alone says when to come back ("User-rate limit exceeded.  Retry after
+    /// ...").
     QuotaInMessage {
         /// Seconds from now.
         retry_after: u32,

@@ -1,4 +1,5 @@
-//! Google's parameter `fields`: which parts of an answer the caller wants (`messages(id,payload/headers),nextPageToken`).
+//! Google's parameter `fields`: which parts of an answer the caller wants
+//! (`messages(id,payload/headers),nextPageToken`).
 
 use serde_json::Value;
 

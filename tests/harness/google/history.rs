@@ -1,4 +1,5 @@
-//! Gmail's `users.history.list`: the mail that came after a point of the mailbox's history. Nothing else happens in it.
+//! Gmail's `users.history.list`: the mail that came after a point of the mailbox's history. Nothing
+//! else happens in it.
 
 use serde_json::{Value, json};
 

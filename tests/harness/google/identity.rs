@@ -118,7 +118,8 @@ pub(super) fn userinfo(shared: &Shared, call: &Call) -> Answer {
     Answer::api(200, &body.into())
 }
 
-/// Token info, for access tokens and ID tokens; numbers and booleans are strings, but not in versions 1 and 2.
+/// Token info, for access tokens and ID tokens; numbers and booleans are strings, but not in
+/// versions 1 and 2.
 pub(super) fn tokeninfo(shared: &Shared, call: &Call) -> Answer {
     let field = |name: &str| call.query_value(name).map(Into::into).or_else(|| call.form_value(name));
     let is_old = matches!(call.path.as_str(), "/oauth2/v1/tokeninfo" | "/oauth2/v2/tokeninfo");

@@ -1,4 +1,5 @@
-//! Gmail's `users.getProfile`, `users.labels.list` and `users.labels.get`: what there is in a mailbox, and how much.
+//! Gmail's `users.getProfile`, `users.labels.list` and `users.labels.get`: what there is in a
+//! mailbox, and how much.
 
 use std::collections::HashSet;
 

@@ -59,7 +59,8 @@ fn estimate(total: usize, is_all: bool) -> usize {
     }
 }
 
-/// A page token is twenty digits that mean nothing to the caller; its upper half is a check of its lower.
+/// A page token is twenty digits that mean nothing to the caller; its upper half is a check of its
+/// lower.
 fn token_of(offset: usize) -> String {
     let offset = u64::try_from(offset).unwrap_or_default();
     let check = (offset ^ PAGE_MARK).wrapping_mul(0x9e37_79b9_7f4a_7c15) & 0xffff_ffff_0000_0000;

@@ -1,4 +1,5 @@
-//! Refusals that Google was seen to send, by the names of the control API. The words are Google's own, to the letter.
+//! Refusals that Google was seen to send, by the names of the control API. The words are Google's
+//! own, to the letter.
 //!
 //! What depends on a number that the caller chooses (a status, a time) is in `errors`.
 
@@ -13,7 +14,8 @@ use super::pages;
 /// What a recording shows.
 #[derive(Clone, Copy)]
 enum Shape {
-    /// `error` and `error_description` of the token endpoint; at the authorization page, the page that shows them.
+    /// `error` and `error_description` of the token endpoint; at the authorization page, the page
+    /// that shows them.
     OAuth(u16, &'static str, &'static str),
     /// Status, canonical status, domain, reason and message of a Google API.
     Api(u16, &'static str, (&'static str, &'static str), &'static str),
@@ -129,7 +131,8 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     RECORDINGS.iter().map(|(name, _)| *name)
 }
 
-/// What a call to `endpoint` gets. A name that is not in the table is trouble at Google, as any other.
+/// What a call to `endpoint` gets. A name that is not in the table is trouble at Google, as any
+/// other.
 pub(super) fn treatment(name: &str, endpoint: Endpoint) -> Treatment {
     let shape = RECORDINGS.iter().find(|(known, _)| *known == name).map(|(_, shape)| *shape);
     let is_page = endpoint == Endpoint::Authorize;

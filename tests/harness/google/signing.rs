@@ -13,7 +13,8 @@ use super::random;
 const KEY: &[u8] = include_bytes!("../fixtures/fake_google_signing_key.der");
 const KEY_ID: &str = "fakegoogle0000000000000000000000000000001";
 
-/// The beginning of a SubjectPublicKeyInfo (RFC 5280) around an RSA key of 2048 bits with the exponent 65537.
+/// The beginning of a SubjectPublicKeyInfo (RFC 5280) around an RSA key of 2048 bits with the
+/// exponent 65537.
 const RSA_2048: [u8; 24] = [
     0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
     0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
@@ -49,7 +50,8 @@ impl Signer {
         (self.sign(&claims) == token).then_some(claims)
     }
 
-    /// The key as PEM, by its ID. Google sends a certificate here; its libraries take a bare key in its place.
+    /// The key as PEM, by its ID. Google sends a certificate here; its libraries take a bare key in
+    /// its place.
     pub(super) fn public_key(&self) -> Value {
         let der = STANDARD.encode([&RSA_2048[..], self.0.public().as_ref()].concat());
         json!({KEY_ID: format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")})

@@ -177,18 +177,21 @@ impl Google {
         self.shared().state().switches.claims = claims;
     }
 
-    /// Makes codes and tokens as long as Google says that they may become, or as long as they usually are.
+    /// Makes codes and tokens as long as Google says that they may become, or as long as they
+    /// usually are.
     pub fn issue_longest_values(&self, are_longest: bool) {
         let lengths = if are_longest { Lengths::LONGEST } else { Lengths::USUAL };
         self.shared().state().tokens.lengths = lengths;
     }
 
-    /// How many calls of one user a batch may hold before the rest is refused with 429; none is all.
+    /// How many calls of one user a batch may hold before the rest is refused with 429; none is
+    /// all.
     pub fn allow_in_batch(&self, allowance: Option<usize>) {
         self.shared().state().switches.batch_allowance = allowance;
     }
 
-    /// Sends this `iss` with authorization answers (RFC 9207), or none. Google's own is sent when nothing is said.
+    /// Sends this `iss` with authorization answers (RFC 9207), or none. Google's own is sent when
+    /// nothing is said.
     pub fn send_issuer(&self, issuer: Option<&str>) {
         self.shared().state().switches.issuer = issuer.map(Into::into);
     }

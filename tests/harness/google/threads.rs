@@ -13,7 +13,8 @@ use super::paging::paged;
 use super::resource::{Format, resource};
 use super::state::Shared;
 
-/// `GET /gmail/v1/users/me/threads`: those of which a message is found, by their newest such message.
+/// `GET /gmail/v1/users/me/threads`: those of which a message is found, by their newest such
+/// message.
 pub(super) fn list(shared: &Shared, call: &Call) -> Answer {
     let page = || {
         let mailbox = open(shared, call)?;

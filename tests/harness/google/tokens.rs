@@ -15,8 +15,8 @@ pub(super) const CODE_LIFETIME: Duration = Duration::from_mins(10);
 pub(super) const MOST_REFRESH_TOKENS: usize = 100;
 /// A refresh token that is not used for six months dies.
 const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
-/// For so long Google knows that a dead refresh token was one; then it is as good as made up. One report says
-/// "about 12 hours".
+/// For so long Google knows that a dead refresh token was one; then it is as good as made up. One
+/// report says "about 12 hours".
 const DEAD_ARE_KNOWN: Duration = Duration::from_hours(12);
 
 /// What happens to the refresh token at a refresh.

@@ -1,4 +1,5 @@
-//! `gmail.metadata`: what it takes away from a grant, and how nobody gets it beside a broader scope.
+//! `gmail.metadata`: what it takes away from a grant, and how nobody gets it beside a broader
+//! scope.
 
 use std::time::Duration;
 

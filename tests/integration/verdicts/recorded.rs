@@ -1,4 +1,5 @@
-//! What Google really answered, body by body, as public recordings have it. Names and numbers in them are invented.
+//! What Google really answered, body by body, as public recordings have it. Names and numbers in
+//! them are invented.
 
 /// 400: the account has no mailbox.
 pub(super) const MAIL_NOT_ENABLED: &str = r#"{"error":{"code":400,"message":"Mail service not enabled",

@@ -45,13 +45,15 @@ pub enum Refusal {
     InvalidGrant,
     /// `invalid_grant` with the subtype `invalid_rapt` or `rapt_required`: the organisation's session control.
     ReauthenticationRequired,
-    /// `admin_policy_enforced`, `policy_enforced` (Advanced Protection), `access_denied`: the application is blocked.
+    /// `admin_policy_enforced`, `policy_enforced` (Advanced Protection), `access_denied`: the
+    /// application is blocked.
     BlockedByAdmin,
     /// `org_internal`: accounts of the owner's organisation alone.
     OrgInternal,
     /// `invalid_client` and its kin: the client or its secret is wrong here, or at Google.
     ClientRefused,
-    /// `invalid_request` and its kin: this request of this client, which may concern this one grant alone.
+    /// `invalid_request` and its kin: this request of this client, which may concern this one grant
+    /// alone.
     RequestRefused,
     /// `redirect_uri_mismatch`: the code was issued for another redirect URI.
     RedirectUriMismatch,

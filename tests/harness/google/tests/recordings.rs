@@ -1,4 +1,5 @@
-//! The failures that Google was seen to show, as the control API sets them and as they arrive: status and body.
+//! The failures that Google was seen to show, as the control API sets them and as they arrive:
+//! status and body.
 
 use serde_json::json;
 

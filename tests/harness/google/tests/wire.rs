@@ -1,4 +1,5 @@
-//! The outside of Google's answers: order of parameters, headers, lengths, and what a dead token is told.
+//! The outside of Google's answers: order of parameters, headers, lengths, and what a dead token is
+//! told.
 
 use super::*;
 
