@@ -296,6 +296,15 @@ pub struct World {
 }
 
 impl World {
+    /// A world where Ann is signed in and her access token has ended.
+    pub async fn expired() -> Self {
+        let mut world = Self::new().await;
+        world.sign_in(ANN).await;
+        world.advance(3600);
+        world.forget_calls();
+        world
+    }
+
     /// A new world at [`START`].
     pub async fn new() -> Self {
         LOG_STARTED.call_once(|| {

@@ -6,19 +6,10 @@ use serde_json::json;
 
 use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
 
-/// A signed-in user whose access token has ended.
-async fn expired() -> World {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.advance(3600);
-    world.forget_calls();
-    world
-}
-
 #[tokio::test]
 async fn f32_of_many_environments_one_refreshes_and_all_answer() {
     for environments in [2, 10] {
-        let world = expired().await;
+        let world = World::expired().await;
         let others: Vec<_> = (0..environments).map(|_| world.environment(&[])).collect();
         let call = world.with_cookies(harness::world::Call::get("/messages", "")).event().to_string();
         let budget = std::time::Duration::from_secs(8);
@@ -32,7 +23,7 @@ async fn f32_of_many_environments_one_refreshes_and_all_answer() {
 
 #[tokio::test]
 async fn a61_a_refresh_without_a_refresh_token_in_its_answer_keeps_the_stored_one() {
-    let world = expired().await;
+    let world = World::expired().await;
     let before = world.kept(ANN);
     assert_eq!(world.messages("").await.status, 200);
     assert_eq!(world.kept(ANN), before);
@@ -85,7 +76,7 @@ async fn f36_a_token_that_gmail_does_not_accept_is_renewed_once_and_the_call_mad
 #[tokio::test]
 async fn f24_f37_a_dead_grant_is_buried_once_and_the_user_asked_again() {
     for failure in [Failure::InvalidGrant, Failure::InvalidGrantBadRequest] {
-        let mut world = expired().await;
+        let mut world = World::expired().await;
         world.stack.google.fail_refresh(failure, Times::UntilCleared);
         let answer = world.messages("").await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "reauthorization_required"));
@@ -110,7 +101,7 @@ async fn f25_f26_f27_policy_and_the_operators_faults_keep_the_grant() {
         (Failure::AdminPolicyEnforced, 403, "blocked_by_admin", json!(null)),
         (Failure::InvalidClient, 503, "config_error", json!(null)),
     ] {
-        let world = expired().await;
+        let world = World::expired().await;
         let before = world.kept(ANN);
         world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let answer = world.messages("").await;
@@ -140,7 +131,7 @@ async fn f28_f29_f30_a_passing_failure_keeps_the_grant_and_is_repeated_or_said()
         (Failure::NotJson, 502),
         (Failure::ErrorWithinSuccess, 502),
     ] {
-        let world = expired().await;
+        let world = World::expired().await;
         let before = world.kept(ANN);
         world.stack.google.fail_refresh(failure.clone(), Times::Next(1));
         let answer = world.messages("").await;
@@ -153,7 +144,7 @@ async fn f28_f29_f30_a_passing_failure_keeps_the_grant_and_is_repeated_or_said()
 
 #[tokio::test]
 async fn f28_while_google_is_down_the_answer_says_when_to_come_back() {
-    let world = expired().await;
+    let world = World::expired().await;
     let before = world.kept(ANN);
     world.stack.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
     let answer = world.messages("").await;
@@ -167,7 +158,7 @@ async fn f28_while_google_is_down_the_answer_says_when_to_come_back() {
 #[tokio::test]
 async fn f31_f33_a_rotated_refresh_token_is_stored_before_the_call_and_goes_on_working() {
     for rotation in [Rotation::OldDies, Rotation::ReuseEndsFamily] {
-        let world = expired().await;
+        let world = World::expired().await;
         world.stack.google.rotate_refresh_tokens(rotation);
         let before = world.kept(ANN);
         for _ in 0..3 {
@@ -181,7 +172,7 @@ async fn f31_f33_a_rotated_refresh_token_is_stored_before_the_call_and_goes_on_w
 
 #[tokio::test]
 async fn f31_a_rotated_refresh_token_is_not_lost_while_the_store_fails() {
-    let world = expired().await;
+    let world = World::expired().await;
     world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
     let refreshed = async {
         harness::world::until(|| world.refreshes() > 0).await;
@@ -196,7 +187,7 @@ async fn f31_a_rotated_refresh_token_is_not_lost_while_the_store_fails() {
 
 #[tokio::test]
 async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
-    let mut world = expired().await;
+    let mut world = World::expired().await;
     let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
     let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
     let callback = world.with_cookies(harness::world::Call::get("/oauth/callback", &query));
@@ -218,7 +209,7 @@ async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
 
 #[tokio::test]
 async fn a_lease_whose_holder_died_runs_out() {
-    let world = expired().await;
+    let world = World::expired().await;
     let mut item = world.credential(ANN);
     item["lease_holder"] = json!({"S": "somebody"});
     item["lease_until"] = json!({"N": (1_793_503_600_000_i64 + 300).to_string()});
@@ -234,7 +225,7 @@ async fn a_lease_whose_holder_died_runs_out() {
 
 #[tokio::test]
 async fn f61_a_client_secret_that_was_rotated_is_read_anew() {
-    let world = expired().await;
+    let world = World::expired().await;
     assert_eq!(world.messages("").await.status, 200);
     world.advance(3600);
     let client_id = world.stack.google.client_id();
@@ -250,7 +241,7 @@ async fn f61_a_client_secret_that_was_rotated_is_read_anew() {
 
 #[tokio::test]
 async fn f61_a_secret_that_google_does_not_know_yet_falls_back_to_the_one_before() {
-    let world = expired().await;
+    let world = World::expired().await;
     let mut newer: serde_json::Value =
         serde_json::from_str(&world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]))
             .unwrap();
@@ -280,7 +271,7 @@ async fn f62_a_rotated_keyring_goes_on_opening_what_the_old_key_sealed() {
 
 #[tokio::test]
 async fn f91_an_access_token_that_covers_less_than_the_grant_serves_its_request_and_is_not_stored() {
-    let world = expired().await;
+    let world = World::expired().await;
     let before = world.credential(ANN);
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let narrow = |scope: &str| {

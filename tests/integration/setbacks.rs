@@ -12,15 +12,6 @@ use shared::app::App;
 
 const BUDGET: Duration = Duration::from_secs(8);
 
-/// A signed-in user whose access token has ended.
-async fn expired() -> World {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.advance(3600);
-    world.forget_calls();
-    world
-}
-
 fn retry_after(answer: &Answer) -> u64 {
     answer.headers["retry-after"].parse().unwrap()
 }
@@ -41,7 +32,7 @@ async fn f89_after_a_failed_refresh_ten_requests_ask_and_write_nothing_until_the
         (Failure::AdminPolicyEnforced, 403, "blocked_by_admin", None),
         (Failure::InvalidClient, 503, "config_error", None),
     ] {
-        let world = expired().await;
+        let world = World::expired().await;
         let before = world.kept(ANN);
         world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let first = world.messages("").await;
@@ -74,7 +65,7 @@ async fn f89_the_wait_grows_to_fifteen_seconds_and_to_a_minute_for_a_policy() {
         (Failure::AdminPolicyEnforced, [1, 2, 4, 8, 16, 32, 60, 60]),
         (Failure::InvalidRapt, [1, 2, 4, 8, 16, 32, 60, 60]),
     ] {
-        let world = expired().await;
+        let world = World::expired().await;
         world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
         for wait in waits {
             world.forget_calls();
@@ -92,7 +83,7 @@ async fn f89_the_wait_grows_to_fifteen_seconds_and_to_a_minute_for_a_policy() {
 
 #[tokio::test]
 async fn f89_googles_own_word_of_when_to_come_back_counts_within_bounds() {
-    let world = expired().await;
+    let world = World::expired().await;
     let headers = vec![("retry-after".to_owned(), "12".to_owned())];
     let busy = Failure::Answer { status: 503, headers, body: String::new() };
     world.stack.google.fail_refresh(busy, Times::UntilCleared);
@@ -101,7 +92,7 @@ async fn f89_googles_own_word_of_when_to_come_back_counts_within_bounds() {
 
 #[tokio::test]
 async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
-    let world = expired().await;
+    let world = World::expired().await;
     world.stack.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
     let apps: Vec<App> = (0..10).map(|_| world.environment(&[])).collect();
     let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
@@ -151,7 +142,7 @@ async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_chan
 
 #[tokio::test]
 async fn f89_a_secret_that_a_sign_in_found_serves_at_once() {
-    let mut world = expired().await;
+    let mut world = World::expired().await;
     let client_id = world.stack.google.client_id();
     let old = world.stack.google.client_secret();
     world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
@@ -240,7 +231,7 @@ async fn f89_that_google_is_too_slow_for_a_refresh_ahead_holds_up_no_expired_req
 
 #[tokio::test]
 async fn f89_a_new_sign_in_clears_what_is_remembered() {
-    let mut world = expired().await;
+    let mut world = World::expired().await;
     world.stack.google.fail_refresh(Failure::InvalidRapt, Times::Next(1));
     let answer = world.messages("").await;
     assert_eq!(answer.json()["reason"], "reauth_policy");
@@ -286,7 +277,7 @@ async fn f88_a_token_rotated_ahead_is_stored_within_the_whole_time_of_the_reques
 
 #[tokio::test]
 async fn f73_what_a_clock_five_minutes_ahead_remembers_holds_nobody_up() {
-    let world = expired().await;
+    let world = World::expired().await;
     let mut item = world.credential(ANN);
     item["refresh_failure"] = json!({"S": "unavailable"});
     item["refresh_failures"] = json!({"N": "9"});
