@@ -16,7 +16,7 @@ pub use self::item::Unreadable;
 use self::item::{Item, attribute as a, number, status_word, string};
 pub use self::patience::{insist, within};
 pub use self::sessions::{Attendance, Spending};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Deadline, Timestamp};
 use crate::config::Config;
 use crate::credential::{
     Credential, Scopes, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
@@ -228,6 +228,39 @@ impl Store {
             None => change.when(a::STATUS, string(status_word(Status::Active))),
         };
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Stores a refresh token that Google gave in place of the one with the ID `replaced`, against
+    /// every other write but that of a newer consent, until `deadline`. A death of the token that
+    /// this one replaces is a death that this one survives (F31). Gives the item as it is then;
+    /// `None`: the user has disconnected meanwhile.
+    pub async fn store_rotated(
+        &self,
+        credential: &Credential,
+        replaced: &str,
+        access_token: Option<&StoredAccessToken>,
+        rotated: &StoredRefreshToken,
+        deadline: Deadline,
+    ) -> Result<Option<Credential>, StoreError> {
+        let mut credential = credential.clone();
+        loop {
+            let write = async || self.store_refreshed(&credential, access_token, Some(rotated)).await;
+            let found = match insist(deadline, write).await {
+                Ok(Written::Done(stored)) => return Ok(Some(*stored)),
+                Ok(Written::Overtaken(Some(found))) => *found,
+                Ok(Written::Overtaken(None)) => return Ok(None),
+                Err(error) => {
+                    tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
+                    return Err(error);
+                }
+            };
+            let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
+            if latest.is_none_or(|latest| latest != replaced) {
+                // A newer consent came first, and stands.
+                return Ok(Some(found));
+            }
+            credential = found;
+        }
     }
 
     /// Records that Google refused `token` of `credential`, and gives the lease back. The token in

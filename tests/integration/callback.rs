@@ -461,25 +461,85 @@ async fn f93_a_token_rotated_while_the_wider_grant_is_tried_is_stored() {
 }
 
 #[tokio::test]
-async fn f93_a_wider_grant_that_is_being_refreshed_is_not_tried_beside_that() {
+async fn f31_f93_a_death_while_a_token_rotated_at_a_sign_in_is_stored_is_one_that_it_survives() {
     let mut world = connected_with_more().await;
-    let mut item = world.credential(ANN);
-    item["lease_holder"] = json!({"S": "another process"});
-    item["lease_until"] = json!({"N": (1_793_500_000_000_i64 + 4_000).to_string()});
-    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
-    let (before, after) = signed_in_with_less(&mut world).await;
-    assert_eq!(after, before);
-    assert_eq!(world.refreshes(), 0);
+    let list = world.with_cookies(Call::get("/messages", "")).event().to_string();
+    world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
+    world.advance(3600);
+    let url = world.start("").await;
+    let query = world.consent(&format!("{url}&prompt=consent"), Decision::allow(ANN)).await;
+    let callback = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+    // Another request meets the old token, which Google no longer takes, before the new one is
+    // stored.
+    world.forget_calls();
+    world.stack.dynamodb.fail("UpdateItem", harness::Fault::Delay(std::time::Duration::from_millis(500)), 1);
+    let budget = std::time::Duration::from_secs(8);
+    let other = async {
+        harness::world::until(|| !world.stack.dynamodb.calls_of("UpdateItem").is_empty()).await;
+        harness::world::invoke(Ok(&world.app), &list, budget).await
+    };
+    let callback = harness::world::invoke(Ok(&world.app), &callback, budget);
+    let (signed_in, refused) = futures_util::future::join(callback, other).await;
+    assert_eq!(refused.json()["reason"], "revoked_or_expired");
+    world.jar.set("__Host-session", signed_in.set_cookie("__Host-session").unwrap());
+    let item = world.credential(ANN);
+    assert_eq!(item["status"]["S"], "active");
+    assert!(item["scopes"]["S"].as_str().unwrap().contains("gmail.modify"));
+    assert_eq!(world.messages("").await.status, 200);
 }
 
 #[tokio::test]
-async fn f93_while_google_does_not_say_whether_the_wider_grant_works_it_stays() {
-    for failure in [Failure::Status(500), Failure::InvalidRapt, Failure::InvalidClient] {
+async fn f93_a_wider_grant_that_covers_less_than_it_did_is_replaced() {
+    let mut world = connected_with_more().await;
+    let scope = "openid email https://www.googleapis.com/auth/gmail.readonly";
+    let body = json!({"access_token": "ya29.a0planted-narrow", "expires_in": 3599, "token_type": "Bearer", "scope": scope});
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let narrow = Failure::Answer { status: 200, headers, body: body.to_string() };
+    world.stack.google.fail_refresh(narrow, Times::Next(1));
+    let (before, after) = signed_in_with_less(&mut world).await;
+    assert_ne!(after["refresh_token_id"], before["refresh_token_id"]);
+    assert!(!after["scopes"]["S"].as_str().unwrap().contains("gmail.modify"));
+}
+
+#[tokio::test]
+async fn f62_f93_a_sign_in_with_a_token_of_its_own_does_not_need_the_stored_one() {
+    let mut world = World::new().await;
+    world.sign_in(ANN).await;
+    let mut item = world.credential(ANN);
+    let sealed = item["refresh_token"]["S"].as_str().unwrap().replace(".k1.", ".k7.");
+    item["refresh_token"]["S"] = json!(sealed);
+    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
+    let url = world.start("").await;
+    let query = world.consent(&format!("{url}&prompt=consent"), Decision::allow(ANN)).await;
+    world.stack.secrets.fail("GetSecretValue", harness::Fault::BROKEN, 100);
+    assert!(world.callback(&query).await.set_cookie("__Host-session").is_some());
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f89_f93_while_google_does_not_say_whether_the_wider_grant_works_it_stays() {
+    let mut world = connected_with_more().await;
+    world.stack.google.fail_refresh(Failure::Status(500), Times::UntilCleared);
+    world.advance(3600);
+    assert_eq!(world.messages("").await.code(), "upstream_unavailable");
+    let (before, after) = signed_in_with_less(&mut world).await;
+    assert_eq!(after["refresh_token"], before["refresh_token"]);
+    assert_eq!(after["scopes"], before["scopes"]);
+    assert!(before.get("refresh_failure").is_some() && after.get("refresh_failure").is_none());
+    world.stack.google.clear_all();
+    assert_eq!(world.messages("").await.status, 200, "a sign-in clears what is remembered");
+}
+
+#[tokio::test]
+async fn f93_a_wider_grant_that_google_refuses_is_replaced_whatever_the_reason() {
+    for failure in [Failure::InvalidGrant, Failure::InvalidRapt, Failure::AdminPolicyEnforced] {
         let mut world = connected_with_more().await;
-        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        world.stack.google.fail_refresh(failure.clone(), Times::Next(1));
         let (before, after) = signed_in_with_less(&mut world).await;
-        assert_eq!(after["refresh_token"], before["refresh_token"], "{failure:?}");
-        assert_eq!(after["scopes"], before["scopes"]);
+        assert_ne!(after["refresh_token_id"], before["refresh_token_id"], "{failure:?}");
+        assert!(!after["scopes"]["S"].as_str().unwrap().contains("gmail.modify"));
+        world.advance(3600);
+        assert_eq!(world.messages("").await.status, 200);
     }
 }
 
@@ -522,15 +582,4 @@ async fn f93_a_grant_with_metadata_is_replaced_by_one_that_searches() {
     assert_eq!(answer.code(), "insufficient_scope");
     world.authorize_again(&answer, ANN).await;
     assert_eq!(world.messages("q=x").await.status, 200);
-}
-
-#[tokio::test]
-async fn f93_a_wider_grant_that_google_ended_is_replaced_by_the_narrower_one() {
-    let mut world = connected_with_more().await;
-    world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
-    let (before, after) = signed_in_with_less(&mut world).await;
-    assert_ne!(after["refresh_token_id"], before["refresh_token_id"]);
-    assert!(!after["scopes"]["S"].as_str().unwrap().contains("gmail.modify"));
-    world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
 }

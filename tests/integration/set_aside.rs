@@ -1,8 +1,12 @@
 //! A refresh token that Google refused is set aside: tried once more later, and alive again if
 //! Google takes it then.
 
+use std::time::Duration;
+
+use futures_util::future::join;
+use harness::Fault;
 use harness::google::{Failure, Times};
-use harness::world::{ANN, World};
+use harness::world::{ANN, BEN, Call, World, invoke, until};
 use serde_json::{Value, json};
 
 /// A user whose refresh token Google refuses, and has said so.
@@ -101,6 +105,61 @@ async fn f90_a_second_try_that_meets_trouble_leaves_the_way_out_and_waits_anothe
         world.advance(1);
         assert_eq!(world.messages("").await.status, 200, "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn f90_a_second_try_that_meets_trouble_does_not_end_a_grant_that_is_alive_again() {
+    let world = refused(Failure::InvalidGrant).await;
+    world.stack.google.clear_all();
+    world.advance(600);
+    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::Next(1));
+    // The one who asked in vain reads late what has become of the credential; its lease is over by
+    // then, and somebody else has asked with better luck.
+    world.stack.dynamodb.fail("GetItem", Fault::Delay(Duration::from_millis(700)), 1);
+    let list = world.with_cookies(Call::get("/messages", ""));
+    let event = list.event().to_string();
+    let others = world.environment(&[]);
+    let other = async {
+        until(|| !world.stack.dynamodb.calls_of("GetItem").is_empty()).await;
+        world.advance(6);
+        invoke(Ok(&others), &event, Duration::from_secs(8)).await
+    };
+    let (late, lucky) = join(world.send(&list), other).await;
+    assert_eq!((late.status, lucky.status), (200, 200));
+    assert_eq!(world.credential(ANN)["status"]["S"], "active");
+}
+
+#[tokio::test]
+async fn f61_f90_a_client_that_is_refused_at_a_second_try_is_remembered_for_every_user() {
+    let mut world = refused(Failure::InvalidGrant).await;
+    let anns = world.with_cookies(Call::get("/messages", ""));
+    world.stack.google.clear_all();
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    world.advance(3600);
+    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    world.messages("").await;
+    world.advance(1);
+    world.forget_calls();
+    assert_eq!(world.send(&anns).await.status, 401);
+    assert_eq!(world.refreshes(), 1);
+    assert_eq!(world.messages("").await.code(), "config_error");
+    assert_eq!(world.refreshes(), 1, "answered from memory");
+}
+
+#[tokio::test]
+async fn f61_f90_a_second_try_after_which_no_other_secret_can_be_read_counts_as_one() {
+    let world = refused(Failure::InvalidGrant).await;
+    world.stack.google.clear_all();
+    world.advance(600);
+    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    world.stack.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
+    assert_eq!(world.messages("").await.status, 401);
+    world.stack.google.clear_all();
+    world.forget_calls();
+    world.advance(599);
+    assert_eq!(world.messages("").await.status, 401);
+    assert_eq!(world.google_calls(), []);
 }
 
 #[tokio::test]

@@ -9,16 +9,14 @@ use super::setback::{deferred, setback_of};
 use super::{Duty, Unstored, Working, invitation, unauthorized};
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::credential::{
-    Credential, Obstacle, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken,
-};
+use crate::credential::{Credential, Obstacle, Setback, SetbackCause, Status, StoredRefreshToken};
 use crate::custody::{self, Owner};
 use crate::error::{Error, Reason};
 use crate::google::oauth::{Refusal, TokenError, Tokens};
 use crate::google_client::GoogleClient;
 use crate::seal::Keyring;
 use crate::secret::RefreshToken;
-use crate::store::{Written, insist, within};
+use crate::store::{Written, within};
 use crate::telemetry::metrics::{self, RefreshEnd, TokenAtRisk};
 
 /// How long a lease is held at the most. Its holder asks Google within it, so that nobody else asks
@@ -106,15 +104,15 @@ impl<'a> Lease<'a> {
         let asked = tokio::time::timeout(self.limit.remaining(), self.ask(client)).await;
         match asked.unwrap_or(Err(Failed::Otherwise(Error::OutOfTime))) {
             Ok(given) => self.keep(given, deadline).await.map(Some),
-            Err(Failed::TokenDead) => self.bury().await,
+            Err(Failed::TokenDead) => self.bury(true).await,
             Err(Failed::Setback { source, .. })
                 if matches!(source, TokenError::Refused(Refusal::ClientRefused)) =>
             {
                 self.remember_refused_client(source).await
             }
-            // Nothing was learnt of a token that Google refused before: the caller's way on is
-            // still a new consent.
-            Err(Failed::Setback { .. }) if self.is_second_chance() => self.bury().await,
+            // Nothing was learnt of a token that Google refused before: the caller's way on is still a
+            // new consent.
+            Err(_) if self.is_second_chance() => self.bury(false).await,
             Err(Failed::Setback { cause, asked, source }) => {
                 let now = self.app.clock.now();
                 let setback = Setback::after(self.credential.setback.as_ref(), cause, asked, now);
@@ -132,17 +130,19 @@ impl<'a> Lease<'a> {
     /// Google refused the client: no grant's fault, so the process remembers it for every user. It
     /// was read anew by now; when today's is another one, this grant has outlived its client.
     async fn remember_refused_client(self, source: TokenError) -> Result<Option<Working>, Error> {
-        let today = self.app.secrets.google_client().await;
+        let now = self.app.clock.now();
+        let wait = self.app.secrets.google_client().await.map(|today| {
+            let is_its_own = today.client_id == self.credential.client_id;
+            is_its_own.then(|| self.app.refused_client.note(today, now))
+        });
         if self.is_second_chance() {
-            return self.bury().await;
+            return self.bury(false).await;
         }
         self.release(None).await;
-        let today = today?;
-        if today.client_id != self.credential.client_id {
-            return Err(unauthorized(Obstacle::ClientChanged, &self.credential));
-        }
-        let wait = self.app.refused_client.note(today, self.app.clock.now());
-        Err(deferred(SetbackCause::ClientRefused, &self.credential, wait, source.into()))
+        Err(match wait? {
+            Some(wait) => deferred(SetbackCause::ClientRefused, &self.credential, wait, source.into()),
+            None => unauthorized(Obstacle::ClientChanged, &self.credential),
+        })
     }
 
     /// Gives the lease back, so that nobody waits for it to run out. If that fails, they do wait,
@@ -228,14 +228,22 @@ impl<'a> Lease<'a> {
         let owner = Owner { user, client_id, refresh_token_id };
         // One that covers less than the grant serves this request; stored, it would stand for what
         // it does not cover.
-        let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(scopes).is_empty());
+        let covers = tokens.cover(scopes);
         if !covers {
             tracing::warn!(event = "scopes_narrowed", "a refreshed token covers less than the stored grant");
         }
         let access_token = custody::seal_access_token(&keyring, owner, &tokens, now).filter(|_| covers);
         let token = tokens.access_token;
         if let Some(rotated) = rotated {
-            let stored = self.store_rotated(access_token.as_ref(), &rotated, deadline).await?;
+            let replaced = self.token.id.as_str();
+            let write = self.app.store.store_rotated(
+                &self.credential,
+                replaced,
+                access_token.as_ref(),
+                &rotated,
+                deadline,
+            );
+            let stored = write.await?;
             at_risk.settle();
             let credential = stored.ok_or_else(|| Error::not_connected(&self.credential.user))?;
             return Ok(Working { credential, token, duty: None, is_new: true });
@@ -247,46 +255,15 @@ impl<'a> Lease<'a> {
         Ok(Working { credential: self.credential, token, duty, is_new: true })
     }
 
-    /// Stores a rotated refresh token, against every other write but that of a newer consent, until
-    /// the time is over. A death of the token that this one replaces is a death that this one
-    /// survives. `None`: the user has disconnected meanwhile.
-    async fn store_rotated(
-        &self,
-        access_token: Option<&StoredAccessToken>,
-        rotated: &StoredRefreshToken,
-        deadline: Deadline,
-    ) -> Result<Option<Credential>, Error> {
-        let mut credential = self.credential.clone();
-        loop {
-            let write =
-                async || self.app.store.store_refreshed(&credential, access_token, Some(rotated)).await;
-            let found = match insist(deadline, write).await {
-                Ok(Written::Done(stored)) => return Ok(Some(*stored)),
-                Ok(Written::Overtaken(Some(found))) => *found,
-                Ok(Written::Overtaken(None)) => return Ok(None),
-                Err(error) => {
-                    tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
-                    return Err(error.into());
-                }
-            };
-            let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
-            if latest != Some(&self.token.id) {
-                // A newer consent came first, and stands.
-                return Ok(Some(found));
-            }
-            credential = found;
-        }
-    }
-
-    /// Google said that the refresh token is dead. If it is still the stored one (read
-    /// consistently), that is recorded and the token set aside; if another was stored meanwhile,
-    /// that one serves.
-    async fn bury(self) -> Result<Option<Working>, Error> {
+    /// Records that Google refused the token (`is_refused`), or that it was asked in vain for one
+    /// that it refused before. Only a refusal touches a token in use, and only that very one (read
+    /// consistently); where another is in use, or this one again, it serves: `None`.
+    async fn bury(self, is_refused: bool) -> Result<Option<Working>, Error> {
         let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
         for _ in 0..DEATH_ATTEMPTS {
             let Some(current) = found else { return Err(Error::not_connected(&self.credential.user)) };
             match &current.refresh_token {
-                Some(stored) if stored.id != self.token.id => return Ok(None),
+                Some(stored) if stored.id != self.token.id || !is_refused => return Ok(None),
                 None if !self.is_second_chance() => break,
                 _ => {}
             }

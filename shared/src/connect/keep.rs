@@ -9,12 +9,13 @@ use crate::credential::{Credential, Scopes, StoredRefreshToken};
 use crate::custody::{self, Owner};
 use crate::error::Error;
 use crate::google::identity::Identity;
-use crate::google::oauth::{Refusal, TokenError, Tokens};
+use crate::google::oauth::{TokenError, Tokens};
 use crate::google_client::GoogleClient;
 use crate::random;
 use crate::seal::Keyring;
 use crate::secret::RefreshToken;
 use crate::store::{Grant, Written, insist};
+use crate::telemetry::metrics::TokenAtRisk;
 
 /// A write that another one overtook is tried again after a random part of this, which doubles up
 /// to the longest.
@@ -44,9 +45,9 @@ pub(super) async fn keep(
     brought: Brought<'_>,
     deadline: Deadline,
 ) -> Result<Option<Credential>, Error> {
-    let Brought { keyring, identity, client, tokens, scopes } = &brought;
-    let (user, now) = (&identity.user, app.clock.now());
-    let new = custody::seal_refresh_token(keyring, user, &client.client_id, tokens, now);
+    let Brought { keyring, identity, client, tokens, .. } = &brought;
+    let user = &identity.user;
+    let new = custody::seal_refresh_token(keyring, user, &client.client_id, tokens, app.clock.now());
     let mut previous = insist(deadline, async || app.store.credential(user).await).await?;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -56,34 +57,18 @@ pub(super) async fn keep(
             // The person is signed in; what this client was granted is of no use any more.
             return Ok(previous);
         }
-        if new.is_some()
-            && let Some(stored) = &previous
-            && let Some(kept) = wider(app, &brought, stored, deadline).await?
-        {
-            return Ok(Some(kept));
-        }
-        let (scopes, refresh_token, id) = match (&new, &previous) {
-            (Some(new), _) => (scopes.clone(), Some(new.clone()), new.id.clone()),
-            (None, Some(stored)) => match serving(app, keyring, stored, client).await? {
-                // The stored refresh token goes on, with the scopes that it was granted.
-                Some(Serving { id, resealed }) => (stored.scopes.clone(), resealed, id),
-                None => return Ok(None),
-            },
-            (None, None) => return Ok(None),
+        let kept = match &previous {
+            Some(stored) if new.is_some() => wider(app, &brought, stored, deadline).await?,
+            _ => None,
         };
-        let owner = Owner { user, client_id: &client.client_id, refresh_token_id: &id };
-        let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(&scopes).is_empty());
-        let grant = Grant {
-            email: identity.email.clone(),
-            client_id: client.client_id.clone(),
-            // One that covers less than the grant would stand for what it does not cover.
-            access_token: custody::seal_access_token(keyring, owner, tokens, now).filter(|_| covers),
-            scopes,
-            refresh_token,
+        let written = match kept {
+            Some(written) => Some(written),
+            None => replace(app, &brought, new.as_ref(), previous.as_ref(), deadline).await?,
         };
-        match insist(deadline, async || app.store.connect(user, &grant, previous.as_ref()).await).await? {
-            Written::Done(credential) => return Ok(Some(*credential)),
-            Written::Overtaken(found) => previous = found.map(|found| *found),
+        match written {
+            Some(Written::Done(credential)) => return Ok(Some(*credential)),
+            Some(Written::Overtaken(found)) => previous = found.map(|found| *found),
+            None => return Ok(None),
         }
         let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let jitter = Duration::from_millis(random::jitter(milliseconds));
@@ -97,55 +82,85 @@ pub(super) async fn keep(
     }
 }
 
-/// The stored grant, if it covers all that the sign-in brought and more, and Google still takes its
-/// refresh token: it stays. Only `invalid_grant` is Google's word that it does not. Somebody who
-/// refreshes it at this moment is sign enough.
+/// Stores what the sign-in brought. Without a refresh token of its own the stored one goes on, with
+/// the scopes that it was granted. `None`: it cannot.
+async fn replace(
+    app: &App,
+    brought: &Brought<'_>,
+    new: Option<&StoredRefreshToken>,
+    previous: Option<&Credential>,
+    deadline: Deadline,
+) -> Result<Option<Written>, Error> {
+    let Brought { keyring, identity, client, tokens, scopes } = brought;
+    let (scopes, refresh_token, id) = match (new, previous) {
+        (Some(new), _) => (scopes.clone(), Some(new.clone()), new.id.clone()),
+        (None, Some(stored)) => match usable(app, stored, client).await? {
+            Some((token, opened)) => {
+                let resealed = custody::reseal_refresh_token(keyring, stored, token, &opened);
+                (stored.scopes.clone(), resealed, token.id.clone())
+            }
+            None => return Ok(None),
+        },
+        (None, None) => return Ok(None),
+    };
+    let (user, client_id) = (&identity.user, &client.client_id);
+    let owner = Owner { user, client_id, refresh_token_id: &id };
+    let grant = Grant {
+        email: identity.email.clone(),
+        client_id: client_id.clone(),
+        // One that covers less than the grant would stand for what it does not cover.
+        access_token: custody::seal_access_token(keyring, owner, tokens, app.clock.now())
+            .filter(|_| tokens.cover(&scopes)),
+        scopes,
+        refresh_token,
+    };
+    Ok(Some(insist(deadline, async || app.store.connect(user, &grant, previous).await).await?))
+}
+
+/// Keeps the stored grant if it covers all that the sign-in brought and more. Google is asked
+/// whether it still works. `None`: Google refuses it, or it covers less than it did, so that it
+/// gives way; that Google does not answer says nothing of it.
 async fn wider(
     app: &App,
     brought: &Brought<'_>,
     stored: &Credential,
     deadline: Deadline,
-) -> Result<Option<Credential>, Error> {
+) -> Result<Option<Written>, Error> {
     let Brought { keyring, client, scopes, .. } = brought;
-    let now = app.clock.now();
-    let Some((token, opened)) = usable(app, stored, client).await? else { return Ok(None) };
     if !stored.scopes.are_wider_than(scopes) {
         return Ok(None);
     }
-    if stored.holder(now).is_some() {
-        return Ok(Some(stored.clone()));
-    }
+    let Some((token, opened)) = usable(app, stored, client).await? else { return Ok(None) };
     let patience = deadline.sooner_by(RESERVE).within(WIDER_PATIENCE);
     let tokens = match app.google.refresh(client, &opened, patience).await {
-        Ok(tokens) => tokens,
-        Err(TokenError::Refused(Refusal::InvalidGrant)) => return Ok(None),
-        Err(error) => {
+        Ok(tokens) if tokens.cover(&stored.scopes) => tokens,
+        Ok(_) | Err(TokenError::Refused(_)) => return Ok(None),
+        Err(error @ TokenError::Trouble(_)) => {
             tracing::warn!(error = %error, "whether a wider grant still works is not known; it stays");
-            return Ok(Some(stored.clone()));
+            // What is remembered of a failed refresh ends with a sign-in.
+            let write = async || app.store.store_refreshed(stored, None, None).await;
+            return Ok(Some(insist(deadline, write).await?));
         }
     };
-    let user = &stored.user;
-    let rotated = custody::seal_refresh_token(keyring, user, &client.client_id, &tokens, now);
+    let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
+    let (user, client_id, now) = (&stored.user, client.client_id.as_str(), app.clock.now());
+    let rotated = custody::seal_refresh_token(keyring, user, client_id, &tokens, now);
     let refresh_token_id = &rotated.as_ref().unwrap_or(token).id;
-    let owner = Owner { user, client_id: &client.client_id, refresh_token_id };
-    let covers = tokens.scopes.as_ref().is_none_or(|covered| covered.missing(&stored.scopes).is_empty());
-    let access_token = custody::seal_access_token(keyring, owner, &tokens, now).filter(|_| covers);
-    let mut current = stored.clone();
-    loop {
+    let owner = Owner { user, client_id, refresh_token_id };
+    let access_token = custody::seal_access_token(keyring, owner, &tokens, now);
+    let Some(rotated) = rotated else {
+        let resealed = custody::reseal_refresh_token(keyring, stored, token, &opened);
         let write =
-            async || app.store.store_refreshed(&current, access_token.as_ref(), rotated.as_ref()).await;
-        let found = match insist(deadline, write).await? {
-            Written::Done(credential) => return Ok(Some(*credential)),
-            Written::Overtaken(found) => found.map(|found| *found),
-        };
-        match found {
-            // A rotated token is stored against every write but that of another token.
-            Some(found) if rotated.is_some() && found.refresh_token.as_ref() == Some(token) => {
-                current = found;
-            }
-            found => return Ok(found),
-        }
-    }
+            async || app.store.store_refreshed(stored, access_token.as_ref(), resealed.as_ref()).await;
+        return Ok(Some(insist(deadline, write).await?));
+    };
+    let write = app.store.store_rotated(stored, &token.id, access_token.as_ref(), &rotated, deadline);
+    let standing = write.await?.map(Box::new);
+    at_risk.settle();
+    Ok(Some(match standing {
+        Some(standing) if standing.refresh_token.is_some() => Written::Done(standing),
+        other => Written::Overtaken(other),
+    }))
 }
 
 /// Whether `stored` belongs to today's client and the sign-in to an older one: its grant must not
@@ -156,27 +171,6 @@ async fn is_newer_clients(app: &App, stored: &Credential, client: &GoogleClient)
     }
     let today = app.secrets.google_client_for(&stored.client_id).await?;
     Ok(today.client_id == stored.client_id)
-}
-
-/// A stored refresh token that can go on serving.
-struct Serving {
-    /// Its name.
-    id: String,
-    /// The same token sealed anew, if an older key or form seals it.
-    resealed: Option<StoredRefreshToken>,
-}
-
-/// Whether the stored refresh token can go on serving.
-async fn serving(
-    app: &App,
-    keyring: &Keyring,
-    stored: &Credential,
-    client: &GoogleClient,
-) -> Result<Option<Serving>, Error> {
-    Ok(usable(app, stored, client).await?.map(|(token, opened)| Serving {
-        id: token.id.clone(),
-        resealed: custody::reseal_refresh_token(keyring, stored, token, &opened),
-    }))
 }
 
 /// The stored refresh token, at rest and in clear, if it is alive, of the same client, covers what

@@ -38,6 +38,14 @@ pub struct Tokens {
     pub id_token: Option<IdToken>,
 }
 
+impl Tokens {
+    /// Whether the access token covers all of `scopes`. One of which Google does not say what it
+    /// covers has what was asked for (RFC 6749 section 5.1).
+    pub fn cover(&self, scopes: &Scopes) -> bool {
+        self.scopes.as_ref().is_none_or(|covered| covered.missing(scopes).is_empty())
+    }
+}
+
 /// Why Google refused: its `error` code, sorted by what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
