@@ -29,4 +29,5 @@ mod spending;
 mod start;
 mod tls;
 mod verdicts;
+mod wider;
 mod wire;
