@@ -6,7 +6,7 @@ use futures_util::future::join;
 use harness::Fault;
 use harness::google::{Decision, Failure, Rotation, Times};
 use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, Call, World, invoke, until};
+use harness::world::{ANN, Call, KEYRING, World, invoke, until};
 use serde_json::{Value, json};
 
 /// Ann's grant covers `gmail.modify`, which the configuration does not ask for.
@@ -37,6 +37,22 @@ async fn f93_a_grant_that_still_works_is_not_replaced_by_a_narrower_one() {
     for attribute in ["scopes", "refresh_token", "refresh_token_id", "client_id", "status"] {
         assert_eq!(after[attribute], before[attribute], "{attribute}");
     }
+    world.advance(3600);
+    assert_eq!(world.messages("").await.status, 200);
+}
+
+#[tokio::test]
+async fn f62_f93_a_wider_grant_that_stays_is_sealed_anew() {
+    let mut world = connected_with_more().await;
+    world.stack.secrets.put(
+        KEYRING,
+        r#"{"primary":"k2","k1":"planted-keyring-0123456789abcdefghijklmnop","k2":"another-planted-key-0123456789abcdefghijklm"}"#,
+    );
+    world.advance(301);
+    let (before, after) = signed_in_with_less(&mut world).await;
+    assert_eq!(after["refresh_token_id"], before["refresh_token_id"]);
+    let sealed = after["refresh_token"]["S"].as_str().unwrap();
+    assert!(sealed.starts_with("v2.k2."), "{sealed}");
     world.advance(3600);
     assert_eq!(world.messages("").await.status, 200);
 }
