@@ -255,9 +255,9 @@ impl<'a> Lease<'a> {
         Ok(Working { credential: self.credential, token, duty, is_new: true })
     }
 
-    /// Records that Google refused the token (`is_refused`), or that it was asked in vain for one
-    /// that it refused before. Only a refusal touches a token in use, and only that very one (read
-    /// consistently); where another is in use, or this one again, it serves: `None`.
+    /// Records that Google refused the token (`is_refused`), or that a second chance learnt nothing.
+    /// A token in use is set aside only if Google refused that very one, by a consistent read.
+    /// `None`: a token is in use that was not refused, and serves.
     async fn bury(self, is_refused: bool) -> Result<Option<Working>, Error> {
         let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
         for _ in 0..DEATH_ATTEMPTS {
@@ -269,7 +269,9 @@ impl<'a> Lease<'a> {
             }
             match within(self.limit, self.app.store.bury(&current, &self.token)).await? {
                 Written::Done(_) => {
-                    tracing::info!(event = "credential_dead", "Google does not accept a refresh token");
+                    if is_refused {
+                        tracing::info!(event = "credential_dead", "Google does not accept a refresh token");
+                    }
                     break;
                 }
                 Written::Overtaken(current) => found = current.map(|current| *current),
