@@ -12,7 +12,7 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A browser with the cookies of one site.
 #[derive(Clone)]
-pub struct Browser {
+pub(crate) struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<String, String>,
     names: Vec<Name>,
@@ -27,48 +27,48 @@ struct Name {
 }
 
 /// What a server answered.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The body; null when it is not JSON.
-    pub body: Value,
+    pub(crate) body: Value,
     headers: HeaderMap,
 }
 
 impl Answer {
     /// Where the answer sends the browser.
-    pub fn location(&self) -> Option<&str> {
+    pub(crate) fn location(&self) -> Option<&str> {
         self.headers.get(LOCATION)?.to_str().ok()
     }
 
     /// Whether the answer sets a cookie whose name begins so.
-    pub fn sets_cookie(&self, beginning: &str) -> bool {
+    pub(crate) fn sets_cookie(&self, beginning: &str) -> bool {
         set_cookies(&self.headers).any(|cookie| cookie.starts_with(beginning))
     }
 }
 
 impl Browser {
     /// A browser without cookies.
-    pub fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let stack = shared::outbound::Stack::new(None).map_err(|error| error.to_string())?;
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), names: Vec::new() })
     }
 
     /// From now on, what begins with the origin `site` is asked of the origin `address`, under the name `host`.
     #[must_use]
-    pub fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
+    pub(crate) fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
         let [site, address, host] = [site, address, host].map(str::to_owned);
         self.names.push(Name { site, address, host });
         self
     }
 
     /// Opens a URL, as a click on a link does.
-    pub async fn get(&mut self, url: &str) -> Result<Answer, String> {
+    pub(crate) async fn get(&mut self, url: &str) -> Result<Answer, String> {
         self.send(self.client.get(url)).await
     }
 
     /// Fetches a URL from a page of `origin`, with the cookies.
-    pub async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
+    pub(crate) async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
         self.send(self.client.get(url).header(ORIGIN, origin).header(ACCEPT, "application/json")).await
     }
 

@@ -15,18 +15,18 @@ const VERSION: &str = "1.9.2";
 const ZIG_VERSION: &str = "0.17.1";
 
 /// A `cargo-lambda` that can be run.
-pub struct CargoLambda(PathBuf);
+pub(crate) struct CargoLambda(PathBuf);
 
 impl CargoLambda {
     /// The beginning of a `cargo lambda ...` command.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = command(&self.0);
         command.arg("lambda");
         command
     }
 
     /// Finds cargo-lambda, or fetches it into the project's own folder.
-    pub async fn find(processes: &mut Processes) -> Result<Self, String> {
+    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
         if answers(command("cargo-lambda")).await {
             return Ok(Self("cargo-lambda".into()));
         }
@@ -61,14 +61,14 @@ impl CargoLambda {
 }
 
 /// cargo-lambda and Zig. `cargo lambda watch` needs no Zig, and Zig is large: only who builds for Lambda fetches it.
-pub struct Builder {
+pub(crate) struct Builder {
     /// What is not the machine's own and must be put on the path.
     folders: Vec<PathBuf>,
 }
 
 impl Builder {
     /// Finds both, or fetches what is missing into the project's own folder.
-    pub async fn find(processes: &mut Processes) -> Result<Self, String> {
+    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
         let CargoLambda(program) = CargoLambda::find(processes).await?;
         let own = [program.parent().map(PathBuf::from), find_zig(processes).await?];
         // The folder of a bare name, which the path has already, is an empty path.
@@ -76,7 +76,7 @@ impl Builder {
     }
 
     /// Lets `command`, and whatever it starts, find both programs by name.
-    pub fn put_on_path(&self, command: &mut Command) -> Result<(), String> {
+    pub(crate) fn put_on_path(&self, command: &mut Command) -> Result<(), String> {
         if self.folders.is_empty() {
             return Ok(());
         }

@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use xtask::log;
-use xtask::ministack::{self, MiniStack};
-use xtask::processes::{Processes, asked_to_stop, command, root};
+use crate::log;
+use crate::ministack::{self, MiniStack};
+use crate::processes::{Processes, asked_to_stop, command, root};
 
 /// Tells the tests where MiniStack is.
 const ENDPOINT_VARIABLE: &str = "POSTERN_CONTRACT_ENDPOINT";

@@ -1,5 +1,9 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
+mod check;
+mod page;
+pub(crate) mod ports;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,13 +11,13 @@ use harness::{Options, Stack};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
-use xtask::browser::Browser;
-use xtask::cargo_lambda::CargoLambda;
-use xtask::log;
-use xtask::ports::{Ports, port_of};
-use xtask::processes::{Processes, asked_to_stop, command, root};
+use crate::browser::Browser;
+use crate::cargo_lambda::CargoLambda;
+use crate::commands::{DevOptions, Ports};
+use crate::log;
+use crate::processes::{Processes, asked_to_stop, command, root};
 
-use crate::{check, page};
+use self::ports::port_of;
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =
@@ -35,8 +39,13 @@ enum Words {
     Log(PathBuf),
 }
 
+/// Runs until Ctrl-C, or tries everything once.
+pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
+    if options.check { check().await } else { serve(options.ports).await }
+}
+
 /// Runs until Ctrl-C.
-pub(crate) async fn serve(ports: Ports) -> Result<(), String> {
+async fn serve(ports: Ports) -> Result<(), String> {
     let mut processes = Processes::default();
     let outcome = tokio::select! {
         outcome = serve_until_it_fails(ports, &mut processes) => outcome,
@@ -50,7 +59,7 @@ pub(crate) async fn serve(ports: Ports) -> Result<(), String> {
 }
 
 /// Starts everything on free ports, tries the whole flow, and stops.
-pub(crate) async fn check() -> Result<(), String> {
+async fn check() -> Result<(), String> {
     let mut processes = Processes::default();
     let path = root().join("target").join("xtask-check.log");
     let words = Words::Log(path.clone());

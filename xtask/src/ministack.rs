@@ -9,12 +9,13 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
+use crate::dev::ports;
+use crate::log;
 use crate::processes::Processes;
 use crate::python;
-use crate::{log, ports};
 
 /// The version that is fetched.
-pub const VERSION: &str = "1.5.33";
+pub(crate) const VERSION: &str = "1.5.33";
 const MODULE: &str = "ministack";
 /// What MiniStack reads SAM templates with; the version that the SAM CLI has.
 const SAM_TRANSLATOR: &str = "aws-sam-translator==1.115.0";
@@ -25,11 +26,11 @@ const FIRST_ANSWER: Duration = Duration::from_mins(1);
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// MiniStack's files.
-pub struct MiniStack(PathBuf);
+pub(crate) struct MiniStack(PathBuf);
 
 impl MiniStack {
     /// Finds MiniStack in the project's own folder, or fetches it there.
-    pub async fn find(processes: &mut Processes) -> Result<Self, String> {
+    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
         let (name, folder) = (format!("MiniStack {VERSION}"), format!("ministack-{VERSION}-sam"));
         let requirements = [SAM_TRANSLATOR, &format!("ministack=={VERSION}")];
         python::program(&name, &folder, &requirements, MODULE, processes).await.map(Self)
@@ -37,7 +38,7 @@ impl MiniStack {
 
     /// Starts it with these services on a free port, for a caller without permissions to check, and waits until it
     /// answers; gives its URL. Its words go to `log`.
-    pub async fn start(
+    pub(crate) async fn start(
         &self,
         services: &str,
         log: &Path,
@@ -51,7 +52,7 @@ impl MiniStack {
 
     /// Starts it as an account: every service, permissions enforced, and functions that run with `environment` besides
     /// their own.
-    pub async fn start_account(
+    pub(crate) async fn start_account(
         &self,
         environment: &[(&str, String)],
         log: &Path,

@@ -29,28 +29,33 @@ const ABOUT_XTASK: [&str; 14] = [
 ];
 
 /// The root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own).to_owned()
 }
 
 /// A command that runs at the root of the repository.
-pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).stdin(Stdio::null()).kill_on_drop(true);
+    forget_cargo(command.as_std_mut());
+    command
+}
+
+/// Takes what `cargo run` says about xtask out of a command's environment.
+pub(crate) fn forget_cargo(command: &mut std::process::Command) {
     for variable in ABOUT_XTASK {
         command.env_remove(variable);
     }
-    command
 }
 
 /// The processes started so far.
 #[derive(Default)]
-pub struct Processes(Vec<Child>);
+pub(crate) struct Processes(Vec<Child>);
 
 impl Processes {
     /// Starts a process. In a group of its own, Ctrl-C reaches it through `stop` alone, and in order.
-    pub fn start(&mut self, command: &mut Command) -> Result<&mut Child, String> {
+    pub(crate) fn start(&mut self, command: &mut Command) -> Result<&mut Child, String> {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         let child =
             command.process_group(0).spawn().map_err(|error| format!("cannot start {program}: {error}"))?;
@@ -59,7 +64,7 @@ impl Processes {
     }
 
     /// Runs a process to its end and says whether it succeeded.
-    pub async fn run(&mut self, command: &mut Command) -> Result<bool, String> {
+    pub(crate) async fn run(&mut self, command: &mut Command) -> Result<bool, String> {
         let child = self.start(command)?;
         let status = child.wait().await.map_err(|error| error.to_string())?;
         self.0.pop();
@@ -67,7 +72,7 @@ impl Processes {
     }
 
     /// Asks every process to end, waits, and ends by force what does not, with all that it started.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         for child in &mut self.0 {
             let Some(group) = child.id() else { continue };
             signal_group("INT", group).await;
@@ -91,7 +96,7 @@ async fn signal_group(name: &str, group: u32) {
 }
 
 /// Returns at Ctrl-C, when the terminal is closed, and when someone asks the process to end.
-pub async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     let wait = async |kind| match signal(kind) {
         Ok(mut signal) => {
             signal.recv().await;

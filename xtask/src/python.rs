@@ -9,7 +9,7 @@ use crate::processes::{Processes, command, root};
 
 /// Whether a package is fetched with the packages it depends on.
 #[derive(Clone, Copy)]
-pub enum Needs {
+pub(crate) enum Needs {
     /// The package is a program that stands alone.
     Nothing,
     /// The package is a Python program.
@@ -18,7 +18,7 @@ pub enum Needs {
 
 /// Finds a Python program, which runs as the module `runs_as`, in the folder `folder` of `.tools/`, or fetches it there with
 /// everything it depends on; gives the folder. `name` is what people call it.
-pub async fn program(
+pub(crate) async fn program(
     name: &str,
     folder: &str,
     requirements: &[&str],
@@ -44,7 +44,12 @@ async fn answers(runs_as: &str, folder: &Path) -> bool {
 }
 
 /// Fetches packages such as `name==1.2.3` into `folder`; says whether pip succeeded.
-pub async fn install(requirements: &[&str], needs: Needs, folder: &Path, processes: &mut Processes) -> bool {
+pub(crate) async fn install(
+    requirements: &[&str],
+    needs: Needs,
+    folder: &Path,
+    processes: &mut Processes,
+) -> bool {
     let mut pip = command("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
     if matches!(needs, Needs::Nothing) {
@@ -55,7 +60,7 @@ pub async fn install(requirements: &[&str], needs: Needs, folder: &Path, process
 }
 
 /// The beginning of a command that runs a module out of `folder`, and sees no package of the user's own.
-pub fn module(name: &str, folder: &Path) -> Command {
+pub(crate) fn module(name: &str, folder: &Path) -> Command {
     let mut python = command("python3");
     python.args(["-s", "-m", name]).env("PYTHONPATH", folder).env("PYTHONDONTWRITEBYTECODE", "1");
     python

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use tokio::process::Command;
 
-use xtask::processes::{Processes, asked_to_stop};
-use xtask::python;
-use xtask::sam::Sam;
+use crate::processes::{Processes, asked_to_stop};
+use crate::python;
+use crate::sam::Sam;
 
 /// The version of checkov that is fetched.
 const CHECKOV_VERSION: &str = "3.3.30";

@@ -1,0 +1,61 @@
+//! `cargo xtask e2e`: deploys to MiniStack with its permissions enforced, and tries the whole life of a deployment there.
+
+mod belongings;
+mod cloud;
+mod defects;
+mod deployment;
+mod journey;
+mod logs;
+mod other_ways;
+mod roles;
+mod rotation;
+
+use std::time::Instant;
+
+use crate::processes::{Processes, asked_to_stop, root};
+use crate::{log, ministack};
+
+use self::cloud::Cloud;
+use self::deployment::Deployment;
+
+/// Starts MiniStack and the fake Google, goes through it all, and stops them, whatever became of it.
+pub(crate) async fn run() -> Result<(), String> {
+    let mut processes = Processes::default();
+    let path = root().join("target").join("xtask-e2e.log");
+    let outcome = tokio::select! {
+        outcome = async {
+            let cloud = Cloud::start(&path, &mut processes).await?;
+            println!("MiniStack {} answers at {} and at no other address", ministack::VERSION, cloud.url);
+            let outcome = whole_life(&cloud, &mut processes).await;
+            if outcome.is_err() {
+                logs::show_failures(&cloud).await;
+            }
+            outcome
+        } => outcome,
+        () = asked_to_stop() => Err("interrupted".to_owned()),
+    };
+    processes.stop().await;
+    println!("MiniStack is stopped");
+    outcome.inspect_err(|_| log::show_end_of(&path))
+}
+
+async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
+    let started = Instant::now();
+    let mut deployment = Deployment::begin(cloud, processes).await?;
+    println!("the template is built and deployed ({:.0} s)", started.elapsed().as_secs_f32());
+
+    journey::from_connecting_to_reconnecting(cloud, &deployment).await?;
+    journey::through_a_change_of_scopes(cloud, &mut deployment, processes).await?;
+    journey::with_everything_of_ones_own(cloud, &mut deployment, processes).await?;
+    defects::are_found(cloud, &deployment).await?;
+    rotation::without_a_failed_request(cloud, &deployment).await?;
+    roles::are_refused_what_they_must_not_do(cloud, &deployment).await?;
+    logs::hold_no_secret(cloud).await?;
+    deployment.end(cloud).await?;
+    other_ways::work_as_well(cloud, processes).await
+}
+
+/// A step that went as it should.
+fn say(step: &str) {
+    println!("ok  {step}");
+}
