@@ -1,5 +1,7 @@
 //! Reads the templates, so that the tables of the tests are the tables that are deployed.
 
+pub mod roles;
+
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
