@@ -23,10 +23,10 @@ pub(crate) enum Command {
     Validate,
     /// Puts Postern into an AWS account: Google's client into Secrets Manager, then sam build and sam deploy.
     Deploy(DeployOptions),
-    /// Tests a deployment, or the stack of `cargo xtask dev`, without a browser, and says what is wrong.
+    /// Checks a deployment, or the stack of `cargo xtask dev`, without a browser.
     #[command(after_help = AFTER_DOCTOR)]
     Doctor(DoctorOptions),
-    /// Deploys to MiniStack and tries everything there.
+    /// Deploys to MiniStack, an emulator of AWS, and tests the whole life of a deployment there.
     E2e,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct DoctorOptions {
     /// The name of the stack.
     #[arg(long, default_value = "postern")]
     pub(crate) stack_name: String,
-    /// Tests the stack of `cargo xtask dev` that runs on this machine.
+    /// Checks the stack of `cargo xtask dev` on this machine.
     #[arg(long, conflicts_with_all = ["stack_name", "profile", "region"])]
     pub(crate) local: bool,
     /// The port of the local functions.
@@ -133,12 +133,13 @@ pub(crate) struct DoctorOptions {
 }
 
 const AFTER_DOCTOR: &str = "\
-With a session in the environment variable POSTERN_SESSION_TOKEN (the value of the cookie __Host-session, or the \
-session_token of POST /oauth/callback) a message is listed, which tells whether the Gmail API is enabled. As with every \
-request of that user, list-messages may then store a renewed access token, or that the grant is over, and when the \
-session was used. Nothing else is written.
+Set POSTERN_SESSION_TOKEN to a session (the value of the cookie __Host-session, or the session_token \
+of POST /oauth/callback), and doctor lists one message as that user to see whether the Gmail API is \
+enabled. Like any request of that user, this may refresh the access token, mark the grant revoked or \
+update the session's last-used time. Doctor writes nothing else.
 
-Ends with status 1 when something is wrong, and with 0 when nothing is, even if something could not be told.";
+Exits with status 1 if something is wrong, and with 0 otherwise, even if doctor could not check \
+everything.";
 
 #[cfg(test)]
 mod tests {

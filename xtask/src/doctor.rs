@@ -1,20 +1,19 @@
-//! `cargo xtask doctor`: tests a deployment, or the stack of `cargo xtask dev`, without a browser, and says of each part
-//! whether it is good, wrong or could not be told. Writes nothing itself, and never prints a secret; a session that it is
-//! given is used as by its user, for whom list-messages may store a renewed access token, or that the grant is over, and
-//! when the session was used.
+//! `cargo xtask doctor`: checks a deployment, or the stack of `cargo xtask dev`, without a browser.
+//! Changes nothing itself, and never prints a secret.
 
+mod api;
 mod configuration;
 mod cors;
-mod door;
 mod finding;
 mod functions;
 mod gmail;
 mod google;
-mod log;
+mod logs;
 mod permissions;
 mod problem;
 mod refusal;
 mod secrets;
+mod start;
 mod tables;
 mod target;
 #[cfg(test)]
@@ -29,12 +28,12 @@ use crate::commands::{DoctorOptions, Ports};
 pub(crate) use self::finding::Finding;
 pub(crate) use self::target::Target;
 
-/// The variable with a session of the API, with which Gmail can be asked.
+/// A session of the API, with which doctor can ask Gmail.
 const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";
 
-/// Examines what the options name and prints what was found.
+/// Checks what the options name and prints what it finds.
 pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
-    let target = if options.local {
+    let mut target = if options.local {
         Target::local(Ports {
             api: options.api_port,
             page: options.page_port,
@@ -46,10 +45,7 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
         let account = Account::open(&options.account).await?;
         Target::of_stack(&account, &options.stack_name, None).await?
     };
-    let target = match session() {
-        Some(session) => target.with_session(session),
-        None => target,
-    };
+    target.session = session();
     let findings = examine(&target).await;
     for finding in &findings {
         println!("{finding}");
@@ -57,39 +53,32 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
     println!("{}", finding::summary(&findings));
     match findings.iter().filter(|finding| finding.is_wrong()).count() {
         0 => Ok(()),
-        1 => Err("one thing is wrong; its line above says how to mend it".to_owned()),
-        wrong => Err(format!("{wrong} things are wrong; their lines above say how to mend them")),
+        1 => Err("one thing is wrong; its line above says how to fix it".to_owned()),
+        wrong => Err(format!("{wrong} things are wrong; their lines above say how to fix them")),
     }
 }
 
-/// Asks every part of `target`. No check needs another to be good; one that lacks something to ask with says so.
+/// Makes every check. None needs another to succeed; one that lacks something it needs says so.
 pub(crate) async fn examine(target: &Target) -> Vec<Finding> {
-    // On the heap: every check under way at once is much for a stack.
-    Box::pin(examine_all(target)).await
-}
-
-async fn examine_all(target: &Target) -> Vec<Finding> {
-    let (functions, (client, secrets)) = tokio::join!(functions::read(target), secrets::examine(target));
-    let origins = functions::origins(target, &functions);
-    let (tables, door, cors, google, gmail, permissions, logs) = tokio::join!(
-        tables::examine(target),
-        door::examine(target),
-        cors::examine(target, &origins),
-        google::examine(target, client.as_ref(), &functions),
-        gmail::examine(target, client.as_ref(), &functions),
-        permissions::examine(target, &functions),
-        log::examine(target, &functions),
-    );
-    let configuration = configuration::examine(target, &functions);
-    let groups = [configuration, secrets, tables, permissions, door, cors, google, gmail, logs];
-    let mut findings: Vec<Finding> = Vec::new();
-    for finding in groups.into_iter().flatten() {
-        // Two ways of asking may find the same.
-        if !findings.contains(&finding) {
-            findings.push(finding);
-        }
-    }
-    findings
+    // On the heap: all checks together are large for a stack.
+    Box::pin(async {
+        let ((functions, unread), (client, secrets)) =
+            tokio::join!(functions::read(target), secrets::examine(target));
+        let configuration = configuration::examine(target, &functions);
+        let (tables, permissions, start, cors, google, gmail, logs) = tokio::join!(
+            tables::examine(target),
+            permissions::examine(target, &functions),
+            start::examine(target),
+            cors::examine(target, &functions),
+            google::examine(target, client.as_ref()),
+            gmail::examine(target, client.as_ref(), &functions),
+            logs::examine(target, &functions),
+        );
+        let gmail = vec![gmail];
+        let start = vec![start];
+        [unread, configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
+    })
+    .await
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where doctor reads the environment")]

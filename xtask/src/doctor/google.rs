@@ -1,66 +1,87 @@
-//! Google itself, asked without a user: the token endpoint tells whether it knows the client and its secret, the
-//! authorization endpoint whether it knows the redirect URI.
+//! Google's token endpoint, asked with a code that nobody issued: whether Google knows the client and
+//! accepts its secret. Whether Google knows the redirect URI, it tells no program.
 
-mod authorization_page;
-mod token_endpoint;
-
-use super::configuration;
 use super::finding::Finding;
-use super::functions::Function;
 use super::target::Target;
-use crate::token_endpoint::Refused;
+use crate::token_endpoint::{Refused, Verdict, ask};
 use crate::web_client::{CONSOLE, WebClient};
 
-/// What to do about a refusal. `invalid_client` is of the client alone; what it says of the secret is the token endpoint's.
-fn finding(refused: Refused, target: &Target, client: &WebClient) -> Finding {
-    let (id, secret) = (&client.google.client_id, &target.names.google_client);
-    match refused {
-        Refused::InvalidClient => Finding::wrong(
-            format!("Google does not know the client {id}"),
-            format!(
-                "put the client_secrets.json of a web client that exists into the secret {secret} ({CONSOLE})"
-            ),
-        ),
-        Refused::DeletedClient => Finding::wrong(
-            format!("the client {id} was deleted at Google"),
-            format!(
-                "restore it within 30 days at {CONSOLE}, or put another web client into the secret {secret}"
-            ),
-        ),
-        Refused::DisabledClient => Finding::wrong(
-            format!("the client {id} is disabled at Google"),
-            format!("see why at {CONSOLE}, or put another web client into the secret {secret}"),
-        ),
-        Refused::UnauthorizedClient => Finding::wrong(
-            format!("the client {id} may not redeem authorization codes"),
-            format!("put a client of the type Web application into the secret {secret} ({CONSOLE})"),
-        ),
-        Refused::RedirectUriMismatch => Finding::wrong(
-            format!("Google does not know the redirect URI {}", target.callback),
-            format!(
-                "register {} under Authorized redirect URIs of the web client {id} at {CONSOLE}",
-                target.callback
-            ),
-        ),
-    }
+/// One line for the client and its secret, and the redirect URI to compare by hand.
+pub(super) async fn examine(target: &Target, client: Option<&WebClient>) -> Vec<Finding> {
+    let Some(client) = client else {
+        let why = "there is no usable client to ask with; fix its secret first";
+        return vec![Finding::unknown("whether Google accepts the client", why)];
+    };
+    vec![client_and_secret(target, client).await, redirect_uri(target, client)]
 }
 
-/// One line for the client and its secret, one for the redirect URI.
-pub(super) async fn examine(
-    target: &Target,
-    client: Option<&WebClient>,
-    functions: &[Function],
-) -> Vec<Finding> {
-    let Some(client) = client else {
-        let why = "there is no usable client to ask Google with; mend its secret first";
-        return vec![Finding::untold("whether Google knows the client and the redirect URI", why)];
+async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
+    let secret = &target.names.google_client;
+    let why = match ask(&target.web, &client.google, &target.callback).await {
+        Ok(Verdict::Accepted) => {
+            return Finding::good(format!("Google accepts the client secret in {secret}"));
+        }
+        Ok(Verdict::WrongSecret) => {
+            return Finding::wrong(
+                format!("Google refuses the client secret in {secret}"),
+                format!(
+                    "store the current client_secrets.json of the client {}; {CONSOLE} makes a new secret if yours \
+                     is lost",
+                    client.google.client_id
+                ),
+            );
+        }
+        Ok(Verdict::Refused(refused)) => return wrong(refused, target, client),
+        Ok(Verdict::Unavailable(status)) => format!("Google is not available ({status}); try again"),
+        Ok(Verdict::OtherError(status)) => format!("Google answers {status} with an error unknown to doctor"),
+        Ok(Verdict::Undocumented(status)) => {
+            format!(
+                "the token endpoint answers {status} and no documented error; check token_uri in the secret"
+            )
+        }
+        Err(failure) => format!("Google's token endpoint: {failure}; try again"),
     };
-    let config =
-        functions.iter().find_map(|function| configuration::read(function.facts.as_ref().ok()?).ok());
-    let scopes = config.map(|config| config.scopes);
-    let (token, page) = tokio::join!(
-        token_endpoint::examine(target, client),
-        authorization_page::examine(target, client, scopes.as_ref()),
-    );
-    vec![token, page]
+    Finding::unknown(format!("whether Google accepts the client secret in {secret}"), why)
+}
+
+fn wrong(refused: Refused, target: &Target, client: &WebClient) -> Finding {
+    let (id, secret, callback) = (&client.google.client_id, &target.names.google_client, &target.callback);
+    let (what, fix) = match refused {
+        Refused::InvalidClient => (
+            format!("Google does not know the client {id}"),
+            format!("store the client_secrets.json of an existing web client in {secret} ({CONSOLE})"),
+        ),
+        Refused::DeletedClient => (
+            format!("the client {id} was deleted at Google"),
+            format!("restore it within 30 days at {CONSOLE}, or store another web client in {secret}"),
+        ),
+        Refused::DisabledClient => (
+            format!("the client {id} is disabled at Google"),
+            format!("find the reason at {CONSOLE}, or store another web client in {secret}"),
+        ),
+        Refused::UnauthorizedClient => (
+            format!("the client {id} may not redeem authorization codes"),
+            format!("store a client of the type Web application in {secret} ({CONSOLE})"),
+        ),
+        Refused::RedirectUriMismatch => (
+            format!("Google does not know the redirect URI {callback}"),
+            format!("add it to the Authorized redirect URIs of the web client {id} at {CONSOLE}"),
+        ),
+    };
+    Finding::wrong(what, fix)
+}
+
+/// Google shows a person who signs in whether it knows the redirect URI. The stored list may be older
+/// than the console's.
+fn redirect_uri(target: &Target, client: &WebClient) -> Finding {
+    let callback = &target.callback;
+    let stored = if client.lists(callback) { "lists it" } else { "does not list it" };
+    Finding::unknown(
+        format!("whether Google knows the redirect URI {callback}"),
+        format!(
+            "the stored client_secrets.json {stored}; compare it with the Authorized redirect URIs of the web client \
+             {} at {CONSOLE}",
+            client.google.client_id
+        ),
+    )
 }

@@ -1,129 +1,47 @@
-//! What an answer of the API says of itself. Its words are compared with those that this API has, and never repeated: at its
-//! address may be another program.
+//! This API's problem documents (RFC 9457), as far as doctor reads them. Another program may answer at
+//! the API's address, so doctor prints nothing of an answer but what has the form of our own names.
 
 use serde_json::Value;
-use shared::config::DETAILS;
-use shared::error::{Error, Facts, Invitation, Reason};
+use shared::error::Error;
 use shared::outbound::Answer;
 
-/// A problem document's code, and the sentence that belongs to it.
+/// More letters than any name of ours has.
+const LONGEST_NAME: usize = 48;
+
+/// The name of a condition, and the variable that a `config_error` is about.
 pub(super) struct Problem {
-    pub(super) code: &'static str,
-    detail: Option<&'static str>,
+    pub(super) code: String,
+    pub(super) variable: Option<String>,
+    /// The Gmail API is not enabled in the client's project.
+    pub(super) is_gmail_not_enabled: bool,
 }
 
 impl Problem {
-    /// The problem of an answer; nothing when its body is no problem document of this API's.
+    /// The problem of an answer; `None` if its body is not a problem document of this API.
     pub(super) fn of(answer: &Answer) -> Option<Self> {
-        let body: Value = serde_json::from_slice(&answer.body).ok()?;
-        let code = known_code(body["code"].as_str()?)?;
-        Some(Self { code, detail: body["detail"].as_str().and_then(|detail| known_detail(code, detail)) })
+        let document: Value = serde_json::from_slice(&answer.body).ok()?;
+        let problem = Self::read(&document)?;
+        (document["type"] == format!("urn:postern:problem:{}", problem.code)).then_some(problem)
     }
 
-    /// The problem in words.
+    /// Reads the members of a problem document, which are fields of the log's lines too.
+    pub(super) fn read(fields: &Value) -> Option<Self> {
+        let name = |member: &str, first: u8, last: u8| {
+            let is_letter = |byte: u8| byte == b'_' || (first..=last).contains(&byte);
+            let text = fields[member].as_str()?;
+            (text.len() <= LONGEST_NAME && text.bytes().all(is_letter)).then(|| text.to_owned())
+        };
+        let code = name("code", b'a', b'z')?;
+        let gmail = Error::GmailNotEnabled.facts();
+        let is_gmail_not_enabled = code == gmail.code && fields["detail"] == gmail.detail;
+        Some(Self { code, variable: name("variable", b'A', b'Z'), is_gmail_not_enabled })
+    }
+
+    /// The code, with the variable if there is one.
     pub(super) fn words(&self) -> String {
-        match self.detail {
-            Some(detail) => format!("{} ({})", self.code, detail.trim_end_matches('.')),
-            None => self.code.to_owned(),
-        }
-    }
-
-    /// Whether it is the one that says that the Gmail API is not enabled.
-    pub(super) fn is_gmail_not_enabled(&self) -> bool {
-        says_gmail_not_enabled(self.code, self.detail)
-    }
-}
-
-/// Whether this code and detail are those of a project whose Gmail API is not enabled.
-pub(super) fn says_gmail_not_enabled(code: &str, detail: Option<&str>) -> bool {
-    let facts = Error::GmailNotEnabled.facts();
-    code == facts.code && detail == Some(facts.detail)
-}
-
-/// The code as this API writes it, if it is one of a condition that is the operator's to mend, or passing.
-pub(super) fn known_code(code: &str) -> Option<&'static str> {
-    conditions().map(|facts| facts.code).find(|known| *known == code)
-}
-
-/// The detail as this API writes it, if it is one that stands with this code.
-fn known_detail(code: &str, detail: &str) -> Option<&'static str> {
-    let of_configuration = DETAILS.into_iter().filter(|_| code == "config_error");
-    let details = conditions().filter(|facts| facts.code == code).map(|facts| facts.detail);
-    details.chain(of_configuration).find(|known| *known == detail)
-}
-
-/// The conditions that are the operator's to mend, or passing; those of a setting have [`DETAILS`].
-fn conditions() -> impl Iterator<Item = Facts> {
-    let source = || "not looked at".into();
-    let invitation = Invitation::default();
-    let reasons = [
-        Reason::NotConnected,
-        Reason::RevokedOrExpired,
-        Reason::ReauthPolicy,
-        Reason::ScopesChanged,
-        Reason::ClientChanged,
-        Reason::SealBroken,
-    ];
-    let errors = [
-        Error::GmailNotEnabled,
-        Error::GoogleSetup(source()),
-        Error::SecretsUnavailable(source()),
-        Error::StorageUnavailable(source()),
-        Error::CredentialUnreadable(source()),
-        Error::QuotaExhausted,
-        Error::OutOfTime,
-        Error::UpstreamUnavailable { retry_after: 0, source: source() },
-        Error::ExchangeFailed { invitation, source: source() },
-        Error::UpstreamTimeout { invitation: None, source: source() },
-        Error::UpstreamMalformed(source()),
-        Error::UpstreamRejected(source()),
-        Error::IdentityInvalid,
-        Error::RateLimited(0),
-        Error::TooManyRequests(0),
-        Error::Internal,
-    ];
-    errors.into_iter().chain(reasons.map(Error::unauthorized)).map(|error| error.facts())
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderMap;
-    use serde_json::json;
-
-    use super::*;
-
-    fn words(code: &str, detail: &str) -> Option<String> {
-        let body = json!({ "code": code, "detail": detail }).to_string().into_bytes();
-        Problem::of(&Answer { status: 503, headers: HeaderMap::new(), body: body.into() })
-            .map(|problem| problem.words())
-    }
-
-    #[test]
-    fn a_detail_of_this_api_is_told_and_a_foreign_one_is_not() {
-        for (code, detail, expected) in [
-            ("config_error", "SESSIONS_TABLE is not set.", "config_error (SESSIONS_TABLE is not set)"),
-            (
-                "credential_unreadable",
-                "The stored record cannot be read by this version.",
-                "credential_unreadable (The stored record cannot be read by this version)",
-            ),
-            ("config_error", "planted: GOCSPX-somebody", "config_error"),
-            ("config_error", "SESSIONS_TABLE is not set. planted", "config_error"),
-            // It stands with another code.
-            ("internal", "SESSIONS_TABLE is not set.", "internal"),
-        ] {
-            assert_eq!(words(code, detail).as_deref(), Some(expected));
-        }
-        assert_eq!(words("planted <b>", "SESSIONS_TABLE is not set."), None);
-    }
-
-    #[test]
-    fn each_detail_that_a_function_may_answer_with_a_known_code_is_known() {
-        for facts in conditions() {
-            assert_eq!(known_detail(facts.code, facts.detail), Some(facts.detail));
-        }
-        for detail in DETAILS {
-            assert_eq!(known_detail("config_error", detail), Some(detail));
+        match &self.variable {
+            Some(variable) => format!("{} ({variable})", self.code),
+            None => self.code.clone(),
         }
     }
 }

@@ -1,20 +1,18 @@
-//! Why AWS did not answer a question of doctor's: what is not there is one thing, what the caller may not see another.
+//! Why AWS did not answer a question: the resource is not there, or the caller may not ask.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use shared::outbound::aws::describe;
 
-use super::finding::Finding;
-use super::target::ASK_AGAIN;
+use super::finding::{Finding, TRY_AGAIN};
 
-/// What became of a call that failed.
-#[derive(Debug)]
+/// The outcome of a call that failed.
 pub(super) enum Refusal {
-    /// What was asked for is not there.
+    /// The resource is not there.
     Absent,
     /// The caller may not ask.
     Forbidden,
-    /// Anything else, in words of our own.
+    /// Anything else, in our own words.
     Other(String),
 }
 
@@ -38,18 +36,19 @@ impl Refusal {
         }
     }
 
-    /// The finding when this is the reason why `what` could not be told; `action` is what the caller needs permission for.
-    pub(super) fn untold(&self, what: impl Into<String>, action: &str) -> Finding {
-        self.untold_with(ASK_AGAIN, what, action)
+    /// The finding of a check that failed for this reason; `action` is the permission that the caller
+    /// needs for it.
+    pub(super) fn unknown(&self, what: impl Into<String>, action: &str) -> Finding {
+        self.unknown_but(TRY_AGAIN, what, action)
     }
 
-    /// The same with another remedy than asking again.
-    pub(super) fn untold_with(&self, remedy: &str, what: impl Into<String>, action: &str) -> Finding {
+    /// The same with something else to do than to try again.
+    pub(super) fn unknown_but(&self, remedy: &str, what: impl Into<String>, action: &str) -> Finding {
         let why = match self {
             Self::Absent => format!("{action} finds nothing"),
-            Self::Forbidden => format!("you may not {action}; ask again with a role that may"),
+            Self::Forbidden => format!("you may not call {action}; try again with a role that may"),
             Self::Other(words) => format!("{action}: {words}; {remedy}"),
         };
-        Finding::untold(what, why)
+        Finding::unknown(what, why)
     }
 }

@@ -1,80 +1,67 @@
-//! The two tables: their keys, what deletes an item in time, and what keeps the durable one from being lost.
+//! The two tables: their keys, the expiry of sessions, and what protects the users' tokens from loss.
 
 use aws_sdk_dynamodb::types::{
     KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveStatus,
 };
 
-use super::finding::Finding;
+use super::finding::{DEPLOY_AGAIN, Finding};
 use super::refusal::Refusal;
 use super::target::Target;
 
 /// The attribute by which DynamoDB deletes sessions and spent states.
 const EXPIRY: &str = "expires_at";
-/// The option with the local DynamoDB's port.
-const PORT: &str = "--dynamodb-port";
-const DEPLOY_AGAIN: &str = "deploy the template again";
 
 /// One line for each table, or one for each thing that is wrong with it.
 pub(super) async fn examine(target: &Target) -> Vec<Finding> {
-    let (credentials, sessions) = tokio::join!(credentials(target), sessions(target));
+    let names = &target.names;
+    let (credentials, sessions) = tokio::join!(
+        table(target, &names.credentials_table, "user_id", "with the users' tokens"),
+        table(target, &names.sessions_table, "id", "with the sessions"),
+    );
     [credentials, sessions].concat()
 }
 
-async fn credentials(target: &Target) -> Vec<Finding> {
-    let name = &target.names.credentials_table;
-    let table = match described(target, name).await {
+async fn table(target: &Target, name: &str, key: &str, contents: &str) -> Vec<Finding> {
+    let table = match describe(target, name).await {
         Ok(table) => table,
         Err(finding) => return vec![finding],
     };
-    let mut findings = problems_of_key(&table, name, "user_id");
-    // The local tables live in memory: nothing protects them.
-    if target.deployment().is_some() {
+    let mut findings = usable(&table, name, key);
+    if name == target.names.sessions_table {
+        findings.extend(expiry(target, name).await);
+    } else if target.deployment().is_some() {
+        // The local tables live in memory, unprotected.
         if table.deletion_protection_enabled() != Some(true) {
             findings.push(Finding::wrong(
-                format!("the table {name} of the users' tokens is not protected against deletion"),
+                format!("the table {name} {contents} is not protected against deletion"),
                 format!("`aws dynamodb update-table --table-name {name} --deletion-protection-enabled`"),
             ));
         }
         findings.extend(recovery(target, name).await);
     }
-    or_good(findings, format!("the table {name} of the users' tokens"))
+    if findings.is_empty() {
+        findings.push(Finding::good(format!("the table {name} {contents}")));
+    }
+    findings
 }
 
-async fn sessions(target: &Target) -> Vec<Finding> {
-    let name = &target.names.sessions_table;
-    let table = match described(target, name).await {
-        Ok(table) => table,
-        Err(finding) => return vec![finding],
-    };
-    let mut findings = problems_of_key(&table, name, "id");
-    findings.extend(expiry(target, name).await);
-    or_good(findings, format!("the table {name} of the sessions"))
-}
-
-fn or_good(findings: Vec<Finding>, what: String) -> Vec<Finding> {
-    if findings.is_empty() { vec![Finding::good(what)] } else { findings }
-}
-
-async fn described(target: &Target, name: &str) -> Result<TableDescription, Finding> {
+async fn describe(target: &Target, name: &str) -> Result<TableDescription, Finding> {
+    let what = format!("the table {name}");
     let answer = target.dynamodb.describe_table().table_name(name).send().await;
     let answer = answer.map_err(|error| match Refusal::of(&error) {
-        Refusal::Absent => Finding::wrong(format!("the table {name} is not there"), DEPLOY_AGAIN),
-        refusal => {
-            refusal.untold_with(&target.remedy(PORT), format!("the table {name}"), "dynamodb:DescribeTable")
-        }
+        Refusal::Absent => Finding::wrong(format!("{what} does not exist"), DEPLOY_AGAIN),
+        refusal => refusal.unknown_but(&target.remedy("--dynamodb-port"), &what, "dynamodb:DescribeTable"),
     })?;
-    answer.table.ok_or_else(|| {
-        Finding::untold(format!("the table {name}"), "DynamoDB did not describe it; ask again")
-    })
+    answer.table.ok_or_else(|| Finding::unknown(what, "DynamoDB did not describe it; try again"))
 }
 
-/// What stands in the way of reading and writing items.
-fn problems_of_key(table: &TableDescription, name: &str, key: &str) -> Vec<Finding> {
+/// Whatever keeps the functions from reading and writing items.
+fn usable(table: &TableDescription, name: &str, key: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // A table that is being changed serves all the same.
+    // A table serves while it is updated.
     if !matches!(table.table_status(), Some(TableStatus::Active | TableStatus::Updating)) {
-        let why = "DynamoDB is making or removing it; ask again when that is done";
-        findings.push(Finding::untold(format!("whether the table {name} can be used"), why));
+        let why = "DynamoDB is creating or deleting it; try again when that is done";
+        findings.push(Finding::unknown(format!("whether the table {name} can be used"), why));
     }
     let is_key = matches!(table.key_schema(), [only] if only.attribute_name() == key && *only.key_type() == KeyType::Hash);
     let is_text = table.attribute_definitions().iter().any(|attribute| {
@@ -82,7 +69,7 @@ fn problems_of_key(table: &TableDescription, name: &str, key: &str) -> Vec<Findi
     });
     if !(is_key && is_text) {
         findings.push(Finding::wrong(
-            format!("the key of the table {name} is not {key} (S) alone"),
+            format!("the key of the table {name} is not exactly {key} (S)"),
             "a key cannot be changed: deploy the template again with a new table",
         ));
     }
@@ -94,18 +81,17 @@ async fn expiry(target: &Target, name: &str) -> Option<Finding> {
         Ok(answer) => answer,
         Err(error) => {
             let what = format!("whether the table {name} deletes old items");
-            return Some(Refusal::of(&error).untold(what, "dynamodb:DescribeTimeToLive"));
+            return Some(Refusal::of(&error).unknown(what, "dynamodb:DescribeTimeToLive"));
         }
     };
-    let description = answer.time_to_live_description();
-    let is_on = description.is_some_and(|description| {
+    let is_on = answer.time_to_live_description().is_some_and(|description| {
         let status = description.time_to_live_status();
         description.attribute_name() == Some(EXPIRY)
             && matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
     });
     (!is_on).then(|| {
         Finding::wrong(
-            format!("the table {name} keeps old sessions for ever, for its time to live is not {EXPIRY}"),
+            format!("the table {name} never deletes old sessions: {EXPIRY} is not its time to live"),
             format!(
                 "`aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
                  Enabled=true,AttributeName={EXPIRY}`"
@@ -119,7 +105,7 @@ async fn recovery(target: &Target, name: &str) -> Option<Finding> {
         Ok(answer) => answer,
         Err(error) => {
             let what = format!("whether the table {name} can be restored");
-            return Some(Refusal::of(&error).untold(what, "dynamodb:DescribeContinuousBackups"));
+            return Some(Refusal::of(&error).unknown(what, "dynamodb:DescribeContinuousBackups"));
         }
     };
     let status = answer
@@ -128,7 +114,7 @@ async fn recovery(target: &Target, name: &str) -> Option<Finding> {
         .and_then(|description| description.point_in_time_recovery_status());
     (status != Some(&PointInTimeRecoveryStatus::Enabled)).then(|| {
         Finding::wrong(
-            format!("the table {name} of the users' tokens cannot be restored to a point in time"),
+            format!("the table {name} with the users' tokens cannot be restored to a point in time"),
             format!(
                 "`aws dynamodb update-continuous-backups --table-name {name} \
                  --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"

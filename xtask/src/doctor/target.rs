@@ -1,4 +1,4 @@
-//! What is examined: a deployed stack or the local one, and the clients to ask it with.
+//! What doctor checks: a deployed stack or the local one, and the clients to ask it with.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,42 +7,35 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use postern_template::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 use shared::gateway::authorization::CALLBACK_PATH;
-use shared::outbound;
 use shared::outbound::aws::Connector;
+use shared::outbound::{Failure, Stack as HttpStack};
 use shared::secret::SessionToken;
 
-use super::door::Door;
+use super::api::Api;
+use super::finding::{Finding, TRY_AGAIN};
 use crate::account::{Account, timeouts};
 use crate::commands::Ports;
 use crate::stack::{Outputs, Stack};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// What helps when trouble may pass.
-pub(super) const ASK_AGAIN: &str = "ask again";
 
 /// Where the parts of a deployment are.
 pub(crate) struct Target {
-    /// The API.
-    pub(super) door: Door,
-    /// The redirect URI that Google must know.
+    pub(super) api: Api,
+    /// The redirect URI to register with Google.
     pub(super) callback: String,
-    /// The names of tables and secrets.
     pub(super) names: Names,
-    /// DynamoDB.
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
-    /// Secrets Manager.
     pub(super) secrets: aws_sdk_secretsmanager::Client,
-    /// Google's side: over the same stack as the functions' own calls.
+    /// The client for Google, with the same HTTP stack as the functions.
     pub(super) web: reqwest::Client,
-    /// Where the functions are.
     pub(super) place: Place,
-    /// A session of the API, if the caller has one.
+    /// A session of the API: the value of its cookie, or of bearer mode.
     pub(super) session: Option<SessionToken>,
 }
 
-/// The names of what holds data.
+/// The names of the tables and secrets.
 pub(super) struct Names {
     pub(super) credentials_table: String,
     pub(super) sessions_table: String,
@@ -52,9 +45,9 @@ pub(super) struct Names {
 
 /// Where the functions run.
 pub(super) enum Place {
-    /// On this machine, for a page of this origin; there is nobody to ask for their configuration, roles and logs.
+    /// On this machine, for a page of this origin. There are no roles, logs or configurations.
     Local { page: String },
-    /// In an account.
+    /// In an AWS account.
     Deployed(Deployment),
 }
 
@@ -67,21 +60,9 @@ pub(super) struct Deployment {
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-impl Deployment {
-    pub(super) fn of(stack: Stack, config: &SdkConfig) -> Self {
-        Self {
-            lambda: aws_sdk_lambda::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            outputs: stack.outputs,
-            parameters: stack.parameters,
-        }
-    }
-}
-
 impl Target {
-    /// The stack `name` of an account. With `api_at`, the API is reached at that address under its own name, for an
-    /// emulator whose names no name server knows.
+    /// The stack `name` of an account. `api_at` is the address of the API where no name server knows
+    /// its name, as with an emulator.
     pub(crate) async fn of_stack(
         account: &Account,
         name: &str,
@@ -90,9 +71,9 @@ impl Target {
         let stack = Stack::require(account, name).await?;
         let outputs = &stack.outputs;
         let config = &account.config;
-        let web = web()?;
+        let web = http_client()?;
         Ok(Self {
-            door: Door::new(outputs.get("ApiUrl")?, api_at, web.clone())?,
+            api: Api::new(outputs.get("ApiUrl")?, api_at, web.clone())?,
             callback: outputs.get("CallbackUrl")?.to_owned(),
             names: Names {
                 credentials_table: outputs.get("CredentialsTableName")?.to_owned(),
@@ -103,56 +84,58 @@ impl Target {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
             web,
-            place: Place::Deployed(Deployment::of(stack, config)),
+            place: Place::Deployed(Deployment {
+                lambda: aws_sdk_lambda::Client::new(config),
+                iam: aws_sdk_iam::Client::new(config),
+                logs: aws_sdk_cloudwatchlogs::Client::new(config),
+                outputs: stack.outputs,
+                parameters: stack.parameters,
+            }),
             session: None,
         })
     }
 
-    /// What `cargo xtask dev` runs on these ports. Google's port stands in the client's secret.
+    /// What `cargo xtask dev` runs on these ports. Google's port is in the client's secret.
     pub(crate) fn local(ports: Ports) -> Result<Self, String> {
         let api = format!("http://localhost:{}", ports.api);
-        let page = format!("http://localhost:{}", ports.page);
-        let at = |port: u16| format!("http://127.0.0.1:{port}");
-        Self::at(&api, page, &at(ports.dynamodb), &at(ports.secrets))
-    }
-
-    /// A local stack at these URLs.
-    pub(super) fn at(api: &str, page: String, dynamodb: &str, secrets: &str) -> Result<Self, String> {
-        let web = web()?;
+        let web = http_client()?;
+        let config = |port: u16| local_config(&web, &format!("http://127.0.0.1:{port}"));
         Ok(Self {
-            door: Door::new(api, None, web.clone())?,
             callback: format!("{api}{CALLBACK_PATH}"),
             names: Names {
-                credentials_table: CREDENTIALS_TABLE.to_owned(),
-                sessions_table: SESSIONS_TABLE.to_owned(),
-                google_client: GOOGLE_CLIENT_SECRET.to_owned(),
-                sealing_keys: SEALING_KEYS_SECRET.to_owned(),
+                credentials_table: "CredentialsTable".to_owned(),
+                sessions_table: "SessionsTable".to_owned(),
+                google_client: "postern/google-client".to_owned(),
+                sealing_keys: "postern/sealing-keys".to_owned(),
             },
-            dynamodb: aws_sdk_dynamodb::Client::new(&local_config(&web, dynamodb)),
-            secrets: aws_sdk_secretsmanager::Client::new(&local_config(&web, secrets)),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config(ports.dynamodb)),
+            secrets: aws_sdk_secretsmanager::Client::new(&config(ports.secrets)),
+            api: Api::new(&api, None, web.clone())?,
             web,
-            place: Place::Local { page },
+            place: Place::Local { page: format!("http://localhost:{}", ports.page) },
             session: None,
         })
     }
 
-    /// The same with a session of the API: the value of its cookie, or of bearer mode.
-    #[must_use]
-    pub(crate) fn with_session(mut self, session: SessionToken) -> Self {
-        self.session = Some(session);
-        self
-    }
-
-    /// What helps when a part gives no answer that is its own: a deployed one may give it later, a local one listens
-    /// elsewhere or not at all. `option` says its port.
+    /// What helps when a service does not answer; `option` sets its local port.
     pub(super) fn remedy(&self, option: &str) -> String {
         match &self.place {
-            Place::Local { .. } => format!("start `cargo xtask dev`, or say with {option} where it listens"),
-            Place::Deployed(_) => ASK_AGAIN.to_owned(),
+            Place::Local { .. } => format!("start `cargo xtask dev`, or set its port with {option}"),
+            Place::Deployed(_) => TRY_AGAIN.to_owned(),
         }
     }
 
-    /// What only a deployment has; nothing on this machine.
+    /// The finding of a check that the API did not answer.
+    pub(super) fn no_answer(&self, what: &str, failure: &Failure) -> Finding {
+        let remedy = match failure {
+            Failure::NotConnected(_) => self.remedy("--api-port"),
+            // A local API that was reached may still be building a function.
+            _ => TRY_AGAIN.to_owned(),
+        };
+        Finding::unknown(what, format!("the API did not answer ({failure}); {remedy}"))
+    }
+
+    /// What only a deployment has; `None` on this machine.
     pub(super) const fn deployment(&self) -> Option<&Deployment> {
         match &self.place {
             Place::Local { .. } => None,
@@ -161,19 +144,18 @@ impl Target {
     }
 }
 
-fn web() -> Result<reqwest::Client, String> {
-    let stack = outbound::Stack::new(None).map_err(|error| error.to_string())?;
+pub(super) fn http_client() -> Result<reqwest::Client, String> {
+    let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
     Ok(stack.client(CONNECT_TIMEOUT, true))
 }
 
-/// The fakes ask for no credentials; the SDK signs all the same.
+/// The local services check no credentials, but the SDK signs every request.
 pub(super) fn local_config(web: &reqwest::Client, endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "doctor");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "test", "test", None, None, "doctor",
-        )))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(Connector::new(web.clone()))
         .timeout_config(timeouts())
         .endpoint_url(endpoint)

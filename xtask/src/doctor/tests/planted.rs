@@ -1,220 +1,339 @@
-//! Defects, and the sentence that each is found with.
+//! Each defect, and the lines that it is found with.
 
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
-};
 use harness::google::{Endpoint, Failure, Times};
-use harness::stack::SESSIONS_TABLE;
+use shared::error::Error;
 
+use super::aws::{recovery, table};
 use super::*;
 
-const AS_DOWNLOADED: &str = "put the client_secrets.json of a client of the type Web application into it, as Google's \
-                             console downloads it";
+type Plant = fn(&Scene);
 
-#[tokio::test]
-async fn a_wrong_client_secret_is_found() {
-    let scene = Scene::new().await;
-    scene.put_client(|file| file["web"]["client_secret"] = json!(WRONG_CLIENT_SECRET));
-    assert_eq!(
-        scene.wrongs().await,
-        [format!(
-            "wrong  Google refuses the client secret in the secret postern/google-client: put the current \
-             client_secrets.json of the client {CLIENT} into it; a secret that is lost is made anew at {CONSOLE}"
-        )]
-    );
+/// Plants each defect in a healthy deployment, and gives what doctor calls wrong there.
+async fn found<const COUNT: usize>(defects: [(&str, Plant); COUNT]) -> String {
+    let mut found = Vec::new();
+    for (defect, plant) in defects {
+        let scene = Scene::new().await;
+        plant(&scene);
+        found.push(format!("# {defect}\n{}", scene.wrong().await));
+    }
+    found.join("\n")
 }
 
 #[tokio::test]
-async fn a_missing_redirect_uri_is_found() {
-    let scene = Scene::new().await;
-    let callback = scene.callback();
-    scene.stack.google.unregister(&callback);
-    assert_eq!(
-        scene.wrongs().await,
-        [format!(
-            "wrong  Google does not know the redirect URI {callback}: register {callback} under Authorized redirect URIs \
-             of the web client {CLIENT} at {CONSOLE}"
-        )]
-    );
+async fn a_defect_of_the_secrets_is_found() {
+    let defects = found([
+        ("no client", |scene| scene.stack.secrets.remove(GOOGLE_CLIENT_SECRET)),
+        ("a client of another type", |scene| {
+            scene.put_client(|file| *file = json!({ "installed": file["web"] }));
+        }),
+        ("a wrong client secret", |scene| {
+            scene.put_client(|file| file["web"]["client_secret"] = json!(WRONG_CLIENT_SECRET));
+        }),
+        ("a client ID that may be the secret", |scene| {
+            scene.put_client(|file| {
+                let id = file["web"]["client_id"].take();
+                file["web"]["client_id"] = file["web"]["client_secret"].take();
+                file["web"]["client_secret"] = id;
+            });
+        }),
+        ("a keyring that goes away", |scene| scene.stack.secrets.mark_for_deletion(SEALING_KEYS_SECRET)),
+        ("a keyring with a short key", |scene| scene.put_keyring(&json!({ "primary": "k1", "k1": "short" }))),
+        ("a keyring without its key", |scene| scene.put_keyring(&json!({ "primary": "k2", "k1": KEY }))),
+        ("no keyring", |scene| scene.put_keyring(&json!([KEY]))),
+        ("bytes", |scene| scene.aws.answer("GetSecretValue", 200, &json!({ "SecretBinary": "AAAA" }))),
+    ]);
+    assert_snapshot!(defects.await, @r#"
+    # no client
+    wrong  the secret with Google's client, postern/google-client, does not exist: create it under this name, or deploy with the name that it has
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # a client of another type
+    wrong  Google's client in postern/google-client: GOOGLE_CLIENT_SECRET_ID names a secret of an "installed" client; create an OAuth client of the type Web application: store the client_secrets.json of a client of the type Web application, as Google's console downloads it
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # a wrong client secret
+    wrong  Google refuses the client secret in postern/google-client: store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost
+    # a client ID that may be the secret
+    wrong  the client_id in postern/google-client is not one of Google's, which end with .apps.googleusercontent.com: store client_secrets.json as Google's console downloads it
+    # a keyring that goes away
+    wrong  the secret with the keyring, postern/sealing-keys, is marked for deletion: `aws secretsmanager restore-secret --secret-id postern/sealing-keys`
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # a keyring with a short key
+    wrong  the keyring in postern/sealing-keys: a key of the keyring has fewer than 32 characters: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # a keyring without its key
+    wrong  the keyring in postern/sealing-keys: the keyring's "primary" names no key in it: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # no keyring
+    wrong  the keyring in postern/sealing-keys: the keyring is not a JSON object of strings: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # bytes
+    wrong  the secret with Google's client, postern/google-client, holds bytes instead of text: store its value as a secret string
+    wrong  the secret with the keyring, postern/sealing-keys, holds bytes instead of text: store its value as a secret string
+    "#);
 }
 
 #[tokio::test]
-async fn a_disabled_gmail_api_is_found() {
+async fn a_client_that_google_refuses_is_found() {
+    let defects = found([
+        ("unknown", |scene| scene.refuse("invalid_client", "The OAuth client was not found.")),
+        ("deleted", |scene| scene.refuse("deleted_client", "The OAuth client was deleted.")),
+        ("disabled", |scene| scene.refuse("disabled_client", "")),
+        ("of another type", |scene| scene.refuse("unauthorized_client", "")),
+        ("without the redirect URI", |scene| scene.refuse("redirect_uri_mismatch", "Bad Request")),
+    ]);
+    assert_snapshot!(defects.await, @"
+    # unknown
+    wrong  Google does not know the client 640512773041-p0sternfakeclient.apps.googleusercontent.com: store the client_secrets.json of an existing web client in postern/google-client (https://console.cloud.google.com/auth/clients)
+    # deleted
+    wrong  the client 640512773041-p0sternfakeclient.apps.googleusercontent.com was deleted at Google: restore it within 30 days at https://console.cloud.google.com/auth/clients, or store another web client in postern/google-client
+    # disabled
+    wrong  the client 640512773041-p0sternfakeclient.apps.googleusercontent.com is disabled at Google: find the reason at https://console.cloud.google.com/auth/clients, or store another web client in postern/google-client
+    # of another type
+    wrong  the client 640512773041-p0sternfakeclient.apps.googleusercontent.com may not redeem authorization codes: store a client of the type Web application in postern/google-client (https://console.cloud.google.com/auth/clients)
+    # without the redirect URI
+    wrong  Google does not know the redirect URI https://api.example.com/oauth/callback: add it to the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
+    ");
+}
+
+#[tokio::test]
+async fn a_disabled_gmail_api_is_found_with_a_session_and_without() {
     let mut scene = Scene::new().await;
     scene.sign_in().await;
     scene.stack.google.fail(Endpoint::MessagesList, Failure::ServiceDisabled, Times::UntilCleared);
-    assert_eq!(
-        scene.wrongs().await,
-        ["wrong  the Gmail API is not enabled in the Google Cloud project: enable it at \
-          https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=640512773041, and wait \
-          some minutes"]
-    );
+    assert_snapshot!(scene.wrong().await, @"wrong  the Gmail API is not enabled in the Google Cloud project: enable it at https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=640512773041, and wait a few minutes");
+    scene.session = None;
+    let facts = Error::GmailNotEnabled.facts();
+    scene.log([json!({ "level": "ERROR", "code": facts.code, "detail": facts.detail })]);
+    assert_snapshot!(scene.wrong().await, @"wrong  the Gmail API is not enabled in the Google Cloud project (list-messages saw it at 2026-11-01T02:26:40Z): enable it at https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=640512773041, and wait a few minutes");
 }
 
 #[tokio::test]
-async fn what_google_says_of_the_client_is_found_whatever_it_is() {
-    for (error, description, said) in [
-        (
-            "invalid_client",
-            "The OAuth client was not found.",
-            format!("Google does not know the client {CLIENT}: "),
-        ),
-        (
-            "deleted_client",
-            "The OAuth client was deleted.",
-            format!("the client {CLIENT} was deleted at Google: "),
-        ),
-        ("disabled_client", "", format!("the client {CLIENT} is disabled at Google: ")),
-        ("unauthorized_client", "", format!("the client {CLIENT} may not redeem authorization codes: ")),
+async fn a_defect_of_the_stack_is_found() {
+    let defects = found([
+        ("tokens that nothing protects from loss", |scene| {
+            scene.aws.answer("DescribeTable CredentialsTable", 200, &table("user_id", false));
+            scene.aws.answer("DescribeContinuousBackups", 200, &recovery("DISABLED"));
+        }),
+        ("a table with another key", |scene| {
+            scene.aws.answer("DescribeTable CredentialsTable", 200, &table("email", true));
+        }),
+        ("no table", |scene| scene.aws.answer("DescribeTable SessionsTable", 400, &absent())),
+        ("sessions that are never deleted", |scene| {
+            let off = json!({ "TimeToLiveDescription": { "TimeToLiveStatus": "DISABLED" } });
+            scene.aws.answer("DescribeTimeToLive", 200, &off);
+        }),
+        ("no function", |scene| scene.aws.answer("/functions/list-messages/", 404, &absent())),
+        ("a function that failed", |scene| scene.change("auth-start", "LastUpdateStatus", "Failed")),
+        ("a missing variable", |scene| scene.set("auth-start", "SESSIONS_TABLE", "")),
+        ("another table", |scene| scene.set("list-messages", "CREDENTIALS_TABLE", "another-table")),
+        ("another address", |scene| scene.set("auth-start", "PUBLIC_URL", "https://elsewhere.example.com")),
+    ]);
+    assert_snapshot!(defects.await, @"
+    # tokens that nothing protects from loss
+    wrong  the table CredentialsTable with the users' tokens is not protected against deletion: `aws dynamodb update-table --table-name CredentialsTable --deletion-protection-enabled`
+    wrong  the table CredentialsTable with the users' tokens cannot be restored to a point in time: `aws dynamodb update-continuous-backups --table-name CredentialsTable --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`
+    # a table with another key
+    wrong  the key of the table CredentialsTable is not exactly user_id (S): a key cannot be changed: deploy the template again with a new table
+    # no table
+    wrong  the table SessionsTable does not exist: deploy the template again
+    # sessions that are never deleted
+    wrong  the table SessionsTable never deletes old sessions: expires_at is not its time to live: `aws dynamodb update-time-to-live --table-name SessionsTable --time-to-live-specification Enabled=true,AttributeName=expires_at`
+    # no function
+    wrong  the function list-messages does not exist: deploy the template again
+    # a function that failed
+    wrong  Lambda failed to create or update the function auth-start: deploy the template again
+    # a missing variable
+    wrong  the configuration of auth-start: SESSIONS_TABLE is not set: deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and list-messages: deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and oauth-callback: deploy the template again
+    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    # another table
+    wrong  CREDENTIALS_TABLE of list-messages is not the one in the stack's outputs: deploy the template again
+    wrong  CREDENTIALS_TABLE differs in auth-start and list-messages: deploy the template again
+    # another address
+    wrong  PUBLIC_URL of auth-start is not the one in the stack's outputs: deploy the template again
+    wrong  PUBLIC_URL differs in auth-start and list-messages: deploy the template again
+    wrong  PUBLIC_URL differs in auth-start and oauth-callback: deploy the template again
+    wrong  GET https://api.example.com/auth/start starts a sign-in that does not return to https://api.example.com/oauth/callback: deploy the template again with the DomainName or PublicUrl that browsers use
+    ");
+}
+
+#[tokio::test]
+async fn a_defect_of_the_api_is_found() {
+    let defects = found([
+        ("another program", |scene| scene.answer_start(200, &json!({ "planted": true }))),
+        ("an address that is off", |scene| scene.answer_start(403, &json!({ "message": "Forbidden" }))),
+        ("no route", |scene| scene.answer_start(404, &json!({ "message": "Not Found" }))),
+        ("a function that does not start", |scene| scene.answer_start(500, &json!({ "message": "planted" }))),
+        ("an unusable variable", |scene| {
+            let problem = "urn:postern:problem:config_error";
+            let body = json!({ "type": problem, "code": "config_error", "variable": "ALLOWED_ORIGINS" });
+            scene.answer_start(503, &body);
+        }),
+        ("a problem of another program", |scene| {
+            let body = json!({ "type": "planted", "code": "config_error", "variable": "PLANTED" });
+            scene.answer_start(503, &body);
+        }),
+        ("words of another program", |scene| {
+            scene.answer_start(503, &json!({ "type": "urn:postern:problem:<planted>", "code": "<planted>" }));
+        }),
+        ("a front end that may not call", |scene| scene.aws.account().preflight = |_| (204, "")),
+        ("an API open to all", |scene| scene.aws.account().preflight = |_| (204, "*")),
+        ("an API open to all that refuses", |scene| scene.aws.account().preflight = |_| (403, "*")),
+        ("an API open to each", |scene| scene.aws.account().preflight = |origin| (204, origin)),
+        ("an API open to frames", |scene| scene.aws.account().preflight = |_| (204, "null")),
+    ]);
+    assert_snapshot!(defects.await, @"
+    # another program
+    wrong  GET https://api.example.com/auth/start answers 200 without an authorization URL: another program answers at this address; deploy the template again
+    # an address that is off
+    wrong  GET https://api.example.com/auth/start is forbidden by API Gateway (403): deploy with DomainName or PublicUrl, or with DefaultEndpoint on
+    # no route
+    wrong  GET https://api.example.com/auth/start is not a route of the API (404): deploy the template again
+    # a function that does not start
+    wrong  GET https://api.example.com/auth/start answers 500, and not by auth-start: read the log of auth-start: it did not start, perhaps for another Architecture, or was ended
+    # an unusable variable
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (ALLOWED_ORIGINS): correct that variable or what it names; the functions notice a changed secret within five minutes
+    # a problem of another program
+    wrong  GET https://api.example.com/auth/start answers 503, and not by auth-start: read the log of auth-start: it did not start, perhaps for another Architecture, or was ended
+    # words of another program
+    wrong  GET https://api.example.com/auth/start answers 503, and not by auth-start: read the log of auth-start: it did not start, perhaps for another Architecture, or was ended
+    # a front end that may not call
+    wrong  the API does not let pages of http://localhost:9100 call GET /messages: deploy the template again with this origin in AllowedOrigins
+    # an API open to all
+    wrong  the API lets pages of any origin read its answers: deploy the template again: its CORS names each front end
+    # an API open to all that refuses
+    wrong  the API lets pages of any origin read its answers: deploy the template again: its CORS names each front end
+    # an API open to each
+    wrong  the API lets pages of any origin read its answers: deploy the template again: its CORS names each front end
+    # an API open to frames
+    wrong  the API lets pages of any origin read its answers: deploy the template again: its CORS names each front end
+    ");
+}
+
+#[tokio::test]
+async fn a_role_that_allows_too_little_or_too_much_is_found() {
+    let defects = found([
+        ("a missing permission", |scene| {
+            scene.decide("oauth-callback", "dynamodb:UpdateItem", "", Some(false));
+        }),
+        ("tables whose key may not be used", |scene| {
+            scene.give_a_key();
+            scene.decide("", "kms:Decrypt", "dynamodb.", Some(false));
+        }),
+        ("a key that may be passed on", |scene| {
+            scene.give_a_key();
+            scene.decide("auth-start", "kms:CreateGrant", "", Some(true));
+        }),
+        ("a permission too much", |scene| {
+            scene.decide("list-messages", "dynamodb:Scan", "CredentialsTable", Some(true));
+        }),
+    ]);
+    assert_snapshot!(defects.await, @"
+    # a missing permission
+    wrong  the role of oauth-callback does not allow dynamodb:UpdateItem on CredentialsTable: deploy the template again, or restore the statement in the role's policy
+    # tables whose key may not be used
+    wrong  the role of list-messages does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of oauth-callback does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    # a key that may be passed on
+    wrong  the role of auth-start allows kms:CreateGrant on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb, which the template does not grant: deploy the template again, or remove the statement from the role's policies
+    # a permission too much
+    wrong  the role of list-messages allows dynamodb:Scan on CredentialsTable, which the template does not grant: deploy the template again, or remove the statement from the role's policies
+    ");
+
+    let scene = Scene::new().await;
+    for (role, action, resource) in [
+        ("auth-start", "dynamodb:GetItem", "SessionsTable"),
+        ("auth-start", "dynamodb:BatchWriteItem", "CredentialsTable"),
+        ("oauth-callback", "dynamodb:DeleteItem", "CredentialsTable"),
+        ("oauth-callback", "dynamodb:PutItem", "CredentialsTable"),
+        ("oauth-callback", "dynamodb:UpdateItem", "SessionsTable"),
+        ("oauth-callback", "dynamodb:BatchGetItem", "CredentialsTable"),
+        ("list-messages", "dynamodb:DeleteItem", "SessionsTable"),
+        ("list-messages", "dynamodb:PartiQLSelect", "CredentialsTable"),
+        ("list-messages", "dynamodb:DeleteTable", "CredentialsTable"),
+        ("list-messages", "dynamodb:UpdateTable", "SessionsTable"),
+        ("oauth-callback", "secretsmanager:PutSecretValue", "sealing-keys"),
+        ("oauth-callback", "secretsmanager:DeleteSecret", "google-client"),
+        ("auth-start", "secretsmanager:GetSecretValue", "another-application"),
+        ("auth-start", "lambda:InvokeFunction", "list-messages"),
+        ("list-messages", "iam:PassRole", "role"),
     ] {
-        let scene = Scene::new().await;
-        let failure =
-            Failure::OAuth { status: 401, error: error.to_owned(), description: description.to_owned() };
-        scene.stack.google.fail(Endpoint::Token, failure, Times::UntilCleared);
-        let wrongs = scene.wrongs().await;
-        assert!(
-            matches!(wrongs.as_slice(), [line] if line.starts_with(&format!("wrong  {said}"))),
-            "{wrongs:?}"
-        );
+        scene.aws.account().policies.clear();
+        scene.decide(role, action, resource, Some(true));
+        let wrong = scene.wrong().await;
+        let line = format!("wrong  the role of {role} allows {action} on ");
+        assert!(wrong.starts_with(&line) && wrong.lines().count() == 1, "{action} on {resource}: {wrong}");
     }
 }
 
 #[tokio::test]
-async fn two_ways_of_finding_the_same_are_one_line() {
-    let scene = Scene::new().await;
-    scene.stack.google.unregister(&scene.callback());
-    let failure = Failure::OAuth {
-        status: 400,
-        error: "redirect_uri_mismatch".to_owned(),
-        description: "Bad Request".to_owned(),
-    };
-    scene.stack.google.fail(Endpoint::Token, failure, Times::UntilCleared);
-    assert_eq!(scene.wrongs().await.len(), 1);
+async fn what_a_log_reports_is_counted_in_our_own_words() {
+    let defects = found([
+        ("no log group", |scene| scene.aws.answer("FilterLogEvents list-messages", 400, &absent())),
+        ("errors", |scene| {
+            let error = |name: &str, value: &str| json!({ "level": "ERROR", name: value });
+            let platform = |kind: &str, status: &str| json!({ "type": kind, "record": { "status": status } });
+            scene.log([
+                json!({ "level": "ERROR", "code": "config_error", "variable": "ALLOWED_ORIGINS", "detail": "planted" }),
+                json!({ "level": "ERROR", "code": "config_error", "variable": "planted <b>" }),
+                error("code", "quota_exhausted"),
+                error("code", "internal"),
+                error("event", "panic"),
+                error("code", "credential_unreadable"),
+                error("code", "credential_unreadable"),
+                error("code", "reauthorization_required"),
+                error("event", "seal_integrity"),
+                error("event", "seal_key_gone"),
+                error("event", "rotated_token_lost"),
+                error("code", "planted <b>"),
+                error("event", "planted <b>"),
+                // Whatever other fields hold, an error is one.
+                json!({ "level": "ERROR", "code": 7, "record": "text", "type": [] }),
+                platform("platform.report", "timeout"),
+                platform("platform.report", "error"),
+                platform("platform.initReport", "timeout"),
+                platform("platform.initReport", "failure"),
+                // None of these reports a failure, or one that is not reported already.
+                platform("platform.report", "success"),
+                platform("platform.runtimeDone", "timeout"),
+                json!({ "level": "WARN", "code": "storage_unavailable" }),
+                json!("START RequestId: 1"),
+            ]);
+        }),
+    ]);
+    assert_snapshot!(defects.await, @"
+    # no log group
+    wrong  the log group /postern/postern/list-messages does not exist, so list-messages loses its log and metrics: deploy the template again
+    # errors
+    wrong  list-messages logged once in the last hour: a panic; the last at 2026-11-01T02:26:44Z: see infra/README.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: a start that failed; the last at 2026-11-01T02:26:57Z: see infra/README.md#errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: a start that timed out; the last at 2026-11-01T02:26:56Z: see infra/README.md#errors, unless it was fixed since
+    wrong  list-messages logged 3 times in the last hour: an error without a code; the last at 2026-11-01T02:26:53Z: see infra/README.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: an invocation that failed; the last at 2026-11-01T02:26:55Z: see infra/README.md#errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: an invocation that timed out; the last at 2026-11-01T02:26:54Z: see infra/README.md#errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: config_error; the last at 2026-11-01T02:26:41Z: see infra/README.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: config_error (ALLOWED_ORIGINS); the last at 2026-11-01T02:26:40Z: see infra/README.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged 2 times in the last hour: credential_unreadable; the last at 2026-11-01T02:26:46Z: see infra/README.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: internal; the last at 2026-11-01T02:26:43Z: see infra/README.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: quota_exhausted; the last at 2026-11-01T02:26:42Z: see infra/README.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: reauthorization_required; the last at 2026-11-01T02:26:47Z: see infra/README.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: rotated_token_lost; the last at 2026-11-01T02:26:50Z: see infra/README.md#tokens-not-stored, unless it was fixed since
+    wrong  list-messages logged once in the last hour: seal_integrity; the last at 2026-11-01T02:26:48Z: see infra/README.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: seal_key_gone; the last at 2026-11-01T02:26:49Z: see infra/README.md#seal-failures, unless it was fixed since
+    ");
 }
 
 #[tokio::test]
-async fn a_client_of_another_type_is_found_here_and_through_the_door() {
+async fn a_stack_that_is_elsewhere_is_missed_by_region_and_account() {
     let scene = Scene::new().await;
-    scene.put_client(|file| *file = json!({ "installed": file["web"] }));
-    let problem = "GOOGLE_CLIENT_SECRET_ID names a secret of an \"installed\" client; create an OAuth client of the type \
-                   Web application";
-    let api = &scene.api.url;
-    assert_eq!(
-        scene.wrongs().await,
-        [
-            format!("wrong  Google's client in the secret postern/google-client: {problem}: {AS_DOWNLOADED}"),
-            format!(
-                "wrong  GET {api}/auth/start answers config_error ({problem}): mend that variable or what it names; the \
-                 functions read secrets anew within five minutes"
-            ),
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_client_id_that_may_be_a_secret_is_not_printed() {
-    let scene = Scene::new().await;
-    scene.put_client(|file| {
-        let id = file["web"]["client_id"].take();
-        file["web"]["client_id"] = file["web"]["client_secret"].take();
-        file["web"]["client_secret"] = id;
-    });
-    let wrongs = scene.wrongs().await;
-    assert_eq!(
-        wrongs,
-        ["wrong  the client_id in the secret postern/google-client is not one of Google's: put Google's \
-          client_secrets.json into it as downloaded; a client ID ends with .apps.googleusercontent.com"]
-    );
-}
-
-#[tokio::test]
-async fn a_keyring_that_seals_nothing_is_found() {
-    for (keyring, problem) in [
-        (json!({ "primary": "k1", "k1": "short" }), "a key of the keyring has fewer than 32 characters"),
-        (json!({ "primary": "k2", "k1": KEY }), "the keyring's \"primary\" names no key in it"),
-        (json!([KEY]), "the keyring is not a JSON object of strings"),
-    ] {
-        let scene = Scene::new().await;
-        scene.stack.secrets.put(SEALING_KEYS_SECRET, &keyring.to_string());
-        let wrongs = scene.wrongs().await;
-        assert!(
-            wrongs[0].starts_with(&format!("wrong  the secret postern/sealing-keys: {problem}: put ")),
-            "{wrongs:?}"
-        );
-        assert!(
-            wrongs[1].contains("/auth/start answers config_error (SEALING_KEYS_SECRET_ID names"),
-            "{wrongs:?}"
-        );
-        assert_eq!(wrongs.len(), 2);
-    }
-}
-
-#[tokio::test]
-async fn a_secret_that_is_gone_or_going_is_found() {
-    let scene = Scene::new().await;
-    scene.stack.secrets.remove(GOOGLE_CLIENT_SECRET);
-    scene.stack.secrets.mark_for_deletion(SEALING_KEYS_SECRET);
-    let wrongs = scene.wrongs().await;
-    assert!(
-        wrongs[0].starts_with(
-            "wrong  the secret with Google's client, postern/google-client, is not there: make it"
-        )
-    );
-    assert_eq!(
-        wrongs[1],
-        "wrong  the secret with the keyring, postern/sealing-keys, is marked for deletion: restore it with `aws \
-         secretsmanager restore-secret --secret-id postern/sealing-keys`"
-    );
-}
-
-#[tokio::test]
-async fn sessions_that_are_kept_for_ever_are_found() {
-    let scene = Scene::new().await;
-    let off = TimeToLiveSpecification::builder().enabled(false).attribute_name("expires_at").build().unwrap();
-    let request = scene.target().dynamodb.update_time_to_live().table_name(SESSIONS_TABLE);
-    request.time_to_live_specification(off).send().await.unwrap();
-    assert_eq!(
-        scene.wrongs().await,
-        [
-            "wrong  the table SessionsTable keeps old sessions for ever, for its time to live is not expires_at: `aws \
-          dynamodb update-time-to-live --table-name SessionsTable --time-to-live-specification \
-          Enabled=true,AttributeName=expires_at`"
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_table_that_is_gone_or_has_another_key_is_found() {
-    let scene = Scene::new().await;
-    let dynamodb = scene.target().dynamodb;
-    dynamodb.delete_table().table_name("CredentialsTable").send().await.unwrap();
-    assert_eq!(
-        scene.wrongs().await,
-        ["wrong  the table CredentialsTable is not there: deploy the template again"]
-    );
-    let key = KeySchemaElement::builder().attribute_name("email").key_type(KeyType::Hash).build().unwrap();
-    let attribute =
-        AttributeDefinition::builder().attribute_name("email").attribute_type(ScalarAttributeType::S);
-    let request =
-        dynamodb.create_table().table_name("CredentialsTable").billing_mode(BillingMode::PayPerRequest);
-    let request = request.key_schema(key).attribute_definitions(attribute.build().unwrap());
-    request.send().await.unwrap();
-    assert_eq!(
-        scene.wrongs().await,
-        [
-            "wrong  the key of the table CredentialsTable is not user_id (S) alone: a key cannot be changed: deploy the \
-          template again with a new table"
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_front_end_that_may_not_call_is_found() {
-    let scene = Scene::new().await;
-    let (dynamodb, secrets) = (scene.stack.dynamodb.url(), scene.stack.secrets.url());
-    let other = "https://other.example.com".to_owned();
-    let target = Target::at(&scene.api.url, other, &dynamodb, &secrets).unwrap();
-    let expected = "wrong  the API does not let pages of https://other.example.com send GET /messages: deploy the template \
-                    again with this origin in AllowedOrigins";
-    assert!(scene.lines_of(&target).await.contains(&expected.to_owned()));
+    let error =
+        "<Error><Code>ValidationError</Code><Message>Stack with id postern does not exist</Message></Error>";
+    scene.aws.answer("DescribeStacks", 400, &format!("<ErrorResponse>{error}</ErrorResponse>"));
+    let problem = async || Target::of_stack(&scene.account(), "postern", None).await.err().unwrap();
+    scene.aws.answer("GetCallerIdentity", 403, &"");
+    assert_snapshot!(problem().await, @r#"there is no stack "postern" in region us-east-1 of this account; say with --stack-name, --region and --profile where it is"#);
+    let identity = "<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>";
+    let identity = format!("<GetCallerIdentityResponse>{identity}</GetCallerIdentityResponse>");
+    scene.aws.answer("GetCallerIdentity", 200, &identity);
+    assert_snapshot!(problem().await, @r#"there is no stack "postern" in region us-east-1 of account 123456789012; say with --stack-name, --region and --profile where it is"#);
 }

@@ -1,0 +1,307 @@
+//! An AWS account with Postern in it, on one port: API Gateway in front of the functions, and of
+//! CloudFormation, Lambda, IAM, STS and CloudWatch Logs the calls that doctor makes. DynamoDB and
+//! Secrets Manager are those of the harness.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Response};
+use harness::Stack;
+use harness::world::{Answer, Call, invoke};
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::clock::Clock;
+use shared::config::Config;
+use tokio::net::TcpListener;
+
+use super::PAGE;
+use crate::doctor::target::http_client;
+
+/// Each function's name in the account is the name of its folder.
+const NUMBER: &str = "123456789012";
+/// What the template calls a resource, and what its ARN contains.
+const RESOURCES: [(&str, &str); 7] = [
+    ("CredentialsTable", "table/CredentialsTable"),
+    ("SessionsTable", "table/SessionsTable"),
+    ("SealingKeys", "postern/sealing-keys"),
+    ("GoogleClientSecretId", "postern/google-client"),
+    ("Log.Arn", "log-group:/postern/postern/"),
+    ("KmsKeyArn", ":key/"),
+    ("*", "*"),
+];
+
+/// What API Gateway answers a preflight request from an origin: status and allowed origin.
+pub(super) type Preflight = fn(&str) -> (u16, &str);
+
+/// The account; it ends with the test's runtime.
+#[derive(Clone)]
+pub(super) struct Aws {
+    pub(super) url: String,
+    dynamodb: String,
+    secrets: String,
+    account: Arc<Mutex<Account>>,
+}
+
+/// What a test changes.
+pub(super) struct Account {
+    pub(super) outputs: BTreeMap<String, String>,
+    pub(super) parameters: BTreeMap<&'static str, String>,
+    /// What Lambda says of each function.
+    pub(super) functions: BTreeMap<String, Value>,
+    /// Role, action, part of the resource's ARN, and what IAM's simulator says in place of the
+    /// template: allowed, denied, or nothing.
+    pub(super) policies: Vec<(&'static str, &'static str, &'static str, Option<bool>)>,
+    /// Roles and actions that the simulator was asked about.
+    pub(super) asked: BTreeSet<(String, String)>,
+    pub(super) preflight: Preflight,
+    /// Words of calls that are answered so.
+    answers: Vec<(&'static str, u16, String)>,
+}
+
+impl Aws {
+    pub(super) async fn listen() -> (TcpListener, String) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        (listener, url)
+    }
+
+    pub(super) fn serve(listener: TcpListener, url: String, stack: &Stack) -> Self {
+        let mut variables = stack.environment();
+        // Lambda sets these itself, and its answers do not show them.
+        variables.retain(|name, _| !name.starts_with("AWS_") || name.starts_with("AWS_ENDPOINT_"));
+        let functions = postern_template::roles::functions(&postern_template::read());
+        let mut outputs: BTreeMap<String, String> = functions
+            .iter()
+            .map(|(logical_id, name)| (format!("{logical_id}Function"), name.clone()))
+            .collect();
+        outputs.extend(
+            [
+                ("ApiUrl", url.clone()),
+                ("CallbackUrl", format!("{url}/oauth/callback")),
+                ("CredentialsTableName", "CredentialsTable".to_owned()),
+                ("SessionsTableName", "SessionsTable".to_owned()),
+                ("GoogleClientSecret", "postern/google-client".to_owned()),
+                ("SealingKeysSecretArn", "postern/sealing-keys".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let functions = functions.into_iter().map(|(_, name)| {
+            let description = json!({
+                "FunctionName": name,
+                "FunctionArn": format!("arn:aws:lambda:us-east-1:{NUMBER}:function:{name}"),
+                "Role": format!("arn:aws:iam::{NUMBER}:role/{name}"),
+                "LoggingConfig": { "LogGroup": format!("/postern/postern/{name}") },
+                "Environment": { "Variables": variables },
+            });
+            (name, description)
+        });
+        let account = Account {
+            outputs,
+            parameters: BTreeMap::new(),
+            functions: functions.collect(),
+            policies: Vec::new(),
+            asked: BTreeSet::new(),
+            preflight: |origin| (204, if origin == PAGE { origin } else { "" }),
+            answers: Vec::new(),
+        };
+        let (dynamodb, secrets) = (stack.dynamodb.url(), stack.secrets.url());
+        let aws = Self { url, dynamodb, secrets, account: Arc::new(Mutex::new(account)) };
+        aws.answer("DescribeTable CredentialsTable", 200, &table("user_id", true));
+        aws.answer("DescribeContinuousBackups", 200, &recovery("ENABLED"));
+        let router = Router::new().fallback(answer).with_state(aws.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        aws
+    }
+
+    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap()
+    }
+
+    /// From now on answers every call so that has all of these words in its target, path and body.
+    pub(super) fn answer(&self, call: &'static str, status: u16, body: &impl ToString) {
+        self.account().answers.insert(0, (call, status, body.to_string()));
+    }
+
+    /// Invokes a function as API Gateway does, in a new execution environment.
+    pub(super) async fn call(&self, call: Call) -> Answer {
+        let name = match call.path.as_str() {
+            "/auth/start" => "auth-start",
+            "/messages" => "list-messages",
+            _ => "oauth-callback",
+        };
+        let variables = self.account().functions[name]["Environment"]["Variables"].clone();
+        // The future of a function does not move between threads.
+        let invocation = tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let set_by_lambda = |name: &str| name.starts_with("AWS_").then_some("us-east-1");
+            let config = Config::read(|name| {
+                variables[name].as_str().or_else(|| set_by_lambda(name)).map(str::to_owned)
+            });
+            runtime.block_on(async {
+                let app = config.and_then(|config| App::new(config, Clock::System));
+                invoke(app.as_ref(), &call.event().to_string(), Duration::from_secs(8)).await
+            })
+        });
+        invocation.await.unwrap()
+    }
+}
+
+/// What DynamoDB says of a table with this key.
+pub(super) fn table(key: &str, is_protected: bool) -> Value {
+    json!({ "Table": {
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{ "AttributeName": key, "KeyType": "HASH" }],
+        "AttributeDefinitions": [{ "AttributeName": key, "AttributeType": "S" }],
+        "DeletionProtectionEnabled": is_protected,
+    } })
+}
+
+/// What DynamoDB says of the point-in-time recovery.
+pub(super) fn recovery(status: &str) -> Value {
+    json!({ "ContinuousBackupsDescription": {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status },
+    } })
+}
+
+async fn answer(State(aws): State<Aws>, request: Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, 64 * 1024).await.unwrap();
+    let target = header(&head.headers, "x-amz-target");
+    let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
+    let action = field(&form, "Action");
+    let path = head.uri.path();
+    let call = format!("{target} {path} {}", String::from_utf8_lossy(&body));
+    let answers = aws.account().answers.clone();
+    let is_meant = |words: &str| words.split(' ').all(|word| call.contains(word));
+    if let Some((_, status, text)) = answers.into_iter().find(|(words, ..)| is_meant(words)) {
+        return response(status, text);
+    }
+    match (target.split('.').next().unwrap_or_default(), action) {
+        // The first page is empty, and so is the second.
+        ("Logs_20140328", _) if call.contains("nextToken") => response(200, "{}".to_owned()),
+        ("Logs_20140328", _) => response(200, json!({ "nextToken": "more" }).to_string()),
+        ("DynamoDB_20120810", _) => forward(&aws.dynamodb, &head, body).await,
+        ("secretsmanager", _) => forward(&aws.secrets, &head, body).await,
+        (_, "DescribeStacks") => stack(&aws.account()),
+        (_, "SimulatePrincipalPolicy") => response(200, simulate(&mut aws.account(), &form)),
+        _ => match path.strip_prefix("/2015-03-31/functions/") {
+            Some(path) => {
+                let name = path.trim_end_matches("/configuration");
+                response(200, aws.account().functions[name].to_string())
+            }
+            None => api(&aws, &head).await,
+        },
+    }
+}
+
+async fn forward(url: &str, head: &Parts, body: Bytes) -> Response<Body> {
+    let mut headers = head.headers.clone();
+    headers.remove("host");
+    let client = http_client().unwrap();
+    let request = client.post(url).headers(headers).body(body).build().unwrap();
+    let answer = shared::outbound::send(&client, request, Duration::from_secs(5), 1024 * 1024).await;
+    match answer {
+        Ok(answer) => response(answer.status, String::from_utf8(answer.body.to_vec()).unwrap()),
+        Err(failure) => response(502, failure.to_string()),
+    }
+}
+
+fn stack(account: &Account) -> Response<Body> {
+    let members = |kind: &str, pairs: &mut dyn Iterator<Item = (&str, &String)>| -> String {
+        let members = pairs.map(|(name, value)| {
+            format!("<member><{kind}Key>{name}</{kind}Key><{kind}Value>{value}</{kind}Value></member>")
+        });
+        members.collect()
+    };
+    let parameters = members("Parameter", &mut account.parameters.iter().map(|(name, value)| (*name, value)));
+    let outputs = members("Output", &mut account.outputs.iter().map(|(name, value)| (name.as_str(), value)));
+    response(
+        200,
+        format!(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>postern</StackName><CreationTime>\
+         2026-11-01T00:00:00Z</CreationTime><StackStatus>UPDATE_COMPLETE</StackStatus><Parameters>{parameters}\
+         </Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        ),
+    )
+}
+
+/// IAM's simulator: what the template grants, unless the test says otherwise.
+fn simulate(account: &mut Account, form: &[(String, String)]) -> String {
+    let template = postern_template::read();
+    let role = field(form, "PolicySourceArn").rsplit('/').next().unwrap_or_default();
+    let arn = field(form, "ResourceArns.member.1");
+    let through = field(form, "ContextEntries.member.1.ContextKeyValues.member.1");
+    let functions = postern_template::roles::functions(&template);
+    let (logical_id, _) = functions.iter().find(|(_, folder)| folder == role).unwrap();
+    let grants = postern_template::roles::grants(&template, logical_id);
+    let names = |resource: &str| {
+        let known = RESOURCES.iter().find(|(name, _)| resource.contains(name));
+        known.is_some_and(|(_, part)| arn.contains(part))
+    };
+    let service = through.split('.').next().unwrap_or_default();
+    let actions = form.iter().filter(|(name, _)| name.starts_with("ActionNames.member."));
+    let results = actions.filter_map(|(_, action)| {
+        account.asked.insert((role.to_owned(), action.clone()));
+        let granted = grants.iter().any(|grant| {
+            grant.action == *action
+                && names(&grant.resource)
+                && (service.is_empty() || grant.is_through(service))
+        });
+        let changed = account.policies.iter().find(|(of, known, part, _)| {
+            role.contains(of) && action == known && (arn.contains(part) || through.starts_with(part))
+        });
+        let decision = if changed.map_or(Some(granted), |(.., decision)| *decision)? { "allowed" } else { "denied" };
+        Some(format!(
+            "<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>"
+        ))
+    });
+    let results: String = results.collect();
+    format!(
+        "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>{results}\
+         </EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+    )
+}
+
+/// API Gateway answers preflight requests itself and passes on the others.
+async fn api(aws: &Aws, head: &Parts) -> Response<Body> {
+    let origin = header(&head.headers, "origin");
+    if head.method == "OPTIONS" {
+        let (status, allowed) = (aws.account().preflight)(origin);
+        let mut preflight = response(status, String::new());
+        for (name, value) in [
+            ("access-control-allow-origin", allowed),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-allow-methods", "GET,POST,DELETE"),
+            ("access-control-allow-headers", "authorization,content-type,x-requested-with"),
+        ] {
+            if !value.is_empty() {
+                preflight.headers_mut().insert(name, value.parse().unwrap());
+            }
+        }
+        return preflight;
+    }
+    let mut call = Call::get(head.uri.path(), head.uri.query().unwrap_or_default());
+    for (name, value) in &head.headers {
+        call = call.header(name.as_str(), value.to_str().unwrap());
+    }
+    let answer = aws.call(call).await;
+    response(u16::try_from(answer.status).unwrap(), answer.body)
+}
+
+fn response(status: u16, body: String) -> Response<Body> {
+    Response::builder().status(status).body(Body::from(body)).unwrap()
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn field<'a>(form: &'a [(String, String)], name: &str) -> &'a str {
+    form.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+}
