@@ -1,4 +1,5 @@
-//! `cargo xtask e2e`: deploys to MiniStack with its permissions enforced, and tries the whole life of a deployment there.
+//! `cargo xtask e2e`: deploys to MiniStack, an emulator of AWS that enforces permissions, and goes
+//! through the whole life of a deployment there.
 
 mod belongings;
 mod cloud;
@@ -18,14 +19,14 @@ use crate::{log, ministack};
 use self::cloud::Cloud;
 use self::deployment::Deployment;
 
-/// Starts MiniStack and the fake Google, goes through it all, and stops them, whatever became of it.
+/// Starts MiniStack and the fake Google, runs every step, and stops them whatever the outcome.
 pub(crate) async fn run() -> Result<(), String> {
     let mut processes = Processes::default();
     let path = root().join("target").join("xtask-e2e.log");
     let outcome = tokio::select! {
         outcome = async {
             let cloud = Cloud::start(&path, &mut processes).await?;
-            println!("MiniStack {} answers at {} and at no other address", ministack::VERSION, cloud.url);
+            println!("MiniStack {} listens at {} and at no other address", ministack::VERSION, cloud.url);
             let outcome = whole_life(&cloud, &mut processes).await;
             if outcome.is_err() {
                 logs::show_failures(&cloud).await;
@@ -35,7 +36,7 @@ pub(crate) async fn run() -> Result<(), String> {
         () = asked_to_stop() => Err("interrupted".to_owned()),
     };
     processes.stop().await;
-    println!("MiniStack is stopped");
+    println!("MiniStack has stopped");
     outcome.inspect_err(|_| log::show_end_of(&path))
 }
 
@@ -46,16 +47,16 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
 
     journey::from_connecting_to_reconnecting(cloud, &deployment).await?;
     journey::through_a_change_of_scopes(cloud, &mut deployment, processes).await?;
-    journey::with_everything_of_ones_own(cloud, &mut deployment, processes).await?;
+    journey::with_everything_optional(cloud, &mut deployment, processes).await?;
     defects::are_found(cloud, &deployment).await?;
     rotation::without_a_failed_request(cloud, &deployment).await?;
-    roles::are_refused_what_they_must_not_do(cloud, &deployment).await?;
+    roles::allow_what_the_template_grants(cloud, &deployment).await?;
     logs::hold_no_secret(cloud).await?;
     deployment.end(cloud).await?;
-    other_ways::work_as_well(cloud, processes).await
+    other_ways::work_too(cloud, processes).await
 }
 
-/// A step that went as it should.
+/// Prints that a step succeeded.
 fn say(step: &str) {
     println!("ok  {step}");
 }

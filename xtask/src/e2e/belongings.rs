@@ -1,4 +1,5 @@
-//! What an operator owns besides the stack and gives to it: a key, a topic, a zone and a certificate.
+//! What an operator owns and passes to the stack: a KMS key, an SNS topic, a hosted zone and a
+//! certificate.
 
 use std::time::Duration;
 
@@ -26,16 +27,16 @@ const TEMPLATE: &str = r#"{
   }
 }"#;
 
-/// Makes them; the outputs are called as the parameters that they are for.
+/// Creates them; each output has the name of the parameter that it is for.
 pub(super) async fn of_an_operator(cloud: &Cloud) -> Result<Outputs, String> {
     let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
     let creation = cloudformation.create_stack().stack_name(STACK).template_body(TEMPLATE).send().await;
-    creation.map_err(|error| format!("the operator's belongings are not made: {}", describe(&error)))?;
+    creation.map_err(|error| format!("the operator's resources are not created: {}", describe(&error)))?;
     cloudformation
         .wait_until_stack_create_complete()
         .stack_name(STACK)
         .wait(CREATION)
         .await
-        .map_err(|_| "the operator's belongings are not there after a while".to_owned())?;
+        .map_err(|_| "the operator's resources do not exist after a minute".to_owned())?;
     Outputs::read(&cloud.account, STACK).await
 }

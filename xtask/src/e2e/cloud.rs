@@ -1,4 +1,4 @@
-//! The outside world of a deployment on this machine: MiniStack in the place of AWS, and the fake Google.
+//! The outside world of a deployment on this machine: MiniStack in place of AWS, and the fake Google.
 
 use std::path::Path;
 
@@ -15,15 +15,15 @@ use crate::account::{self, Account};
 
 /// The region that everything is deployed to.
 pub(super) const REGION: &str = "us-east-1";
-/// The secret with Google's client; the default of the template's parameter.
+/// The secret with Google's client, by the default of the template's parameter.
 pub(super) const GOOGLE_CLIENT_SECRET: &str = "postern/google-client";
-/// A secret that belongs to another application of the same account.
+/// A secret of another application in the same account.
 pub(super) const FOREIGN_SECRET: &str = "another-application/password";
 
-/// The key pair that MiniStack takes for the account's owner.
+/// The access key that MiniStack accepts as the account's owner.
 const OWNER: &str = "test";
 
-/// Both of them, running.
+/// Both, running.
 pub(super) struct Cloud {
     /// MiniStack's URL.
     pub(super) url: String,
@@ -34,7 +34,7 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    /// Starts them; MiniStack's words, and those of the functions, go to `log`.
+    /// Starts them; what MiniStack and the functions print goes to `log`.
     pub(super) async fn start(log: &Path, processes: &mut Processes) -> Result<Self, String> {
         let ministack = MiniStack::find(processes).await?;
         let google = Google::start_anywhere(Clock::System).await;
@@ -52,12 +52,12 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// The configuration of clients with other credentials than the owner's.
+    /// The configuration of clients with these credentials.
     pub(super) async fn as_somebody(&self, credentials: Credentials) -> Result<SdkConfig, String> {
         configured(&self.url, credentials).await
     }
 
-    /// What a command line tool finds this account by.
+    /// The environment in which a command-line tool finds this account.
     pub(super) fn environment(&self) -> [(&'static str, &str); 6] {
         [
             ("AWS_ENDPOINT_URL", self.url.as_str()),
@@ -69,13 +69,13 @@ impl Cloud {
         ]
     }
 
-    /// MiniStack's own name for the host of an API.
+    /// The host by which MiniStack knows an API.
     pub(super) fn host_of(&self, api_id: &str) -> String {
         let port = self.url.rsplit(':').next().unwrap_or_default();
         format!("{api_id}.execute-api.localhost:{port}")
     }
 
-    /// Gives a secret a new value; makes the secret if it is not there.
+    /// Stores a new value of a secret, and creates the secret if needed.
     pub(super) async fn put_secret(&self, name: &str, value: &str) -> Result<(), String> {
         let client = aws_sdk_secretsmanager::Client::new(&self.account.config);
         let put = client.put_secret_value().secret_id(name).secret_string(value).send().await;

@@ -1,4 +1,5 @@
-//! The stack under test: built and deployed with the SAM CLI, changed with `cargo xtask deploy`, as README.md says it.
+//! The stack under test: built and deployed with the SAM CLI, and changed with `cargo xtask deploy`, as
+//! the documentation says.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,21 +24,21 @@ pub(super) const PAGE: &str = "https://app.example.com";
 /// How long the deletion may take.
 const DELETION: Duration = Duration::from_mins(2);
 
-/// The processor of this machine, for which it builds without another toolchain.
+/// The processor of this machine, for which no other toolchain is needed.
 pub(super) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 /// The stack, deployed.
 pub(super) struct Deployment {
-    /// What the stack says of itself.
+    /// The stack's outputs.
     pub(super) outputs: Outputs,
     /// The base URL of the API, as browsers see it.
     pub(super) api: String,
-    /// The host under which MiniStack serves that URL.
+    /// The host by which MiniStack serves that URL.
     pub(super) host: String,
 }
 
 impl Deployment {
-    /// `sam build` and `sam deploy` of what is in the working tree, with Google's client in place.
+    /// Stores Google's client, then runs `sam build` and `sam deploy` on the working tree.
     pub(super) async fn begin(cloud: &Cloud, processes: &mut Processes) -> Result<Self, String> {
         let sam = Sam::find(processes).await?;
         let builder = Builder::find(processes).await?;
@@ -57,11 +58,11 @@ impl Deployment {
         Self::at_its_own_address(Outputs::read(&cloud.account, STACK).await?, cloud)
     }
 
-    /// A stack that is reached under API Gateway's address, whose callback Google now knows.
+    /// A stack at API Gateway's own address, whose callback Google now knows.
     pub(super) fn at_its_own_address(outputs: Outputs, cloud: &Cloud) -> Result<Self, String> {
         let api_id = outputs.get("ApiUrl")?;
         let api_id = api_id.trim_start_matches("http://").split('.').next().unwrap_or_default();
-        // What a function knows of its address is the event's domain name, which here has no port.
+        // A function learns its address from the event's domain name, which has no port here.
         let api = format!("https://{api_id}.execute-api.localhost");
         let mut deployment = Self { host: cloud.host_of(api_id), api: String::new(), outputs };
         deployment.serve_at(cloud, &api);
@@ -80,7 +81,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// From now on the API's base URL is `api`, and Google knows its callback.
+    /// Changes the API's base URL to `api`, and registers its callback with Google.
     pub(super) fn serve_at(&mut self, cloud: &Cloud, api: &str) {
         api.clone_into(&mut self.api);
         cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
@@ -96,14 +97,14 @@ impl Deployment {
         configuration.role().map(str::to_owned).ok_or_else(|| format!("{output} has no role"))
     }
 
-    /// A browser that finds the API.
+    /// A browser that can reach the API.
     pub(super) fn browser(&self, cloud: &Cloud) -> Result<Browser, String> {
         Ok(Browser::new()?.knowing(&self.api, &cloud.url, &self.host))
     }
 
-    /// Deletes the stack; the credentials table and the keyring must be there afterwards, and no other table.
+    /// Deletes the stack; of its data the credentials table and the keyring must remain.
     ///
-    /// By CloudFormation's own call: `sam delete` knows the template of a nested stack by an address of AWS alone.
+    /// Calls CloudFormation: `sam delete` accepts only AWS's own addresses for a nested template.
     pub(super) async fn end(&self, cloud: &Cloud) -> Result<(), String> {
         let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
         let deletion = cloudformation.delete_stack().stack_name(STACK).send().await;
@@ -113,19 +114,18 @@ impl Deployment {
             .stack_name(STACK)
             .wait(DELETION)
             .await
-            .map_err(|_| "the stack is not gone after a while".to_owned())?;
+            .map_err(|_| "the stack still exists after two minutes".to_owned())?;
         let tables = aws_sdk_dynamodb::Client::new(&cloud.account.config);
         let credentials = self.outputs.get("CredentialsTableName")?;
-        let kept =
-            tables.scan().table_name(credentials).send().await.map_err(|error| {
-                format!("the credentials table is gone with the stack: {}", describe(&error))
-            })?;
+        let kept = tables.scan().table_name(credentials).send().await.map_err(|error| {
+            format!("the credentials table is deleted with the stack: {}", describe(&error))
+        })?;
         if kept.items().is_empty() {
-            return Err("the credentials table is kept, but it is empty".to_owned());
+            return Err("the credentials table remains, but it is empty".to_owned());
         }
         let sessions = self.outputs.get("SessionsTableName")?;
         if tables.describe_table().table_name(sessions).send().await.is_ok() {
-            return Err("the sessions table is left behind".to_owned());
+            return Err("the sessions table remains".to_owned());
         }
         let secrets = aws_sdk_secretsmanager::Client::new(&cloud.account.config);
         let keyring = self.outputs.get("SealingKeysSecretArn")?;
@@ -134,10 +134,8 @@ impl Deployment {
             .secret_id(keyring)
             .send()
             .await
-            .map_err(|error| format!("the keyring is gone with the stack: {}", describe(&error)))?;
-        say(
-            "the stack is deleted: functions and sessions are gone, the credentials and the keyring are kept",
-        );
+            .map_err(|error| format!("the keyring is deleted with the stack: {}", describe(&error)))?;
+        say("the stack is deleted with its functions and sessions; the credentials and the keyring remain");
         Ok(())
     }
 }
@@ -162,19 +160,19 @@ pub(super) async fn deploy(
     succeeds(in_account(deploy, cloud), processes).await
 }
 
-/// The command, working in this account and in no other.
+/// The command, working in this account only.
 pub(super) fn in_account(mut command: Command, cloud: &Cloud) -> Command {
     command.envs(cloud.environment()).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
     command
 }
 
-/// Runs the command to its end, which must be a good one.
+/// Runs the command, which must succeed.
 pub(super) async fn succeeds(mut command: Command, processes: &mut Processes) -> Result<(), String> {
     let subcommand =
         command.as_std().get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
     if processes.run(&mut command).await? {
         Ok(())
     } else {
-        Err(format!("{} fails; its words are above", subcommand.join(" ")))
+        Err(format!("{} failed; its output is above", subcommand.join(" ")))
     }
 }

@@ -1,4 +1,4 @@
-//! What a user and an operator go through: connecting, losing the grant, changed scopes, a domain of one's own.
+//! What users and operators do: connect, lose the grant, change the scopes, add a domain.
 
 use crate::processes::Processes;
 use crate::visit::{ACCOUNT, Visit, expect};
@@ -8,7 +8,7 @@ use super::cloud::Cloud;
 use super::deployment::{Deployment, PAGE};
 use super::say;
 
-/// What the scopes are changed to.
+/// The scopes after the change.
 const MORE_SCOPES: &str =
     "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/gmail.labels";
 
@@ -34,7 +34,7 @@ pub(super) async fn from_connecting_to_reconnecting(
     Ok(())
 }
 
-/// The stack asks for more scopes: the same session is told so, and consents once.
+/// The stack asks for more scopes: the same session gets a 401, and consents once.
 pub(super) async fn through_a_change_of_scopes(
     cloud: &Cloud,
     deployment: &mut Deployment,
@@ -52,8 +52,9 @@ pub(super) async fn through_a_change_of_scopes(
     Ok(())
 }
 
-/// The stack gets everything that is optional: sign-ins go through the domain, with the callback that the stack names.
-pub(super) async fn with_everything_of_ones_own(
+/// The stack gets everything that is optional: sign-ins go through the domain, with the callback that
+/// the stack's output names.
+pub(super) async fn with_everything_optional(
     cloud: &Cloud,
     deployment: &mut Deployment,
     processes: &mut Processes,
@@ -82,12 +83,12 @@ pub(super) async fn with_everything_of_ones_own(
     visit.connect(&authorization_url).await?;
     visit.list(&[]).await?;
     say(
-        "after an update of the stack with a domain, zone, key, topic and more of one's own, sign-in and list go through the domain",
+        "after an update of the stack with a domain, zone, key, topic and more, users sign in and list through the domain",
     );
     Ok(())
 }
 
-/// A person in front of the front end's page.
+/// A person who uses the front end.
 pub(super) fn visit<'a>(cloud: &'a Cloud, deployment: &Deployment) -> Result<Visit<'a>, String> {
     Ok(Visit::new(&cloud.google, &deployment.api, PAGE, deployment.browser(cloud)?))
 }

@@ -1,4 +1,4 @@
-//! What the functions logged: their requests and measurements, no secret; and what went wrong, when something did.
+//! The functions' logs: requests and metrics, and no secret. When a step fails, its reason.
 
 use crate::visit::expect;
 use harness::google::Endpoint;
@@ -11,7 +11,7 @@ use super::say;
 
 /// The functions, as their log groups are called.
 const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];
-/// What a request to Google's token endpoint holds.
+/// The secret fields of a request to Google's token endpoint.
 const SECRET_FIELDS: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
 
 /// Reads each function's log.
@@ -22,7 +22,7 @@ pub(super) async fn hold_no_secret(cloud: &Cloud) -> Result<(), String> {
         let values = fields.filter(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()));
         secrets.extend(values.map(|(_, value)| value.into_owned()));
     }
-    expect(!secrets.is_empty(), "there are secrets to look for")?;
+    expect(!secrets.is_empty(), "Google has received secrets to look for")?;
     for function in FUNCTIONS {
         let lines = of(function, cloud).await?;
         expect(
@@ -37,7 +37,7 @@ pub(super) async fn hold_no_secret(cloud: &Cloud) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints what the functions say of requests that failed.
+/// Prints what the functions logged about requests that failed.
 pub(super) async fn show_failures(cloud: &Cloud) {
     for function in FUNCTIONS {
         let lines = of(function, cloud).await.unwrap_or_default();

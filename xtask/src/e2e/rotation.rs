@@ -1,4 +1,4 @@
-//! The client secret and the keyring are changed while users sign in and list: no request may fail.
+//! Rotates the client secret and the keyring while users sign in and list: no request may fail.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,29 +17,29 @@ use super::{journey, say};
 
 /// Google's new secret.
 const NEW_CLIENT_SECRET: &str = "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e-google";
-/// The new key; 32 characters are the least.
+/// The new key; it needs at least 32 characters.
 const NEW_KEY: &str = "kSecondKeyOfThisStackForTheTestOfItsRotation0123456789";
-/// An access token lives so long: a second later than this before its end it is refreshed, so that the load refreshes all
-/// the time.
+/// The lifetime of access tokens. A token is refreshed in its last minute, so under load there is
+/// always a refresh.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(61);
 /// The functions' timeout in the template, in seconds.
 const TIMEOUT: i32 = 10;
-/// The users who list all the time, and who sign in all the time.
+/// The users who keep listing and signing in.
 const USERS: [&str; 3] = ["ann@example.com", "ben@example.com", "cleo@example.org"];
-/// Between two requests of a user: all together must stay below the functions' own throttle, for they are one address.
+/// The pause between two requests of a user.
 const LIST_PAUSE: Duration = Duration::from_millis(700);
 const SIGN_IN_PAUSE: Duration = Duration::from_millis(1500);
-/// For so long the load goes on after each change.
+/// How long the load continues after each change.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// How many requests were answered as they should be.
+/// The load: how many requests succeeded so far, and when to stop.
 #[derive(Default)]
 struct Count {
     listed: AtomicUsize,
     signed_in: AtomicUsize,
     over: AtomicBool,
-    /// Held by whoever has a request under way. MiniStack ends an environment at once, whatever it is doing; Lambda lets
-    /// its request end.
+    /// Read-locked by each request under way. MiniStack ends an environment in the middle of a request;
+    /// Lambda does not.
     under_way: RwLock<()>,
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn without_a_failed_request(cloud: &Cloud, deployment: &Deploym
         count.over.store(true, Ordering::Relaxed);
         outcome
     };
-    // The first failed request ends it all.
+    // Stops at the first failed request.
     let rotation = tokio::try_join!(load, rotation).map(|((), ())| ());
     cloud.google.access_tokens_live_for(Duration::from_hours(1));
     rotation?;
@@ -88,13 +88,14 @@ async fn rotate(cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result
     let keyring = keyring.map_err(|error| format!("the keyring cannot be read: {}", describe(&error)))?;
     let mut keyring: Value = serde_json::from_str(keyring.secret_string().unwrap_or_default())
         .map_err(|_| "the keyring that the stack made is not JSON")?;
-    // In the two steps of the runbook, but without the pause between them, so that nobody knows the new key beforehand.
+    // The two steps of the runbook without the pause between them, so that no environment knows the new
+    // key beforehand.
     keyring["k2"] = json!(NEW_KEY);
     cloud.put_secret(keyring_id, &keyring.to_string()).await?;
     keyring["primary"] = json!("k2");
     cloud.put_secret(keyring_id, &keyring.to_string()).await?;
     sleep(STEADY).await;
-    // New sessions are sealed with a key that the old environments of list-messages have never seen.
+    // New sessions are sealed with a key that the old environments of list-messages have never read.
     replace_environments(&["OauthCallbackFunction"], count, cloud, deployment).await?;
     all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
     sleep(STEADY).await;
@@ -104,7 +105,7 @@ async fn rotate(cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result
     is_sealed_with_the_new_key(cloud, deployment).await
 }
 
-/// Lets Lambda start new environments, as it does by itself every now and then: old ones and new ones meet.
+/// Makes Lambda start new environments, as it does from time to time, while old ones still run.
 async fn replace_environments(
     outputs: &[&str],
     count: &Count,
@@ -112,10 +113,10 @@ async fn replace_environments(
     deployment: &Deployment,
 ) -> Result<(), String> {
     let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
-    let _nothing_is_under_way = count.under_way.write().await;
+    let _no_request_under_way = count.under_way.write().await;
     for output in outputs {
         let function = deployment.outputs.get(output)?;
-        // The timeout that it has already: to write it is what replaces the environments.
+        // The timeout stays the same, but the update replaces the environments.
         let update = lambda.update_function_configuration().function_name(function).timeout(TIMEOUT);
         let update = update.send().await;
         update.map_err(|error| format!("{function} is not updated: {}", describe(&error)))?;
@@ -123,7 +124,7 @@ async fn replace_environments(
     Ok(())
 }
 
-/// Tokens that are stored while the load goes on are sealed with the new key.
+/// Tokens that are stored after the rotation are sealed with the new key.
 async fn is_sealed_with_the_new_key(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
     let table = deployment.outputs.get("CredentialsTableName")?;
     let items = aws_sdk_dynamodb::Client::new(&cloud.account.config).scan().table_name(table).send().await;
@@ -194,7 +195,7 @@ async fn list(visit: &mut Visit<'_>, count: &Count) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs them at the same time; the first failure ends all.
+/// Runs them at the same time; the first failure stops all.
 async fn all(futures: impl Iterator<Item = impl Future<Output = Result<(), String>>>) -> Result<(), String> {
     futures_util::future::try_join_all(futures).await.map(drop)
 }
