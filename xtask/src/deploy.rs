@@ -18,8 +18,6 @@ mod secret;
 mod state;
 mod way_back;
 
-use crate::processes::{Processes, asked_to_stop};
-
 use self::client_change::{Before, ClientChange};
 use self::consent::Said;
 use self::decision::{Step, decide};
@@ -30,6 +28,7 @@ use self::secret::GoogleSecret;
 use self::way_back::{Place, WayBack};
 use crate::account::Account;
 use crate::commands::DeployOptions;
+use crate::processes::{Processes, asked_to_stop};
 use crate::stack::{Outputs, Stack};
 
 /// Deploys, and stops whatever it started.

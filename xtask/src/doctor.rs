@@ -20,13 +20,12 @@ mod target;
 #[cfg(feature = "local")]
 mod tests;
 
-use shared::secret::SessionToken;
-
-use crate::account::Account;
-use crate::commands::{DoctorOptions, Ports};
+use postern_rules::secret::SessionToken;
 
 pub(crate) use self::finding::Finding;
 pub(crate) use self::target::Target;
+use crate::account::Account;
+use crate::commands::{DoctorOptions, Ports};
 
 /// A session of the API, with which doctor can ask Gmail.
 const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";

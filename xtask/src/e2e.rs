@@ -13,11 +13,10 @@ mod rotation;
 
 use std::time::Instant;
 
-use crate::processes::{Processes, asked_to_stop, root};
-use crate::{log, ministack};
-
 use self::cloud::Cloud;
 use self::deployment::Deployment;
+use crate::processes::{Processes, asked_to_stop, root};
+use crate::{log, ministack};
 
 /// Starts MiniStack and the fake Google, runs every step, and stops them whatever the outcome.
 pub(crate) async fn run() -> Result<(), String> {

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::processes::command;
-
 use crate::web_client::{ClientText, WebClient};
 
 /// Secrets Manager keeps no more in one secret; Google's files have less than one thousand bytes.

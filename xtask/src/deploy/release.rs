@@ -3,13 +3,13 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::cargo_lambda::Builder;
-use crate::processes::{Processes, command};
-use crate::sam::Sam;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::parameters::Parameters;
+use crate::cargo_lambda::Builder;
+use crate::processes::{Processes, command};
+use crate::sam::Sam;
 
 /// Fetching the tools, one of which may have to be compiled.
 const FETCHING: Duration = Duration::from_mins(30);

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use postern::outside::http::{Answer, Failure, send};
 use reqwest::header::HOST;
 use reqwest::{Client, Method, RequestBuilder};
-use shared::outbound::{Answer, Failure, send};
 use url::{Host, Url};
 
 /// Longer than a function may take: a cold start and the ten seconds of its timeout.

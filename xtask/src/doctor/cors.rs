@@ -1,13 +1,13 @@
 //! CORS, by real preflight requests (Fetch Standard section 4.8): each front end may call the API with
 //! credentials, and no other page may.
 
+use postern::outside::http::Answer;
 use reqwest::Method;
 use reqwest::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
     ORIGIN,
 };
-use shared::outbound::Answer;
 
 use super::finding::Finding;
 use super::functions::Function;

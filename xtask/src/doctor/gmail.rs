@@ -1,9 +1,9 @@
 //! Whether the Gmail API is enabled in the client's project. Google tells only a user's token, so
 //! doctor lists a message with a session, or reads in the log what Google told list-messages.
 
+use postern_rules::secret::SessionToken;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
-use shared::secret::SessionToken;
 
 use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};

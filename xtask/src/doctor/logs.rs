@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use postern::clock::Clock;
 use serde_json::Value;
-use shared::clock::Clock;
 
 use super::finding::{DEPLOY_AGAIN, Finding};
 use super::functions::Function;

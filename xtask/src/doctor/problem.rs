@@ -1,17 +1,18 @@
 //! This API's problem documents (RFC 9457), as far as doctor reads them. Another program may answer at
-//! the API's address, so doctor prints nothing of an answer but what has the form of our own names.
+//! the API's address, so doctor prints nothing of an answer but names of ours.
 
+use postern::outside::http::Answer;
+use postern_rules::config::VARIABLES;
+use postern_rules::error::Error;
 use serde_json::Value;
-use shared::error::Error;
-use shared::outbound::Answer;
 
-/// More letters than any name of ours has.
-const LONGEST_NAME: usize = 48;
+/// More letters than any code of ours has.
+const LONGEST_CODE: usize = 48;
 
 /// The name of a condition, and the variable that a `config_error` is about.
 pub(super) struct Problem {
     pub(super) code: String,
-    pub(super) variable: Option<String>,
+    pub(super) variable: Option<&'static str>,
     /// The Gmail API is not enabled in the client's project.
     pub(super) is_gmail_not_enabled: bool,
 }
@@ -26,22 +27,19 @@ impl Problem {
 
     /// Reads the members of a problem document, which are fields of the log's lines too.
     pub(super) fn read(fields: &Value) -> Option<Self> {
-        let name = |member: &str, first: u8, last: u8| {
-            let is_letter = |byte: u8| byte == b'_' || (first..=last).contains(&byte);
-            let text = fields[member].as_str()?;
-            (text.len() <= LONGEST_NAME && text.bytes().all(is_letter)).then(|| text.to_owned())
-        };
-        let code = name("code", b'a', b'z')?;
+        let code = fields["code"].as_str()?;
+        if code.len() > LONGEST_CODE || !code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) {
+            return None;
+        }
+        let variable =
+            VARIABLES.iter().map(|variable| variable.name).find(|name| fields["variable"] == *name);
         let gmail = Error::GmailNotEnabled.facts();
         let is_gmail_not_enabled = code == gmail.code && fields["detail"] == gmail.detail;
-        Some(Self { code, variable: name("variable", b'A', b'Z'), is_gmail_not_enabled })
+        Some(Self { code: code.to_owned(), variable, is_gmail_not_enabled })
     }
 
     /// The code, with the variable if there is one.
     pub(super) fn words(&self) -> String {
-        match &self.variable {
-            Some(variable) => format!("{} ({variable})", self.code),
-            None => self.code.clone(),
-        }
+        self.variable.map_or_else(|| self.code.clone(), |variable| format!("{} ({variable})", self.code))
     }
 }

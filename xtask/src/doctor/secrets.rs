@@ -3,8 +3,8 @@
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use shared::seal::Keyring;
-use shared::secret::Secret;
+use postern_rules::seal::Keyring;
+use postern_rules::secret::Secret;
 
 use super::finding::Finding;
 use super::refusal::Refusal;
@@ -29,11 +29,10 @@ pub(super) async fn examine(target: &Target) -> (Option<WebClient>, Vec<Finding>
 }
 
 fn client(text: ClientText, secret: &str) -> Result<WebClient, Finding> {
-    let client = WebClient::parse(text).map_err(|error| {
-        let problem = error.to_string();
+    let client = WebClient::parse(text).map_err(|problem| {
         Finding::wrong(
-            format!("Google's client in {secret}: {}", problem.trim_end_matches('.')),
-            "store the client_secrets.json of a client of the type Web application, as Google's console downloads it",
+            format!("the client in {secret} is not usable ({})", problem.trim_end_matches('.')),
+            "store the client_secrets.json of a web client, as Google's console downloads it",
         )
     })?;
     if client.has_an_id_of_googles() {

@@ -1,10 +1,10 @@
 //! Whether a sign-in starts: GET /auth/start, as a script calls it.
 
+use postern::door::authorization::START_PATH;
+use postern::outside::http::{Answer, Failure};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::Value;
-use shared::gateway::authorization::START_PATH;
-use shared::outbound::{Answer, Failure};
 use url::Url;
 
 use super::finding::{DEPLOY_AGAIN, Finding};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use shared::gateway::authorization::CALLBACK_PATH;
-use shared::outbound::aws::Connector;
-use shared::outbound::{Failure, Stack as HttpStack};
-use shared::secret::SessionToken;
+use postern::door::authorization::CALLBACK_PATH;
+use postern::outside::http::aws::Connector;
+use postern::outside::http::{Failure, Stack as HttpStack};
+use postern_rules::secret::SessionToken;
 
 use super::api::Api;
 use super::finding::{Finding, TRY_AGAIN};

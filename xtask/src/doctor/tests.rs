@@ -10,8 +10,8 @@ use harness::stack::{GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET};
 use harness::world::Call;
 use harness::{Options, Stack};
 use insta::assert_snapshot;
+use postern_rules::secret::SessionToken;
 use serde_json::{Value, json};
-use shared::secret::SessionToken;
 
 use self::aws::Aws;
 use super::examine;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use harness::google::{Endpoint, Failure, Times};
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};

@@ -1,12 +1,11 @@
 //! What users and operators do: connect, lose the grant, change the scopes, add a domain.
 
-use crate::processes::Processes;
-use crate::visit::{ACCOUNT, Visit, expect};
-
 use super::belongings;
 use super::cloud::Cloud;
 use super::deployment::{Deployment, PAGE};
 use super::say;
+use crate::processes::Processes;
+use crate::visit::{ACCOUNT, Visit, expect};
 
 /// The scopes after the change.
 const MORE_SCOPES: &str =

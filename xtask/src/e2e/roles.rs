@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use postern::outside::http::aws::describe;
 use postern_template::roles;
-use shared::outbound::aws::describe;
 
 use super::cloud::{Cloud, FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};

@@ -13,10 +13,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response};
 use harness::Stack;
 use harness::world::{Answer, Call, invoke};
+use postern::app::App;
+use postern::clock::Clock;
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::clock::Clock;
-use shared::config::Config;
 use tokio::net::TcpListener;
 
 use super::PAGE;
@@ -139,11 +138,9 @@ impl Aws {
         let invocation = tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let set_by_lambda = |name: &str| name.starts_with("AWS_").then_some("us-east-1");
-            let config = Config::read(|name| {
-                variables[name].as_str().or_else(|| set_by_lambda(name)).map(str::to_owned)
-            });
             runtime.block_on(async {
-                let app = config.and_then(|config| App::new(config, Clock::System));
+                let look_up = |name: &str| variables[name].as_str().or_else(|| set_by_lambda(name));
+                let app = App::new(|name| look_up(name).map(str::to_owned), Clock::System);
                 invoke(app.as_ref(), &call.event().to_string(), Duration::from_secs(8)).await
             })
         });
@@ -205,7 +202,7 @@ async fn forward(url: &str, head: &Parts, body: Bytes) -> Response<Body> {
     headers.remove("host");
     let client = http_client().unwrap();
     let request = client.post(url).headers(headers).body(body).build().unwrap();
-    let answer = shared::outbound::send(&client, request, Duration::from_secs(5), 1024 * 1024).await;
+    let answer = postern::outside::http::send(&client, request, Duration::from_secs(5), 1024 * 1024).await;
     match answer {
         Ok(answer) => response(answer.status, String::from_utf8(answer.body.to_vec()).unwrap()),
         Err(failure) => response(502, failure.to_string()),

@@ -1,7 +1,7 @@
 //! Each defect, and the lines that it is found with.
 
 use harness::google::{Endpoint, Failure, Times};
-use shared::error::Error;
+use postern_rules::error::Error;
 
 use super::aws::{recovery, table};
 use super::*;
@@ -45,26 +45,26 @@ async fn a_defect_of_the_secrets_is_found() {
     assert_snapshot!(defects.await, @r#"
     # no client
     wrong  the secret with Google's client, postern/google-client, does not exist: create it under this name, or deploy with the name that it has
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (GOOGLE_CLIENT_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # a client of another type
-    wrong  Google's client in postern/google-client: GOOGLE_CLIENT_SECRET_ID names a secret of an "installed" client; create an OAuth client of the type Web application: store the client_secrets.json of a client of the type Web application, as Google's console downloads it
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  Google's client in postern/google-client: The secret has an "installed" client. Create an OAuth client of type Web application: store the client_secrets.json of a client of the type Web application, as Google's console downloads it
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (GOOGLE_CLIENT_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # a wrong client secret
     wrong  Google refuses the client secret in postern/google-client: store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost
     # a client ID that may be the secret
     wrong  the client_id in postern/google-client is not one of Google's, which end with .apps.googleusercontent.com: store client_secrets.json as Google's console downloads it
     # a keyring that goes away
     wrong  the secret with the keyring, postern/sealing-keys, is marked for deletion: `aws secretsmanager restore-secret --secret-id postern/sealing-keys`
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (SEALING_KEYS_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # a keyring with a short key
     wrong  the keyring in postern/sealing-keys: a key of the keyring has fewer than 32 characters: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (SEALING_KEYS_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # a keyring without its key
     wrong  the keyring in postern/sealing-keys: the keyring's "primary" names no key in it: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (SEALING_KEYS_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # no keyring
     wrong  the keyring in postern/sealing-keys: the keyring is not a JSON object of strings: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (SEALING_KEYS_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # bytes
     wrong  the secret with Google's client, postern/google-client, holds bytes instead of text: store its value as a secret string
     wrong  the secret with the keyring, postern/sealing-keys, holds bytes instead of text: store its value as a secret string
@@ -142,10 +142,10 @@ async fn a_defect_of_the_stack_is_found() {
     # a function that failed
     wrong  Lambda failed to create or update the function auth-start: deploy the template again
     # a missing variable
-    wrong  the configuration of auth-start: SESSIONS_TABLE is not set: deploy the template again
+    wrong  the configuration of auth-start: SESSIONS_TABLE: A required setting is missing: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and list-messages: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and oauth-callback: deploy the template again
-    wrong  GET https://api.example.com/auth/start answers 503 config_error: read the log of auth-start
+    wrong  GET https://api.example.com/auth/start answers 503 config_error (SESSIONS_TABLE): correct that variable or what it names; the functions notice a changed secret within five minutes
     # another table
     wrong  CREDENTIALS_TABLE of list-messages is not the one in the stack's outputs: deploy the template again
     wrong  CREDENTIALS_TABLE differs in auth-start and list-messages: deploy the template again
