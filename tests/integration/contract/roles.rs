@@ -125,6 +125,18 @@ fn each_function_has_a_role_of_its_own_and_writes_to_a_log_of_its_own() {
 }
 
 #[test]
+fn each_role_has_the_permissions_boundary_of_the_account_if_there_is_one() {
+    let template = harness::template::read();
+    let has_boundary = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundary"}, ""]}]});
+    assert_eq!(template["Conditions"]["HasPermissionsBoundary"], has_boundary);
+    let boundary = json!({"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]});
+    for (name, role) in resources(&template, "AWS::IAM::Role") {
+        assert_eq!(role["PermissionsBoundary"], boundary, "{name}");
+    }
+    assert!(resources(&harness::template::monitoring(), "AWS::IAM::Role").next().is_none());
+}
+
+#[test]
 fn nobody_may_read_a_whole_table_or_do_everything() {
     let template = harness::template::read();
     for (role, properties) in resources(&template, "AWS::IAM::Role") {

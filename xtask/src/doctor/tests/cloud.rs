@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::PAGE;
 use crate::doctor::functions::{Facts, Function};
 use crate::doctor::target::{Deployment, Place, Target, local_config};
-use crate::stack::{Outputs, Stack};
+use crate::stack::Stack;
 
 /// Serves `answer`, which is given headers and body; its URL.
 pub(super) async fn serve<A>(answer: A) -> String
@@ -34,11 +34,8 @@ where
 pub(super) fn deployed(url: &str, parameters: &[(&str, &str)]) -> Target {
     let mut target = Target::at(url, PAGE.to_owned(), url, url).unwrap();
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let stack = Stack {
-        status: "UPDATE_COMPLETE".to_owned(),
-        parameters: parameters.collect(),
-        outputs: Outputs::default(),
-    };
+    let stack =
+        Stack { status: "UPDATE_COMPLETE".to_owned(), parameters: parameters.collect(), ..Stack::default() };
     target.place = Place::Deployed(Deployment::of(stack, &local_config(&target.web, url)));
     target
 }
