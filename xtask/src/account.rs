@@ -59,6 +59,20 @@ impl Account {
         }
     }
 
+    /// An account that a test serves at `url`.
+    #[cfg(test)]
+    pub(crate) fn at(url: &str) -> Self {
+        let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client().expect("there is an HTTP client"))
+            .endpoint_url(url)
+            .build();
+        Self { config }
+    }
+
     /// The region that is worked in.
     pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", Region::as_ref)

@@ -86,25 +86,27 @@ pub(crate) struct AccountOptions {
 pub(crate) struct DeployOptions {
     #[command(flatten)]
     pub(crate) account: AccountOptions,
-    /// The stack to make or to update.
+    /// The stack to create or update.
     #[arg(long, value_name = "NAME", default_value = "postern")]
     pub(crate) stack_name: String,
-    /// The JSON of a web client, as Google's console downloads it, to be put into Secrets Manager.
+    /// The JSON file of a web client, as downloaded from Google's console. It is stored in Secrets Manager.
     #[arg(long, value_name = "FILE")]
     pub(crate) client_secret: Option<PathBuf>,
-    /// A parameter of template.yaml. May be given for each; the others keep the value that the stack has.
+    /// A parameter of template.yaml; repeat the option for each. Other parameters keep their values.
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     pub(crate) parameters: Vec<String>,
-    /// Does it without asking.
+    /// Deploys without asking.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Beside --yes: the client may be another than the stack uses, or it is not known whether it is, and every user must
-    /// consent again.
+    /// With --yes: also if the OAuth client changes, after which every user must consent again.
     #[arg(long)]
     pub(crate) change_client: bool,
-    /// The callback is registered in Google's console, though the file, which is older, does not list it.
+    /// Creates a new, empty table and keyring even if an earlier stack of this name left its own.
     #[arg(long)]
-    pub(crate) redirect_uri_is_registered: bool,
+    pub(crate) start_empty: bool,
+    /// More arguments for `sam deploy`, for instance `-- --tags team=mail --role-arn ARN`.
+    #[arg(last = true, value_name = "SAM DEPLOY ARGUMENT")]
+    pub(crate) sam: Vec<String>,
 }
 
 /// The options of `doctor`.

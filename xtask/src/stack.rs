@@ -9,7 +9,7 @@ use postern::outside::http::aws::describe;
 use crate::account::Account;
 
 /// A stack that is there, in whatever state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stack {
     /// CloudFormation's word for its state, such as `UPDATE_COMPLETE`.
     pub(crate) status: String,
@@ -17,18 +17,16 @@ pub(crate) struct Stack {
     pub(crate) parameters: BTreeMap<String, String>,
     /// What it gives.
     pub(crate) outputs: Outputs,
+    /// Its tags.
+    pub(crate) tags: BTreeMap<String, String>,
 }
 
 impl Stack {
-    /// Asks CloudFormation for the stack `name`. One that never came further than a change set to look at counts as absent.
+    /// Asks CloudFormation for the stack `name`.
     pub(crate) async fn find(account: &Account, name: &str) -> Result<Option<Self>, String> {
         let client = aws_sdk_cloudformation::Client::new(&account.config);
         match client.describe_stacks().stack_name(name).send().await {
-            Ok(answer) => Ok(answer
-                .stacks()
-                .first()
-                .map(Self::from)
-                .filter(|stack| stack.status != "REVIEW_IN_PROGRESS")),
+            Ok(answer) => Ok(answer.stacks().first().map(Self::from)),
             // CloudFormation has no code of its own for it.
             Err(error) if error.message().is_some_and(|words| words.contains("does not exist")) => Ok(None),
             Err(error) => {
@@ -37,12 +35,17 @@ impl Stack {
         }
     }
 
-    /// The same, for who needs it to be there.
+    /// The same, for a caller who needs it to be there.
     pub(crate) async fn require(account: &Account, name: &str) -> Result<Self, String> {
-        match Self::find(account, name).await? {
+        match Self::find(account, name).await?.filter(|stack| !stack.is_in_review()) {
             Some(stack) => Ok(stack),
             None => Err(absent(account, name).await),
         }
+    }
+
+    /// Whether it has nothing but a change set that nobody has executed.
+    pub(crate) fn is_in_review(&self) -> bool {
+        self.status == "REVIEW_IN_PROGRESS"
     }
 }
 
@@ -68,10 +71,13 @@ impl From<&Description> for Stack {
             .outputs()
             .iter()
             .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
+        let tags =
+            stack.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
         Self {
             status: stack.stack_status().map_or_else(String::new, |status| status.as_str().to_owned()),
             parameters: parameters.collect(),
             outputs: Outputs(outputs.collect()),
+            tags: tags.collect(),
         }
     }
 }

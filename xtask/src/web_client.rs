@@ -77,11 +77,13 @@ impl WebClient {
         (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
     }
 
-    /// Whether the functions would do the same with either.
-    pub(crate) fn means_the_same_as(&self, other: &Self) -> bool {
-        self.google.is_same_as(&other.google)
-            && self.google.authorization_endpoint == other.google.authorization_endpoint
-            && self.google.token_endpoint == other.google.token_endpoint
+    /// Whether this says something that `other` does not. A shorter list is an older download, and no reason to forget what a
+    /// newer one said.
+    pub(crate) fn adds_to(&self, other: &Self) -> bool {
+        !self.google.is_same_as(&other.google)
+            || self.google.authorization_endpoint != other.google.authorization_endpoint
+            || self.google.token_endpoint != other.google.token_endpoint
+            || self.redirect_uris.iter().any(|uri| !other.lists(uri))
     }
 }
 

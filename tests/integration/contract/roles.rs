@@ -116,3 +116,15 @@ fn each_function_has_a_role_of_its_own_and_writes_to_a_log_of_its_own() {
     });
     assert_eq!(roles.collect::<BTreeSet<_>>(), expected);
 }
+
+#[test]
+fn each_role_has_the_permissions_boundary_of_the_account_if_there_is_one() {
+    let template = harness::template::read();
+    let has_boundary = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundary"}, ""]}]});
+    assert_eq!(template["Conditions"]["HasPermissionsBoundary"], has_boundary);
+    let boundary = json!({"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]});
+    for (name, role) in resources(&template, "AWS::IAM::Role") {
+        assert_eq!(role["PermissionsBoundary"], boundary, "{name}");
+    }
+    assert!(resources(&harness::template::monitoring(), "AWS::IAM::Role").next().is_none());
+}

@@ -1,190 +1,191 @@
-//! What is going to be done, in words, before anything is done. Pure; never holds a secret.
+//! What a deployment is going to do: found out, checked and shown before anything is done. Never
+//! shows a secret.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::client_change::ClientChange;
-use super::decision::{Reason, Step};
-use super::parameters::Parameters;
-use crate::account::Identity;
+use serde_json::Value;
 
-const NO_TOKEN_SERVES: &str = "(401 client_changed): no token of one client serves another.";
+use super::secret::{GoogleSecret, Step, Stored, decide};
+use super::{client_file, left_behind};
+use crate::account::{Account, Identity};
+use crate::commands::DeployOptions;
+use crate::stack::Stack;
+use crate::web_client::WebClient;
+
+/// The parameter with the name of the secret.
+const SECRET_PARAMETER: &str = "GoogleClientSecretId";
 
 /// Everything that the caller should know before saying yes.
-pub(crate) struct Plan<'a> {
-    /// Whose account it is.
-    pub(crate) identity: &'a Identity,
-    /// The region.
-    pub(crate) region: &'a str,
-    /// The name of the stack.
-    pub(crate) stack_name: &'a str,
-    /// CloudFormation's word for the stack's state; none when there is no such stack.
-    pub(crate) status: Option<&'a str>,
-    /// The name of the secret.
-    pub(crate) secret_name: &'a str,
-    /// The ID of the client that the functions are going to use; unknown when it may not be read.
-    pub(crate) client_id: Option<&'a str>,
-    /// Whether the client becomes another one.
-    pub(crate) client_change: &'a ClientChange,
-    /// What becomes of the secret.
-    pub(crate) step: &'a Step,
-    /// The stack's parameters.
-    pub(crate) parameters: &'a Parameters,
-    /// What is unsafe about the file.
-    pub(crate) warnings: &'a [String],
+pub(crate) struct Plan {
+    identity: Identity,
+    /// The options that lead SAM, the AWS CLI and xtask to this account.
+    pub(crate) place: Vec<String>,
+    pub(crate) stack_name: String,
+    /// The stack to update; none if it is to be created.
+    pub(crate) stack: Option<Stack>,
+    /// What the caller gives, and the processor to build for.
+    pub(crate) parameters: BTreeMap<String, String>,
+    secret: String,
+    key: Option<String>,
+    step: Step,
+    file: Option<WebClient>,
+    stored: Stored,
+    /// A sentence without its full stop, if users may have to consent again.
+    pub(crate) client_change: Option<String>,
+    warnings: Vec<String>,
 }
 
-impl fmt::Display for Plan<'_> {
+impl Plan {
+    /// Asks AWS and Google, and refuses what must not be deployed.
+    pub(crate) async fn make(options: &DeployOptions, account: &Account) -> Result<Self, String> {
+        let template = postern_template::read();
+        let mut parameters = given(&options.parameters, &template)?;
+        let file = options.client_secret.as_deref().map(client_file::read).transpose()?;
+        let identity = account.identity().await?;
+        let stack = changeable_stack(options, account).await?;
+        if stack.is_none() && !parameters.contains_key("AllowedOrigins") {
+            return Err("a new stack needs the addresses of your front ends, for instance \
+                        --parameter AllowedOrigins=https://app.example.com"
+                .to_owned());
+        }
+        let before = |name: &str| stack.as_ref().and_then(|stack| stack.parameters.get(name)).cloned();
+        let value = |name: &str| {
+            let default = || template["Parameters"][name]["Default"].as_str().map(str::to_owned);
+            parameters.get(name).cloned().or_else(|| before(name)).or_else(default).unwrap_or_default()
+        };
+        let secret = value(SECRET_PARAMETER);
+        let key = Some(value("KmsKeyArn")).filter(|key| !key.is_empty());
+        // `sam build` knows nothing of the stack, and would build for the template's default.
+        let processor = value("Architecture");
+
+        let stored = GoogleSecret::new(account, &secret).look().await?;
+        let step = decide(&secret, &stored, file.as_ref())?;
+        let (mut warnings, mut replaced) = (Vec::new(), Vec::new());
+        if let (Some(path), Some(file)) = (&options.client_secret, &file)
+            && step != Step::Keep
+        {
+            warnings.extend(client_file::warning(path));
+            warnings.extend(client_file::ask_google(file).await?);
+            replaced.push(stored.change_to(Some(file)));
+        }
+        if let Some(other) = before(SECRET_PARAMETER).filter(|before| *before != secret) {
+            // A secret that cannot be looked at may hold any client.
+            let used = GoogleSecret::new(account, &other).look().await.unwrap_or(Stored::Hidden);
+            replaced.push(used.change_to(if step == Step::Keep { stored.client() } else { file.as_ref() }));
+        }
+        parameters.insert("Architecture".to_owned(), processor);
+        let mut place = vec!["--region".to_owned(), account.region().to_owned()];
+        place.extend(options.account.profile.iter().flat_map(|name| ["--profile".to_owned(), name.clone()]));
+        let client_change = replaced.into_iter().flatten().next();
+        let stack_name = options.stack_name.clone();
+        Ok(Self {
+            identity,
+            place,
+            stack_name,
+            stack,
+            parameters,
+            secret,
+            key,
+            step,
+            file,
+            stored,
+            client_change,
+            warnings,
+        })
+    }
+
+    /// The client that the functions are going to use; none if these credentials may not read it.
+    pub(crate) fn client(&self) -> Option<&WebClient> {
+        if self.step == Step::Keep { self.stored.client() } else { self.file.as_ref() }
+    }
+
+    /// Stores the client if it is new; then says how to go back.
+    pub(crate) async fn store_client(&self, account: &Account) -> Result<Option<String>, String> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let secret = GoogleSecret::new(account, &self.secret);
+        secret.carry_out(self.step, file, self.key.as_deref(), &self.place.join(" ")).await
+    }
+}
+
+impl fmt::Display for Plan {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(to, "  account      {} ({})", self.identity.account, self.identity.arn)?;
-        writeln!(to, "  region       {}", self.region)?;
-        let state = self.status.map_or_else(|| "new".to_owned(), |status| format!("update ({status} now)"));
-        writeln!(to, "  stack        {}: {state}", self.stack_name)?;
-        writeln!(to, "  secret       {}: {}", self.secret_name, words_of(self.step))?;
+        let of_stack = if self.stack.is_some() { "update" } else { "create" };
+        let of_secret = match self.step {
+            Step::Keep => "keep",
+            Step::Create => "create, with the file as its value",
+            Step::Replace => "add the file as a new version",
+        };
+        let client = self.client().map(|client| client.google.client_id.as_str());
+        writeln!(to, "  account    {} ({})", self.identity.account, self.identity.arn)?;
+        writeln!(to, "  place      {}", self.place.join(" "))?;
+        writeln!(to, "  stack      {}: {of_stack}", self.stack_name)?;
+        writeln!(to, "  secret     {}: {of_secret}", self.secret)?;
         writeln!(
             to,
-            "  client       {}",
-            self.client_id.unwrap_or("unknown (these credentials may not read the secret)")
+            "  client     {}",
+            client.unwrap_or("unknown: these credentials may not read the secret")
         )?;
-        writeln!(to, "  built for    {}", self.parameters.value("Architecture").unwrap_or("arm64"))?;
-        for line in self.parameters.lines() {
-            writeln!(to, "  parameter    {line}")?;
+        for (name, value) in &self.parameters {
+            writeln!(to, "  parameter  {name}={value}")?;
         }
-        let rest = if self.status.is_some() { "as in the stack now" } else { "the template's defaults" };
-        writeln!(to, "  the rest     {rest}")?;
-        match self.client_change {
-            ClientChange::None => {}
-            ClientChange::From(before) => writeln!(
-                to,
-                "\n  ANOTHER CLIENT: {before} is used now.\n  EVERY USER MUST CONSENT AGAIN {NO_TOKEN_SERVES}"
-            )?,
-            ClientChange::Unknown => writeln!(
-                to,
-                "\n  PERHAPS ANOTHER CLIENT: the one that is used now, or the one that will be, cannot be read.\n  IF IT \
-                 CHANGES, EVERY USER MUST CONSENT AGAIN {NO_TOKEN_SERVES}"
-            )?,
-        }
-        if self.status.is_some() && self.parameters.changes("GmailScopes") {
-            writeln!(
-                to,
-                "\n  OTHER SCOPES: every user is asked for consent once more (401 scopes_changed)."
-            )?;
-        }
-        for warning in self.warnings {
-            writeln!(to, "\n  warning: {warning}")?;
+        for warning in self.client_change.iter().chain(&self.warnings) {
+            writeln!(to, "\n  WARNING: {warning}.")?;
         }
         Ok(())
     }
 }
 
-fn words_of(step: &Step) -> &'static str {
-    match step {
-        Step::Keep => "stays as it is",
-        Step::Create => "is made, with the file as its value",
-        Step::Replace(Reason::NewSecret) => {
-            "gets the file as its new version (the same client with another secret or endpoint)"
+/// Reads the caller's `Name=Value`. SAM ignores a name that the template does not have.
+fn given(words: &[String], template: &Value) -> Result<BTreeMap<String, String>, String> {
+    let pair = |word: &String| match word.split_once('=') {
+        None => Err(format!("--parameter {word:?} is not NAME=VALUE")),
+        Some((name, _)) if template["Parameters"][name].is_null() => {
+            Err(format!("template.yaml has no parameter {name:?}"))
         }
-        Step::Replace(Reason::LongerList) => {
-            "gets the file as its new version (the same client with more redirect URIs)"
-        }
-        Step::Replace(Reason::NewClient) => "gets the file as its new version (ANOTHER CLIENT)",
-        Step::Replace(Reason::Unusable) => {
-            "gets the file as its new version (what is stored is not a web client)"
-        }
-        Step::Replace(Reason::Hidden) => {
-            "gets the file as its new version (these credentials may not read what is stored, so it is not compared)"
-        }
-    }
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+    };
+    words.iter().map(pair).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn said(status: Option<&str>, step: &Step, parameters: &Parameters, warnings: &[String]) -> String {
-        let client_change = match step {
-            Step::Replace(Reason::NewClient) => {
-                ClientChange::From("1-old.apps.googleusercontent.com".to_owned())
-            }
-            Step::Replace(Reason::Hidden) => ClientChange::Unknown,
-            _ => ClientChange::None,
-        };
-        let identity = Identity {
-            account: "123456789012".to_owned(),
-            arn: "arn:aws:iam::123456789012:user/ann".to_owned(),
-        };
-        let plan = Plan {
-            identity: &identity,
-            region: "eu-central-1",
-            stack_name: "mail",
-            status,
-            secret_name: "postern/google-client",
-            client_id: Some("1-new.apps.googleusercontent.com"),
-            client_change: &client_change,
-            step,
-            parameters,
-            warnings,
-        };
-        plan.to_string()
-    }
-
-    fn parameters(words: &[&str], before: &[(&str, &str)]) -> Parameters {
-        let template = json!({ "Parameters": {
-            "AllowedOrigins": {}, "GmailScopes": { "Default": "a" }, "Architecture": { "Default": "arm64" },
-        }});
-        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-        let before = before.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Parameters::parse(&words, &template).unwrap().on_top_of(before)
-    }
-
-    #[test]
-    fn a_first_deployment_is_said_to_be_new_and_to_make_the_secret() {
-        let parameters = parameters(&["AllowedOrigins=https://app.example.com"], &[]);
-        let expected = "  account      123456789012 (arn:aws:iam::123456789012:user/ann)
-  region       eu-central-1
-  stack        mail: new
-  secret       postern/google-client: is made, with the file as its value
-  client       1-new.apps.googleusercontent.com
-  built for    arm64
-  parameter    AllowedOrigins=https://app.example.com
-  the rest     the template's defaults
-
-  warning: others may read it
-";
-        assert_eq!(said(None, &Step::Create, &parameters, &["others may read it".to_owned()]), expected);
-    }
-
-    #[test]
-    fn an_update_names_what_changes_and_what_that_means_to_users() {
-        let before =
-            [("AllowedOrigins", "https://app.example.com"), ("GmailScopes", "a"), ("Architecture", "x86_64")];
-        let said = said(Some("CREATE_COMPLETE"), &Step::Keep, &parameters(&["GmailScopes=b"], &before), &[]);
-        for part in [
-            "mail: update (CREATE_COMPLETE now)",
-            "postern/google-client: stays as it is",
-            "built for    x86_64",
-            "GmailScopes=b (now \"a\")",
-            "OTHER SCOPES: every user is asked for consent once more",
-            "the rest     as in the stack now",
-        ] {
-            assert!(said.contains(part), "{part}: {said}");
+/// The stack, none if it is to be created. Refuses one that an update would replace, one that
+/// CloudFormation would not update (it says so only after the build and the writing of the secret),
+/// and a new one whose users' tokens are elsewhere.
+async fn changeable_stack(options: &DeployOptions, account: &Account) -> Result<Option<Stack>, String> {
+    let name = &options.stack_name;
+    let stack = Stack::find(account, name).await?;
+    let Some(stack) = stack.filter(|stack| !(options.start_empty && stack.is_in_review())) else {
+        if !options.start_empty {
+            left_behind::refuse(account, name).await?;
         }
-    }
-
-    #[test]
-    fn another_client_is_said_loudly_with_what_it_means() {
-        let step = Step::Replace(Reason::NewClient);
-        let said = said(Some("UPDATE_COMPLETE"), &step, &parameters(&[], &[]), &[]);
-        assert!(said.contains("ANOTHER CLIENT: 1-old.apps.googleusercontent.com is used now."), "{said}");
-        assert!(said.contains("EVERY USER MUST CONSENT AGAIN"), "{said}");
-    }
-
-    #[test]
-    fn a_client_that_is_not_known_is_said_to_be_perhaps_another() {
-        let step = Step::Replace(Reason::Hidden);
-        let said = said(Some("UPDATE_COMPLETE"), &step, &parameters(&[], &[]), &[]);
-        assert!(said.contains("PERHAPS ANOTHER CLIENT: the one that is used now, or"), "{said}");
-        assert!(said.contains("IF IT CHANGES, EVERY USER MUST CONSENT AGAIN"), "{said}");
-    }
+        return Ok(None);
+    };
+    let status = stack.status.as_str();
+    let advice = match status {
+        "REVIEW_IN_PROGRESS" => {
+            "a change set waits to be executed. If it imports a kept table and keyring (infra/README.md, \
+             \"Coming back\"), execute it first: otherwise new, empty ones are created, and every user is \
+             lost. If there is nothing to keep, give --start-empty"
+                .to_owned()
+        }
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
+            format!("look at its events, then `aws cloudformation delete-stack --stack-name {name}`")
+        }
+        "UPDATE_ROLLBACK_FAILED" => {
+            format!(
+                "look at its events, then `aws cloudformation continue-update-rollback --stack-name {name}`"
+            )
+        }
+        _ if status.ends_with("_IN_PROGRESS") => "wait until CloudFormation has finished".to_owned(),
+        _ => {
+            let has = |parameter: &str| stack.parameters.contains_key(parameter);
+            // A stack that began with infra/import.yaml has one parameter; this completes it.
+            let is_imported = status == "IMPORT_COMPLETE" && stack.parameters.keys().eq(["KmsKeyArn"]);
+            if is_imported || (has("AllowedOrigins") && has(SECRET_PARAMETER)) {
+                return Ok(Some(stack));
+            }
+            "it is not Postern, and an update would replace it; choose another --stack-name".to_owned()
+        }
+    };
+    Err(format!("the stack {name} ({status}) is not updated: {advice}"))
 }
