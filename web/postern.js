@@ -9,7 +9,7 @@ export class Problem extends Error {
     this.status = document.status ?? 0;
     /** The stable name of the error: `unauthenticated`, `invalid_query`... */
     this.code = document.code;
-    /** On a 401, why: `not_signed_in`, `session_expired`, `not_connected`, `revoked_or_expired`... */
+    /** On a 401, why: `not_signed_in`, `session_expired`, `revoked_or_expired`... */
     this.reason = document.reason;
     /** Google's authorization page, ready to open; its flow cookie came with this answer. */
     this.authorizationUrl = document.authorization_url;
@@ -23,8 +23,8 @@ export class Problem extends Error {
 /** How often to repeat a read that the API itself did not answer. */
 const RETRIES = 2;
 /**
- * Milliseconds before the first retry; doubled before each next one. Up to as much again is added at
- * random.
+ * Milliseconds before the first retry; doubled before each next one. A random part of the same again
+ * is added.
  */
 const FIRST_PAUSE = 500;
 /** If the wait would be longer than this, the error is reported instead. */
@@ -38,7 +38,7 @@ export class Postern {
   #sleep;
 
   /**
-   * Give `sessionToken` only where the session cookie cannot be used; the two are never sent together.
+   * Give `sessionToken` only if the session cookie cannot be used; never both are sent.
    * `fetch` and `sleep` are for tests.
    */
   constructor(base, { sessionToken, fetch = (...request) => globalThis.fetch(...request), sleep = wait } = {}) {
@@ -64,8 +64,8 @@ export class Postern {
   /**
    * One page of the mailbox: `{messages: [{id, threadId}], nextPageToken?, resultSizeEstimate}`.
    * With `all: true` every page, up to the API's limit. Rejects with a `Problem`. If API Gateway
-   * refuses the request itself, or there is no answer, it is repeated at most twice: reading changes
-   * nothing.
+   * refuses the request itself, or there is no answer, it is repeated at most twice: reading
+   * changes nothing.
    */
   async messages({ q, labelIds = [], maxResults, pageToken, includeSpamTrash, all, signal } = {}) {
     const query = new URLSearchParams(labelIds.map((label) => ["labelIds", label]));
@@ -95,8 +95,8 @@ export class Postern {
 }
 
 /**
- * Whether the API is at this page's own origin. There, a browser without Fetch Metadata does not say
- * where a request comes from, so the API requires a header. At another origin the browser sends
+ * Whether the API is at this page's own origin. There, a browser without Fetch Metadata does not
+ * say where a request comes from, so the API requires a header. At another origin the browser sends
  * `Origin`, and the header would only cost a preflight.
  */
 function isSameOrigin(base) {
@@ -105,8 +105,8 @@ function isSameOrigin(base) {
 }
 
 /**
- * `fetch` throws a `TypeError` when there is no answer, or one without CORS headers, as API Gateway's
- * may be.
+ * `fetch` throws a `TypeError` when there is no answer, or one without CORS headers, as API
+ * Gateway's may be.
  */
 function noneIfUnreachable(cause) {
   if (cause.name !== "TypeError") throw cause;

@@ -23,7 +23,7 @@ const problem = (status, code) => () =>
     headers: { "content-type": "application/problem+json", "retry-after": "1" },
   });
 
-/** A client whose requests get these answers in turn (then the last one), with its calls and pauses. */
+/** A client whose requests get these answers, the last one repeatedly; with its calls and pauses. */
 function client(...answers) {
   const calls = [];
   const pauses = [];
