@@ -23,8 +23,8 @@ export class Problem extends Error {
 /** How often to repeat a read that the API itself did not answer. */
 const RETRIES = 2;
 /**
- * Milliseconds before the first retry; doubled before each next one. A random part of the same again
- * is added.
+ * Milliseconds before the first retry; doubled before each next one. A random part of the same
+ * again is added.
  */
 const FIRST_PAUSE = 500;
 /** If the wait would be longer than this, the error is reported instead. */
