@@ -6,12 +6,12 @@ use harness::Fault;
 use harness::google::Decision;
 use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 use harness::world::{ANN, Answer, BEN, Call, ORIGIN, World, parameter};
+use postern::app::App;
+use postern::clock::Deadline;
+use postern::door::{Invocation, Request, respond};
+use postern_rules::config::ConfigError;
+use postern_rules::error::Error;
 use serde_json::json;
-use shared::app::App;
-use shared::clock::Deadline;
-use shared::config::ConfigError;
-use shared::error::Error;
-use shared::gateway::{Invocation, Request, respond};
 
 fn state_of(url: &str) -> String {
     parameter(url, "state").unwrap()
