@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use clap::Parser;
 use harness::google::{Endpoint, Failure, Google, Times};
-use serde_json::{Value, json};
 use postern::clock::Clock;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::plan::Plan;

@@ -23,7 +23,7 @@ const FILTER: &str = "{ ($.level = \"ERROR\") \
                       || ($.type = \"platform.initReport\" && $.record.status != \"success\") }";
 
 /// The document with the runbook.
-const RUNBOOK: &str = "infra/README.md";
+const RUNBOOK: &str = "docs/deploy.md";
 const OPERATOR_ERRORS: &str = "operator-errors";
 const SEAL_FAILURES: &str = "seal-failures";
 const TOKENS_NOT_STORED: &str = "tokens-not-stored";

@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use postern::door::authorization::CALLBACK_PATH;
 use postern::outside::http::aws::Connector;
-use postern::outside::http::{Failure, Stack as HttpStack};
+use postern::outside::http::{Failure, HttpStack};
 use postern_rules::secret::SessionToken;
 
 use super::api::Api;

@@ -140,7 +140,7 @@ impl Aws {
             let set_by_lambda = |name: &str| name.starts_with("AWS_").then_some("us-east-1");
             runtime.block_on(async {
                 let look_up = |name: &str| variables[name].as_str().or_else(|| set_by_lambda(name));
-                let app = App::new(|name| look_up(name).map(str::to_owned), Clock::System);
+                let app = App::new(|name| look_up(name).map(str::to_owned), Clock::System, None);
                 invoke(app.as_ref(), &call.event().to_string(), Duration::from_secs(8)).await
             })
         });

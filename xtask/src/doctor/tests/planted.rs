@@ -47,7 +47,7 @@ async fn a_defect_of_the_secrets_is_found() {
     wrong  the secret with Google's client, postern/google-client, does not exist: create it under this name, or deploy with the name that it has
     wrong  GET https://api.example.com/auth/start answers 503 config_error (GOOGLE_CLIENT_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # a client of another type
-    wrong  Google's client in postern/google-client: The secret has an "installed" client. Create an OAuth client of type Web application: store the client_secrets.json of a client of the type Web application, as Google's console downloads it
+    wrong  the client in postern/google-client is not usable (The secret has an "installed" client. Create an OAuth client of type Web application): store the client_secrets.json of a web client, as Google's console downloads it
     wrong  GET https://api.example.com/auth/start answers 503 config_error (GOOGLE_CLIENT_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     # a wrong client secret
     wrong  Google refuses the client secret in postern/google-client: store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost
@@ -142,7 +142,7 @@ async fn a_defect_of_the_stack_is_found() {
     # a function that failed
     wrong  Lambda failed to create or update the function auth-start: deploy the template again
     # a missing variable
-    wrong  the configuration of auth-start: SESSIONS_TABLE: A required setting is missing: deploy the template again
+    wrong  the configuration of auth-start is not usable (SESSIONS_TABLE: A required setting is missing): deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and list-messages: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and oauth-callback: deploy the template again
     wrong  GET https://api.example.com/auth/start answers 503 config_error (SESSIONS_TABLE): correct that variable or what it names; the functions notice a changed secret within five minutes
@@ -305,21 +305,21 @@ async fn what_a_log_reports_is_counted_in_our_own_words() {
     # no log group
     wrong  the log group /postern/postern/list-messages does not exist, so list-messages loses its log and metrics: deploy the template again
     # errors
-    wrong  list-messages logged once in the last hour: a panic; the last at 2026-11-01T02:26:44Z: see infra/README.md#operator-errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: a start that failed; the last at 2026-11-01T02:26:57Z: see infra/README.md#errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: a start that timed out; the last at 2026-11-01T02:26:56Z: see infra/README.md#errors, unless it was fixed since
-    wrong  list-messages logged 3 times in the last hour: an error without a code; the last at 2026-11-01T02:26:53Z: see infra/README.md#operator-errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: an invocation that failed; the last at 2026-11-01T02:26:55Z: see infra/README.md#errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: an invocation that timed out; the last at 2026-11-01T02:26:54Z: see infra/README.md#errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: config_error; the last at 2026-11-01T02:26:41Z: see infra/README.md#operator-errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: config_error (ALLOWED_ORIGINS); the last at 2026-11-01T02:26:40Z: see infra/README.md#operator-errors, unless it was fixed since
-    wrong  list-messages logged 2 times in the last hour: credential_unreadable; the last at 2026-11-01T02:26:46Z: see infra/README.md#seal-failures, unless it was fixed since
-    wrong  list-messages logged once in the last hour: internal; the last at 2026-11-01T02:26:43Z: see infra/README.md#operator-errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: quota_exhausted; the last at 2026-11-01T02:26:42Z: see infra/README.md#operator-errors, unless it was fixed since
-    wrong  list-messages logged once in the last hour: reauthorization_required; the last at 2026-11-01T02:26:47Z: see infra/README.md#seal-failures, unless it was fixed since
-    wrong  list-messages logged once in the last hour: rotated_token_lost; the last at 2026-11-01T02:26:50Z: see infra/README.md#tokens-not-stored, unless it was fixed since
-    wrong  list-messages logged once in the last hour: seal_integrity; the last at 2026-11-01T02:26:48Z: see infra/README.md#seal-failures, unless it was fixed since
-    wrong  list-messages logged once in the last hour: seal_key_gone; the last at 2026-11-01T02:26:49Z: see infra/README.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: a panic; the last at 2026-11-01T02:26:44Z: see docs/deploy.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: a start that failed; the last at 2026-11-01T02:26:57Z: see docs/deploy.md#errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: a start that timed out; the last at 2026-11-01T02:26:56Z: see docs/deploy.md#errors, unless it was fixed since
+    wrong  list-messages logged 3 times in the last hour: an error without a code; the last at 2026-11-01T02:26:53Z: see docs/deploy.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: an invocation that failed; the last at 2026-11-01T02:26:55Z: see docs/deploy.md#errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: an invocation that timed out; the last at 2026-11-01T02:26:54Z: see docs/deploy.md#errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: config_error; the last at 2026-11-01T02:26:41Z: see docs/deploy.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: config_error (ALLOWED_ORIGINS); the last at 2026-11-01T02:26:40Z: see docs/deploy.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged 2 times in the last hour: credential_unreadable; the last at 2026-11-01T02:26:46Z: see docs/deploy.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: internal; the last at 2026-11-01T02:26:43Z: see docs/deploy.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: quota_exhausted; the last at 2026-11-01T02:26:42Z: see docs/deploy.md#operator-errors, unless it was fixed since
+    wrong  list-messages logged once in the last hour: reauthorization_required; the last at 2026-11-01T02:26:47Z: see docs/deploy.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: rotated_token_lost; the last at 2026-11-01T02:26:50Z: see docs/deploy.md#tokens-not-stored, unless it was fixed since
+    wrong  list-messages logged once in the last hour: seal_integrity; the last at 2026-11-01T02:26:48Z: see docs/deploy.md#seal-failures, unless it was fixed since
+    wrong  list-messages logged once in the last hour: seal_key_gone; the last at 2026-11-01T02:26:49Z: see docs/deploy.md#seal-failures, unless it was fixed since
     ");
 }
 

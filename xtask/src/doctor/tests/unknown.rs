@@ -174,5 +174,5 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     let line = json!({ "level": "ERROR", "code": "credential_unreadable" }).to_string();
     let event = json!({ "timestamp": 1_793_500_000_000_i64, "message": line });
     scene.aws.answer("FilterLogEvents list-messages", 200, &endless(&json!([event])));
-    assert_snapshot!(scene.wrong().await, @"wrong  list-messages logged at least 20 times in the last hour: credential_unreadable; the last that doctor read at 2026-11-01T02:26:40Z: see infra/README.md#seal-failures, unless it was fixed since");
+    assert_snapshot!(scene.wrong().await, @"wrong  list-messages logged at least 20 times in the last hour: credential_unreadable; the last that doctor read at 2026-11-01T02:26:40Z: see docs/deploy.md#seal-failures, unless it was fixed since");
 }
