@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use hyper::{Request, Response, StatusCode};
+use postern::clock::Clock;
 use serde_json::{Value, json};
-use shared::clock::Clock;
 use tokio::net::TcpListener;
-
-use crate::front::{Backend, Service, json_answer};
 pub(crate) use vault::random_text;
 use vault::{Refusal, Vault};
+
+use crate::front::{Backend, Service, json_answer};
 
 /// Secrets Manager, with its secrets in memory.
 pub type SecretsManager = Service<Secrets>;

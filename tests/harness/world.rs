@@ -8,17 +8,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
+use postern::app::{App, NotConfigured};
+use postern::clock::{Clock, Deadline, ManualClock};
+use postern::door::{Invocation, respond};
+use postern::telemetry::metrics::Sink;
+use postern_rules::config::MetricsNames;
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::clock::{Clock, Deadline, ManualClock, Timestamp};
-use shared::config::{Config, ConfigError, MetricsNames};
-use shared::gateway::{Invocation, respond};
-use shared::telemetry::metrics::Sink;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::google::{Consent, Decision, Endpoint};
@@ -68,8 +68,6 @@ pub struct Call {
     pub cookies: Vec<String>,
     /// The body.
     pub body: Option<String>,
-    /// The caller's address; each call has one of its own unless it is said here.
-    pub source_ip: Option<String>,
 }
 
 impl Call {
@@ -88,7 +86,6 @@ impl Call {
             headers: headers.collect(),
             cookies: Vec::new(),
             body: None,
-            source_ip: None,
         }
     }
 
@@ -138,8 +135,6 @@ impl Call {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["queryStringParameters"] = Value::Null;
-        event["requestContext"]["http"]["sourceIp"] =
-            json!(self.source_ip.clone().unwrap_or_else(any_address));
         event["cookies"] = if self.cookies.is_empty() { Value::Null } else { json!(self.cookies) };
         for (name, value) in &self.headers {
             event["headers"][name] = json!(value);
@@ -149,12 +144,6 @@ impl Call {
         }
         event
     }
-}
-
-/// An address that no other call came from.
-fn any_address() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    Ipv4Addr::from(0x0a00_0000 + NEXT.fetch_add(1, Ordering::Relaxed)).to_string()
 }
 
 /// What a function answered.
@@ -208,9 +197,10 @@ pub fn parameter(url: &str, name: &str) -> Option<String> {
 }
 
 /// An execution environment: one process's parts.
-pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, ConfigError> {
-    let config = Config::read(|name| variables.get(name).cloned())?;
-    App::new(config, Clock::Manual(clock.clone()))
+pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, NotConfigured> {
+    // The metrics stand in the log too: what must not be in the one must not be in the other.
+    let metrics = Sink::new(metrics_names(), (|| LogWriter).and(|| metrics::Writer));
+    App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()), Some(metrics))
 }
 
 /// What a test's metrics are written under.
@@ -222,7 +212,7 @@ pub fn metrics_names() -> MetricsNames {
 }
 
 /// Answers an event in an environment, by the function that its path belongs to.
-pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
+pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Duration) -> Answer {
     let path = serde_json::from_str::<Value>(event)
         .ok()
         .and_then(|event| event["rawPath"].as_str().map(str::to_owned));
@@ -308,10 +298,7 @@ impl World {
     /// A new world at [`START`].
     pub async fn new() -> Self {
         LOG_STARTED.call_once(|| {
-            // The metrics stand in the log too: what must not be in the one must not be in the other.
-            let metrics = Sink::new(metrics_names(), (|| LogWriter).and(|| metrics::Writer));
-            let subscriber =
-                shared::telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || LogWriter);
+            let subscriber = postern::telemetry::subscriber(tracing::Level::TRACE, || LogWriter);
             tracing::subscriber::set_global_default(subscriber).unwrap();
         });
         // Those of a world before this one are not of this one.

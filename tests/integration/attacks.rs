@@ -95,25 +95,6 @@ async fn a46_a_code_that_was_stolen_from_a_popup_needs_a_state_of_this_browser()
 }
 
 #[tokio::test]
-async fn a52_b64_a_loop_of_one_address_is_told_to_stop() {
-    let world = World::new().await;
-    for address in ["192.0.2.1", "2001:db8::1", "garbage"] {
-        let mut call = Call::get("/auth/start", "");
-        call.source_ip = Some(address.to_owned());
-        for _ in 0..100 {
-            assert_eq!(world.send(&call).await.status, 302);
-        }
-        let answer = world.send(&call.clone().header("x-forwarded-for", "198.51.100.7")).await;
-        assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"), "{address}");
-        assert_eq!(answer.headers["retry-after"], "1");
-    }
-    world.advance(1);
-    let mut call = Call::get("/auth/start", "");
-    call.source_ip = Some("192.0.2.1".to_owned());
-    assert_eq!(world.send(&call).await.status, 302);
-}
-
-#[tokio::test]
 async fn a56_a57_an_address_is_no_key_and_decides_nothing() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;

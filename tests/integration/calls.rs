@@ -1,7 +1,6 @@
 //! How many calls a request makes: what is promised of the cold path and the warm one.
 
 use harness::google::Endpoint;
-
 use harness::world::{ANN, Call, GOOGLE_CLIENT, KEYRING, World};
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use harness::google::Decision;
 use harness::world::{ANN, Call, GOOGLE_CLIENT, World, invoke, parameter};
+use postern::app::App;
 use serde_json::json;
-use shared::app::App;
 
 const BUDGET: std::time::Duration = std::time::Duration::from_secs(8);
 const OTHER: &str = "2-other.apps.googleusercontent.com";

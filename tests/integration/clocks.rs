@@ -5,8 +5,8 @@ use std::time::Duration;
 use harness::google::{Failure, Times};
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, Call, START, World, environment, invoke};
+use postern::clock::ManualClock;
 use serde_json::json;
-use shared::clock::ManualClock;
 
 const BUDGET: Duration = Duration::from_secs(8);
 const FIVE_MINUTES: Duration = Duration::from_mins(5);

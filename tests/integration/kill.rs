@@ -7,7 +7,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use harness::google::{Decision, Rotation};
-
 use harness::world::{ANN, Answer, Call, World, invoke};
 
 /// No request suspends so often.

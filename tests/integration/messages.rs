@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
-use serde_json::json;
-
 use harness::world::{ANN, BEN, Call, ORIGIN, World};
+use serde_json::json;
 
 #[tokio::test]
 async fn a_page_has_ids_threads_an_estimate_and_where_to_go_on() {
@@ -193,7 +192,7 @@ async fn f53_f55_a_store_that_is_down_or_not_set_up_is_said_apart() {
     world.stack.dynamodb.fail("BatchGetItem", Fault::DENIED, 1);
     let answer = world.messages("").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
-    assert!(answer.json()["detail"].as_str().unwrap().contains("CREDENTIALS_TABLE"));
+    assert!(answer.json()["variable"].as_str().unwrap().contains("CREDENTIALS_TABLE"));
 }
 
 #[tokio::test]

@@ -2,9 +2,8 @@
 
 use harness::google::{Decision, Endpoint};
 use harness::stack::CREDENTIALS_TABLE;
-use serde_json::{Value, json};
-
 use harness::world::{ANN, BEN, Call, GOOGLE_CLIENT, World, parameter};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn without_a_session_the_answer_says_how_to_get_one_and_its_url_works() {
@@ -89,7 +88,8 @@ async fn a32_a33_whatever_is_no_session_is_one_answer() {
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
     for query in ["access_token=x", &format!("session={good}")] {
         let answer = world.send(&Call::get("/messages", query)).await;
-        assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("not_signed_in")));
+        // A token in the URL is not looked at: it is a parameter that this route does not have.
+        assert_eq!((answer.status, answer.code().as_str()), (400, "unsupported_parameter"));
     }
     assert_eq!(world.google_calls(), []);
 }
@@ -228,6 +228,6 @@ async fn a76_an_unusable_secret_is_a_configuration_error_that_names_its_variable
         world.stack.secrets.put(secret, value);
         let answer = world.send(&Call::get("/auth/start", "")).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
-        assert!(answer.json()["detail"].as_str().unwrap().starts_with(variable));
+        assert_eq!(answer.json()["variable"], variable);
     }
 }

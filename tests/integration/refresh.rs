@@ -2,9 +2,8 @@
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Rotation, Times};
-use serde_json::json;
-
 use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
+use serde_json::json;
 
 #[tokio::test]
 async fn f32_of_many_environments_one_refreshes_and_all_answer() {

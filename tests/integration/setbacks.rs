@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Rotation, Times};
 use harness::world::{ANN, Answer, BEN, Call, GOOGLE_CLIENT, World, invoke};
+use postern::app::App;
 use serde_json::json;
-use shared::app::App;
 
 const BUDGET: Duration = Duration::from_secs(8);
 

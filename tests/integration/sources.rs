@@ -4,7 +4,7 @@
 pub(super) fn production_sources() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();
-    let mut folders = vec![root.join("shared/src"), root.join("functions")];
+    let mut folders = vec![root.join("shared"), root.join("functions")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let path = entry.path();

@@ -5,11 +5,10 @@ mod asked_again;
 mod metadata;
 mod recorded;
 
+use Endpoint::{MessagesList, Token, UserInfo};
 use futures_util::future::join_all;
 use harness::google::{Decision, Endpoint, Failure, Times};
 use harness::world::{ANN, World, parameter};
-
-use Endpoint::{MessagesList, Token, UserInfo};
 
 use self::recorded as body;
 use super::callback::error_of;

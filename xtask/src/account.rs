@@ -7,8 +7,8 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use shared::outbound::Stack;
-use shared::outbound::aws::{Connector, describe};
+use postern::outside::http::HttpStack;
+use postern::outside::http::aws::{Connector, describe};
 
 use crate::commands::AccountOptions;
 
@@ -116,7 +116,7 @@ fn no_credentials(profile: Option<&str>) -> String {
 
 /// What the SDK sends with.
 pub(crate) fn http_client() -> Result<Connector, String> {
-    let stack = Stack::new(None).map_err(|error| error.to_string())?;
+    let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
     Ok(Connector::new(stack.client(CONNECT_TIMEOUT, true)))
 }
 

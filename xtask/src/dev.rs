@@ -11,13 +11,12 @@ use harness::{Options, Stack};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
+use self::ports::port_of;
 use crate::browser::Browser;
 use crate::cargo_lambda::CargoLambda;
 use crate::commands::{DevOptions, Ports};
 use crate::log;
 use crate::processes::{Processes, asked_to_stop, command, root};
-
-use self::ports::port_of;
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =

@@ -21,13 +21,13 @@ mod target;
 #[cfg(feature = "local")]
 mod tests;
 
-use shared::secret::SessionToken;
-
-use crate::account::Account;
-use crate::commands::{DoctorOptions, Ports};
+use postern_rules::secret::SessionToken;
 
 pub(crate) use self::finding::Finding;
 pub(crate) use self::target::Target;
+use crate::account::Account;
+
+use crate::commands::{DoctorOptions, Ports};
 
 /// The variable with a session of the API, with which Gmail can be asked.
 const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";

@@ -12,11 +12,10 @@ mod rotation;
 
 use std::time::Instant;
 
-use crate::processes::{Processes, asked_to_stop, root};
-use crate::{log, ministack};
-
 use self::cloud::Cloud;
 use self::deployment::Deployment;
+use crate::processes::{Processes, asked_to_stop, root};
+use crate::{log, ministack};
 
 /// Starts MiniStack and the fake Google, goes through it all, and stops them, whatever became of it.
 pub(crate) async fn run() -> Result<(), String> {

@@ -46,7 +46,6 @@ mod rebuild;
 use std::process::ExitCode;
 
 use clap::Parser;
-
 use commands::{Command, CommandLine};
 
 #[tokio::main]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use lambda_http::http::StatusCode;
-use shared::access::Access;
-use shared::app::App;
-use shared::credential::Need;
-use shared::error::Error;
-use shared::gateway::{self, Entry, Reply, Request, Route, caller};
-use shared::google::gmail::{ListQuery, Page};
+use postern::app::App;
+use postern::door::{self, Entry, Reply, Request, Route, caller};
+use postern::grant::access::Access;
+use postern::outside::google::gmail::{ListQuery, Page};
+use postern_rules::error::Error;
+use postern_rules::scopes::Need;
 
 use self::query::Wanted;
 
@@ -32,15 +32,14 @@ const PAGE_TIME: Duration = Duration::from_millis(1500);
 /// 401 with a reason when the caller has no valid session or no working grant; a parameter that is not usable; what
 /// Gmail refuses.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
-    let known = caller::identify(app, request).await?;
     let wanted = Wanted::parse(&request.query)?;
-    let caller = caller::attend(app, known, request).await?;
+    let caller = caller::authenticate(app, request).await?;
     let credential = caller.credential.ok_or_else(|| Error::not_connected(&caller.session.user))?;
     let need = if wanted.query.q.is_some() { Need::Search } else { Need::List };
     let mut access = Access::open(app, credential, need, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
     let (page, ()) = join(Box::pin(pages(app, &mut access, wanted, request)), touch).await;
-    gateway::json(StatusCode::OK, &page?)
+    door::json(StatusCode::OK, &page?)
 }
 
 async fn pages(app: &App, access: &mut Access<'_>, wanted: Wanted, request: &Request) -> Result<Page, Error> {

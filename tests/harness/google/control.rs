@@ -26,8 +26,8 @@
 
 use std::time::Duration;
 
+use postern_rules::time::Timestamp;
 use serde_json::{Map, Value, json};
-use shared::clock::Timestamp;
 
 use super::answer::Answer;
 use super::calls::{Call, Endpoint};

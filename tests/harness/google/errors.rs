@@ -1,7 +1,7 @@
 //! The error bodies of Google's three families: OAuth, the Google APIs (Gmail and UserInfo), and its front ends' HTML.
 
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
-use shared::clock::Timestamp;
 
 use super::answer::Answer;
 use super::calls::Endpoint;

@@ -5,13 +5,12 @@ mod queue;
 
 use std::time::Duration;
 
-use shared::clock::Timestamp;
+use postern_rules::time::Timestamp;
+pub(super) use queue::Failures;
 
 use super::answer::Answer;
 use super::calls::Endpoint;
 use super::{errors, recordings};
-
-pub(super) use queue::Failures;
 
 /// How long a failure lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

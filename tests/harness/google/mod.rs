@@ -48,21 +48,19 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::clock::Clock;
+pub use accounts::Account;
+use authorize::Authorization;
+pub use calls::{Call, Endpoint};
+use connection::{Door, Scissors};
+pub use consent::{Consent, Decision};
+pub use failures::{Failure, Times};
+use postern::clock::Clock;
+use state::Shared;
+pub use tokens::Rotation;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
-
-pub use accounts::Account;
-pub use calls::{Call, Endpoint};
-pub use consent::{Consent, Decision};
-pub use failures::{Failure, Times};
-pub use tokens::Rotation;
-
-use authorize::Authorization;
-use connection::{Door, Scissors};
-use state::Shared;
 
 /// How long `stop` waits for answers that are on their way.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);

@@ -28,7 +28,7 @@ impl Default for Lengths {
 /// The system's random source.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the harness stands outside the functions and has no shared::random"
+    reason = "the harness stands outside the functions and has no postern_rules::random"
 )]
 pub(super) fn source() -> SystemRandom {
     SystemRandom::new()

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use postern::clock::Clock;
+use postern_rules::time::Timestamp;
 use serde_json::{Map, Value};
-use shared::clock::{Clock, Timestamp};
 
 use super::accounts::{self, Account};
 use super::batch;

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use postern::clock::ManualClock;
+use postern_rules::time::Timestamp;
 use serde_json::Value;
-use shared::clock::{ManualClock, Timestamp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

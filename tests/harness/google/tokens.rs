@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared::clock::Timestamp;
+use postern_rules::time::Timestamp;
 
 use super::pkce::Challenge;
 use super::random::{self, Lengths};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use shared::clock::{ManualClock, Timestamp};
+use postern::clock::ManualClock;
+use postern_rules::time::Timestamp;
 
 use super::*;
 use crate::calls::Fault;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
-use shared::clock::Timestamp;
 
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
@@ -180,14 +180,14 @@ fn epoch_seconds(moment: Timestamp) -> Value {
 
 /// Random letters and digits.
 pub(crate) fn random_text(length: usize) -> String {
-    let letters = std::iter::repeat_with(shared::random::token)
+    let letters = std::iter::repeat_with(postern_rules::random::token)
         .flat_map(String::into_bytes)
         .filter(u8::is_ascii_alphanumeric);
     letters.take(length).map(char::from).collect()
 }
 
 fn random_uuid() -> String {
-    let number = u128::from_be_bytes(shared::random::bytes());
+    let number = u128::from_be_bytes(postern_rules::random::bytes());
     let digits = format!("{number:032x}");
     format!("{}-{}-4{}-8{}-{}", &digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..])
 }

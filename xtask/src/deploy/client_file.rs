@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use shared::outbound::Stack;
+use postern::outside::http::HttpStack;
 
 use crate::token_endpoint::{Refused, Verdict, ask};
 use crate::web_client::{CONSOLE, ClientText, WebClient};
@@ -41,7 +41,7 @@ pub(crate) fn warning(path: &Path) -> Option<String> {
 
 /// Refuses a client that Google refuses; gives a warning if Google does not say. Changes nothing.
 pub(crate) async fn ask_google(file: &WebClient) -> Result<Option<String>, String> {
-    let web = Stack::new(None).map_err(|error| error.to_string())?.client(CONNECT_TIMEOUT, true);
+    let web = HttpStack::new(None).map_err(|error| error.to_string())?.client(CONNECT_TIMEOUT, true);
     let redirect_uri = file.redirect_uris.first().map_or(ANY_REDIRECT_URI, String::as_str);
     let refused = match ask(&web, &file.google, redirect_uri).await {
         Ok(Verdict::Accepted) => return Ok(None),

@@ -3,7 +3,7 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use crate::account::Account;
 use crate::web_client::{ClientText, WebClient};

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use clap::Parser;
 use harness::google::{Endpoint, Failure, Google, Times};
+use postern::clock::Clock;
 use serde_json::{Value, json};
-use shared::clock::Clock;
 use tokio::net::TcpListener;
 
 use super::plan::Plan;

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use crate::ministack::MiniStack;
-use crate::processes::Processes;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use harness::google::Google;
-use shared::clock::Clock;
-use shared::outbound::aws::describe;
+use postern::clock::Clock;
+use postern::outside::http::aws::describe;
 
 use crate::account::{self, Account};
+use crate::ministack::MiniStack;
+use crate::processes::Processes;
 
 /// The region that everything is deployed to.
 pub(super) const REGION: &str = "us-east-1";

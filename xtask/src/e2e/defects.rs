@@ -3,15 +3,15 @@
 
 use std::net::SocketAddr;
 
-use crate::visit::expect;
 use harness::google::{Endpoint, Failure, Times};
+use postern::outside::http::aws::describe;
 use serde_json::Value;
-use shared::outbound::aws::describe;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
 use super::{journey, say};
 use crate::doctor::{Finding, Target, examine};
+use crate::visit::expect;
 
 /// What MiniStack leaves out and AWS does not: its CloudFormation the time to live and the recovery, its policy simulator the
 /// context, in which alone the template lets a role use a key. Doctor finds them missing, and rightly; the contract tests look at

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::browser::Browser;
-use crate::cargo_lambda::Builder;
-use crate::processes::{Processes, command};
-use crate::sam::Sam;
 use aws_sdk_cloudformation::client::Waiters;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 use tokio::process::Command;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::say;
+use crate::browser::Browser;
+use crate::cargo_lambda::Builder;
+use crate::processes::{Processes, command};
+use crate::sam::Sam;
 use crate::stack::Outputs;
 
 /// The stack's name.

@@ -1,12 +1,11 @@
 //! What a user and an operator go through: connecting, losing the grant, changed scopes, a domain of one's own.
 
-use crate::processes::Processes;
-use crate::visit::{ACCOUNT, Visit, expect};
-
 use super::belongings;
 use super::cloud::Cloud;
 use super::deployment::{Deployment, PAGE};
 use super::say;
+use crate::processes::Processes;
+use crate::visit::{ACCOUNT, Visit, expect};
 
 /// What the scopes are changed to.
 const MORE_SCOPES: &str =

@@ -1,13 +1,13 @@
 //! What the functions logged: their requests and measurements, no secret; and what went wrong, when something did.
 
-use crate::visit::expect;
 use harness::google::Endpoint;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 use url::form_urlencoded;
 
 use super::cloud::Cloud;
 use super::deployment::STACK;
 use super::say;
+use crate::visit::expect;
 
 /// The functions, as their log groups are called.
 const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];

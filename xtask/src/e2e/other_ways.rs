@@ -4,15 +4,15 @@
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use crate::cargo_lambda::Builder;
-use crate::processes::{Processes, command, root};
-use crate::visit::{ACCOUNT, Visit, expect};
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use super::cloud::Cloud;
 use super::deployment::{ARCHITECTURE, Deployment, PAGE, deploy, in_account, succeeds};
 use super::say;
+use crate::cargo_lambda::Builder;
+use crate::processes::{Processes, command, root};
 use crate::stack::Outputs;
+use crate::visit::{ACCOUNT, Visit, expect};
 
 const STACK: &str = "another";
 const SECRET: &str = "another/google-client";

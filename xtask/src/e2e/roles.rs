@@ -1,17 +1,17 @@
 //! Each function's role, with real calls under its own credentials: what it must not do is denied.
 
-use crate::visit::expect;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use super::cloud::{Cloud, FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
 use super::say;
+use crate::visit::expect;
 
 /// The functions by the outputs that name them, and what each may do with the two tables.
 const FUNCTIONS: [(&str, &[&str], &[&str]); 3] = [

@@ -4,16 +4,16 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::visit::{Visit, expect, expect_status};
 use harness::google::Endpoint;
+use postern::outside::http::aws::describe;
 use serde_json::{Value, json};
-use shared::outbound::aws::describe;
 use tokio::sync::RwLock;
 use tokio::time::sleep;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::deployment::Deployment;
 use super::{journey, say};
+use crate::visit::{Visit, expect, expect_status};
 
 /// Google's new secret.
 const NEW_CLIENT_SECRET: &str = "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e-google";

@@ -1,6 +1,6 @@
 //! The queue of failures that are still to be shown.
 
-use shared::clock::Timestamp;
+use postern_rules::time::Timestamp;
 
 use super::{Failure, Times, Treatment};
 use crate::google::calls::Endpoint;
