@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use postern::clock::Clock;
-pub use postern_template::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -11,6 +10,8 @@ use crate::dynamodb::DynamoDb;
 use crate::google::Google;
 use crate::secrets_manager::{SecretsManager, random_text};
 use crate::template;
+
+pub use postern_template::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 
 /// What a stack is started with.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! The AWS account that a command works in: profile, region and credentials as every AWS tool finds them.
+//! The AWS account that a command works in: profile, region and credentials as every AWS tool finds
+//! them.
 
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ impl Account {
         }
         let mut config = loader.load().await;
         if let Some(profile) = &chosen.profile {
-            // Of a profile that is named by hand the SDK takes all but the credentials when the environment has some;
-            // sam and every other tool take the profile's.
+            // If the environment has credentials, the SDK takes them and not the profile's; SAM and every
+            // other tool take those of a profile that is named.
             let provider = ProviderConfig::without_region()
                 .with_region(config.region().cloned())
                 .with_http_client(http_client()?);
@@ -55,7 +56,9 @@ impl Account {
         // A profile may name a program that gives them.
         match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
             Ok(Ok(_)) => Ok(Self { config }),
-            _ => Err(no_credentials(chosen.profile.as_deref())),
+            _ => Err("there are no usable AWS credentials; sign in (aws sso login), or set AWS_PROFILE or the AWS_ \
+                      variables, or give --profile"
+                .to_owned()),
         }
     }
 
@@ -78,16 +81,13 @@ impl Account {
         self.config.region().map_or("", Region::as_ref)
     }
 
-    /// Asks AWS whose credentials these are. Anyone may ask that, so a refusal means that the credentials are no good.
+    /// Asks AWS whose credentials these are. Anyone may ask that, so a refusal means that the
+    /// credentials are no good.
     pub(crate) async fn identity(&self) -> Result<Identity, String> {
-        let client = aws_sdk_sts::Client::new(&self.config);
-        let answer = client.get_caller_identity().send().await.map_err(|error| {
-            format!(
-                "AWS does not say whose credentials these are (STS in region {:?}: {}); look at the region and at the \
-                 credentials",
-                self.region(),
-                describe(&error)
-            )
+        let answer = aws_sdk_sts::Client::new(&self.config).get_caller_identity().send().await;
+        let answer = answer.map_err(|error| {
+            let (region, problem) = (self.region(), describe(&error));
+            format!("AWS does not accept these credentials (STS in region {region:?}: {problem}); check both")
         })?;
         let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
         Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
@@ -103,17 +103,6 @@ pub(crate) struct Identity {
     pub(crate) arn: String,
 }
 
-fn no_credentials(profile: Option<&str>) -> String {
-    match profile {
-        Some(name) => format!(
-            "the profile {name:?} gives no usable credentials; sign in (`aws sso login --profile {name}`), or look into \
-             ~/.aws/config"
-        ),
-        None => "there are no usable AWS credentials; sign in (`aws sso login`), or set AWS_PROFILE or the AWS_ variables"
-            .to_owned(),
-    }
-}
-
 /// What the SDK sends with.
 pub(crate) fn http_client() -> Result<Connector, String> {
     let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
@@ -122,8 +111,6 @@ pub(crate) fn http_client() -> Result<Connector, String> {
 
 /// How long the SDK waits for an answer, and for a call with all its attempts.
 pub(crate) fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build()
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
+    timeouts.operation_timeout(OPERATION_TIMEOUT).build()
 }

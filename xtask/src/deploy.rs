@@ -17,10 +17,10 @@ use self::plan::Plan;
 use self::release::Tools;
 use crate::account::Account;
 use crate::commands::DeployOptions;
-use crate::processes::{Processes, asked_to_stop};
+use crate::processes::{Processes, run_to_the_end};
 use crate::stack::Stack;
 
-/// Deploys, and stops what it started.
+/// Deploys. If it is interrupted, what CloudFormation has begun goes on.
 pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
     if !options.yes && !stdin().is_terminal() {
         return Err("there is no terminal to ask at; give --yes".to_owned());
@@ -31,13 +31,7 @@ pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
     println!("{plan}");
     confirm(&options, plan.client_change.as_deref())?;
 
-    let mut processes = Processes::default();
-    let outcome = tokio::select! {
-        outcome = carry_out(&options, &account, &plan, &mut processes) => outcome,
-        () = asked_to_stop() => Err("interrupted; what CloudFormation has begun goes on, if anything".to_owned()),
-    };
-    processes.stop().await;
-    outcome
+    run_to_the_end(async |processes| carry_out(&options, &account, &plan, processes).await).await
 }
 
 /// Asks the person at the terminal. That every user must consent again is a question of its own.

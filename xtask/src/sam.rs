@@ -1,16 +1,13 @@
-//! Where the SAM CLI comes from: a copy in `.tools/`, fetched when it is missing.
+//! The SAM CLI and what comes with it.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use tokio::process::Command;
 
 use crate::processes::{Processes, command};
-use crate::python;
+use crate::python::{Program, module, succeeds};
 
-/// The version that is fetched; it brings cfn-lint with it.
-const VERSION: &str = "1.170.0";
-const MODULE: &str = "samcli";
+const SAM: Program = Program { name: "aws-sam-cli", version: "1.170.0", module: "samcli", beside: None };
 
 /// The SAM CLI: in this folder, or the machine's own.
 pub(crate) struct Sam(Option<PathBuf>);
@@ -18,17 +15,12 @@ pub(crate) struct Sam(Option<PathBuf>);
 impl Sam {
     /// Finds it in the project's own folder, or fetches it there.
     pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let (name, folder) = (format!("the SAM CLI {VERSION}"), format!("aws-sam-cli-{VERSION}"));
-        let requirement = format!("aws-sam-cli=={VERSION}");
-        let folder = python::program(&name, &folder, &[&requirement], MODULE, processes).await?;
-        Ok(Self(Some(folder)))
+        SAM.find(processes).await.map(|folder| Self(Some(folder)))
     }
 
     /// Finds any version that the machine has, or else the project's own.
     pub(crate) async fn of_the_machine_or_fetched(processes: &mut Processes) -> Result<Self, String> {
-        let mut sam = Self(None).command();
-        sam.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        if sam.status().await.is_ok_and(|status| status.success()) {
+        if succeeds(Self(None).command().arg("--version")).await {
             return Ok(Self(None));
         }
         Self::find(processes).await
@@ -36,7 +28,7 @@ impl Sam {
 
     /// The beginning of a `sam ...` command.
     pub(crate) fn command(&self) -> Command {
-        let mut sam = self.program(MODULE, "sam");
+        let mut sam = self.program(SAM.module, "sam");
         sam.env("SAM_CLI_TELEMETRY", "0");
         sam
     }
@@ -49,7 +41,7 @@ impl Sam {
         linter
     }
 
-    fn program(&self, module: &str, name: &str) -> Command {
-        self.0.as_ref().map_or_else(|| command(name), |folder| python::module(module, folder))
+    fn program(&self, name: &str, own: &str) -> Command {
+        self.0.as_ref().map_or_else(|| command(own), |folder| module(name, folder))
     }
 }

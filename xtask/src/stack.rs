@@ -15,7 +15,7 @@ pub(crate) struct Stack {
     pub(crate) status: String,
     /// The values that its parameters have.
     pub(crate) parameters: BTreeMap<String, String>,
-    /// What it gives.
+    /// Its outputs.
     pub(crate) outputs: Outputs,
     /// Its tags.
     pub(crate) tags: BTreeMap<String, String>,
@@ -37,10 +37,16 @@ impl Stack {
 
     /// The same, for a caller who needs it to be there.
     pub(crate) async fn require(account: &Account, name: &str) -> Result<Self, String> {
-        match Self::find(account, name).await?.filter(|stack| !stack.is_in_review()) {
-            Some(stack) => Ok(stack),
-            None => Err(absent(account, name).await),
+        if let Some(stack) = Self::find(account, name).await?.filter(|stack| !stack.is_in_review()) {
+            return Ok(stack);
         }
+        // It may be another account than the caller thinks.
+        let identity = account.identity().await;
+        let of = identity.map_or_else(|_| "this account".to_owned(), |of| format!("account {}", of.account));
+        Err(format!(
+            "there is no stack {name:?} in region {} of {of}; say with --stack-name, --region and --profile where it is",
+            account.region()
+        ))
     }
 
     /// Whether it has nothing but a change set that nobody has executed.
@@ -49,37 +55,22 @@ impl Stack {
     }
 }
 
-/// Where `name` was looked for, and how to look elsewhere.
-async fn absent(account: &Account, name: &str) -> String {
-    // It may be another account than the one thought of; whether STS tells is beside the point.
-    let of_account = account
-        .identity()
-        .await
-        .map_or_else(|_| "this account".to_owned(), |identity| format!("account {}", identity.account));
-    format!(
-        "there is no stack {name:?} in region {} of {of_account}; say with --stack-name, --region and --profile where it is",
-        account.region()
-    )
-}
-
 impl From<&Description> for Stack {
     fn from(stack: &Description) -> Self {
-        let parameters = stack.parameters().iter().filter_map(|parameter| {
-            Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))
-        });
-        let outputs = stack
-            .outputs()
-            .iter()
-            .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
-        let tags =
-            stack.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
+        let parameters = stack.parameters().iter().map(|one| (one.parameter_key(), one.parameter_value()));
+        let outputs = stack.outputs().iter().map(|one| (one.output_key(), one.output_value()));
+        let tags = stack.tags().iter().map(|one| (one.key(), one.value()));
         Self {
             status: stack.stack_status().map_or_else(String::new, |status| status.as_str().to_owned()),
-            parameters: parameters.collect(),
-            outputs: Outputs(outputs.collect()),
-            tags: tags.collect(),
+            parameters: map_of(parameters),
+            outputs: Outputs(map_of(outputs)),
+            tags: map_of(tags),
         }
     }
+}
+
+fn map_of<'a>(pairs: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> BTreeMap<String, String> {
+    pairs.filter_map(|(name, value)| Some((name?.to_owned(), value?.to_owned()))).collect()
 }
 
 /// The outputs of a stack, by name.

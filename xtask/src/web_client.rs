@@ -1,5 +1,4 @@
-//! Google's `client_secrets.json` with what the functions do not read of it: the list of redirect URIs. And where Google's
-//! console shows the client. Pure.
+//! Google's `client_secrets.json` with the list of redirect URIs, which the functions do not read.
 
 use postern_rules::google_client::GoogleClient;
 use postern_rules::secret::Secret;
@@ -8,7 +7,8 @@ use serde::Deserialize;
 /// Where Google's console shows the OAuth clients.
 pub(crate) const CONSOLE: &str = "https://console.cloud.google.com/auth/clients";
 
-/// How every client ID of Google's ends. Anything else is not printed: it may be the secret, in the wrong place.
+/// How every client ID of Google's ends. Anything else is not printed: it may be the secret in the
+/// wrong place.
 pub(crate) const CLIENT_ID_END: &str = ".apps.googleusercontent.com";
 
 /// The kind of [`ClientText`].
@@ -40,8 +40,8 @@ struct Listed {
 }
 
 impl WebClient {
-    /// Reads what Google's console downloads. Only what the functions read can be wrong with it: a list of another form is
-    /// as good as none.
+    /// Reads what Google's console downloads. A list of another form is as good as none: only what the
+    /// functions read can be wrong.
     pub(crate) fn parse(text: ClientText) -> Result<Self, &'static str> {
         let google = GoogleClient::parse(text.expose())?;
         let download = serde_json::from_str::<Download>(text.expose()).ok();
@@ -55,8 +55,8 @@ impl WebClient {
         self.google.client_id.ends_with(CLIENT_ID_END) && self.google.client_id.bytes().all(is_printable)
     }
 
-    /// Likewise for `deploy`, which prints the client ID. What is wrong is the end of a sentence that begins with "this is
-    /// a file" or "this is a secret".
+    /// Likewise for `deploy`, which prints the client ID. The error is the end of a sentence that
+    /// begins with "this is a file" or "this is a secret".
     pub(crate) fn of_googles(text: ClientText) -> Result<Self, String> {
         let client = Self::parse(text).map_err(end_of_sentence)?;
         if client.has_an_id_of_googles() {
@@ -66,7 +66,7 @@ impl WebClient {
         }
     }
 
-    /// Whether Google would send the browser there, as far as this list knows. Google compares letter by letter.
+    /// Whether the list has this address. Google compares letter by letter.
     pub(crate) fn lists(&self, callback: &str) -> bool {
         self.redirect_uris.iter().any(|uri| uri == callback)
     }
@@ -77,8 +77,8 @@ impl WebClient {
         (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
     }
 
-    /// Whether this says something that `other` does not. A shorter list is an older download, and no reason to forget what a
-    /// newer one said.
+    /// Whether this says something that `other` does not. A shorter list is an older download, and no
+    /// reason to forget what a newer one said.
     pub(crate) fn adds_to(&self, other: &Self) -> bool {
         !self.google.is_same_as(&other.google)
             || self.google.authorization_endpoint != other.google.authorization_endpoint
@@ -92,70 +92,32 @@ fn end_of_sentence(sentence: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    /// A download of a web client with these redirect URIs. "planted" is what must never be seen.
-    pub(crate) fn downloaded(id: &str, secret: &str, redirect_uris: &[&str]) -> WebClient {
-        let text = serde_json::json!({ "web": {
-            "client_id": id, "client_secret": format!("GOCSPX-planted-{secret}"), "redirect_uris": redirect_uris,
-        }});
-        WebClient::parse(ClientText::new(text.to_string())).unwrap()
-    }
-
-    #[test]
-    fn a_list_names_an_address_letter_by_letter() {
-        let client = downloaded("1-a", "s", &["https://api.example.com/oauth/callback"]);
-        assert!(client.lists("https://api.example.com/oauth/callback"));
-        for other in ["https://api.example.com/oauth/callback/", "https://API.example.com/oauth/callback", ""]
-        {
-            assert!(!client.lists(other), "{other}");
-        }
-        for without_a_list in [
-            r#"{"client_id":"1-a","client_secret":"s"}"#,
-            r#"{"web":{"client_id":"1-a","client_secret":"s","redirect_uris":"planted"}}"#,
-        ] {
-            let client = WebClient::parse(ClientText::new(without_a_list)).unwrap();
-            assert_eq!(client.redirect_uris, Vec::<String>::new());
-        }
-    }
-
-    #[test]
-    fn the_project_is_the_number_before_the_dash() {
-        for (id, number) in [
-            ("123456-abc.apps.googleusercontent.com", Some("123456")),
-            ("abc-123.apps.googleusercontent.com", None),
-            ("-abc", None),
-            ("123456", None),
-        ] {
-            assert_eq!(downloaded(id, "s", &[]).project(), number, "{id}");
-        }
-    }
 
     #[test]
     fn anything_else_is_refused_with_the_end_of_a_sentence() {
+        let web = |members: &str| format!(r#"{{"web":{{{members}}}}}"#);
+        let id = r#""client_id":"1-a.apps.googleusercontent.com""#;
         for (text, end) in [
             (
-                r#"{"installed":{"client_id":"planted","client_secret":"planted"}}"#,
-                "of an \"installed\" client;",
+                r#"{"installed":{"client_id":"planted","client_secret":"planted"}}"#.to_owned(),
+                "of an \"installed\"",
             ),
-            ("planted", "that is not Google's client_secrets.json"),
-            (r#"{"web":{"client_id":"planted"}}"#, "that is not Google's client_secrets.json"),
-            ("{}", "without \"web\""),
+            ("planted".to_owned(), "that is not Google's client_secrets.json"),
+            (web(id), "that is not Google's client_secrets.json"),
+            ("{}".to_owned(), "without \"web\""),
+            (web(&format!(r#"{id},"client_secret":"""#)), "whose client_id or client_secret is empty"),
             (
-                r#"{"web":{"client_id":"","client_secret":"planted"}}"#,
-                "whose client_id or client_secret is empty",
-            ),
-            (
-                r#"{"web":{"client_id":"GOCSPX-planted","client_secret":"1.apps.googleusercontent.com"}}"#,
+                web(r#""client_id":"GOCSPX-planted","client_secret":"1-a""#),
                 "whose client_id is not one of Google's",
             ),
             (
-                r#"{"web":{"client_id":"planted \u001b.apps.googleusercontent.com","client_secret":"b"}}"#,
+                web(r#""client_id":"planted \u001b.apps.googleusercontent.com","client_secret":"b""#),
                 "whose client_id is not one of Google's",
             ),
             (
-                r#"{"web":{"client_id":"a","client_secret":"planted","token_uri":"http://planted"}}"#,
+                web(&format!(r#"{id},"client_secret":"planted","token_uri":"http://planted""#)),
                 "whose auth_uri or token_uri is not https",
             ),
         ] {

@@ -17,7 +17,7 @@ pub(crate) async fn refuse(account: &Account, stack: &str) -> Result<(), String>
         Ok(left) if left.is_empty() => Ok(()),
         Ok(left) => Err(format!(
             "an earlier stack {stack} left {}. A new stack has a new, empty table and keyring, and every user must \
-             connect again. Import what is left (infra/README.md, \"Coming back\"), or give --start-empty",
+             connect again. Import what is left (docs/deploy.md, \"Coming back\"), or give --start-empty",
             left.join(" and ")
         )),
         Err(problem) => Err(format!(
@@ -34,7 +34,7 @@ pub(crate) async fn after_a_failure(account: &Account, stack: &str) -> String {
         Err(problem) => format!("perhaps a table and a keyring ({problem})"),
     };
     format!(
-        "The failed creation left {left}. See infra/README.md, \"A failed first deployment\", before you deploy again."
+        "The failed creation left {left}. See docs/deploy.md, \"A failed first deployment\", before you deploy again."
     )
 }
 

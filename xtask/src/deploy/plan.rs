@@ -163,7 +163,7 @@ async fn changeable_stack(options: &DeployOptions, account: &Account) -> Result<
     let status = stack.status.as_str();
     let advice = match status {
         "REVIEW_IN_PROGRESS" => {
-            "a change set waits to be executed. If it imports a kept table and keyring (infra/README.md, \
+            "a change set waits to be executed. If it imports a kept table and keyring (docs/deploy.md, \
              \"Coming back\"), execute it first: otherwise new, empty ones are created, and every user is \
              lost. If there is nothing to keep, give --start-empty"
                 .to_owned()
