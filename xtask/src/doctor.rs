@@ -73,8 +73,7 @@ pub(crate) async fn examine(target: &Target) -> Vec<Finding> {
             gmail::examine(target, client.as_ref(), &functions),
             logs::examine(target, &functions),
         );
-        let gmail = vec![gmail];
-        let start = vec![start];
+        let (start, gmail) = (vec![start], vec![gmail]);
         [unread, configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
     })
     .await

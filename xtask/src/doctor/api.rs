@@ -6,7 +6,7 @@ use std::time::Duration;
 use postern::outside::http::{Answer, Failure, send};
 use reqwest::header::HOST;
 use reqwest::{Client, Method, RequestBuilder};
-use url::{Host, Url};
+use url::Url;
 
 /// Longer than a function may take: a cold start and the ten seconds of its timeout.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -23,10 +23,6 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(base: &str, address: Option<SocketAddr>, client: Client) -> Result<Self, String> {
         let base = Url::parse(base).map_err(|_| format!("the API's address {base:?} is not a URL"))?;
-        // RFC 6761 section 6.3: these names mean this machine, but not every resolver knows.
-        let is_this_machine = matches!(base.host(), Some(Host::Domain(name)) if name.ends_with(".localhost"));
-        let here = || SocketAddr::from(([127, 0, 0, 1], base.port_or_known_default().unwrap_or(80)));
-        let address = address.or_else(|| is_this_machine.then(here));
         Ok(Self { base, address, client })
     }
 

@@ -45,13 +45,12 @@ fn wrong(what: &str) -> Finding {
 
 /// Whatever a function uses that is not the stack's.
 fn foreign(target: &Target, name: &str, config: &Config) -> Vec<Finding> {
-    let names = &target.names;
     let callback = config.public_url.as_ref().map(|url| url.join(CALLBACK_PATH));
     let pairs = [
-        ("CREDENTIALS_TABLE", &config.credentials_table, &names.credentials_table),
-        ("SESSIONS_TABLE", &config.sessions_table, &names.sessions_table),
-        ("GOOGLE_CLIENT_SECRET_ID", &config.google_client_secret_id, &names.google_client),
-        ("SEALING_KEYS_SECRET_ID", &config.sealing_keys_secret_id, &names.sealing_keys),
+        ("CREDENTIALS_TABLE", &config.credentials_table, &target.credentials_table),
+        ("SESSIONS_TABLE", &config.sessions_table, &target.sessions_table),
+        ("GOOGLE_CLIENT_SECRET_ID", &config.google_client_secret_id, &target.google_client),
+        ("SEALING_KEYS_SECRET_ID", &config.sealing_keys_secret_id, &target.sealing_keys),
         ("PUBLIC_URL", callback.as_ref().unwrap_or(&target.callback), &target.callback),
     ];
     let differing = pairs.into_iter().filter(|(_, used, of_stack)| used != of_stack);

@@ -11,7 +11,7 @@ use reqwest::header::{
 
 use super::finding::Finding;
 use super::functions::Function;
-use super::target::{Place, Target};
+use super::target::Target;
 
 /// A page that no deployment allows (RFC 2606 section 2).
 const STRANGER: &str = "https://postern-doctor.invalid";
@@ -27,10 +27,7 @@ const PREFLIGHTS: [Preflight; 2] =
 /// One line for each front end, and one for all other pages.
 pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
     let configured = || functions.iter().find_map(|function| function.variables.get("ALLOWED_ORIGINS"));
-    let list = match &target.place {
-        Place::Local { page } => Some(page),
-        Place::Deployed(_) => configured(),
-    };
+    let list = target.page.as_ref().or_else(configured);
     let origins = list.map(String::as_str).unwrap_or_default().split(',').map(str::trim);
     let origins: Vec<&str> = origins.filter(|origin| !origin.is_empty()).take(MOST_ORIGINS).collect();
     if origins.is_empty() {
@@ -39,42 +36,36 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     }
     let mut findings = Vec::new();
     for origin in origins {
-        findings.push(friend(target, origin).await);
+        findings.push(friend(target, origin).await.unwrap_or_else(|finding| finding));
     }
     // Locally `cargo lambda watch` answers preflight requests, and it allows every page.
-    if target.deployment().is_some() {
-        findings.push(stranger(target).await);
+    if target.deployment.is_some() {
+        findings.push(stranger(target).await.unwrap_or_else(|finding| finding));
     }
     // An API that is open to all is so for each origin.
     findings.dedup();
     findings
 }
 
-async fn friend(target: &Target, origin: &str) -> Finding {
+async fn friend(target: &Target, origin: &str) -> Result<Finding, Finding> {
     let what = format!("CORS for {origin}");
     for preflight in PREFLIGHTS {
         let [method, path, _] = preflight;
-        match ask(target, &what, origin, preflight).await {
-            Err(finding) => return finding,
-            Ok(answer) if allows(&answer, origin, preflight) => {}
-            Ok(_) => {
-                return Finding::wrong(
-                    format!("the API does not let pages of {origin} call {method} {path}"),
-                    "deploy the template again with this origin in AllowedOrigins",
-                );
-            }
+        if !allows(&ask(target, &what, origin, preflight).await?, origin, preflight) {
+            return Err(Finding::wrong(
+                format!("the API does not let pages of {origin} call {method} {path}"),
+                "deploy the template again with this origin in AllowedOrigins",
+            ));
         }
     }
-    Finding::good(what)
+    Ok(Finding::good(what))
 }
 
-async fn stranger(target: &Target) -> Finding {
+async fn stranger(target: &Target) -> Result<Finding, Finding> {
     let what = "CORS for other origins";
-    match ask(target, what, STRANGER, PREFLIGHTS[0]).await {
-        Ok(answer) if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [STRANGER] => open_to_all(),
-        Ok(_) => Finding::good(format!("{what}: refused")),
-        Err(finding) => finding,
-    }
+    let answer = ask(target, what, STRANGER, PREFLIGHTS[0]).await?;
+    let is_allowed = list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [STRANGER];
+    if is_allowed { Err(open_to_all()) } else { Ok(Finding::good(format!("{what}: refused"))) }
 }
 
 /// An answer that allows one origin or none. Any status but success tells nothing of CORS: API Gateway

@@ -11,22 +11,12 @@ pub(super) const DEPLOY_AGAIN: &str = "deploy the template again";
 /// and never what another system wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// It is as it should be.
+    /// What is as it should be.
     Good(String),
-    /// It is not, and this fixes it.
-    Wrong {
-        /// What is wrong.
-        what: String,
-        /// How to fix it.
-        fix: String,
-    },
-    /// Doctor could not tell.
-    Unknown {
-        /// What it could not tell.
-        what: String,
-        /// Why, and what to do to find out.
-        why: String,
-    },
+    /// What is not, and how to fix it.
+    Wrong(String, String),
+    /// What doctor could not tell, and why.
+    Unknown(String, String),
 }
 
 impl Finding {
@@ -35,16 +25,16 @@ impl Finding {
     }
 
     pub(super) fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::Wrong { what: what.into(), fix: fix.into() }
+        Self::Wrong(what.into(), fix.into())
     }
 
     pub(super) fn unknown(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Unknown { what: what.into(), why: why.into() }
+        Self::Unknown(what.into(), why.into())
     }
 
     /// Whether something has to be fixed.
     pub(crate) const fn is_wrong(&self) -> bool {
-        matches!(self, Self::Wrong { .. })
+        matches!(self, Self::Wrong(..))
     }
 }
 
@@ -52,8 +42,8 @@ impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Good(what) => write!(formatter, "good   {what}"),
-            Self::Wrong { what, fix } => write!(formatter, "wrong  {what}: {fix}"),
-            Self::Unknown { what, why } => write!(formatter, "?      {what}: {why}"),
+            Self::Wrong(what, fix) => write!(formatter, "wrong  {what}: {fix}"),
+            Self::Unknown(what, why) => write!(formatter, "?      {what}: {why}"),
         }
     }
 }

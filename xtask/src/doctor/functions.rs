@@ -31,7 +31,7 @@ pub(super) struct Function {
 /// On this machine there is no Lambda to ask.
 pub(super) async fn read(target: &Target) -> (Vec<Function>, Vec<Finding>) {
     let (mut functions, mut findings) = (Vec::new(), Vec::new());
-    let Some(deployment) = target.deployment() else { return (functions, findings) };
+    let Some(deployment) = &target.deployment else { return (functions, findings) };
     for (logical_id, name) in postern_template::roles::functions(&postern_template::read()) {
         match function(deployment, logical_id, name).await {
             Ok(function) => functions.push(function),

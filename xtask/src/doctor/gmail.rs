@@ -9,7 +9,6 @@ use super::finding::Finding;
 use super::functions::{Function, LIST_MESSAGES};
 use super::logs;
 use super::problem::Problem;
-use super::refusal::Refusal;
 use super::target::Target;
 use crate::web_client::WebClient;
 
@@ -44,32 +43,28 @@ async fn by_session(target: &Target, client: Option<&WebClient>, session: &Sessi
         Ok(answer) => answer,
         Err(failure) => return target.no_answer(WHAT, &failure),
     };
-    let status = answer.status;
-    match (status, Problem::of(&answer)) {
-        (200, _) => Finding::good("the Gmail API lists messages"),
-        (_, Some(problem)) if problem.is_gmail_not_enabled => not_enabled(client, ""),
-        (401, Some(problem)) if problem.code == "reauthorization_required" => Finding::unknown(
-            WHAT,
-            "the user of POSTERN_SESSION_TOKEN has to authorize again; do so, and try again",
-        ),
-        (401, _) => Finding::unknown(WHAT, format!("the session in POSTERN_SESSION_TOKEN has ended; {HINT}")),
-        (_, Some(problem)) => {
-            Finding::unknown(WHAT, format!("GET /messages answers {status} {}; try again", problem.words()))
+    let problem = Problem::of(&answer);
+    let is_not_enabled = problem.as_ref().is_some_and(|problem| problem.is_gmail_not_enabled);
+    let words = problem.map(|problem| problem.words()).unwrap_or_default();
+    let why = match (answer.status, words.as_str()) {
+        (200, _) => return Finding::good("the Gmail API lists messages"),
+        _ if is_not_enabled => return not_enabled(client, ""),
+        (401, "reauthorization_required") => {
+            "the user of POSTERN_SESSION_TOKEN has to authorize again; do so, and try again".to_owned()
         }
-        (_, None) => Finding::unknown(WHAT, format!("GET /messages answers {status}; try again")),
-    }
+        (401, _) => format!("the session in POSTERN_SESSION_TOKEN has ended; {HINT}"),
+        (status, words) => format!("GET /messages answers {status} {words}; try again"),
+    };
+    Finding::unknown(WHAT, why)
 }
 
 async fn by_log(target: &Target, client: Option<&WebClient>, functions: &[Function]) -> Finding {
-    let Some(deployment) = target.deployment() else { return Finding::unknown(WHAT, HINT) };
+    let Some(deployment) = &target.deployment else { return Finding::unknown(WHAT, HINT) };
     let Some(function) = functions.iter().find(|function| function.name == LIST_MESSAGES) else {
         return Finding::unknown(WHAT, format!("the log of {LIST_MESSAGES} is not known; {HINT}"));
     };
     let log = match logs::read(deployment, &function.log_group).await {
         Ok(log) => log,
-        Err(Refusal::Absent) => {
-            return Finding::unknown(WHAT, format!("{LIST_MESSAGES} has no log that could tell; {HINT}"));
-        }
         Err(refusal) => {
             let what = format!("{WHAT}, which the log of {LIST_MESSAGES} could tell");
             return refusal.unknown(what, "logs:FilterLogEvents");

@@ -16,7 +16,7 @@ pub(super) async fn examine(target: &Target, client: Option<&WebClient>) -> Vec<
 }
 
 async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
-    let secret = &target.names.google_client;
+    let secret = &target.google_client;
     let why = match ask(&target.web, &client.google, &target.callback).await {
         Ok(Verdict::Accepted) => {
             return Finding::good(format!("Google accepts the client secret in {secret}"));
@@ -45,7 +45,7 @@ async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
 }
 
 fn wrong(refused: Refused, target: &Target, client: &WebClient) -> Finding {
-    let (id, secret, callback) = (&client.google.client_id, &target.names.google_client, &target.callback);
+    let (id, secret, callback) = (&client.google.client_id, &target.google_client, &target.callback);
     let (what, fix) = match refused {
         Refused::InvalidClient => (
             format!("Google does not know the client {id}"),

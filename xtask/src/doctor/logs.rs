@@ -22,6 +22,8 @@ const FILTER: &str = "{ ($.level = \"ERROR\") \
                       || ($.type = \"platform.report\" && $.record.status != \"success\") \
                       || ($.type = \"platform.initReport\" && $.record.status != \"success\") }";
 
+/// What the functions log as errors that no request ends with.
+const EVENTS: [&str; 4] = ["panic", "rotated_token_lost", "seal_integrity", "seal_key_gone"];
 /// The document with the runbook.
 const RUNBOOK: &str = "docs/deploy.md";
 const OPERATOR_ERRORS: &str = "operator-errors";
@@ -73,17 +75,16 @@ fn line(at: i64, message: &str) -> Option<Line> {
     let problem = Problem::read(&fields);
     let is_gmail_not_enabled = problem.as_ref().is_some_and(|problem| problem.is_gmail_not_enabled);
     let (name, heading) = if fields["level"] == "ERROR" {
-        match (problem, fields["event"].as_str()) {
-            (Some(problem), _) => {
-                let is_of_seals =
-                    ["credential_unreadable", "reauthorization_required"].contains(&problem.code.as_str());
-                (problem.words(), if is_of_seals { SEAL_FAILURES } else { OPERATOR_ERRORS })
-            }
-            (None, Some("panic")) => ("a panic".to_owned(), OPERATOR_ERRORS),
-            (None, Some(event @ ("seal_integrity" | "seal_key_gone"))) => (event.to_owned(), SEAL_FAILURES),
-            (None, Some(event @ "rotated_token_lost")) => (event.to_owned(), TOKENS_NOT_STORED),
-            _ => ("an error without a code".to_owned(), OPERATOR_ERRORS),
-        }
+        let event = EVENTS.into_iter().find(|event| fields["event"] == *event);
+        let heading = match problem.as_ref().map(|problem| problem.code.as_str()).or(event) {
+            Some(
+                "credential_unreadable" | "reauthorization_required" | "seal_integrity" | "seal_key_gone",
+            ) => SEAL_FAILURES,
+            Some("rotated_token_lost") => TOKENS_NOT_STORED,
+            _ => OPERATOR_ERRORS,
+        };
+        let name = problem.map(|problem| problem.words());
+        (name.unwrap_or_else(|| event.unwrap_or("an error without a code").to_owned()), heading)
     } else {
         let ended = match fields["record"]["status"].as_str()? {
             "success" => return None,
@@ -107,7 +108,7 @@ pub(super) fn time(millis: i64) -> String {
 
 /// One line for each function and kind of failure. A Gmail API that is not enabled has its own check.
 pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
-    let Some(deployment) = target.deployment() else { return Vec::new() };
+    let Some(deployment) = &target.deployment else { return Vec::new() };
     let mut findings = Vec::new();
     for function in functions {
         let (name, group) = (&function.name, &function.log_group);
@@ -172,16 +173,13 @@ fn without_errors(function: &Function, log: &Log) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_runbook_has_each_heading() {
-        let runbook = std::fs::read_to_string(crate::processes::root().join(RUNBOOK)).unwrap();
-        let titles = runbook.lines().filter(|line| line.starts_with('#'));
-        let anchors: Vec<String> =
-            titles.map(|title| title.trim_matches(['#', ' ']).to_lowercase().replace(' ', "-")).collect();
-        for heading in [OPERATOR_ERRORS, SEAL_FAILURES, TOKENS_NOT_STORED, ERRORS] {
-            assert!(anchors.iter().any(|anchor| anchor == heading), "{heading}");
+        let runbook = std::fs::read_to_string(crate::processes::root().join(super::RUNBOOK)).unwrap();
+        for heading in [super::OPERATOR_ERRORS, super::SEAL_FAILURES, super::TOKENS_NOT_STORED, super::ERRORS]
+        {
+            let title = format!("\n### {}\n", heading.replace('-', " "));
+            assert!(runbook.to_lowercase().contains(&title), "{heading}");
         }
     }
 }

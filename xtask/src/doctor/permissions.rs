@@ -4,6 +4,8 @@
 
 mod keys;
 
+use std::collections::BTreeSet;
+
 use aws_sdk_iam::types::PolicyEvaluationDecisionType::Allowed;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult};
 use postern_template::roles::{Grant, grants};
@@ -40,27 +42,39 @@ const DANGEROUS: [(&str, &str); 5] = [
 /// A secret of another application. No such secret exists, and its name is not the application's.
 const FOREIGN_SECRET: &str = "secret:doctor/of-another-application-AAAAAA";
 
-/// A resource, and what a role needs there or must never be able to do.
-struct Subject {
-    /// The resource, for people.
+/// A resource that a role may be able to use.
+struct Resource {
+    /// Its name for people.
     on: String,
     arn: String,
+    /// What the template calls it, if the template may grant something there.
+    name: Option<String>,
     /// The service through which a key is used.
     through: Option<&'static str>,
-    needed: Vec<String>,
-    never: Vec<String>,
+}
+
+impl Resource {
+    fn new(on: impl Into<String>, arn: String, name: Option<&str>) -> Self {
+        Self { on: on.into(), arn, name: name.map(str::to_owned), through: None }
+    }
+
+    /// Whether the template's statement is about this resource.
+    fn is_of(&self, grant: &Grant) -> bool {
+        self.name.as_ref().is_some_and(|name| grant.resource.contains(name))
+            && self.through.is_none_or(|service| grant.is_through(service))
+    }
 }
 
 /// One line for each function, or one for each thing that is wrong with its role.
 pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
-    let Some(deployment) = target.deployment() else { return Vec::new() };
+    let Some(deployment) = &target.deployment else { return Vec::new() };
     let template = postern_template::read();
     let (keys, mut findings) = keys::of_the_owner(target, deployment).await;
     for function in functions {
         let grants = grants(&template, &function.logical_id);
         let mut found = Vec::new();
-        for subject in subjects(target, deployment, function, functions, &grants, &keys) {
-            match simulate(deployment, function, &subject).await {
+        for resource in resources(target, deployment, function, functions, &keys) {
+            match simulate(deployment, function, &resource, &grants).await {
                 Ok(more) => found.extend(more),
                 Err(finding) => {
                     // The next question would fail as well.
@@ -80,61 +94,46 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     findings
 }
 
-fn subjects(
+fn resources(
     target: &Target,
     deployment: &Deployment,
     function: &Function,
     functions: &[Function],
-    grants: &[Grant],
     keys: &[keys::Key],
-) -> Vec<Subject> {
-    let names = &target.names;
+) -> Vec<Resource> {
     let own = |service: &str, resource: &str| {
         let part = |index: usize| function.arn.split(':').nth(index).unwrap_or_default();
         format!("arn:{}:{service}:{}:{}:{resource}", part(1), part(3), part(4))
     };
-    let table = |name: &str| (name.to_owned(), own("dynamodb", &format!("table/{name}")));
+    let table =
+        |table: &str, name| Resource::new(table, own("dynamodb", &format!("table/{table}")), Some(name));
     // Secrets Manager appends six characters to a name.
-    let secret = |secret: &String| {
-        let is_arn = secret.starts_with("arn:");
+    let secret = |secret: &str, name| {
         let arn = || own("secretsmanager", &format!("secret:{secret}-AAAAAA"));
-        (secret.clone(), if is_arn { secret.clone() } else { arn() })
+        let is_arn = secret.starts_with("arn:");
+        Resource::new(secret, if is_arn { secret.to_owned() } else { arn() }, Some(name))
     };
-    let foreign_secret =
-        ("a secret of another application".to_owned(), own("secretsmanager", FOREIGN_SECRET));
-    let group = &function.log_group;
-    let log = (format!("its log group {group}"), own("logs", &format!("log-group:{group}:log-stream:any")));
-    let own_log = format!("{}Log", function.logical_id);
-    // Each with the template's name for it, if the template may grant something there.
+    let (group, log) = (&function.log_group, format!("{}Log", function.logical_id));
+    let stream = own("logs", &format!("log-group:{group}:log-stream:any"));
     let mut resources = vec![
-        (table(&names.credentials_table), Some("CredentialsTable"), None),
-        (table(&names.sessions_table), Some("SessionsTable"), None),
-        (secret(&names.sealing_keys), Some("SealingKeys"), None),
-        (secret(&names.google_client), Some("GoogleClientSecretId"), None),
-        (foreign_secret, None, None),
-        (log, Some(own_log.as_str()), None),
-        (("its own role".to_owned(), function.role.clone()), None, None),
+        table(&target.credentials_table, "CredentialsTable"),
+        table(&target.sessions_table, "SessionsTable"),
+        secret(&target.sealing_keys, "SealingKeys"),
+        secret(&target.google_client, "GoogleClientSecretId"),
+        Resource::new("a secret of another application", own("secretsmanager", FOREIGN_SECRET), None),
+        Resource::new(format!("its log group {group}"), stream, Some(&log)),
+        Resource::new("its own role", function.role.clone(), None),
     ];
-    resources.extend(functions.iter().map(|other| {
-        let on = format!("the function {}", other.name);
-        ((on, other.arn.clone()), None, None)
-    }));
+    let on = |function: &Function| format!("the function {}", function.name);
+    resources.extend(functions.iter().map(|other| Resource::new(on(other), other.arn.clone(), None)));
     resources.extend(keys.iter().map(|key| {
         let on = format!("the key {} through {}", key.arn, key.service);
-        ((on, key.arn.clone()), Some("KmsKeyArn"), Some(key.service))
+        Resource { through: Some(key.service), ..Resource::new(on, key.arn.clone(), Some("KmsKeyArn")) }
     }));
     if deployment.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active") {
-        resources.push((("X-Ray".to_owned(), "*".to_owned()), Some("*"), None));
+        resources.push(Resource::new("X-Ray", "*".to_owned(), Some("*")));
     }
-    let subject = |((on, arn), name, through): ((String, String), Option<&str>, Option<&'static str>)| {
-        let here = grants.iter().filter(|grant| name.is_some_and(|name| grant.resource.contains(name)));
-        let here = here.filter(|grant| through.is_none_or(|service| grant.is_through(service)));
-        let needed: Vec<String> = here.map(|grant| grant.action.clone()).collect();
-        let service = arn.split(':').nth(2).unwrap_or_default();
-        let never = dangerous(service).filter(|action| !needed.contains(action)).collect();
-        Subject { on, arn, through, needed, never }
-    };
-    resources.into_iter().map(subject).collect()
+    resources
 }
 
 fn dangerous(service: &str) -> impl Iterator<Item = String> {
@@ -145,17 +144,28 @@ fn dangerous(service: &str) -> impl Iterator<Item = String> {
 async fn simulate(
     deployment: &Deployment,
     function: &Function,
-    subject: &Subject,
+    resource: &Resource,
+    grants: &[Grant],
 ) -> Result<Vec<Finding>, Finding> {
-    let (name, on) = (&function.name, &subject.on);
-    let actions = subject.needed.iter().chain(&subject.never).cloned();
+    let (name, on) = (&function.name, &resource.on);
+    let granted = grants.iter().filter(|grant| resource.is_of(grant));
+    let needed: BTreeSet<String> = granted.map(|grant| grant.action.clone()).collect();
+    let mut actions = needed.clone();
+    actions.extend(dangerous(resource.arn.split(':').nth(2).unwrap_or_default()));
+    // The template lets a role use a key only through the services that it names.
+    let region = function.arn.split(':').nth(3).unwrap_or_default();
+    let through = resource.through.map(|service| {
+        let entry = ContextEntry::builder().context_key_name("kms:ViaService");
+        let entry = entry.context_key_type(ContextKeyTypeEnum::String);
+        vec![entry.context_key_values(format!("{service}.{region}.amazonaws.com")).build()]
+    });
     let answer = deployment
         .iam
         .simulate_principal_policy()
-        .set_context_entries(through(function, subject.through))
+        .set_context_entries(through)
         .policy_source_arn(&function.role)
-        .set_action_names(Some(actions.collect()))
-        .resource_arns(&subject.arn)
+        .set_action_names(Some(actions.iter().cloned().collect()))
+        .resource_arns(&resource.arn)
         .send()
         .await
         .map_err(|error| match Refusal::of(&error) {
@@ -169,13 +179,11 @@ async fn simulate(
         let result = results.find(|result| result.eval_action_name() == action);
         result.map(EvaluationResult::eval_decision).map(|decision| *decision == Allowed)
     };
-    let needed = subject.needed.iter().map(|action| (action, true));
-    let never = subject.never.iter().map(|action| (action, false));
-    let finding = |(action, is_needed): (&String, bool)| match (is_allowed(action), is_needed) {
+    let finding = |action: &String| match (is_allowed(action), needed.contains(action)) {
         (Some(true), true) | (Some(false), false) => None,
         (Some(false), true) => Some(Finding::wrong(
             format!("the role of {name} does not allow {action} on {on}"),
-            match subject.through {
+            match resource.through {
                 Some(_) => "deploy the template again with this key as KmsKeyArn",
                 None => "deploy the template again, or restore the statement in the role's policy",
             },
@@ -189,16 +197,5 @@ async fn simulate(
             "IAM's simulator did not tell; try again",
         )),
     };
-    Ok(needed.chain(never).filter_map(finding).collect())
-}
-
-/// The template lets a role use a key only through the services that it names.
-fn through(function: &Function, service: Option<&str>) -> Option<Vec<ContextEntry>> {
-    let service = service?;
-    let region = function.arn.split(':').nth(3).unwrap_or_default();
-    let entry = ContextEntry::builder()
-        .context_key_name("kms:ViaService")
-        .context_key_values(format!("{service}.{region}.amazonaws.com"))
-        .context_key_type(ContextKeyTypeEnum::String);
-    Some(vec![entry.build()])
+    Ok(actions.iter().filter_map(finding).collect())
 }

@@ -36,8 +36,7 @@ impl Refusal {
         }
     }
 
-    /// The finding of a check that failed for this reason; `action` is the permission that the caller
-    /// needs for it.
+    /// The finding of a check that failed for this reason; `action` is the permission it needs.
     pub(super) fn unknown(&self, what: impl Into<String>, action: &str) -> Finding {
         self.unknown_but(TRY_AGAIN, what, action)
     }

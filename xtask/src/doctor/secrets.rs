@@ -16,7 +16,7 @@ enum Keys {}
 
 /// Reads both; returns Google's client if it is usable.
 pub(super) async fn examine(target: &Target) -> (Option<WebClient>, Vec<Finding>) {
-    let (google, keyring) = (&target.names.google_client, &target.names.sealing_keys);
+    let (google, keyring) = (&target.google_client, &target.sealing_keys);
     let (text, keys) = tokio::join!(
         value(target, google, "the secret with Google's client"),
         value::<Keys>(target, keyring, "the secret with the keyring"),
@@ -61,7 +61,7 @@ async fn value<Kind>(target: &Target, secret: &str, name: &str) -> Result<Secret
     let answer = answer.map_err(|error| match Refusal::of(&error) {
         Refusal::Absent => Finding::wrong(
             format!("{what}, does not exist"),
-            "create it under this name, or deploy with the name that it has",
+            "create it under this name (docs/deploy.md says how), or deploy with the name that it has",
         ),
         Refusal::Other(_) if is_marked_for_deletion(&error) => Finding::wrong(
             format!("{what}, is marked for deletion"),

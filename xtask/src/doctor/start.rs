@@ -10,7 +10,7 @@ use url::Url;
 use super::finding::{DEPLOY_AGAIN, Finding};
 use super::functions::AUTH_START;
 use super::problem::Problem;
-use super::target::{Place, Target};
+use super::target::Target;
 
 /// Starts a sign-in and looks where it would return to.
 pub(super) async fn examine(target: &Target) -> Finding {
@@ -18,13 +18,11 @@ pub(super) async fn examine(target: &Target) -> Finding {
     let request = target.api.request(Method::GET, START_PATH).header(ACCEPT, "application/json");
     match target.api.send(request).await {
         Err(Failure::NotConnected(_)) => {
-            let fix = match target.place {
-                Place::Local { .. } => target.remedy("--api-port"),
-                Place::Deployed(_) => {
-                    "point that name to the API (its DNS record and its certificate), or deploy \
+            let fix = match target.deployment {
+                None => target.remedy("--api-port"),
+                Some(_) => "point that name to the API (its DNS record and its certificate), or deploy \
                                        without DomainName and PublicUrl"
-                        .to_owned()
-                }
+                    .to_owned(),
             };
             Finding::wrong(format!("{what} reaches no server"), fix)
         }

@@ -13,7 +13,7 @@ const EXPIRY: &str = "expires_at";
 
 /// One line for each table, or one for each thing that is wrong with it.
 pub(super) async fn examine(target: &Target) -> Vec<Finding> {
-    let names = &target.names;
+    let names = target;
     let (credentials, sessions) = tokio::join!(
         table(target, &names.credentials_table, "user_id", "with the users' tokens"),
         table(target, &names.sessions_table, "id", "with the sessions"),
@@ -27,9 +27,9 @@ async fn table(target: &Target, name: &str, key: &str, contents: &str) -> Vec<Fi
         Err(finding) => return vec![finding],
     };
     let mut findings = usable(&table, name, key);
-    if name == target.names.sessions_table {
+    if name == target.sessions_table {
         findings.extend(expiry(target, name).await);
-    } else if target.deployment().is_some() {
+    } else if target.deployment.is_some() {
         // The local tables live in memory, unprotected.
         if table.deletion_protection_enabled() != Some(true) {
             findings.push(Finding::wrong(
@@ -77,48 +77,47 @@ fn usable(table: &TableDescription, name: &str, key: &str) -> Vec<Finding> {
 }
 
 async fn expiry(target: &Target, name: &str) -> Option<Finding> {
-    let answer = match target.dynamodb.describe_time_to_live().table_name(name).send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let what = format!("whether the table {name} deletes old items");
-            return Some(Refusal::of(&error).unknown(what, "dynamodb:DescribeTimeToLive"));
-        }
-    };
-    let is_on = answer.time_to_live_description().is_some_and(|description| {
-        let status = description.time_to_live_status();
-        description.attribute_name() == Some(EXPIRY)
-            && matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+    let answer = target.dynamodb.describe_time_to_live().table_name(name).send().await;
+    let is_on = answer.map_err(|error| Refusal::of(&error)).map(|answer| {
+        answer.time_to_live_description().is_some_and(|description| {
+            let status = description.time_to_live_status();
+            description.attribute_name() == Some(EXPIRY)
+                && matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+        })
     });
-    (!is_on).then(|| {
-        Finding::wrong(
-            format!("the table {name} never deletes old sessions: {EXPIRY} is not its time to live"),
-            format!(
-                "`aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
-                 Enabled=true,AttributeName={EXPIRY}`"
-            ),
-        )
-    })
+    let off = Finding::wrong(
+        format!("the table {name} never deletes old sessions: {EXPIRY} is not its time to live"),
+        format!(
+            "`aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
+             Enabled=true,AttributeName={EXPIRY}`"
+        ),
+    );
+    let unknown = format!("whether the table {name} deletes old items");
+    unless(is_on, off, unknown, "dynamodb:DescribeTimeToLive")
 }
 
 async fn recovery(target: &Target, name: &str) -> Option<Finding> {
-    let answer = match target.dynamodb.describe_continuous_backups().table_name(name).send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let what = format!("whether the table {name} can be restored");
-            return Some(Refusal::of(&error).unknown(what, "dynamodb:DescribeContinuousBackups"));
-        }
-    };
-    let status = answer
-        .continuous_backups_description()
-        .and_then(|description| description.point_in_time_recovery_description())
-        .and_then(|description| description.point_in_time_recovery_status());
-    (status != Some(&PointInTimeRecoveryStatus::Enabled)).then(|| {
-        Finding::wrong(
-            format!("the table {name} with the users' tokens cannot be restored to a point in time"),
-            format!(
-                "`aws dynamodb update-continuous-backups --table-name {name} \
-                 --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
-            ),
-        )
-    })
+    let answer = target.dynamodb.describe_continuous_backups().table_name(name).send().await;
+    let is_on = answer.map_err(|error| Refusal::of(&error)).map(|answer| {
+        let backups = answer.continuous_backups_description();
+        let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description());
+        let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
+        status == Some(&PointInTimeRecoveryStatus::Enabled)
+    });
+    let off = Finding::wrong(
+        format!("the table {name} with the users' tokens cannot be restored to a point in time"),
+        format!(
+            "`aws dynamodb update-continuous-backups --table-name {name} \
+             --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
+        ),
+    );
+    let unknown = format!("whether the table {name} can be restored");
+    unless(is_on, off, unknown, "dynamodb:DescribeContinuousBackups")
+}
+
+fn unless(is_on: Result<bool, Refusal>, off: Finding, unknown: String, action: &str) -> Option<Finding> {
+    match is_on {
+        Ok(is_on) => (!is_on).then_some(off),
+        Err(refusal) => Some(refusal.unknown(unknown, action)),
+    }
 }

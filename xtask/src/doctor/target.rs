@@ -25,30 +25,22 @@ pub(crate) struct Target {
     pub(super) api: Api,
     /// The redirect URI to register with Google.
     pub(super) callback: String,
-    pub(super) names: Names,
+    pub(super) credentials_table: String,
+    pub(super) sessions_table: String,
+    /// The secret with Google's client.
+    pub(super) google_client: String,
+    /// The secret with the keyring.
+    pub(super) sealing_keys: String,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
     /// The client for Google, with the same HTTP stack as the functions.
     pub(super) web: reqwest::Client,
-    pub(super) place: Place,
+    /// On this machine, the origin of the page; in an account the functions name it.
+    pub(super) page: Option<String>,
+    /// `None` on this machine, where there are no roles, logs or configurations.
+    pub(super) deployment: Option<Deployment>,
     /// A session of the API: the value of its cookie, or of bearer mode.
     pub(super) session: Option<SessionToken>,
-}
-
-/// The names of the tables and secrets.
-pub(super) struct Names {
-    pub(super) credentials_table: String,
-    pub(super) sessions_table: String,
-    pub(super) google_client: String,
-    pub(super) sealing_keys: String,
-}
-
-/// Where the functions run.
-pub(super) enum Place {
-    /// On this machine, for a page of this origin. There are no roles, logs or configurations.
-    Local { page: String },
-    /// In an AWS account.
-    Deployed(Deployment),
 }
 
 /// What only a deployment has.
@@ -69,22 +61,21 @@ impl Target {
         api_at: Option<SocketAddr>,
     ) -> Result<Self, String> {
         let stack = Stack::require(account, name).await?;
-        let outputs = &stack.outputs;
-        let config = &account.config;
+        let (outputs, config) = (&stack.outputs, &account.config);
+        let output = |name: &str| outputs.get(name).map(str::to_owned);
         let web = http_client()?;
         Ok(Self {
             api: Api::new(outputs.get("ApiUrl")?, api_at, web.clone())?,
-            callback: outputs.get("CallbackUrl")?.to_owned(),
-            names: Names {
-                credentials_table: outputs.get("CredentialsTableName")?.to_owned(),
-                sessions_table: outputs.get("SessionsTableName")?.to_owned(),
-                google_client: outputs.get("GoogleClientSecret")?.to_owned(),
-                sealing_keys: outputs.get("SealingKeysSecretArn")?.to_owned(),
-            },
+            callback: output("CallbackUrl")?,
+            credentials_table: output("CredentialsTableName")?,
+            sessions_table: output("SessionsTableName")?,
+            google_client: output("GoogleClientSecret")?,
+            sealing_keys: output("SealingKeysSecretArn")?,
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
             web,
-            place: Place::Deployed(Deployment {
+            page: None,
+            deployment: Some(Deployment {
                 lambda: aws_sdk_lambda::Client::new(config),
                 iam: aws_sdk_iam::Client::new(config),
                 logs: aws_sdk_cloudwatchlogs::Client::new(config),
@@ -102,26 +93,25 @@ impl Target {
         let config = |port: u16| local_config(&web, &format!("http://127.0.0.1:{port}"));
         Ok(Self {
             callback: format!("{api}{CALLBACK_PATH}"),
-            names: Names {
-                credentials_table: "CredentialsTable".to_owned(),
-                sessions_table: "SessionsTable".to_owned(),
-                google_client: "postern/google-client".to_owned(),
-                sealing_keys: "postern/sealing-keys".to_owned(),
-            },
+            credentials_table: "CredentialsTable".to_owned(),
+            sessions_table: "SessionsTable".to_owned(),
+            google_client: "postern/google-client".to_owned(),
+            sealing_keys: "postern/sealing-keys".to_owned(),
             dynamodb: aws_sdk_dynamodb::Client::new(&config(ports.dynamodb)),
             secrets: aws_sdk_secretsmanager::Client::new(&config(ports.secrets)),
             api: Api::new(&api, None, web.clone())?,
             web,
-            place: Place::Local { page: format!("http://localhost:{}", ports.page) },
+            page: Some(format!("http://localhost:{}", ports.page)),
+            deployment: None,
             session: None,
         })
     }
 
     /// What helps when a service does not answer; `option` sets its local port.
     pub(super) fn remedy(&self, option: &str) -> String {
-        match &self.place {
-            Place::Local { .. } => format!("start `cargo xtask dev`, or set its port with {option}"),
-            Place::Deployed(_) => TRY_AGAIN.to_owned(),
+        match self.deployment {
+            None => format!("start `cargo xtask dev`, or set its port with {option}"),
+            Some(_) => TRY_AGAIN.to_owned(),
         }
     }
 
@@ -133,14 +123,6 @@ impl Target {
             _ => TRY_AGAIN.to_owned(),
         };
         Finding::unknown(what, format!("the API did not answer ({failure}); {remedy}"))
-    }
-
-    /// What only a deployment has; `None` on this machine.
-    pub(super) const fn deployment(&self) -> Option<&Deployment> {
-        match &self.place {
-            Place::Local { .. } => None,
-            Place::Deployed(deployment) => Some(deployment),
-        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn of_the_owner(target: &Target, deployment: &Deployment) -> (V
         }
     };
     // What does not exist is reported where the secret or table itself is checked.
-    for secret in [&target.names.google_client, &target.names.sealing_keys] {
+    for secret in [&target.google_client, &target.sealing_keys] {
         let answer = target.secrets.describe_secret().secret_id(secret).send().await;
         match answer.map(|answer| answer.kms_key_id.unwrap_or_default()).map_err(|error| Refusal::of(&error))
         {
@@ -44,20 +44,19 @@ pub(super) async fn of_the_owner(target: &Target, deployment: &Deployment) -> (V
     let Some(given) = deployment.parameters.get("KmsKeyArn").filter(|key| !key.is_empty()) else {
         return (keys, findings);
     };
-    for table in [&target.names.credentials_table, &target.names.sessions_table] {
-        match target.dynamodb.describe_table().table_name(table).send().await {
+    for table in [&target.credentials_table, &target.sessions_table] {
+        let answer = target.dynamodb.describe_table().table_name(table).send().await;
+        match answer.map_err(|error| Refusal::of(&error)) {
             Ok(answer) => {
                 let encryption = answer.table().and_then(|table| table.sse_description());
                 let key = encryption.and_then(|encryption| encryption.kms_master_key_arn());
                 add(key.unwrap_or(given).to_owned(), "dynamodb");
             }
-            Err(error) => match Refusal::of(&error) {
-                Refusal::Absent => {}
-                refusal => {
-                    let what = format!("which key encrypts the table {table}");
-                    findings.push(refusal.unknown(what, "dynamodb:DescribeTable"));
-                }
-            },
+            Err(Refusal::Absent) => {}
+            Err(refusal) => {
+                let what = format!("which key encrypts the table {table}");
+                findings.push(refusal.unknown(what, "dynamodb:DescribeTable"));
+            }
         }
     }
     (keys, findings)

@@ -48,8 +48,8 @@ pub(super) struct Aws {
 
 /// What a test changes.
 pub(super) struct Account {
-    pub(super) outputs: BTreeMap<String, String>,
-    pub(super) parameters: BTreeMap<&'static str, String>,
+    /// The stack's parameters and outputs: `Parameter` or `Output` and the name, with the value.
+    pub(super) stack: BTreeMap<(&'static str, String), String>,
     /// What Lambda says of each function.
     pub(super) functions: BTreeMap<String, Value>,
     /// Role, action, part of the resource's ARN, and what IAM's simulator says in place of the
@@ -63,32 +63,22 @@ pub(super) struct Account {
 }
 
 impl Aws {
-    pub(super) async fn listen() -> (TcpListener, String) {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        (listener, url)
-    }
-
-    pub(super) fn serve(listener: TcpListener, url: String, stack: &Stack) -> Self {
-        let mut variables = stack.environment();
+    pub(super) fn serve(listener: TcpListener, url: String, back_ends: &Stack) -> Self {
+        let mut variables = back_ends.environment();
         // Lambda sets these itself, and its answers do not show them.
         variables.retain(|name, _| !name.starts_with("AWS_") || name.starts_with("AWS_ENDPOINT_"));
         let functions = postern_template::roles::functions(&postern_template::read());
-        let mut outputs: BTreeMap<String, String> = functions
-            .iter()
-            .map(|(logical_id, name)| (format!("{logical_id}Function"), name.clone()))
-            .collect();
-        outputs.extend(
-            [
-                ("ApiUrl", url.clone()),
-                ("CallbackUrl", format!("{url}/oauth/callback")),
-                ("CredentialsTableName", "CredentialsTable".to_owned()),
-                ("SessionsTableName", "SessionsTable".to_owned()),
-                ("GoogleClientSecret", "postern/google-client".to_owned()),
-                ("SealingKeysSecretArn", "postern/sealing-keys".to_owned()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
+        let outputs = [
+            ("ApiUrl", url.clone()),
+            ("CallbackUrl", format!("{url}/oauth/callback")),
+            ("CredentialsTableName", "CredentialsTable".to_owned()),
+            ("SessionsTableName", "SessionsTable".to_owned()),
+            ("GoogleClientSecret", "postern/google-client".to_owned()),
+            ("SealingKeysSecretArn", "postern/sealing-keys".to_owned()),
+        ];
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into_iter();
+        let of_functions = functions.iter().map(|(id, name)| (format!("{id}Function"), name.clone()));
+        let stack = outputs.chain(of_functions).map(|(name, value)| (("Output", name), value)).collect();
         let functions = functions.into_iter().map(|(_, name)| {
             let description = json!({
                 "FunctionName": name,
@@ -100,15 +90,14 @@ impl Aws {
             (name, description)
         });
         let account = Account {
-            outputs,
-            parameters: BTreeMap::new(),
+            stack,
             functions: functions.collect(),
             policies: Vec::new(),
             asked: BTreeSet::new(),
             preflight: |origin| (204, if origin == PAGE { origin } else { "" }),
             answers: Vec::new(),
         };
-        let (dynamodb, secrets) = (stack.dynamodb.url(), stack.secrets.url());
+        let (dynamodb, secrets) = (back_ends.dynamodb.url(), back_ends.secrets.url());
         let aws = Self { url, dynamodb, secrets, account: Arc::new(Mutex::new(account)) };
         aws.answer("DescribeTable CredentialsTable", 200, &table("user_id", true));
         aws.answer("DescribeContinuousBackups", 200, &recovery("ENABLED"));
@@ -189,8 +178,7 @@ async fn answer(State(aws): State<Aws>, request: Request) -> Response<Body> {
         (_, "SimulatePrincipalPolicy") => response(200, simulate(&mut aws.account(), &form)),
         _ => match path.strip_prefix("/2015-03-31/functions/") {
             Some(path) => {
-                let name = path.trim_end_matches("/configuration");
-                response(200, aws.account().functions[name].to_string())
+                response(200, aws.account().functions[path.trim_end_matches("/configuration")].to_string())
             }
             None => api(&aws, &head).await,
         },
@@ -210,22 +198,18 @@ async fn forward(url: &str, head: &Parts, body: Bytes) -> Response<Body> {
 }
 
 fn stack(account: &Account) -> Response<Body> {
-    let members = |kind: &str, pairs: &mut dyn Iterator<Item = (&str, &String)>| -> String {
-        let members = pairs.map(|(name, value)| {
+    let members = |kind: &str| -> String {
+        let of_kind = account.stack.iter().filter(|((known, _), _)| *known == kind);
+        let members = of_kind.map(|((_, name), value)| {
             format!("<member><{kind}Key>{name}</{kind}Key><{kind}Value>{value}</{kind}Value></member>")
         });
-        members.collect()
+        format!("<{kind}s>{}</{kind}s>", members.collect::<String>())
     };
-    let parameters = members("Parameter", &mut account.parameters.iter().map(|(name, value)| (*name, value)));
-    let outputs = members("Output", &mut account.outputs.iter().map(|(name, value)| (name.as_str(), value)));
-    response(
-        200,
-        format!(
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>postern</StackName><CreationTime>\
-         2026-11-01T00:00:00Z</CreationTime><StackStatus>UPDATE_COMPLETE</StackStatus><Parameters>{parameters}\
-         </Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-        ),
-    )
+    let description = [members("Parameter"), members("Output")].concat();
+    let description =
+        format!("<Stacks><member><StackName>postern</StackName>{description}</member></Stacks>");
+    let result = format!("<DescribeStacksResult>{description}</DescribeStacksResult>");
+    response(200, format!("<DescribeStacksResponse>{result}</DescribeStacksResponse>"))
 }
 
 /// IAM's simulator: what the template grants, unless the test says otherwise.
@@ -253,16 +237,14 @@ fn simulate(account: &mut Account, form: &[(String, String)]) -> String {
         let changed = account.policies.iter().find(|(of, known, part, _)| {
             role.contains(of) && action == known && (arn.contains(part) || through.starts_with(part))
         });
-        let decision = if changed.map_or(Some(granted), |(.., decision)| *decision)? { "allowed" } else { "denied" };
-        Some(format!(
-            "<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>"
-        ))
+        let decision = changed.map_or(Some(granted), |(.., decision)| *decision)?;
+        let decision = if decision { "allowed" } else { "implicitDeny" };
+        let name = format!("<EvalActionName>{action}</EvalActionName>");
+        Some(format!("<member>{name}<EvalDecision>{decision}</EvalDecision></member>"))
     });
-    let results: String = results.collect();
-    format!(
-        "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>{results}\
-         </EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
-    )
+    let results = format!("<EvaluationResults>{}</EvaluationResults>", results.collect::<String>());
+    let result = format!("<SimulatePrincipalPolicyResult>{results}</SimulatePrincipalPolicyResult>");
+    format!("<SimulatePrincipalPolicyResponse>{result}</SimulatePrincipalPolicyResponse>")
 }
 
 /// API Gateway answers preflight requests itself and passes on the others.
@@ -270,18 +252,13 @@ async fn api(aws: &Aws, head: &Parts) -> Response<Body> {
     let origin = header(&head.headers, "origin");
     if head.method == "OPTIONS" {
         let (status, allowed) = (aws.account().preflight)(origin);
-        let mut preflight = response(status, String::new());
-        for (name, value) in [
-            ("access-control-allow-origin", allowed),
-            ("access-control-allow-credentials", "true"),
-            ("access-control-allow-methods", "GET,POST,DELETE"),
-            ("access-control-allow-headers", "authorization,content-type,x-requested-with"),
-        ] {
-            if !value.is_empty() {
-                preflight.headers_mut().insert(name, value.parse().unwrap());
-            }
-        }
-        return preflight;
+        let preflight = Response::builder()
+            .status(status)
+            .header("access-control-allow-credentials", "true")
+            .header("access-control-allow-methods", "GET,POST,DELETE")
+            .header("access-control-allow-headers", "authorization,content-type,x-requested-with")
+            .header("access-control-allow-origin", allowed);
+        return preflight.body(Body::empty()).unwrap();
     }
     let mut call = Call::get(head.uri.path(), head.uri.query().unwrap_or_default());
     for (name, value) in &head.headers {
