@@ -40,8 +40,8 @@ struct Listed {
 }
 
 impl WebClient {
-    /// Reads what Google's console downloads. A list of another form is as good as none: only what the
-    /// functions read can be wrong.
+    /// Reads what Google's console downloads. A list of another form is as good as none: only what
+    /// the functions read can be wrong.
     pub(crate) fn parse(text: ClientText) -> Result<Self, &'static str> {
         let google = GoogleClient::parse(text.expose())?;
         let download = serde_json::from_str::<Download>(text.expose()).ok();
@@ -55,7 +55,8 @@ impl WebClient {
         self.google.client_id.ends_with(CLIENT_ID_END) && self.google.client_id.bytes().all(is_printable)
     }
 
-    /// Likewise for `deploy`, which prints the client ID. The error is a sentence without a full stop.
+    /// Likewise for `deploy`, which prints the client ID. The error is a sentence without a full
+    /// stop.
     pub(crate) fn of_googles(text: ClientText) -> Result<Self, &'static str> {
         let client = Self::parse(text).map_err(|sentence| sentence.trim_end_matches('.'))?;
         if client.has_an_id_of_googles() { Ok(client) } else { Err("Its client_id is not one of Google's") }
@@ -72,8 +73,8 @@ impl WebClient {
         (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
     }
 
-    /// Whether this says something that `other` does not. A shorter list is an older download, and no
-    /// reason to forget what a newer one said.
+    /// Whether this says something that `other` does not. A shorter list is an older download, and
+    /// no reason to forget what a newer one said.
     pub(crate) fn adds_to(&self, other: &Self) -> bool {
         !self.google.is_same_as(&other.google)
             || self.google.authorization_endpoint != other.google.authorization_endpoint

@@ -37,7 +37,8 @@ impl Tools {
         Ok(Self { sam, builder: Builder::find(processes).await? })
     }
 
-    /// Refuses arguments of the caller that SAM would refuse, but only after the secret was written.
+    /// Refuses arguments of the caller that SAM would refuse, but only after the secret was
+    /// written.
     pub(crate) async fn check(&self, sam: &[String]) -> Result<(), String> {
         if let Some(option) = refused(sam) {
             return Err(format!(

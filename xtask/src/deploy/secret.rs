@@ -107,8 +107,8 @@ impl<'a> GoogleSecret<'a> {
         }
     }
 
-    /// Writes; says what was written and how to go back. `place` are the options of the AWS CLI that
-    /// lead to the account.
+    /// Writes; says what was written and how to go back. `place` are the options of the AWS CLI
+    /// that lead to the account.
     pub(crate) async fn carry_out(
         &self,
         step: Step,
