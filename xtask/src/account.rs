@@ -39,8 +39,8 @@ impl Account {
         }
         let mut config = loader.load().await;
         if let Some(profile) = &chosen.profile {
-            // If the environment has credentials, the SDK takes them and not the profile's; SAM and every
-            // other tool take those of a profile that is named.
+            // If the environment has credentials, the SDK takes them and not the profile's; SAM and
+            // every other tool take those of a profile that is named.
             let provider = ProviderConfig::without_region()
                 .with_region(config.region().cloned())
                 .with_http_client(http_client()?);

@@ -17,7 +17,8 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 pub(crate) struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<String, String>,
-    /// Sites that no name server knows: origin, the origin to ask in its place, and the host to ask for.
+    /// Sites that no name server knows: origin, the origin to ask in its place, and the host to ask
+    /// for.
     names: Vec<[String; 3]>,
 }
 
@@ -49,7 +50,8 @@ impl Browser {
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), names: Vec::new() })
     }
 
-    /// From now on, what begins with the origin `site` is asked of `address`, under the name `host`.
+    /// From now on, what begins with the origin `site` is asked of `address`, under the name
+    /// `host`.
     #[must_use]
     pub(crate) fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
         self.names.push([site, address, host].map(str::to_owned));

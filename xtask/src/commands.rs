@@ -1,5 +1,5 @@
-//! The command line: every command with its options, parsed by clap. Compiled into every build of xtask, so it names no type
-//! of a command that a build may leave out.
+//! The command line: every command with its options, parsed by clap. Compiled into every build of
+//! xtask, so it names no type of a command that a build may leave out.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,8 @@ pub(crate) enum Command {
     Contract,
     /// Checks the templates with sam validate --lint, cfn-lint and checkov.
     Validate,
-    /// Puts Postern into an AWS account: Google's client into Secrets Manager, then sam build and sam deploy.
+    /// Puts Postern into an AWS account: Google's client into Secrets Manager, then sam build and
+    /// sam deploy.
     Deploy(DeployOptions),
     /// Checks a deployment, or the stack of `cargo xtask dev`, without a browser.
     #[command(after_help = AFTER_DOCTOR)]
@@ -89,10 +90,12 @@ pub(crate) struct DeployOptions {
     /// The stack to create or update.
     #[arg(long, value_name = "NAME", default_value = "postern")]
     pub(crate) stack_name: String,
-    /// The JSON file of a web client, as downloaded from Google's console. It is stored in Secrets Manager.
+    /// The JSON file of a web client, as downloaded from Google's console. It is stored in Secrets
+    /// Manager.
     #[arg(long, value_name = "FILE")]
     pub(crate) client_secret: Option<PathBuf>,
-    /// A parameter of template.yaml; repeat the option for each. Other parameters keep their values.
+    /// A parameter of template.yaml; repeat the option for each. Other parameters keep their
+    /// values.
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     pub(crate) parameters: Vec<String>,
     /// Deploys without asking.

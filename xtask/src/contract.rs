@@ -1,5 +1,5 @@
-//! `cargo xtask contract`: the tests of the store and the secrets against MiniStack. `cargo test` runs
-//! the same tests against the local fakes, which are trusted because both pass.
+//! `cargo xtask contract`: the tests of the store and the secrets against MiniStack. `cargo test`
+//! runs the same tests against the local fakes, which are trusted because both pass.
 
 use crate::log;
 use crate::ministack::{self, MiniStack};

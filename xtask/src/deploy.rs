@@ -25,7 +25,6 @@ pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
     if !options.yes && !stdin().is_terminal() {
         return Err("there is no terminal to ask at; give --yes".to_owned());
     }
-    release::check(&options.sam)?;
     let account = Account::open(&options.account).await?;
     let plan = Plan::make(&options, &account).await?;
     println!("{plan}");
@@ -61,6 +60,7 @@ async fn carry_out(
     processes: &mut Processes,
 ) -> Result<(), String> {
     let tools = Tools::find(processes).await?;
+    tools.check(&options.sam).await?;
     // First what can fail and change nothing; then the secret, which the new functions read.
     tools.run(release::build(plan), processes).await?;
     let written = plan.store_client(account).await?.unwrap_or_default();

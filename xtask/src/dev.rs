@@ -104,8 +104,9 @@ async fn start<'a>(
     Ok((Local { stack, api, page }, watch))
 }
 
-/// Builds the functions where the progress can be seen; `cargo lambda watch` then finds them built. No
-/// package is named, for then cargo chooses the same features as that command's `cargo run --bin`.
+/// Builds the functions where the progress can be seen; `cargo lambda watch` then finds them built.
+/// No package is named, for then cargo chooses the same features as that command's `cargo run
+/// --bin`.
 async fn build(processes: &mut Processes) -> Result<(), String> {
     println!("building the functions");
     let mut cargo = command("cargo");

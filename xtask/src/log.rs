@@ -1,4 +1,4 @@
-//! Files under `target/` for the words of a program that nobody wants to read unless something goes wrong.
+//! Files under `target/` for output that nobody wants to read unless something goes wrong.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 const LINES_SHOWN: usize = 40;
 
-/// Sends what `command` says into a new file at `path`.
+/// Sends the output of `command` to a new file at `path`.
 pub(crate) fn write_words_of(command: &mut Command, path: &Path) -> Result<(), String> {
     let file = path
         .parent()

@@ -39,8 +39,8 @@ impl MiniStack {
         MINISTACK.find(processes).await.map(Self)
     }
 
-    /// Starts it with these services on a free port, without checks of permissions, and waits until
-    /// it answers; gives its URL. Its output goes to `log`.
+    /// Starts it without checks of permissions on a free port, and waits until it answers; gives
+    /// its URL. Its output goes to `log`.
     pub(crate) async fn start(
         &self,
         services: &str,
@@ -49,8 +49,7 @@ impl MiniStack {
     ) -> Result<String, String> {
         let port = ports::free().await?;
         let mut command = self.command(port);
-        command.env("SERVICES", services).env("AUTH", "false");
-        run(command, port, log, processes).await
+        run(command.env("SERVICES", services).env("AUTH", "false"), port, log, processes).await
     }
 
     /// Starts it as an account: every service, permissions enforced, and functions that run with
@@ -63,15 +62,12 @@ impl MiniStack {
     ) -> Result<String, String> {
         let port = ports::free().await?;
         let mut command = self.command(port);
-        let url = format!("http://127.0.0.1:{port}");
-        // A function inherits MiniStack's environment, and calls MiniStack in AWS's place.
-        for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"]
-        {
-            command.env(variable, &url);
-        }
         command.env("AUTH", "true").env_remove("SERVICES");
+        // A function inherits MiniStack's environment, and calls MiniStack in AWS's place.
+        let ways = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"];
+        command.envs(ways.map(|variable| (variable, url_of(port))));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        run(command, port, log, processes).await
+        run(&mut command, port, log, processes).await
     }
 
     fn command(&self, port: u16) -> Command {
@@ -93,15 +89,19 @@ impl MiniStack {
     }
 }
 
+fn url_of(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
 async fn run(
-    mut command: Command,
+    command: &mut Command,
     port: u16,
     log: &Path,
     processes: &mut Processes,
 ) -> Result<String, String> {
-    log::write_words_of(&mut command, log)?;
-    let ministack = processes.start(&mut command)?;
-    let url = format!("http://127.0.0.1:{port}");
+    log::write_words_of(command, log)?;
+    let ministack = processes.start(command)?;
+    let url = url_of(port);
     let deadline = Instant::now() + FIRST_ANSWER;
     loop {
         if let Ok(Some(status)) = ministack.try_wait() {
@@ -110,10 +110,8 @@ async fn run(
         match Browser::new()?.get(&format!("{url}/_ministack/health")).await {
             Ok(answer) if answer.body["version"] == VERSION => break,
             Ok(answer) => return Err(format!("another program answers at {url}: {}", answer.body)),
-            Err(problem) if Instant::now() >= deadline => {
-                return Err(format!("MiniStack does not answer: {problem}"));
-            }
-            Err(_) => sleep(Duration::from_millis(100)).await,
+            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
+            Err(problem) => return Err(format!("MiniStack does not answer: {problem}")),
         }
     }
     if TcpStream::connect((OTHER_ADDRESS, port)).await.is_ok() {

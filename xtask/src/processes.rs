@@ -121,7 +121,7 @@ mod tests {
         let output = shell.stdout.take().expect("the output is piped");
         tokio::io::BufReader::new(output).read_to_string(&mut id).await.expect("the id is text");
         processes.stop().await;
-        // Gone, or dead and not yet collected by whoever inherited it.
+        // Gone, or dead and not yet collected by its new parent.
         let state = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{state}");
     }

@@ -1,4 +1,4 @@
-//! Programs from PyPI, each in a folder of its own under `.tools/`; the machine is left alone.
+//! Programs from PyPI, each in a folder of its own under `.tools/`. Nothing else is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,8 +20,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Finds it in the project's own folder, or fetches it there with everything it depends on; gives
-    /// the folder.
+    /// Finds it in the project's own folder, or fetches it there with everything it depends on;
+    /// gives the folder.
     pub(crate) async fn find(&self, processes: &mut Processes) -> Result<PathBuf, String> {
         let Self { name, version, .. } = self;
         let beside = self.beside.map(|beside| format!("+{beside}")).unwrap_or_default();
@@ -51,7 +51,8 @@ pub(crate) async fn install(requirements: &[&str], folder: &Path, processes: &mu
     let _ = processes.run(&mut pip).await;
 }
 
-/// The beginning of a command that runs a module from `folder` and sees none of the user's packages.
+/// The beginning of a command that runs a module from `folder` and sees none of the user's
+/// packages.
 pub(crate) fn module(name: &str, folder: &Path) -> Command {
     let mut python = command("python3");
     python.args(["-s", "-m", name]).env("PYTHONPATH", folder).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -1,6 +1,6 @@
-//! Google's token endpoint, asked to redeem a code that nobody issued. Google checks the client before
-//! the code (RFC 6749 section 3.2.1), so `invalid_grant` means that client ID and secret are right. No
-//! code is spent, and nothing that Google writes is repeated.
+//! Google's token endpoint, asked to redeem a code that nobody issued. Google checks the client
+//! before the code (RFC 6749 section 3.2.1), so `invalid_grant` means that client ID and secret are
+//! right. No code is spent, and nothing that Google writes is repeated.
 
 use std::time::Duration;
 

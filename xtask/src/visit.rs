@@ -1,4 +1,4 @@
-//! A person in front of a front end's page: signs in at the fake Google, lists mail, is asked to authorize again.
+//! A user of a front end: signs in at the fake Google, lists mail, is asked to authorize again.
 
 use harness::google::{Consent, Decision, Google};
 use serde_json::Value;
@@ -28,7 +28,8 @@ pub(crate) struct Listed {
 }
 
 impl<'a> Visit<'a> {
-    /// A person with `browser` on the front end at the origin `page`, which calls the API at the base URL `api`.
+    /// A person with `browser` on the front end at the origin `page`, which calls the API at the
+    /// base URL `api`.
     pub(crate) fn new(google: &'a Google, api: &str, page: &str, browser: Browser) -> Self {
         let [api, page, account] = [api, page, ACCOUNT].map(str::to_owned);
         Self { google, api, page, browser, account }
@@ -98,7 +99,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// Refuses what is not so, in words.
+/// Fails with a sentence if something is not so.
 pub(crate) fn expect(is_so: bool, what: &str) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(format!("this is not so: {what}")) }
 }

@@ -11,7 +11,8 @@ use serde_norway::Value as Yaml;
 pub const CREDENTIALS_TABLE: &str = "CredentialsTable";
 /// The table of sessions and spent states, as the template calls it.
 pub const SESSIONS_TABLE: &str = "SessionsTable";
-/// The secret with Google's `client_secrets.json`, unless the parameter `GoogleClientSecretId` says otherwise.
+/// The secret with Google's `client_secrets.json`, unless the parameter `GoogleClientSecretId` says
+/// otherwise.
 pub const GOOGLE_CLIENT_SECRET: &str = "postern/google-client";
 /// The secret with the keyring of a local stack.
 pub const SEALING_KEYS_SECRET: &str = "postern/sealing-keys";
@@ -31,8 +32,8 @@ pub struct TableDefinition {
     pub time_to_live_attribute: Option<String>,
 }
 
-/// The whole of template.yaml as JSON. A short tag becomes its long form: `!Ref Name` is `{"Ref": "Name"}`,
-/// `!Sub text` is `{"Fn::Sub": "text"}`.
+/// The whole of template.yaml as JSON. A short tag becomes its long form: `!Ref Name` is `{"Ref":
+/// "Name"}`, `!Sub text` is `{"Fn::Sub": "text"}`.
 ///
 /// # Panics
 /// When the file is not there or is not YAML.
@@ -117,7 +118,8 @@ fn json_of(yaml: Yaml) -> Value {
     }
 }
 
-/// CloudFormation's keys are text; YAML reads some of them as something else (a status code, a date).
+/// CloudFormation's keys are text; YAML reads some of them as something else (a status code, a
+/// date).
 fn key_of(key: &Yaml) -> String {
     match key {
         Yaml::String(text) => text.clone(),

@@ -30,7 +30,7 @@ pub(crate) fn read(path: &Path) -> Result<WebClient, String> {
     if length > LARGEST {
         return Err(format!("{shown} is too large for a client_secrets.json"));
     }
-    WebClient::of_googles(text).map_err(|end| format!("{shown} is a file {end}"))
+    WebClient::of_googles(text).map_err(|why| format!("{shown} cannot be stored: {why}"))
 }
 
 /// What is unsafe about where the file lies.

@@ -1,5 +1,7 @@
 //! `sam build` and `sam deploy`, with what the caller adds for `sam deploy`.
 
+use std::process::Stdio;
+
 use super::plan::Plan;
 use crate::cargo_lambda::Builder;
 use crate::commands::DeployOptions;
@@ -9,23 +11,13 @@ use crate::sam::Sam;
 /// A section that samconfig.toml does not have: what `sam deploy --guided` saved there is not what
 /// the plan shows.
 const NO_CONFIGURATION: [&str; 2] = ["--config-env", "cargo-xtask-deploy"];
-/// Arguments of SAM that would make it deploy something else than the plan shows.
-const NOT_FOR_SAM: [&str; 7] = [
-    "--config-env",
-    "--config-file",
-    "--guided",
-    "--parameter-overrides",
-    "--profile",
-    "--region",
-    "--stack-name",
-];
+/// What SAM must not get from the caller: it would deploy something else than the plan shows.
+const NOT_FOR_SAM: &str = "--config-env --config-file --guided --parameter-overrides --profile --region \
+                           --stack-name --template-file";
 
-/// Refuses arguments that would change what the plan shows.
-pub(crate) fn check(sam: &[String]) -> Result<(), String> {
-    let refused = NOT_FOR_SAM.into_iter().find(|option| is_given(option, sam));
-    refused.map_or(Ok(()), |option| {
-        Err(format!("{option} cannot stand after --; use the options of cargo xtask deploy (--help)"))
-    })
+/// The first argument that SAM must not get.
+pub(crate) fn refused(sam: &[String]) -> Option<&'static str> {
+    NOT_FOR_SAM.split(' ').find(|option| is_given(option, sam))
 }
 
 fn is_given(option: &str, words: &[String]) -> bool {
@@ -43,6 +35,21 @@ impl Tools {
     pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
         let sam = Sam::of_the_machine_or_fetched(processes).await?;
         Ok(Self { sam, builder: Builder::find(processes).await? })
+    }
+
+    /// Refuses arguments of the caller that SAM would refuse, but only after the secret was
+    /// written.
+    pub(crate) async fn check(&self, sam: &[String]) -> Result<(), String> {
+        if let Some(option) = refused(sam) {
+            return Err(format!(
+                "{option} cannot stand after --; use the options of cargo xtask deploy (--help)"
+            ));
+        }
+        // SAM reads the whole line before it shows its help.
+        let mut help = self.sam.command();
+        help.arg("deploy").args(sam).arg("--help").stdout(Stdio::null());
+        let is_understood = help.status().await.is_ok_and(|status| status.success());
+        if is_understood { Ok(()) } else { Err("sam deploy does not take these arguments".to_owned()) }
     }
 
     /// Runs `sam` to its end.

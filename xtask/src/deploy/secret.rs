@@ -17,8 +17,8 @@ pub(crate) enum Stored {
     Missing,
     /// A secret that these credentials may not read; the functions have permissions of their own.
     Hidden,
-    /// A secret that is not a web client: the end of a sentence that says why.
-    Unusable(String),
+    /// A secret that is not a web client, and why.
+    Unusable(&'static str),
     /// A web client.
     Client(WebClient),
 }
@@ -64,7 +64,7 @@ pub(crate) fn decide(name: &str, stored: &Stored, file: Option<&WebClient>) -> R
         (Some(file), Stored::Client(stored)) if !file.adds_to(stored) => return Ok(Step::Keep),
         (Some(_), _) => return Ok(Step::Replace),
         (None, Stored::Missing) => format!("there is no secret {name} in Secrets Manager yet"),
-        (None, Stored::Unusable(end)) => format!("{name} is a secret {end}"),
+        (None, Stored::Unusable(why)) => format!("the secret {name} cannot be used: {why}"),
     };
     Err(format!("{why}; give --client-secret FILE with the JSON of a web client from Google's console"))
 }
@@ -86,7 +86,7 @@ impl<'a> GoogleSecret<'a> {
         let error = match self.client.get_secret_value().secret_id(self.name).send().await {
             Ok(answer) => {
                 let Some(text) = answer.secret_string else {
-                    return Ok(Stored::Unusable("that is not text".to_owned()));
+                    return Ok(Stored::Unusable("It is not text"));
                 };
                 let client = WebClient::of_googles(ClientText::new(text));
                 return Ok(client.map_or_else(Stored::Unusable, Stored::Client));
@@ -101,14 +101,14 @@ impl<'a> GoogleSecret<'a> {
                  brings it back; or choose another with --parameter GoogleClientSecretId=NAME",
                 self.name
             )),
-            (Some(NOT_FOUND), _) => Ok(Stored::Unusable("without a value".to_owned())),
+            (Some(NOT_FOUND), _) => Ok(Stored::Unusable("It has no value")),
             (Some("AccessDeniedException"), _) => Ok(Stored::Hidden),
             _ => Err(self.failed("read", &describe(&error))),
         }
     }
 
-    /// Writes; says what was written and how to go back. `place` are the options of the AWS CLI that
-    /// lead to the account.
+    /// Writes; says what was written and how to go back. `place` are the options of the AWS CLI
+    /// that lead to the account.
     pub(crate) async fn carry_out(
         &self,
         step: Step,

@@ -1,5 +1,5 @@
-//! `cargo xtask dev --check`: one mailbox, connected, listed, lost and connected again, over HTTP through
-//! `cargo lambda watch`.
+//! `cargo xtask dev --check`: one mailbox, connected, listed, lost and connected again, over HTTP
+//! through `cargo lambda watch`.
 
 use super::Local;
 use crate::browser::Browser;
