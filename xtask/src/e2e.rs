@@ -10,6 +10,7 @@ mod logs;
 mod other_ways;
 mod roles;
 mod rotation;
+mod step;
 
 use std::time::Instant;
 
@@ -53,9 +54,4 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     logs::hold_no_secret(cloud).await?;
     deployment.end(cloud).await?;
     other_ways::work_too(cloud, processes).await
-}
-
-/// Prints that a step succeeded.
-fn say(step: &str) {
-    println!("ok  {step}");
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 pub struct Grant {
     /// Such as `dynamodb:GetItem`.
     pub action: String,
-    /// The resource as the template writes it: `CredentialsTable.Arn`, `KmsKeyArn`, a pattern of ARNs,
-    /// or `*`.
+    /// The resource as the template writes it: `CredentialsTable.Arn`, `KmsKeyArn`, a pattern of
+    /// ARNs, or `*`.
     pub resource: String,
     /// The template's condition under which the statement is there.
     pub condition: Option<String>,

@@ -1,5 +1,6 @@
-//! What each function's role allows: exactly the calls that the function makes here, and what Lambda,
-//! X-Ray and a KMS key need besides. The template is the one list of actions; nothing here repeats it.
+//! What each function's role allows: exactly the calls that the function makes here, and what
+//! Lambda, X-Ray and a KMS key need besides. The template is the one list of actions; nothing here
+//! repeats it.
 
 use std::collections::BTreeSet;
 

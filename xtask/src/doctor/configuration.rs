@@ -1,4 +1,4 @@
-//! The functions' environment variables: usable, the same in every function, and those of the stack.
+//! The functions' environment variables: usable, equal in every function, and those of the stack.
 
 use postern::door::authorization::CALLBACK_PATH;
 use postern_rules::config::{Config, VARIABLES};

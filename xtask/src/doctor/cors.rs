@@ -1,5 +1,5 @@
-//! CORS, by real preflight requests (Fetch Standard section 4.8): each front end may call the API with
-//! credentials, and no other page may.
+//! CORS, by real preflight requests (Fetch Standard section 4.8): each front end may call the API
+//! with credentials, and no other page may.
 
 use postern::outside::http::Answer;
 use reqwest::Method;
@@ -68,8 +68,8 @@ async fn stranger(target: &Target) -> Result<Finding, Finding> {
     if is_allowed { Err(open_to_all()) } else { Ok(Finding::good(format!("{what}: refused"))) }
 }
 
-/// An answer that allows one origin or none. Any status but success tells nothing of CORS: API Gateway
-/// refused the request (403), limited it (429) or failed.
+/// An answer that allows one origin or none. Any status but success tells nothing of CORS: API
+/// Gateway refused the request (403), limited it (429) or failed.
 async fn ask(target: &Target, what: &str, origin: &str, preflight: Preflight) -> Result<Answer, Finding> {
     let [method, path, headers] = preflight;
     let request = target

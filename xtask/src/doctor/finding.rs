@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-/// What helps when a failure may pass.
 pub(super) const TRY_AGAIN: &str = "try again";
-/// What restores most of what the template defines.
 pub(super) const DEPLOY_AGAIN: &str = "deploy the template again";
 
-/// The outcome of one check. Its text is doctor's own, with names of resources in it: never a secret,
-/// and never what another system wrote.
+/// The outcome of one check. Its text is doctor's own, with names of resources in it: never a
+/// secret, and never what another system wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// What is as it should be.

@@ -27,8 +27,8 @@ pub(super) struct Function {
     pub(super) has_failed: bool,
 }
 
-/// Asks Lambda for each function of the template; a finding stands for each that it does not describe.
-/// On this machine there is no Lambda to ask.
+/// Asks Lambda for each function of the template; a finding stands for each that it does not
+/// describe. On this machine there is no Lambda to ask.
 pub(super) async fn read(target: &Target) -> (Vec<Function>, Vec<Finding>) {
     let (mut functions, mut findings) = (Vec::new(), Vec::new());
     let Some(deployment) = &target.deployment else { return (functions, findings) };

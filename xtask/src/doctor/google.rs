@@ -1,5 +1,5 @@
-//! Google's token endpoint, asked with a code that nobody issued: whether Google knows the client and
-//! accepts its secret. Whether Google knows the redirect URI, it tells no program.
+//! Google's token endpoint, asked with a code that nobody issued: whether Google knows the client
+//! and accepts its secret. Whether Google knows the redirect URI, it tells no program.
 
 use super::finding::Finding;
 use super::target::Target;
@@ -71,8 +71,8 @@ fn wrong(refused: Refused, target: &Target, client: &WebClient) -> Finding {
     Finding::wrong(what, fix)
 }
 
-/// Google shows a person who signs in whether it knows the redirect URI. The stored list may be older
-/// than the console's.
+/// Google shows a person who signs in whether it knows the redirect URI. The stored list may be
+/// older than the console's.
 fn redirect_uri(target: &Target, client: &WebClient) -> Finding {
     let callback = &target.callback;
     let stored = if client.lists(callback) { "lists it" } else { "does not list it" };

@@ -24,7 +24,6 @@ const FILTER: &str = "{ ($.level = \"ERROR\") \
 
 /// What the functions log as errors that no request ends with.
 const EVENTS: [&str; 4] = ["panic", "rotated_token_lost", "seal_integrity", "seal_key_gone"];
-/// The document with the runbook.
 const RUNBOOK: &str = "docs/deploy.md";
 const OPERATOR_ERRORS: &str = "operator-errors";
 const SEAL_FAILURES: &str = "seal-failures";
@@ -106,7 +105,7 @@ pub(super) fn time(millis: i64) -> String {
     DateTime::from_secs(millis / 1000).fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }
 
-/// One line for each function and kind of failure. A Gmail API that is not enabled has its own check.
+/// One line for each function and kind of failure. The Gmail API has a check of its own.
 pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
     let Some(deployment) = &target.deployment else { return Vec::new() };
     let mut findings = Vec::new();

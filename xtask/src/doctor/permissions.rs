@@ -1,6 +1,6 @@
-//! What the functions' roles may do, by IAM's policy simulator: everything that template.yaml grants,
-//! and nothing dangerous beside it. The simulator knows the policies of the role, not those of a
-//! secret, a key or the organisation.
+//! What the functions' roles may do, by IAM's policy simulator: everything that template.yaml
+//! grants, and nothing dangerous beside it. The simulator knows the policies of the role, not those
+//! of a secret, a key or the organisation.
 
 mod keys;
 
@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
 /// What a role must not be able to do unless the template grants it: what reads or writes items and
-/// secrets, changes or copies what holds them, or runs other code. The simulator takes no wildcards.
+/// secrets, changes or copies what holds them, or runs other code. The simulator knows no wildcards.
 const DANGEROUS: [(&str, &str); 5] = [
     (
         "dynamodb",

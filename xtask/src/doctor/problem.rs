@@ -1,12 +1,11 @@
-//! This API's problem documents (RFC 9457), as far as doctor reads them. Another program may answer at
-//! the API's address, so doctor prints nothing of an answer but names of ours.
+//! This API's problem documents (RFC 9457), as far as doctor reads them. Another program may answer
+//! at the API's address, so doctor prints nothing of an answer but names of ours.
 
 use postern::outside::http::Answer;
 use postern_rules::config::VARIABLES;
 use postern_rules::error::Error;
 use serde_json::Value;
 
-/// More letters than any code of ours has.
 const LONGEST_CODE: usize = 48;
 
 /// The name of a condition, and the variable that a `config_error` is about.

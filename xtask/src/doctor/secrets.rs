@@ -1,5 +1,5 @@
-//! The two secrets: whether they exist, and whether the functions could read their values. The values
-//! stay in types that do not print.
+//! The two secrets: whether they exist, and whether the functions could read their values. The
+//! values stay in types that do not print.
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;

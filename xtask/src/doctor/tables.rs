@@ -1,4 +1,4 @@
-//! The two tables: their keys, the expiry of sessions, and what protects the users' tokens from loss.
+//! The two tables: their keys, the expiry of sessions, and the protection of the users' tokens.
 
 use aws_sdk_dynamodb::types::{
     KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveStatus,

@@ -53,8 +53,8 @@ pub(super) struct Deployment {
 }
 
 impl Target {
-    /// The stack `name` of an account. `api_at` is the address of the API where no name server knows
-    /// its name, as with an emulator.
+    /// The stack `name` of an account. `api_at` is the address of the API where no name server
+    /// knows its name, as with an emulator.
     pub(crate) async fn of_stack(
         account: &Account,
         name: &str,

@@ -1,5 +1,5 @@
-//! Doctor against an account with Postern in it: each planted defect has its finding, and no line ever
-//! tells a secret.
+//! Doctor against an account with Postern in it: each planted defect has its finding, and no line
+//! ever tells a secret.
 
 mod aws;
 mod planted;
@@ -14,12 +14,11 @@ use postern_rules::secret::SessionToken;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use self::aws::Aws;
+use self::aws::{Aws, PAGE};
 use super::examine;
 use super::target::{Target, http_client, local_config};
 use crate::account::Account;
 
-const PAGE: &str = "http://localhost:9100";
 /// What stands in the output for the address of the API, whose port differs from run to run.
 const API: &str = "https://api.example.com";
 /// Nothing that says "planted" may stand in the output.

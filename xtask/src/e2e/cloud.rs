@@ -1,4 +1,5 @@
-//! The outside world of a deployment on this machine: MiniStack in place of AWS, and the fake Google.
+//! The outside world of a deployment on this machine: MiniStack in place of AWS, and the fake
+//! Google.
 
 use std::path::Path;
 

@@ -7,7 +7,8 @@ use postern::outside::http::aws::describe;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
-use super::{journey, say};
+use super::journey;
+use super::step::say;
 use crate::doctor::{Finding, Target, examine};
 use crate::visit::expect;
 

@@ -1,5 +1,5 @@
-//! The stack under test: built and deployed with the SAM CLI, and changed with `cargo xtask deploy`, as
-//! the documentation says.
+//! The stack under test: built and deployed with the SAM CLI, and changed with `cargo xtask
+//! deploy`, as the documentation says.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use postern::outside::http::aws::describe;
 use tokio::process::Command;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
-use super::say;
+use super::step::say;
 use crate::browser::Browser;
 use crate::cargo_lambda::Builder;
 use crate::processes::{Processes, command};

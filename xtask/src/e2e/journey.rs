@@ -3,7 +3,7 @@
 use super::belongings;
 use super::cloud::Cloud;
 use super::deployment::{Deployment, PAGE};
-use super::say;
+use super::step::say;
 use crate::processes::Processes;
 use crate::visit::{ACCOUNT, Visit, expect};
 
@@ -51,8 +51,8 @@ pub(super) async fn through_a_change_of_scopes(
     Ok(())
 }
 
-/// The stack gets everything that is optional: sign-ins go through the domain, with the callback that
-/// the stack's output names.
+/// The stack gets everything that is optional: sign-ins go through the domain, with the callback
+/// that the stack's output names.
 pub(super) async fn with_everything_optional(
     cloud: &Cloud,
     deployment: &mut Deployment,

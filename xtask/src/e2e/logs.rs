@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use super::cloud::Cloud;
 use super::deployment::STACK;
-use super::say;
+use super::step::say;
 use crate::visit::expect;
 
 /// The functions, as their log groups are called.

@@ -1,5 +1,5 @@
-//! The other documented ways to deploy: a first deployment with `cargo xtask deploy`, and new code for
-//! one function with `cargo lambda deploy`.
+//! The other documented ways to deploy: a first deployment with `cargo xtask deploy`, and new code
+//! for one function with `cargo lambda deploy`.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,7 +9,7 @@ use postern::outside::http::aws::describe;
 
 use super::cloud::Cloud;
 use super::deployment::{ARCHITECTURE, Deployment, PAGE, deploy, in_account, succeeds};
-use super::say;
+use super::step::say;
 use crate::cargo_lambda::Builder;
 use crate::processes::{Processes, command, root};
 use crate::stack::Outputs;

@@ -1,5 +1,5 @@
-//! Each function's role, by real calls with its credentials: what template.yaml grants is allowed, and
-//! everything else is denied.
+//! Each function's role, by real calls with its credentials: what template.yaml grants is allowed,
+//! and everything else is denied.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -12,7 +12,7 @@ use postern_template::roles;
 
 use super::cloud::{Cloud, FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
-use super::say;
+use super::step::say;
 use crate::visit::expect;
 
 /// The output with each table's name, its ARN in the template, and its key.
@@ -118,8 +118,8 @@ async fn try_on_table(config: &SdkConfig, action: &str, table: &str, key: &str) 
     }
 }
 
-/// Each role may read both secrets, and do nothing else outside the tables; returns how many calls are
-/// denied.
+/// Each role may read both secrets, and do nothing else outside the tables; returns how many calls
+/// are denied.
 async fn try_elsewhere(config: &SdkConfig, name: &str, deployment: &Deployment) -> Result<usize, String> {
     let secrets = aws_sdk_secretsmanager::Client::new(config);
     let keyring = deployment.outputs.get("SealingKeysSecretArn")?;

@@ -12,7 +12,8 @@ use tokio::time::sleep;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::deployment::Deployment;
-use super::{journey, say};
+use super::journey;
+use super::step::say;
 use crate::visit::{Visit, expect, expect_status};
 
 /// Google's new secret.
@@ -38,8 +39,8 @@ struct Count {
     listed: AtomicUsize,
     signed_in: AtomicUsize,
     over: AtomicBool,
-    /// Read-locked by each request under way. MiniStack ends an environment in the middle of a request;
-    /// Lambda does not.
+    /// Read-locked by each request under way. MiniStack ends an environment in the middle of a
+    /// request; Lambda does not.
     under_way: RwLock<()>,
 }
 
@@ -88,14 +89,15 @@ async fn rotate(cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result
     let keyring = keyring.map_err(|error| format!("the keyring cannot be read: {}", describe(&error)))?;
     let mut keyring: Value = serde_json::from_str(keyring.secret_string().unwrap_or_default())
         .map_err(|_| "the keyring that the stack made is not JSON")?;
-    // The two steps of the runbook without the pause between them, so that no environment knows the new
-    // key beforehand.
+    // The two steps of the runbook without the pause between them, so that no environment knows the
+    // new key beforehand.
     keyring["k2"] = json!(NEW_KEY);
     cloud.put_secret(keyring_id, &keyring.to_string()).await?;
     keyring["primary"] = json!("k2");
     cloud.put_secret(keyring_id, &keyring.to_string()).await?;
     sleep(STEADY).await;
-    // New sessions are sealed with a key that the old environments of list-messages have never read.
+    // New sessions are sealed with a key that the old environments of list-messages have never
+    // read.
     replace_environments(&["OauthCallbackFunction"], count, cloud, deployment).await?;
     all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
     sleep(STEADY).await;

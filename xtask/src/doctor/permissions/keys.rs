@@ -1,5 +1,5 @@
-//! The KMS keys that the account's owner encrypts the secrets and tables with. AWS's own keys need no
-//! permission.
+//! The KMS keys that the account's owner encrypts the secrets and tables with. AWS's own keys need
+//! no permission.
 
 use super::super::finding::Finding;
 use super::super::refusal::Refusal;
@@ -39,8 +39,8 @@ pub(super) async fn of_the_owner(target: &Target, deployment: &Deployment) -> (V
             }
         }
     }
-    // A table's description does not tell whether a key is the owner's or AWS's: it is the owner's if
-    // the stack was given one.
+    // A table's description does not tell whether a key is the owner's or AWS's: it is the owner's
+    // if the stack was given one.
     let Some(given) = deployment.parameters.get("KmsKeyArn").filter(|key| !key.is_empty()) else {
         return (keys, findings);
     };

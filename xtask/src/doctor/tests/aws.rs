@@ -18,11 +18,10 @@ use postern::clock::Clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::PAGE;
 use crate::doctor::target::http_client;
 
-/// Each function's name in the account is the name of its folder.
-const NUMBER: &str = "123456789012";
+/// The front end.
+pub(super) const PAGE: &str = "http://localhost:9100";
 /// What the template calls a resource, and what its ARN contains.
 const RESOURCES: [(&str, &str); 7] = [
     ("CredentialsTable", "table/CredentialsTable"),
@@ -82,8 +81,8 @@ impl Aws {
         let functions = functions.into_iter().map(|(_, name)| {
             let description = json!({
                 "FunctionName": name,
-                "FunctionArn": format!("arn:aws:lambda:us-east-1:{NUMBER}:function:{name}"),
-                "Role": format!("arn:aws:iam::{NUMBER}:role/{name}"),
+                "FunctionArn": format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
+                "Role": format!("arn:aws:iam::123456789012:role/{name}"),
                 "LoggingConfig": { "LogGroup": format!("/postern/postern/{name}") },
                 "Environment": { "Variables": variables },
             });
