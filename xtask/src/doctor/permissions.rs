@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
 /// What a role must not be able to do unless the template grants it: what reads or writes items and
-/// secrets, changes or copies what holds them, or runs other code. The simulator knows no wildcards.
+/// secrets, changes or copies what holds them, or runs other code. It takes no wildcards.
 const DANGEROUS: [(&str, &str); 5] = [
     (
         "dynamodb",
