@@ -1,9 +1,9 @@
-//! Every death of a process that lists messages with an access token that has ended.
+//! The process dies while it lists messages with an expired access token.
 
 use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
 use crate::behind::{Behind, LIST};
 
-/// More than the time that a lease lasts.
+/// Seconds; longer than a lease lasts.
 const PAST_THE_LEASE: u64 = 10;
 
 async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
@@ -13,7 +13,7 @@ async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mu
     let before = behind.stored_refresh_token().await;
     trouble.arrange(&behind.world.stack);
     let answer = points.kill(behind, &behind.list(), trouble.budget).await;
-    behind.mend().await;
+    behind.recover().await;
 
     assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
     let stored = behind.stored_refresh_token().await;
