@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use postern::app::App;
+use postern::app::{App, NotConfigured};
 use postern::clock::{Clock, Deadline, ManualClock};
 use postern::door::{Invocation, respond};
 use postern::telemetry::metrics::Sink;
-use postern_rules::config::{ConfigError, MetricsNames};
+use postern_rules::config::MetricsNames;
 use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::writer::MakeWriterExt;
@@ -197,8 +197,10 @@ pub fn parameter(url: &str, name: &str) -> Option<String> {
 }
 
 /// An execution environment: one process's parts.
-pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, ConfigError> {
-    App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()))
+pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, NotConfigured> {
+    // The metrics stand in the log too: what must not be in the one must not be in the other.
+    let metrics = Sink::new(metrics_names(), (|| LogWriter).and(|| metrics::Writer));
+    App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()), Some(metrics))
 }
 
 /// What a test's metrics are written under.
@@ -210,7 +212,7 @@ pub fn metrics_names() -> MetricsNames {
 }
 
 /// Answers an event in an environment, by the function that its path belongs to.
-pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
+pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Duration) -> Answer {
     let path = serde_json::from_str::<Value>(event)
         .ok()
         .and_then(|event| event["rawPath"].as_str().map(str::to_owned));
@@ -296,10 +298,7 @@ impl World {
     /// A new world at [`START`].
     pub async fn new() -> Self {
         LOG_STARTED.call_once(|| {
-            // The metrics stand in the log too: what must not be in the one must not be in the other.
-            let metrics = Sink::new(metrics_names(), (|| LogWriter).and(|| metrics::Writer));
-            let subscriber =
-                postern::telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || LogWriter);
+            let subscriber = postern::telemetry::subscriber(tracing::Level::TRACE, || LogWriter);
             tracing::subscriber::set_global_default(subscriber).unwrap();
         });
         // Those of a world before this one are not of this one.

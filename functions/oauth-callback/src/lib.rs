@@ -12,7 +12,7 @@ use postern::outside::dynamodb::{Spending, within};
 use postern_rules::error::Error;
 use postern_rules::flow::{Beginning, Redeemable};
 use postern_rules::random;
-use postern_rules::session::{ABSOLUTE, Presented, Seed};
+use postern_rules::session::{ABSOLUTE, PresentedToken, Seed};
 use serde::Serialize;
 
 use self::arrival::{Answer, Arrival};
@@ -88,7 +88,7 @@ async fn finish(
     arrival: Arrival,
     flow: &Redeemable,
     seed: &Seed,
-    old_session: Option<&Presented>,
+    old_session: Option<&PresentedToken>,
 ) -> Result<Reply, Error> {
     if arrival.foreign_issuer {
         return Err(Error::IssuerMismatch);
@@ -106,7 +106,7 @@ async fn finish(
     let posted = arrival.posted;
     let redeemed =
         Redemption { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, posted, deadline };
-    match connect::connect(app, &redeemed).await? {
+    match connect::redeem(app, &redeemed).await? {
         Outcome::SignedIn(signed_in) => signed_in_reply(app, request, posted, flow, &signed_in),
         Outcome::NeedsConsent(invitation) if posted => Err(Error::NoRefreshToken(invitation)),
         Outcome::NeedsConsent(invitation) => {

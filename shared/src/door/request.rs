@@ -17,7 +17,7 @@ use crate::clock::Deadline;
 const LONG_PATH: usize = 1024;
 
 /// Where API Gateway says the event came in.
-pub(super) struct Origination {
+pub(super) struct ApiAddress {
     pub(super) domain_name: Option<String>,
     pub(super) stage: Option<String>,
 }
@@ -34,7 +34,7 @@ pub struct Request {
     pub id: String,
     /// By when the answer must be there.
     pub deadline: Deadline,
-    origination: Origination,
+    api_address: ApiAddress,
     outgoing: Arc<Outgoing>,
 }
 
@@ -44,7 +44,7 @@ impl Request {
         path: String,
         query: Query,
         cookies: Cookies,
-        origination: Origination,
+        api_address: ApiAddress,
         invocation: Invocation,
     ) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Request {
             cookies,
             id: invocation.request_id,
             deadline: invocation.deadline,
-            origination,
+            api_address,
             outgoing: Arc::default(),
         }
     }
@@ -128,7 +128,7 @@ impl Request {
         if let Some(url) = &app.config.public_url {
             return Ok(url.clone());
         }
-        let domain_name = self.origination.domain_name.as_deref().filter(|name| is_host_name(name));
+        let domain_name = self.api_address.domain_name.as_deref().filter(|name| is_host_name(name));
         let base = domain_name.map(|name| format!("https://{name}{}", self.stage_prefix()));
         base.as_deref().and_then(PublicUrl::parse).ok_or(Error::Config(ConfigError::unusable(
             names::PUBLIC_URL.name,
@@ -168,7 +168,7 @@ impl Request {
     }
 
     fn stage_prefix(&self) -> String {
-        match self.origination.stage.as_deref() {
+        match self.api_address.stage.as_deref() {
             None | Some("" | "$default") => String::new(),
             Some(stage) => format!("/{stage}"),
         }

@@ -11,7 +11,7 @@ use postern_rules::flow::Redeemable;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::{AuthorizationCode, SessionToken};
-use postern_rules::session::{Presented, Seed, Session};
+use postern_rules::session::{PresentedToken, Seed, Session};
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
 
@@ -45,7 +45,7 @@ pub struct Redemption<'a> {
     /// The random half of the session token to come.
     pub seed: &'a Seed,
     /// The session that the browser had; it ends with the new one (A29).
-    pub old_session: Option<&'a Presented>,
+    pub old_session: Option<&'a PresentedToken>,
     /// Whether a page posted the code.
     pub posted: bool,
     /// By when all is done.
@@ -87,7 +87,7 @@ pub fn require_time(deadline: Deadline) -> Result<(), Error> {
 }
 
 /// Redeems the code, stores the credential and begins the session.
-pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
+pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
     let keyring = tokens_at_rest::keyring(app).await?;
     require_time(redemption.deadline)?;
     let deadline = redemption.deadline.sooner_by(LAST_WORD);

@@ -14,7 +14,7 @@ use postern_rules::random;
 use postern_rules::time::Timestamp;
 
 use crate::clock::{Clock, Deadline};
-use crate::outside::http::{Answer, Failure, Stack, send};
+use crate::outside::http::{Answer, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
 
 /// How long connecting to Google may take.
@@ -95,9 +95,9 @@ impl From<Trouble> for Error {
 }
 
 /// What a failed call of any kind shares, so that one loop serves all.
-trait Passing {
+trait Repeatable {
     /// The trouble, when the call may be repeated.
-    fn passing(&self) -> Option<&Trouble>;
+    fn repeatable(&self) -> Option<&Trouble>;
 }
 
 /// Google's services as this deployment reaches them.
@@ -112,7 +112,7 @@ pub struct Google {
 
 impl Google {
     /// Google at the addresses that `config` names.
-    pub fn new(stack: &Stack, clock: Clock, config: &Config) -> Self {
+    pub fn new(stack: &HttpStack, clock: Clock, config: &Config) -> Self {
         Self {
             http: stack.client(CONNECT_TIMEOUT, true),
             http_once: stack.client(CONNECT_TIMEOUT, false),
@@ -180,7 +180,7 @@ fn leads_to_sorry_page(answer: &Answer) -> bool {
 /// Carries out an idempotent call, and repeats it while that may help and still fits before the deadline.
 async fn repeated<T, E, F, Fut>(deadline: Deadline, call: F) -> Result<T, E>
 where
-    E: Passing,
+    E: Repeatable,
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
@@ -190,7 +190,7 @@ where
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let pause = match error.passing() {
+        let pause = match error.repeatable() {
             Some(trouble) if retry < RETRIES => trouble.pause(retry),
             _ => return Err(error),
         };

@@ -6,8 +6,7 @@ use std::time::Duration;
 use harness::google::Endpoint::MessagesList;
 use harness::google::Times;
 use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, Call, World, invoke, parameter};
-use postern_rules::config::Config;
+use harness::world::{ANN, Call, World, environment, invoke, parameter};
 use serde_json::json;
 
 use super::recorded as body;
@@ -83,13 +82,12 @@ async fn f82_google_is_never_asked_for_metadata_beside_a_broader_scope() {
 async fn b67_scopes_that_combine_metadata_with_a_broader_one_are_a_config_error() {
     let world = World::new().await;
     let read = |scopes: &str| {
-        let look_up = |name: &str| {
-            if name == "GMAIL_SCOPES" { Some(scopes.to_owned()) } else { world.variables.get(name).cloned() }
-        };
-        Config::read(look_up)
+        let mut variables = world.variables.clone();
+        variables.insert("GMAIL_SCOPES".to_owned(), scopes.to_owned());
+        environment(&variables, &world.clock)
     };
     for broader in [READONLY, "https://www.googleapis.com/auth/gmail.modify", "https://mail.google.com/"] {
-        let broken = read(&format!("{METADATA} {broader}")).unwrap_err();
+        let broken = read(&format!("{METADATA} {broader}")).err().unwrap();
         let event = Call::get("/messages", "").event().to_string();
         let answer = invoke(Err(&broken), &event, Duration::from_secs(8)).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
