@@ -9,7 +9,6 @@ use postern_rules::config::{Config, ConfigError};
 
 use crate::clock::Clock;
 use crate::config::Aws;
-use crate::grant::refused_client::RefusedClient;
 use crate::outside::dynamodb::Store;
 use crate::outside::google::Google;
 use crate::outside::http::HttpStack;
@@ -36,8 +35,6 @@ pub struct App {
     pub google: Google,
     /// Where the metrics go; `None`: nowhere.
     pub metrics: Option<Sink>,
-    /// The OAuth client that Google refused last.
-    pub refused_client: RefusedClient,
 }
 
 /// A process whose configuration cannot be used. It answers every request with that error.
@@ -96,7 +93,6 @@ impl App {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
             store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
             google: Google::new(http, clock.clone(), &config),
-            refused_client: RefusedClient::default(),
             clock,
             metrics,
             config,

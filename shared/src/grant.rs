@@ -5,6 +5,5 @@ pub mod access;
 mod conditions;
 pub mod connect;
 mod lease;
-pub(crate) mod refused_client;
 pub mod tokens_at_rest;
 mod wait;

@@ -144,7 +144,7 @@ fn all_ids() -> BTreeSet<Id> {
 }
 
 /// The files under `folder` whose name ends with `ending`.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let nested = entries.map(|path| if path.is_dir() { files(&path, ending) } else { vec![path] });
     nested.flatten().filter(|path| path.to_string_lossy().ends_with(ending)).collect()

@@ -12,7 +12,7 @@ use postern_rules::error::Error;
 use super::Invocation;
 use super::cookie::Cookies;
 use super::query::Query;
-use super::request::{ApiAddress, Request};
+use super::request::{ApiAddress, BODY_LIMIT, Request};
 
 /// The most bytes of an event that are looked at; API Gateway's own limits keep real ones far below.
 const EVENT_LIMIT: usize = 11 * 1024 * 1024;
@@ -22,8 +22,6 @@ const PATH_LIMIT: usize = 2048;
 const QUERY_LIMIT: usize = 4096;
 /// Beyond this a query is not even counted.
 const URI_LIMIT: usize = 16 * 1024;
-/// The most bytes of a body.
-pub(super) const BODY_LIMIT: usize = 16 * 1024;
 
 /// Takes an event of API Gateway's HTTP API, payload format 2.0, and makes a request of it.
 pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Error> {

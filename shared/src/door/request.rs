@@ -9,10 +9,12 @@ use postern_rules::error::Error;
 
 use super::cookie::{Cookies, FLOW_PREFIX, Outgoing};
 use super::query::Query;
-use super::{Invocation, event, negotiation};
+use super::{Invocation, negotiation};
 use crate::app::App;
 use crate::clock::Deadline;
 
+/// The most bytes of a body.
+pub(super) const BODY_LIMIT: usize = 16 * 1024;
 /// A path longer than this is answered as too long, not as unknown.
 const LONG_PATH: usize = 1024;
 
@@ -156,7 +158,7 @@ impl Request {
         if self.is_safe() {
             return Ok(());
         }
-        if self.body().len() > event::BODY_LIMIT {
+        if self.body().len() > BODY_LIMIT {
             return Err(Error::PayloadTooLarge);
         }
         let wants_body = self.method() == "POST";

@@ -54,7 +54,8 @@ pub(super) fn held_up(
     is_ahead: bool,
     now: Timestamp,
 ) -> Option<Error> {
-    let of_client = app.refused_client.wait(client, now).map(|wait| (SetbackCause::ClientRefused, wait));
+    let of_client =
+        app.google.refused_client.wait(client, now).map(|wait| (SetbackCause::ClientRefused, wait));
     let of_item = || {
         let of_this_kind = |setback: &&Setback| is_ahead || setback.cause != SetbackCause::TooSlow;
         let setback = credential.setback.as_ref().filter(of_this_kind)?;

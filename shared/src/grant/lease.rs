@@ -178,7 +178,7 @@ impl<'a> Lease<'a> {
         tracing::info!(event = "refresh", outcome, "asked Google for an access token");
         self.count(&answer);
         if answer.is_ok() {
-            self.app.refused_client.clear();
+            self.app.google.refused_client.clear();
         }
         Ok(answer.map(|tokens| Given { tokens, used, keyring }))
     }
@@ -282,7 +282,7 @@ impl<'a> Lease<'a> {
         let now = self.app.clock.now();
         let wait = self.app.secrets.google_client().await.map(|today| {
             let is_its_own = today.client_id == self.credential.client_id;
-            is_its_own.then(|| self.app.refused_client.note(today, now))
+            is_its_own.then(|| self.app.google.refused_client.note(today, now))
         });
         if self.is_second_chance() {
             return self.bury(false).await;

@@ -5,6 +5,7 @@ mod api_error;
 pub mod gmail;
 pub mod identity;
 pub mod oauth;
+mod refused_client;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use postern_rules::error::Error;
 use postern_rules::random;
 use postern_rules::time::Timestamp;
 
+pub use self::refused_client::RefusedClient;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::{Answer, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
@@ -102,6 +104,8 @@ trait Repeatable {
 
 /// Google's services as this deployment reaches them.
 pub struct Google {
+    /// The OAuth client that Google refused last.
+    pub refused_client: RefusedClient,
     http: reqwest::Client,
     /// Without a pool: a code is exchanged over a connection that nobody else had (F03).
     http_once: reqwest::Client,
@@ -114,6 +118,7 @@ impl Google {
     /// Google at the addresses that `config` names.
     pub fn new(stack: &HttpStack, clock: Clock, config: &Config) -> Self {
         Self {
+            refused_client: RefusedClient::default(),
             http: stack.client(CONNECT_TIMEOUT, true),
             http_once: stack.client(CONNECT_TIMEOUT, false),
             clock,
