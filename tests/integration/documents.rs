@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use postern_rules::config::{ConfigError, Default, VARIABLES};
-use postern_rules::error::{Error, Fault, Invitation, Reason};
+use postern_rules::error::{Error, Fault, Invitation, Reason, Source};
 use postern_rules::scopes::Scopes;
 
 /// Replaces what stands between the two markers of a document, or finds it as it should be.
@@ -21,22 +21,25 @@ fn compare(document: &str, marker: &str, table: &str) {
         std::fs::write(&path, format!("{before}{marker}{table}<!-- end -->{after}")).unwrap();
         return;
     }
-    assert_eq!(found, table, "{document} does not say what the code does");
+    for (found, expected) in found.lines().zip(table.lines()) {
+        assert_eq!(found, expected, "{document} does not say what the code does");
+    }
+    assert_eq!(found.lines().count(), table.lines().count(), "{document} has other rows than the code");
 }
 
 #[test]
 fn the_table_of_configuration_says_what_the_code_reads() {
-    let mut table = String::from("| variable | needed | default | meaning |\n|---|---|---|---|\n");
-    for variable in VARIABLES {
+    let rows = VARIABLES.iter().map(|variable| {
         let (needed, default) = match variable.default {
             Default::Required => ("yes", String::new()),
             Default::Value(value) => ("no", format!("`{value}`")),
             Default::Described(words) => ("no", words.to_owned()),
             Default::SetByLambda => ("set by Lambda", String::new()),
         };
-        table += &format!("| `{}` | {needed} | {default} | {} |\n", variable.name, variable.meaning);
-    }
-    compare("docs/configuration.md", "configuration", &table);
+        format!("| `{}` | {needed} | {default} | {} |\n", variable.name, variable.meaning)
+    });
+    let head = "| variable | needed | default | meaning |\n|---|---|---|---|\n".to_owned();
+    compare("docs/configuration.md", "configuration", &(head + &rows.collect::<String>()));
 }
 
 #[test]
@@ -50,16 +53,16 @@ fn the_table_of_errors_says_what_the_code_answers() {
             meanings.push(meaning);
         }
     }
-    let mut table = String::from("| code | status | who must act | what it means |\n|---|---|---|---|\n");
-    for ((code, status), (fault, meanings)) in rows {
+    let rows = rows.into_iter().map(|((code, status), (fault, meanings))| {
         let who = match fault {
             Fault::Caller => "caller",
             Fault::Upstream => "Google or AWS",
             Fault::Operator => "operator",
         };
-        table += &format!("| `{code}` | {status} | {who} | {} |\n", meanings.join(" "));
-    }
-    compare("docs/errors.md", "errors", &table);
+        format!("| `{code}` | {status} | {who} | {} |\n", meanings.join(" "))
+    });
+    let head = "| code | status | who must act | what it means |\n|---|---|---|---|\n".to_owned();
+    compare("docs/errors.md", "errors", &(head + &rows.collect::<String>()));
 }
 
 /// What stands in the table for a condition whose own text depends on the case.
@@ -79,136 +82,68 @@ fn general_meaning(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// One of each condition. A new one does not compile until it is in the list: see the `match`.
-fn every_condition() -> Vec<Error> {
-    let source = || "an example".into();
-    let invitation = Invitation::default;
-    let every = vec![
-        Error::InvalidRequest(""),
-        Error::MalformedEncoding,
-        Error::DuplicateParameter,
-        Error::UnsupportedParameter,
-        Error::TooManyParameters,
-        Error::InvalidReturnTo,
-        Error::InvalidPageToken,
-        Error::InvalidQuery,
-        Error::AmbiguousCookie,
-        Error::StateMissing,
-        Error::StateMismatch,
-        Error::StateExpired,
-        Error::StateUsed,
-        Error::IssuerMismatch,
-        Error::NonceMismatch,
-        Error::CodeRejected,
-        Error::NotFound,
-        Error::MethodNotAllowed("GET"),
-        Error::UriTooLong,
-        Error::UnsupportedMediaType,
-        Error::PayloadTooLarge,
-        Error::HeadersTooLarge,
-        Error::ForbiddenOrigin,
-        Error::CsrfHeaderMissing,
-        Error::PrefetchRefused,
-        Error::ConsentDenied,
-        Error::ConsentIncomplete { missing: Scopes::default(), invitation: invitation() },
-        Error::BlockedByAdmin,
-        Error::OrgInternal,
-        Error::DisallowedUserAgent,
-        Error::ProviderError,
-        Error::AccountMismatch,
-        Error::DomainNotAllowed,
-        Error::unauthorized(Reason::NotSignedIn),
-        Error::unauthorized(Reason::NotConnected),
-        Error::InsufficientScope {
-            missing: Scopes::default(),
-            has_metadata: false,
-            invitation: invitation(),
-        },
-        Error::InsufficientScope { missing: Scopes::default(), has_metadata: true, invitation: invitation() },
-        Error::MailNotEnabled,
-        Error::DomainPolicy,
-        Error::RateLimited(1),
-        Error::QuotaExhausted,
-        Error::Config(ConfigError::missing("")),
-        Error::GmailNotEnabled,
-        Error::GoogleSetup(source()),
-        Error::StorageUnavailable(source()),
-        Error::CredentialUnreadable(source()),
-        Error::SecretsUnavailable(source()),
-        Error::OutOfTime,
-        Error::UpstreamUnavailable { retry_after: 1, source: source() },
-        Error::ExchangeFailed { invitation: invitation(), source: source() },
-        Error::UpstreamTimeout { invitation: None, source: source() },
-        Error::UpstreamMalformed(source()),
-        Error::UpstreamRejected(source()),
-        Error::IdentityUnavailable,
-        Error::IdentityInvalid,
-        Error::IdentityMismatch,
-        Error::NoRefreshToken(invitation()),
-        Error::Internal,
-    ];
-    for error in &every {
-        // Without `_`: a condition that is added must be added here, and above.
-        match error {
-            Error::InvalidRequest(_)
-            | Error::MalformedEncoding
-            | Error::DuplicateParameter
-            | Error::UnsupportedParameter
-            | Error::TooManyParameters
-            | Error::InvalidReturnTo
-            | Error::InvalidPageToken
-            | Error::InvalidQuery
-            | Error::AmbiguousCookie
-            | Error::StateMissing
-            | Error::StateMismatch
-            | Error::StateExpired
-            | Error::StateUsed
-            | Error::IssuerMismatch
-            | Error::NonceMismatch
-            | Error::CodeRejected
-            | Error::NotFound
-            | Error::MethodNotAllowed(_)
-            | Error::UriTooLong
-            | Error::UnsupportedMediaType
-            | Error::PayloadTooLarge
-            | Error::HeadersTooLarge
-            | Error::ForbiddenOrigin
-            | Error::CsrfHeaderMissing
-            | Error::PrefetchRefused
-            | Error::ConsentDenied
-            | Error::ConsentIncomplete { .. }
-            | Error::BlockedByAdmin
-            | Error::OrgInternal
-            | Error::DisallowedUserAgent
-            | Error::ProviderError
-            | Error::AccountMismatch
-            | Error::DomainNotAllowed
-            | Error::Unauthorized { .. }
-            | Error::InsufficientScope { .. }
-            | Error::MailNotEnabled
-            | Error::DomainPolicy
-            | Error::RateLimited(_)
-            | Error::QuotaExhausted
-            | Error::Config(_)
-            | Error::GmailNotEnabled
-            | Error::GoogleSetup(_)
-            | Error::StorageUnavailable(_)
-            | Error::CredentialUnreadable(_)
-            | Error::SecretsUnavailable(_)
-            // Tells what the condition in it is.
-            | Error::Deferred { .. }
-            | Error::OutOfTime
-            | Error::UpstreamUnavailable { .. }
-            | Error::ExchangeFailed { .. }
-            | Error::UpstreamTimeout { .. }
-            | Error::UpstreamMalformed(_)
-            | Error::UpstreamRejected(_)
-            | Error::IdentityUnavailable
-            | Error::IdentityInvalid
-            | Error::IdentityMismatch
-            | Error::NoRefreshToken(_)
-            | Error::Internal => {}
+/// Every condition by its name; one that is left out does not compile. Those that carry something
+/// have an example, or several.
+macro_rules! conditions {
+    (plain: $($plain:ident)*; with: $($pattern:pat => [$($example:expr),*])*) => {
+        fn every_condition() -> Vec<Error> {
+            match Error::Internal {
+                $(Error::$plain => {})*
+                $($pattern => {})*
+            }
+            vec![$($($example,)*)* $(Error::$plain,)*]
         }
-    }
-    every
+    };
+}
+
+conditions! {
+    plain:
+        MalformedEncoding DuplicateParameter UnsupportedParameter TooManyParameters
+        InvalidReturnTo InvalidPageToken InvalidQuery AmbiguousCookie
+        StateMissing StateMismatch StateExpired StateUsed
+        IssuerMismatch NonceMismatch CodeRejected NotFound
+        UriTooLong UnsupportedMediaType PayloadTooLarge HeadersTooLarge
+        ForbiddenOrigin CsrfHeaderMissing PrefetchRefused ConsentDenied
+        BlockedByAdmin OrgInternal DisallowedUserAgent ProviderError
+        AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
+        QuotaExhausted GmailNotEnabled OutOfTime IdentityUnavailable
+        IdentityInvalid IdentityMismatch Internal;
+    with:
+        Error::InvalidRequest(_) => [Error::InvalidRequest("")]
+        Error::MethodNotAllowed(_) => [Error::MethodNotAllowed("GET")]
+        Error::ConsentIncomplete { .. } => [Error::ConsentIncomplete { missing: none(), invitation: nobody() }]
+        Error::Unauthorized { .. } => [
+            Error::unauthorized(Reason::NotSignedIn),
+            Error::unauthorized(Reason::NotConnected)
+        ]
+        Error::InsufficientScope { .. } => [
+            Error::InsufficientScope { missing: none(), has_metadata: false, invitation: nobody() },
+            Error::InsufficientScope { missing: none(), has_metadata: true, invitation: nobody() }
+        ]
+        Error::RateLimited(_) => [Error::RateLimited(1)]
+        Error::Config(_) => [Error::Config(ConfigError::missing(""))]
+        Error::GoogleSetup(_) => [Error::GoogleSetup(source())]
+        Error::StorageUnavailable(_) => [Error::StorageUnavailable(source())]
+        Error::CredentialUnreadable(_) => [Error::CredentialUnreadable(source())]
+        Error::SecretsUnavailable(_) => [Error::SecretsUnavailable(source())]
+        // Its facts are those of the condition in it.
+        Error::Deferred { .. } => []
+        Error::UpstreamUnavailable { .. } => [Error::UpstreamUnavailable { retry_after: 1, source: source() }]
+        Error::ExchangeFailed { .. } => [Error::ExchangeFailed { invitation: nobody(), source: source() }]
+        Error::UpstreamTimeout { .. } => [Error::UpstreamTimeout { invitation: None, source: source() }]
+        Error::UpstreamMalformed(_) => [Error::UpstreamMalformed(source())]
+        Error::UpstreamRejected(_) => [Error::UpstreamRejected(source())]
+        Error::NoRefreshToken(_) => [Error::NoRefreshToken(nobody())]
+}
+
+fn source() -> Source {
+    "an example".into()
+}
+
+fn none() -> Scopes {
+    Scopes::default()
+}
+
+fn nobody() -> Invitation {
+    Invitation::default()
 }
