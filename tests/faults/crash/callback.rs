@@ -67,7 +67,7 @@ async fn killed_anywhere_in_a_callback_with_any_fault_of_googles_the_old_credent
 
 #[tokio::test]
 async fn killed_anywhere_in_a_callback_with_any_fault_of_awss_the_old_credential_survives() {
-    enumerate("callback of a known user, AWS's faults", of_aws(), 200, killed_in_a_callback).await;
+    enumerate("callback of a known user, AWS's faults", of_aws(), 300, killed_in_a_callback).await;
 }
 
 #[tokio::test]
@@ -78,5 +78,5 @@ async fn f08_f09_f19_to_f21_killed_anywhere_in_a_first_callback_with_any_fault_o
 
 #[tokio::test]
 async fn f16_to_f21_f53_killed_anywhere_in_a_first_callback_with_any_fault_of_awss_the_user_can_go_on() {
-    enumerate("callback of a new user, AWS's faults", of_aws(), 200, killed_in_a_first_callback).await;
+    enumerate("callback of a new user, AWS's faults", of_aws(), 300, killed_in_a_first_callback).await;
 }

@@ -33,12 +33,12 @@ async fn f24_to_f35_f70_killed_anywhere_in_a_refresh_with_any_fault_of_googles_t
     let mut troubles = trouble::of_the_token_endpoint(true);
     troubles.extend(trouble::of_omission());
     troubles.extend(trouble::of_gmail());
-    enumerate("refresh, Google's faults", troubles, 200, killed_in_a_refresh).await;
+    enumerate("refresh, Google's faults", troubles, 350, killed_in_a_refresh).await;
 }
 
 #[tokio::test]
 async fn f31_f33_f70_killed_anywhere_in_a_refresh_that_rotates_with_any_fault_the_credential_survives() {
-    enumerate("refresh with rotation", trouble::of_rotation(), 200, killed_in_a_refresh).await;
+    enumerate("refresh with rotation", trouble::of_rotation(), 300, killed_in_a_refresh).await;
 }
 
 #[tokio::test]
