@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 
 use crate::dynamodb::DynamoDb;
 use crate::google::Google;
-use crate::secrets_manager::{SecretsManager, random_text};
-use crate::template;
+use crate::secrets_manager::SecretsManager;
+use crate::{random_text, template};
 
 /// The table of credentials, as the template calls it.
 pub const CREDENTIALS_TABLE: &str = "CredentialsTable";

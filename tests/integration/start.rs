@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use harness::world::{Call, ORIGIN, World, parameter};
+use harness::world::{ANN, Call, ORIGIN, World, parameter};
 
 #[tokio::test]
 async fn a_browser_is_sent_to_google_with_everything_the_guide_asks_for() {
@@ -12,10 +12,10 @@ async fn a_browser_is_sent_to_google_with_everything_the_guide_asks_for() {
     let answer = world.browse(Call::get("/auth/start", "login_hint=ann%40example.com")).await;
     assert_eq!(answer.status, 302);
     let url = answer.location();
-    assert!(url.starts_with(&format!("{}/o/oauth2/v2/auth?", world.stack.google.url())), "{url}");
+    assert!(url.starts_with(&format!("{}/o/oauth2/v2/auth?", world.google.url())), "{url}");
     for (name, value) in [
         ("response_type", "code"),
-        ("client_id", world.stack.google.client_id()),
+        ("client_id", world.google.client_id()),
         ("redirect_uri", "https://api.example.com/oauth/callback"),
         ("access_type", "offline"),
         ("login_hint", "ann@example.com"),
@@ -39,7 +39,7 @@ async fn a_browser_is_sent_to_google_with_everything_the_guide_asks_for() {
 #[tokio::test]
 async fn a_page_that_asks_for_json_gets_the_url_in_it() {
     let mut world = World::new().await;
-    let answer = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
+    let answer = world.browse(Call::start_json()).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "application/json");
     let body = answer.json();
@@ -95,7 +95,7 @@ async fn a19_a28_b54_a_return_to_of_another_origin_is_refused() {
         &long,
     ] {
         let answer = world.send(&Call::get("/auth/start", query)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_return_to"), "{query}");
+        assert_eq!(answer.problem(), (400, "invalid_return_to"), "{query}");
         assert!(answer.cookies.is_empty());
     }
     world.assert_untouched();
@@ -108,7 +108,7 @@ async fn b52_an_impossible_hint_is_refused() {
         ["login_hint=", "login_hint=a%40b%40c", "login_hint=a%0d%0aSet-Cookie%3Ax", "login_hint=%E2%80%AEa"]
     {
         let answer = world.send(&Call::get("/auth/start", query)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"), "{query}");
+        assert_eq!(answer.problem(), (400, "invalid_request"), "{query}");
     }
 }
 
@@ -143,7 +143,7 @@ async fn a17_another_site_does_not_begin_a_sign_in() {
         vec![("origin", "null")],
     ] {
         let answer = world.send(&begin(&headers)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{headers:?}");
+        assert_eq!(answer.problem(), (403, "forbidden_origin"), "{headers:?}");
     }
     for headers in [
         vec![
@@ -162,16 +162,15 @@ async fn a17_another_site_does_not_begin_a_sign_in() {
 #[tokio::test]
 async fn a18_a_prefetch_is_refused() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let query = world.consent(&url, harness::google::Decision::allow(harness::world::ANN)).await;
+    let query = world.consented(ANN).await;
     for (path, query) in [("/auth/start", ""), ("/oauth/callback", query.as_str())] {
         let ahead_of_time =
             world.with_cookies(Call::get(path, query)).header("sec-purpose", "prefetch;prerender");
         let answer = world.send(&ahead_of_time).await;
-        assert_eq!((answer.status, answer.code().as_str()), (403, "prefetch_refused"));
+        assert_eq!(answer.problem(), (403, "prefetch_refused"));
     }
     world.assert_untouched();
-    assert!(world.callback(&query).await.set_cookie("__Host-session").is_some(), "the flow is still good");
+    assert!(world.callback(&query).await.begins_session(), "the flow is still good");
 }
 
 #[tokio::test]
@@ -193,8 +192,8 @@ async fn a_browser_reads_a_page_where_a_program_reads_a_problem_document() {
 async fn a_page_that_asks_for_json_without_a_return_to_is_where_its_sign_in_ends() {
     let second = "https://second.example.com";
     let mut world = World::new().await;
-    world.app = world.environment(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
-    let json = Call::get("/auth/start", "").header("accept", "application/json");
+    world.configure(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
+    let json = Call::start_json();
     let given = Call { query: "return_to=https%3A%2F%2Fapp.example.com%2Finbox".to_owned(), ..json.clone() };
     for (call, home) in [
         (json.clone().header("origin", second), "https://second.example.com/"),
@@ -205,11 +204,7 @@ async fn a_page_that_asks_for_json_without_a_return_to_is_where_its_sign_in_ends
         (Call::get("/auth/start", "").header("origin", second), "https://app.example.com/"),
     ] {
         let answer = world.browse(call.clone()).await;
-        let url = match answer.location() {
-            "" => answer.json()["authorization_url"].as_str().unwrap().to_owned(),
-            location => location.to_owned(),
-        };
-        let query = world.consent(&url, harness::google::Decision::allow(harness::world::ANN)).await;
-        assert_eq!(world.callback(&query).await.location(), home, "{:?}", call.headers);
+        let back = world.come_back(&answer.authorization_url(), ANN).await;
+        assert_eq!(back.location(), home, "{:?}", call.headers);
     }
 }

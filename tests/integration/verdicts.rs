@@ -3,16 +3,14 @@
 
 mod asked_again;
 mod metadata;
-mod recorded;
 
 use futures_util::future::join_all;
-use harness::google::{Decision, Endpoint, Failure, Times};
+use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, World, parameter};
 
 use Endpoint::{MessagesList, Token, UserInfo};
 
-use self::recorded as body;
-use super::callback::error_of;
+use harness::google::recorded as body;
 
 const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
@@ -56,8 +54,7 @@ impl Line {
     /// What is wrong with the verdict on this line, when the failure `spoils` a world whose access
     /// token is `fresh` or not.
     async fn complaint(&self, fresh: bool, spoil: impl Fn(&World, Failure)) -> Option<String> {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
+        let world = World::signed_in().await;
         if !fresh {
             world.advance(3600);
         }
@@ -77,13 +74,13 @@ impl Line {
 
 /// Shows each line of Gmail to a world of its own.
 async fn gmail(lines: &[Line]) {
-    let spoil = |world: &World, failure| world.stack.google.fail(MessagesList, failure, Times::UntilCleared);
+    let spoil = |world: &World, failure| world.google.fail(MessagesList, failure, Times::UntilCleared);
     none(join_all(lines.iter().map(|line| line.complaint(true, spoil))).await);
 }
 
 /// Shows each line of the token endpoint to a refresh.
 async fn refresh(lines: &[Line]) {
-    let spoil = |world: &World, failure| world.stack.google.fail_refresh(failure, Times::UntilCleared);
+    let spoil = |world: &World, failure| world.google.fail_refresh(failure, Times::UntilCleared);
     none(join_all(lines.iter().map(|line| line.complaint(false, spoil))).await);
 }
 
@@ -109,12 +106,11 @@ async fn f39_f79_a_precondition_passes_unless_it_is_that_there_is_no_mailbox() {
 
 #[tokio::test]
 async fn f79_a_precondition_that_failed_once_costs_the_caller_nothing() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.forget_calls();
+    let world = World::signed_in().await;
+
     let failure = line(400, body::PRECONDITION, UNAVAILABLE, &[]).failure();
-    world.stack.google.fail(MessagesList, failure, Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    world.google.fail(MessagesList, failure, 1);
+    world.lists().await;
     assert_eq!(world.google_calls(), [MessagesList; 2]);
 }
 
@@ -182,12 +178,11 @@ async fn f43_f85_a_daily_limit_is_the_projects_unless_google_saw_no_token() {
 
 #[tokio::test]
 async fn f85_a_token_that_google_did_not_see_once_is_renewed() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let failure = line(403, body::DAILY_LIMIT_UNREGISTERED, UNAVAILABLE, &[]).failure();
-    world.stack.google.fail(MessagesList, failure, Times::Next(1));
+    world.google.fail(MessagesList, failure, 1);
     world.forget_calls();
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     assert_eq!(world.google_calls(), [MessagesList, Token, MessagesList]);
 }
 
@@ -259,14 +254,12 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
         (line(403, &body::oauth("org_internal"), UNAVAILABLE, &[Token]), "org_internal"),
     ];
     for (line, code) in lines {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
+        let mut world = World::signed_in().await;
         let before = world.kept(ANN);
-        world.stack.google.fail_exchange(line.failure(), Times::UntilCleared);
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
+        world.google.fail_exchange(line.failure(), Times::UntilCleared);
+        let query = world.consented(ANN).await;
         world.forget_calls();
-        assert_eq!(error_of(&world.callback(&query).await), code, "{:?}", line.failure());
+        assert_eq!(world.callback(&query).await.auth_error(), code, "{:?}", line.failure());
         assert_eq!(world.google_calls(), line.calls, "{:?}", line.failure());
         assert_eq!(world.kept(ANN), before);
     }
@@ -274,14 +267,12 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
 
 /// A sign-in without an ID token, whose UserInfo answers so; gives the error and how often UserInfo
 /// was asked.
-async fn user_info(line: &Line, times: Times) -> (Option<String>, usize) {
+async fn user_info(line: &Line, times: impl Into<Times>) -> (Option<String>, usize) {
     let mut world = World::new().await;
-    world.stack.google.omit_id_token(Times::Next(1));
-    world.stack.google.fail(UserInfo, line.failure(), times);
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let answer = world.callback(&query).await;
-    (parameter(answer.location(), "auth_error"), world.stack.google.calls_to(UserInfo).len())
+    world.google.omit_id_token(1);
+    world.google.fail(UserInfo, line.failure(), times);
+    let answer = world.attempt(ANN).await;
+    (parameter(answer.location(), "auth_error"), world.google.calls_to(UserInfo).len())
 }
 
 #[tokio::test]
@@ -313,6 +304,6 @@ async fn f14_f15_f84_what_user_info_says_is_sorted_as_what_gmail_says() {
 async fn f14_a_rate_limit_of_user_info_is_waited_out() {
     for limit in [line(429, body::CONCURRENT, UNAVAILABLE, &[]), line(403, body::USER_RATE, UNAVAILABLE, &[])]
     {
-        assert_eq!(user_info(&limit, Times::Next(1)).await, (None, 2));
+        assert_eq!(user_info(&limit, 1).await, (None, 2));
     }
 }
