@@ -5,17 +5,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use postern_rules::config::{Config, ConfigError};
 
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
-use crate::google::Google;
-use crate::outbound::Stack;
-use crate::outbound::aws::Connector;
-use crate::refused_client::RefusedClient;
-use crate::secrets::Secrets;
-use crate::store::Store;
+use crate::config::Aws;
+use crate::grant::refused_client::RefusedClient;
+use crate::outside::dynamodb::Store;
+use crate::outside::google::Google;
+use crate::outside::http::Stack;
+use crate::outside::http::aws::Connector;
+use crate::outside::secrets_manager::Secrets;
 use crate::telemetry::metrics::BackEnd;
-use crate::throttle::Throttle;
 
 const AWS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const AWS_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -36,14 +36,13 @@ pub struct App {
     pub google: Google,
     /// The OAuth client that Google refused last.
     pub refused_client: RefusedClient,
-    /// How often one address may call.
-    pub throttle: Throttle,
 }
 
 impl App {
-    /// Builds the parts; makes no call.
+    /// Builds the parts from the variables that `look_up` gives; makes no call.
     #[expect(clippy::disallowed_methods, reason = "the one place that makes AWS clients")]
-    pub fn new(config: Config, clock: Clock) -> Result<Self, ConfigError> {
+    pub fn new(look_up: impl Fn(&str) -> Option<String>, clock: Clock) -> Result<Self, ConfigError> {
+        let (config, aws) = (Config::read(&look_up)?, Aws::read(&look_up)?);
         let stack = Stack::new(config.extra_root_certificates.as_deref())?;
         let connector = Connector::new(stack.client(AWS_CONNECT_TIMEOUT, true));
         let timeouts = TimeoutConfig::builder()
@@ -53,27 +52,26 @@ impl App {
         let retries = RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS);
         let mut dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.aws.region.clone()))
-            .credentials_provider(config.aws.credentials.clone())
+            .region(Region::new(aws.region.clone()))
+            .credentials_provider(aws.credentials.clone())
             .http_client(connector.timed_as(BackEnd::DynamoDb))
             .timeout_config(timeouts.clone())
             .retry_config(retries.clone());
-        dynamodb.set_endpoint_url(config.aws.dynamodb_endpoint.clone());
+        dynamodb.set_endpoint_url(aws.dynamodb_endpoint.clone());
         let mut secrets_manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.aws.region.clone()))
-            .credentials_provider(config.aws.credentials.clone())
+            .region(Region::new(aws.region.clone()))
+            .credentials_provider(aws.credentials.clone())
             .http_client(connector.timed_as(BackEnd::SecretsManager))
             .timeout_config(timeouts)
             .retry_config(retries);
-        secrets_manager.set_endpoint_url(config.aws.secrets_manager_endpoint.clone());
+        secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint.clone());
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
         Ok(Self {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
             store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
             google: Google::new(&stack, clock.clone(), &config),
             refused_client: RefusedClient::default(),
-            throttle: Throttle::default(),
             clock,
             config,
         })

@@ -7,21 +7,22 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
+use postern_rules::config::MetricsNames;
+use postern_rules::error::{Error, Fault};
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use self::metrics::Sink;
-use crate::config::{MetricsNames, log_level};
-use crate::error::{Error, Fault};
+use crate::config::{environment, log_level};
 
 /// This project's crates; they log at the configured level.
-const OURS: [&str; 4] = ["shared", "auth_start", "oauth_callback", "list_messages"];
+const OURS: [&str; 4] = ["postern", "auth_start", "oauth_callback", "list_messages"];
 
 /// Starts the log of a process, at the level that Lambda's logging controls ask for, and its metrics if they are wanted.
 pub fn start() {
-    let names = MetricsNames::from_environment();
+    let names = MetricsNames::read(environment);
     let metrics = names.clone().ok().flatten().map(|names| Sink::new(names, std::io::stdout));
     // A second start finds the first one's log, which serves as well.
     let _ = tracing::subscriber::set_global_default(subscriber(log_level(), metrics, std::io::stdout));
@@ -97,6 +98,7 @@ pub(crate) fn answered(
                 status,
                 duration_ms,
                 code = facts.code,
+                variable = error.variable(),
                 detail = facts.detail,
                 source,
                 "failed"

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use harness::dynamodb::DynamoDb;
 use harness::secrets_manager::SecretsManager;
 use harness::{template, world};
+use postern::app::App;
+use postern::clock::{Clock, ManualClock};
+use postern_rules::random;
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::clock::{Clock, ManualClock, Timestamp};
-use shared::random;
 use tokio::net::TcpListener;
 
 use crate::wire::{DYNAMODB, SECRETS_MANAGER, ask};

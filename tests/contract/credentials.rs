@@ -1,10 +1,10 @@
 //! The credentials table: what a sign-in writes, and what becomes of two at once.
 
 use futures_util::future::join_all;
+use postern::app::App;
+use postern::outside::dynamodb::{Grant, Written};
+use postern_rules::credential::Status;
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::credential::Status;
-use shared::store::{Grant, Written};
 
 use crate::back_end::BackEnd;
 use crate::given::{ann, connected, done, grant, overtaken, refresh_token, stored};

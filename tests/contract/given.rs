@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use shared::app::App;
-use shared::clock::{Deadline, Timestamp};
-use shared::credential::{Credential, Scopes, StoredAccessToken, StoredRefreshToken};
-use shared::random;
-use shared::secret::Sealed;
-use shared::store::{Grant, Written};
-use shared::user::{Email, UserId};
+use postern::app::App;
+use postern::clock::Deadline;
+use postern::outside::dynamodb::{Grant, Written};
+use postern_rules::credential::{Credential, StoredAccessToken, StoredRefreshToken};
+use postern_rules::random;
+use postern_rules::scopes::Scopes;
+use postern_rules::secret::Sealed;
+use postern_rules::time::Timestamp;
+use postern_rules::user::{Email, UserId};
 
 /// A user.
 pub(crate) fn ann() -> UserId {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use postern::app::App;
+use postern::outside::dynamodb::Written;
+use postern_rules::credential::{Credential, Setback, SetbackCause, Status};
+use postern_rules::time::Timestamp;
 use serde_json::Value;
-use shared::app::App;
-use shared::clock::Timestamp;
-use shared::credential::{Credential, Setback, SetbackCause, Status};
-use shared::store::Written;
 
 use crate::back_end::BackEnd;
 use crate::given::{access_token, ann, connected, done, overtaken, refresh_token, stored};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use postern::outside::secrets_manager::SecretsError;
+use postern_rules::seal::{Keyring, Purpose};
 use serde_json::json;
-use shared::seal::{Keyring, Purpose};
-use shared::secrets::SecretsError;
 
 use crate::back_end::BackEnd;
 
@@ -25,7 +25,7 @@ fn keyring(primary: &str, others: &[&str]) -> String {
 }
 
 fn names_variable<T: std::fmt::Debug>(outcome: Result<T, SecretsError>, variable: &str) -> bool {
-    matches!(outcome, Err(SecretsError::Unusable(error)) if error.variable() == variable)
+    matches!(outcome, Err(SecretsError::Unusable(error)) if error.variable == variable)
 }
 
 #[tokio::test]

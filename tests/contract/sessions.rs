@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use postern::app::App;
+use postern::outside::dynamodb::Spending;
+use postern_rules::error::Invitation;
+use postern_rules::flow::{Beginning, Channel, Flow, ReturnTo, Verified};
+use postern_rules::random;
+use postern_rules::secret::{SessionToken, State};
+use postern_rules::session::{Seed, Session};
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::error::Invitation;
-use shared::flow::{Beginning, Channel, Flow, ReturnTo, Verified};
-use shared::random;
-use shared::secret::{SessionToken, State};
-use shared::session::{Seed, Session};
-use shared::store::Spending;
 
 use crate::back_end::BackEnd;
 use crate::given::{ann, connected, in_a_while};

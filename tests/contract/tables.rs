@@ -1,9 +1,9 @@
 //! The tables themselves: one that is missing, and the time to live that the template asks for.
 
+use postern::outside::dynamodb::{Store, StoreError};
+use postern_rules::secret::SessionToken;
+use postern_rules::session::Session;
 use serde_json::json;
-use shared::secret::SessionToken;
-use shared::session::Session;
-use shared::store::{Store, StoreError};
 
 use crate::back_end::BackEnd;
 use crate::given::{ann, grant, in_a_while};

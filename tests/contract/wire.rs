@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use postern::outside::http::{Stack, send};
 use serde_json::Value;
-use shared::outbound::{Stack, send};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1024 * 1024;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use harness::google::Decision;
 use harness::proxy::{Gate, Mode, Proxy};
 use harness::world::{ANN, Answer, Call, GOOGLE_CLIENT, World, invoke};
-use shared::app::App;
-use shared::clock::Deadline;
-use shared::credential::StoredRefreshToken;
-use shared::custody;
-use shared::secret::{RefreshToken, Sealed};
-use shared::user::UserId;
+use postern::app::App;
+use postern::clock::Deadline;
+use postern::grant::tokens_at_rest;
+use postern_rules::credential::StoredRefreshToken;
+use postern_rules::secret::{RefreshToken, Sealed};
+use postern_rules::user::UserId;
 
 /// The query of a list: short, for thousands are asked for.
 pub(crate) const LIST: &str = "maxResults=1";
@@ -118,7 +118,7 @@ impl Behind {
         let user = UserId::parse(&self.world.sub(ANN)).unwrap();
         let client_id = text("client_id").unwrap();
         let app = &self.world.app;
-        let token = custody::open_refresh_token(app, &user, &client_id, &stored).await.unwrap();
+        let token = tokens_at_rest::open_refresh_token(app, &user, &client_id, &stored).await.unwrap();
         self.world.plant(token.expose());
         Some(token.expose().to_owned())
     }

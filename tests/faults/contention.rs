@@ -10,7 +10,7 @@ use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Rotation, Times};
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, Answer, Call, World, invoke};
-use shared::app::App;
+use postern::app::App;
 
 use crate::behind::LIST;
 use crate::schedule::Schedule;

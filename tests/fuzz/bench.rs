@@ -5,8 +5,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use harness::world::{ANN, Answer, Call, World, invoke};
+use postern::app::App;
 use serde_json::{Value, json};
-use shared::app::App;
 use tokio::runtime::{Builder, Runtime};
 
 /// A world and the runtime that its back ends live on.

@@ -1,5 +1,6 @@
 //! The raw event: any JSON, any text, and recorded events with parts taken out, retyped or made hostile.
 
+use harness::world::parameter;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
@@ -9,7 +10,6 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, refusal};
 use crate::input::{Change, change, header, json as any_json, text};
 use crate::property::{Cost, holds};
-use harness::world::parameter;
 
 /// The recorded events: one for each function, and one as API Gateway's documentation has it.
 const RECORDED: [&str; 4] = [

@@ -2,17 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use harness::world::START;
+use postern::outside::google::identity::from_id_token;
+use postern_rules::secret::IdToken;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::prop_oneof;
 use serde_json::{Map, Value, json};
-use shared::google::identity::from_id_token;
-use shared::secret::IdToken;
 
 use crate::bench::text_of;
 use crate::input::{Change, change, json as any_json, text};
 use crate::property::{Cost, holds};
-use harness::world::START;
 
 /// What the right claims are.
 pub(crate) struct Right<'a> {

@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 use harness::world::{Call, parameter};
+use postern::app::App;
+use postern_rules::config::Origins;
+use postern_rules::flow::ReturnTo;
+use postern_rules::seal::Purpose;
+use postern_rules::secret::Sealed;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Strategy};
 use proptest::prop_oneof;
 use proptest::sample::select;
 use serde_json::Value;
-use shared::app::App;
-use shared::config::Origins;
-use shared::flow::ReturnTo;
-use shared::seal::Purpose;
-use shared::secret::Sealed;
 
 use crate::bench::{Bench, refusal, text_of};
 use crate::input::{change, percent_encoded, text};

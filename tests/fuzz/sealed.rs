@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postern_rules::seal::{Keyring, Purpose};
+use postern_rules::secret::Sealed;
+use postern_rules::session::{Presented, Seed};
+use postern_rules::user::UserId;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
-use shared::seal::{Keyring, Purpose};
-use shared::secret::Sealed;
-use shared::session::{Presented, Seed};
-use shared::user::UserId;
 
 use crate::input::{change, text};
 use crate::property::{Cost, holds};

@@ -1,11 +1,11 @@
 //! The two secrets as an operator may store them: what is taken is safe to use, and no error repeats them.
 
+use postern_rules::google_client::GoogleClient;
+use postern_rules::seal::{Keyring, Purpose};
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::prop_oneof;
 use serde_json::{Value, json};
-use shared::google_client::GoogleClient;
-use shared::seal::{Keyring, Purpose};
 
 use crate::bench::text_of;
 use crate::input::{Change, change, json as any_json, text};

@@ -5,11 +5,11 @@ mod answered;
 
 use harness::google::Times;
 use harness::world::{ANN, Call, parameter};
+use postern_rules::seal::Purpose;
+use postern_rules::secret::Sealed;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared::seal::Purpose;
-use shared::secret::Sealed;
 
 use self::answered::answered;
 use crate::bench::Bench;
@@ -43,7 +43,7 @@ fn text_in(member: Option<&Value>) -> Option<&str> {
 struct Custody {
     bench: Bench,
     stored: Value,
-    keyring: std::sync::Arc<shared::seal::Keyring>,
+    keyring: std::sync::Arc<postern_rules::seal::Keyring>,
 }
 
 impl Custody {

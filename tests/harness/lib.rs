@@ -19,7 +19,7 @@ pub use stack::{Listeners, Options, Stack};
 
 /// Random letters and digits.
 pub(crate) fn random_text(length: usize) -> String {
-    let letters = std::iter::repeat_with(shared::random::token)
+    let letters = std::iter::repeat_with(postern_rules::random::token)
         .flat_map(String::into_bytes)
         .filter(u8::is_ascii_alphanumeric);
     letters.take(length).map(char::from).collect()

@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use hyper::{Request, Response, StatusCode};
+use postern::clock::Clock;
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
-use shared::clock::{Clock, Timestamp};
 use tokio::net::TcpListener;
 
 use crate::aws::{Backend, Service, json_answer};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use postern::clock::Clock;
 use serde_json::json;
-use shared::clock::Clock;
 use tokio::net::TcpListener;
 
 use crate::dynamodb::DynamoDb;

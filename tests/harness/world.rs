@@ -16,10 +16,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use postern::app::App;
+use postern::clock::{Clock, ManualClock};
+use postern_rules::config::ConfigError;
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::clock::{Clock, ManualClock, Timestamp};
-use shared::config::{Config, ConfigError};
 
 pub use self::answer::{Answer, invoke};
 pub use self::call::Call;
@@ -65,8 +66,7 @@ pub fn parameter(url: &str, name: &str) -> Option<String> {
 
 /// An execution environment: one process's parts.
 pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, ConfigError> {
-    let config = Config::read(|name| variables.get(name).cloned())?;
-    App::new(config, Clock::Manual(clock.clone()))
+    App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()))
 }
 
 /// Waits until something is so; a test that waits for more than ten seconds has failed.

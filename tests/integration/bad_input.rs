@@ -1,9 +1,8 @@
 //! Bad input of the three routes: each gets its answer, changes nothing, and none makes a 5xx.
 
 use base64::Engine;
-use serde_json::{Value, json};
-
 use harness::world::{ANN, BUDGET, Call, FORGED_STATE, World, environment, invoke, parameter};
+use serde_json::{Value, json};
 
 /// Asserts an answer, and that nothing happened but that answer (I1, I6).
 async fn expect(world: &World, call: &Call, status: i64, code: &str) {
@@ -381,5 +380,6 @@ async fn a76_a_missing_variable_is_a_configuration_error_on_every_request() {
     let event = Call::list("").event().to_string();
     let answer = invoke(Err(&error), &event, BUDGET).await;
     assert_eq!(answer.problem(), (503, "config_error"));
-    assert_eq!(answer.json()["detail"], "CREDENTIALS_TABLE is not set.");
+    assert_eq!(answer.json()["variable"], "CREDENTIALS_TABLE");
+    assert_eq!(answer.json()["detail"], "A required setting is missing.");
 }

@@ -3,8 +3,8 @@
 use harness::Fault;
 use harness::google::Decision;
 use harness::world::{ANN, Call, GOOGLE_CLIENT, OTHER_CLIENT, World, parameter};
+use postern::app::App;
 use serde_json::json;
-use shared::app::App;
 
 /// A process that remembers the client of now.
 async fn remembering(world: &World) -> App {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use harness::Fault;
 use harness::google::{Failure, Times};
 use harness::world::{ANN, START, World, environment, until};
+use postern::clock::ManualClock;
 use serde_json::json;
-use shared::clock::ManualClock;
 
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
 

@@ -8,8 +8,8 @@ mod stored;
 
 use std::collections::BTreeSet;
 
+use postern::door::Route;
 use serde_json::{Value, json};
-use shared::gateway::Route;
 
 /// Each function, under the name of its folder.
 const FUNCTIONS: [(&str, Route); 3] = [

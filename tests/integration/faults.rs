@@ -204,11 +204,11 @@ async fn f68_a_process_that_was_frozen_reads_the_clock_anew() {
 async fn f69_a_panic_is_a_problem_document_that_says_nothing() {
     let world = World::new().await;
     let event = Call::list("").event().to_string();
-    let deadline = shared::clock::Deadline::after(BUDGET);
-    let invocation = shared::gateway::Invocation { request_id: "request-1".to_owned(), deadline };
-    let app: Result<_, &shared::config::ConfigError> = Ok(&world.app);
-    shared::telemetry::log_panics();
-    let answer = shared::gateway::respond(
+    let deadline = postern::clock::Deadline::after(BUDGET);
+    let invocation = postern::door::Invocation { request_id: "request-1".to_owned(), deadline };
+    let app: Result<_, &postern_rules::config::ConfigError> = Ok(&world.app);
+    postern::telemetry::log_panics();
+    let answer = postern::door::respond(
         app,
         list_messages::ROUTE,
         async |_, _| panic!("a panic that holds planted-panic-secret"),

@@ -5,11 +5,11 @@ use std::time::Duration;
 use harness::Fault;
 use harness::google::Decision;
 use harness::world::{ANN, Answer, BEN, Call, ORIGIN, OTHER_CLIENT, World, parameter};
-use shared::app::App;
-use shared::clock::Deadline;
-use shared::config::ConfigError;
-use shared::error::Error;
-use shared::gateway::{Invocation, Request, respond};
+use postern::app::App;
+use postern::clock::Deadline;
+use postern::door::{Invocation, Request, respond};
+use postern_rules::config::ConfigError;
+use postern_rules::error::Error;
 
 fn state_of(url: &str) -> String {
     parameter(url, "state").unwrap()

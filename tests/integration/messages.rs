@@ -1,8 +1,7 @@
 //! `GET /messages` for a connected user.
 
-use std::time::Duration;
-
 use std::collections::HashSet;
+use std::time::Duration;
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
@@ -184,7 +183,7 @@ async fn f53_f55_a_store_that_is_down_or_not_set_up_is_said_apart() {
     world.dynamodb.fail("BatchGetItem", Fault::DENIED, 1);
     let answer = world.messages("").await;
     assert_eq!(answer.problem(), (503, "config_error"));
-    assert!(answer.json()["detail"].as_str().unwrap().contains("CREDENTIALS_TABLE"));
+    assert!(answer.json()["variable"].as_str().unwrap().contains("CREDENTIALS_TABLE"));
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ use harness::Fault;
 use harness::google::{Endpoint, Failure};
 use harness::metrics::FUNCTION_NAME;
 use harness::world::{ANN, BEN, BUDGET, Call, World, invoke, metrics_names};
+use postern::clock::Deadline;
+use postern::door::{Invocation, Reply, Request, respond};
+use postern::telemetry::metrics::Sink;
+use postern_rules::user::UserId;
 use serde_json::json;
-use shared::clock::Deadline;
-use shared::gateway::{Invocation, Reply, Request, respond};
-use shared::telemetry::metrics::Sink;
-use shared::user::UserId;
 
 /// A signed-in user; what was counted until then is forgotten.
 async fn signed_in() -> World {
@@ -138,7 +138,7 @@ async fn a78_two_requests_of_one_process_do_not_mix() {
 /// A list whose handler is `handle`, within `budget`.
 async fn list_by<H>(world: &World, handle: H, budget: Duration) -> i64
 where
-    H: AsyncFn(&shared::app::App, &Request) -> Result<Reply, shared::error::Error>,
+    H: AsyncFn(&postern::app::App, &Request) -> Result<Reply, postern_rules::error::Error>,
 {
     let event = Call::list("").event().to_string();
     let invocation = Invocation { request_id: "request-1".to_owned(), deadline: Deadline::after(budget) };
@@ -149,19 +149,19 @@ where
 async fn f66_f69_what_was_collected_before_a_panic_or_the_deadline_is_written() {
     let world = World::new().await;
     let user = UserId::parse("1").unwrap();
-    let panicking = async |app: &shared::app::App, _: &Request| {
+    let panicking = async |app: &postern::app::App, _: &Request| {
         app.store.credential(&user).await.unwrap();
         panic!("a panic that holds planted-panic-secret")
     };
-    shared::telemetry::log_panics();
+    postern::telemetry::log_panics();
     assert_eq!(list_by(&world, panicking, BUDGET).await, 500);
     let _ = std::panic::take_hook();
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), ["OperatorErrors 1", "OperatorErrors Code=internal 1"]);
     assert_eq!(metrics.timed(), [("DynamoDbTime".to_owned(), 1)].into());
-    let hanging = async |app: &shared::app::App, _: &Request| {
+    let hanging = async |app: &postern::app::App, _: &Request| {
         app.store.credential(&user).await.unwrap();
-        Err(shared::error::Error::Internal)
+        Err(postern_rules::error::Error::Internal)
     };
     world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_secs(30)), 1);
     assert_eq!(list_by(&world, hanging, Duration::from_millis(200)).await, 503);
@@ -198,7 +198,7 @@ async fn no_log_level_switches_the_metrics_off_and_no_namespace_does() {
         let (metrics, log) = (Written::default(), Written::default());
         let (to_metrics, to_log) = (metrics.clone(), log.clone());
         let sink = wanted.then(|| Sink::new(metrics_names(), move || to_metrics.clone()));
-        let quiet = shared::telemetry::subscriber(tracing::Level::ERROR, sink, move || to_log.clone());
+        let quiet = postern::telemetry::subscriber(tracing::Level::ERROR, sink, move || to_log.clone());
         let guard = tracing::subscriber::set_default(quiet);
         world.lists().await;
         drop(guard);

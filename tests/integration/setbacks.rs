@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Rotation, Times};
 use harness::world::{ANN, Answer, BEN, World, until};
+use postern::app::App;
 use serde_json::json;
-use shared::app::App;
 
 fn retry_after(answer: &Answer) -> u64 {
     answer.headers["retry-after"].parse().unwrap()

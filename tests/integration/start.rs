@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use harness::world::{ANN, Call, ORIGIN, World, parameter};
+use serde_json::Value;
 
 #[tokio::test]
 async fn a_browser_is_sent_to_google_with_everything_the_guide_asks_for() {

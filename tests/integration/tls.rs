@@ -92,5 +92,5 @@ async fn a76_roots_that_cannot_be_read_are_a_configuration_error() {
     let mut variables = world.variables.clone();
     variables.insert("EXTRA_ROOT_CERTIFICATES".to_owned(), "/nowhere/roots.pem".to_owned());
     let error = environment(&variables, &world.clock).err().unwrap();
-    assert_eq!(error.variable(), "EXTRA_ROOT_CERTIFICATES");
+    assert_eq!(error.variable, "EXTRA_ROOT_CERTIFICATES");
 }

@@ -4,13 +4,11 @@
 mod asked_again;
 mod metadata;
 
+use Endpoint::{MessagesList, Token, UserInfo};
 use futures_util::future::join_all;
+use harness::google::recorded as body;
 use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, World, parameter};
-
-use Endpoint::{MessagesList, Token, UserInfo};
-
-use harness::google::recorded as body;
 
 const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");

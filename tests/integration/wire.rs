@@ -5,15 +5,15 @@ use std::time::Duration;
 use harness::Fault;
 use harness::google::{Endpoint, Failure};
 use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
-use shared::clock::Deadline;
-use shared::google::Trouble;
-use shared::google::gmail::{GmailError, ListQuery};
-use shared::google::identity::UserInfoError;
-use shared::google::oauth::{Refusal, TokenError};
-use shared::outbound::Failure as Outbound;
-use shared::secret::{AccessToken, RefreshToken};
-use shared::store::StoreError;
-use shared::user::UserId;
+use postern::clock::Deadline;
+use postern::outside::dynamodb::StoreError;
+use postern::outside::google::Trouble;
+use postern::outside::google::gmail::{GmailError, ListQuery};
+use postern::outside::google::identity::UserInfoError;
+use postern::outside::google::oauth::{Refusal, TokenError};
+use postern::outside::http::Failure as Outbound;
+use postern_rules::secret::{AccessToken, RefreshToken};
+use postern_rules::user::UserId;
 
 fn in_a_while() -> Deadline {
     Deadline::after(Duration::from_millis(900))

@@ -50,7 +50,7 @@ impl Answer {
 impl Browser {
     /// A browser without cookies.
     pub fn new() -> Result<Self, String> {
-        let stack = shared::outbound::Stack::new(None).map_err(|error| error.to_string())?;
+        let stack = postern::outside::http::Stack::new(None).map_err(|error| error.to_string())?;
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), names: Vec::new() })
     }
 
@@ -78,7 +78,7 @@ impl Browser {
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
         let mut request = request.build().map_err(|error| error.without_url().to_string())?;
         self.find(&mut request)?;
-        let answer = shared::outbound::send(&self.client, request, TIMEOUT, LARGEST_ANSWER)
+        let answer = postern::outside::http::send(&self.client, request, TIMEOUT, LARGEST_ANSWER)
             .await
             .map_err(|failure| failure.to_string())?;
         for cookie in set_cookies(&answer.headers) {

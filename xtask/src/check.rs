@@ -1,9 +1,10 @@
 //! `cargo xtask dev --check`: one mailbox, connected, listed, lost and connected again, over HTTP through
 //! `cargo lambda watch`.
 
-use crate::dev::Local;
 use xtask::browser::Browser;
 use xtask::visit::{ACCOUNT, Visit, expect};
+
+use crate::dev::Local;
 
 /// Goes through the flow and says each step; the first that fails ends it.
 pub(crate) async fn run(local: &Local) -> Result<(), String> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use harness::{Options, Stack};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
-
 use xtask::browser::Browser;
 use xtask::cargo_lambda::CargoLambda;
 use xtask::log;

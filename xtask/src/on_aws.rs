@@ -2,8 +2,9 @@
 
 use std::process::{ExitCode, Stdio};
 
-use crate::arguments::CommandLine;
 use xtask::processes::{asked_to_stop, command};
+
+use crate::arguments::CommandLine;
 
 /// Hands the words over, compiling that crate first if need be. What fails there says so itself.
 pub(crate) async fn run(words: &CommandLine) -> Result<ExitCode, String> {

@@ -9,7 +9,6 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::net::TcpListener;
-
 use xtask::processes::root;
 
 const FILES: [(&str, &str, &str); 4] = [

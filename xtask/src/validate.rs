@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use tokio::process::Command;
-
 use xtask::processes::{Processes, asked_to_stop};
 use xtask::python;
 use xtask::sam::Sam;

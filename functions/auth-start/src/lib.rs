@@ -1,12 +1,12 @@
 //! `GET /auth/start`: begins a sign-in. Sends the browser to Google, or tells a page where to send it. Writes nothing.
 
 use lambda_http::http::StatusCode;
+use postern::app::App;
+use postern::door::{self, Entry, Reply, Request, Route, authorization};
+use postern_rules::error::{Error, Invitation};
+use postern_rules::flow::{Beginning, Channel, ReturnTo};
+use postern_rules::user::LoginHint;
 use serde::Serialize;
-use shared::app::App;
-use shared::error::{Error, Invitation};
-use shared::flow::{Beginning, Channel, ReturnTo};
-use shared::gateway::{self, Entry, Reply, Request, Route, authorization};
-use shared::user::LoginHint;
 
 /// What this function serves.
 pub const ROUTE: Route = Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start };
@@ -35,9 +35,9 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     if json {
         let started =
             Started { authorization_url: &begun.authorization_url, expires_at: begun.expires_at.seconds() };
-        gateway::json(StatusCode::OK, &started)
+        door::json(StatusCode::OK, &started)
     } else {
-        gateway::redirect(StatusCode::FOUND, &begun.authorization_url)
+        door::redirect(StatusCode::FOUND, &begun.authorization_url)
     }
 }
 

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::gateway::run(auth_start::ROUTE, auth_start::handle).await
+    postern::door::run(auth_start::ROUTE, auth_start::handle).await
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use lambda_http::http::StatusCode;
-use shared::access::Access;
-use shared::app::App;
-use shared::credential::Need;
-use shared::error::Error;
-use shared::gateway::{self, Entry, Reply, Request, Route, caller};
-use shared::google::gmail::{ListQuery, Page};
+use postern::app::App;
+use postern::door::{self, Entry, Reply, Request, Route, caller};
+use postern::grant::access::Access;
+use postern::outside::google::gmail::{ListQuery, Page};
+use postern_rules::error::Error;
+use postern_rules::scopes::Need;
 
 use self::query::Wanted;
 
@@ -40,7 +40,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let mut access = Access::open(app, credential, need, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
     let (page, ()) = join(Box::pin(pages(app, &mut access, wanted, request)), touch).await;
-    gateway::json(StatusCode::OK, &page?)
+    door::json(StatusCode::OK, &page?)
 }
 
 async fn pages(app: &App, access: &mut Access<'_>, wanted: Wanted, request: &Request) -> Result<Page, Error> {

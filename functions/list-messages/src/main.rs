@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::gateway::run(list_messages::ROUTE, list_messages::handle).await
+    postern::door::run(list_messages::ROUTE, list_messages::handle).await
 }

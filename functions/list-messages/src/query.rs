@@ -1,9 +1,9 @@
 //! The parameters of `GET /messages`, parsed: those of Gmail's `users.messages.list` that are a caller's to choose.
 
-use shared::error::Error;
-use shared::gateway::query::Query;
-use shared::google::gmail::ListQuery;
-use shared::user::is_bidirectional_control;
+use postern::door::query::Query;
+use postern::outside::google::gmail::ListQuery;
+use postern_rules::error::Error;
+use postern_rules::user::is_bidirectional_control;
 
 /// The most bytes of `q`.
 const Q_LIMIT: usize = 2048;

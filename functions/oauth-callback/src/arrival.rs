@@ -1,11 +1,11 @@
 //! What a callback brings, parsed: a code or a refusal, and the state that it belongs to. Decides nothing.
 
+use postern::door::Request;
+use postern::outside::google::identity::ISSUER;
+use postern_rules::error::Error;
+use postern_rules::flow;
+use postern_rules::secret::{AuthorizationCode, State};
 use serde::Deserialize;
-use shared::error::Error;
-use shared::flow;
-use shared::gateway::Request;
-use shared::google::identity::ISSUER;
-use shared::secret::{AuthorizationCode, State};
 
 /// What Google said.
 pub(crate) enum Answer {

@@ -4,16 +4,16 @@
 mod arrival;
 
 use lambda_http::http::StatusCode;
+use postern::app::App;
+use postern::door::authorization::{self, CALLBACK_PATH};
+use postern::door::{self, Entry, Reply, Request, Route, caller, cookie};
+use postern::grant::connect::{self, Outcome, Redemption, SignedIn};
+use postern::outside::dynamodb::{Spending, within};
+use postern_rules::error::Error;
+use postern_rules::flow::{Beginning, Redeemable};
+use postern_rules::random;
+use postern_rules::session::{ABSOLUTE, Presented, Seed};
 use serde::Serialize;
-use shared::app::App;
-use shared::connect::{self, Outcome, Redemption, SignedIn};
-use shared::error::Error;
-use shared::flow::{Beginning, Redeemable};
-use shared::gateway::authorization::{self, CALLBACK_PATH};
-use shared::gateway::{self, Entry, Reply, Request, Route, caller, cookie};
-use shared::random;
-use shared::session::{ABSOLUTE, Presented, Seed};
-use shared::store::{Spending, within};
 
 use self::arrival::{Answer, Arrival};
 
@@ -67,7 +67,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
             let signed_in = old_session.is_some_and(|session| Some(session.seed_digest) == session_seed);
             return if signed_in && !arrival.posted {
                 let return_to = flow.return_to(&app.config.allowed_origins);
-                gateway::redirect(StatusCode::SEE_OTHER, return_to.as_str())
+                door::redirect(StatusCode::SEE_OTHER, return_to.as_str())
             } else {
                 Err(Error::StateUsed)
             };
@@ -77,7 +77,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let return_to = flow.return_to(&app.config.allowed_origins);
     match finish(app, request, arrival, &flow, &seed, old_session.as_ref()).await {
         // A script that asked for JSON reads the problem; a browser goes back.
-        Err(error) if !posted && !request.wants_json() => gateway::redirect_with_error(&return_to, error),
+        Err(error) if !posted && !request.wants_json() => door::redirect_with_error(&return_to, error),
         outcome => outcome,
     }
 }
@@ -120,7 +120,7 @@ async fn finish(
 /// Sends the browser to Google's page once more, with a flow of its own.
 async fn to_google(app: &App, request: &Request, beginning: &Beginning) -> Result<Reply, Error> {
     let begun = authorization::begin(app, request, beginning).await?;
-    gateway::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)
+    door::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)
 }
 
 fn signed_in_reply(
@@ -139,8 +139,8 @@ fn signed_in_reply(
             session_token,
             expires_at: signed_in.expires_at.seconds(),
         };
-        gateway::json(StatusCode::OK, &connected)
+        door::json(StatusCode::OK, &connected)
     } else {
-        gateway::redirect(StatusCode::SEE_OTHER, flow.return_to(&app.config.allowed_origins).as_str())
+        door::redirect(StatusCode::SEE_OTHER, flow.return_to(&app.config.allowed_origins).as_str())
     }
 }

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::gateway::run(oauth_callback::ROUTE, oauth_callback::handle).await
+    postern::door::run(oauth_callback::ROUTE, oauth_callback::handle).await
 }

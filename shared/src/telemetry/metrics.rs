@@ -7,6 +7,9 @@ mod token_at_risk;
 
 use std::cell::RefCell;
 
+use postern_rules::config::MetricsNames;
+use postern_rules::error::{Error, Fault};
+use postern_rules::time::Timestamp;
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
@@ -16,9 +19,6 @@ pub use self::line::{Dimensions, published};
 pub use self::timing::BackEnd;
 pub(crate) use self::timing::Timing;
 pub(crate) use self::token_at_risk::TokenAtRisk;
-use crate::clock::Timestamp;
-use crate::config::MetricsNames;
-use crate::error::{Error, Fault};
 
 /// The format's limit for the values of one metric in one line; what comes after is not kept.
 const MOST_VALUES: usize = 100;

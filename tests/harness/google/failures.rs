@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use postern_rules::time::Timestamp;
 use serde::{Deserialize, Deserializer};
-use shared::clock::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -29,19 +29,18 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use shared::clock::Clock;
-use tokio::net::TcpListener;
-
 pub use accounts::Account;
+use authorize::Authorization;
 pub use authorize::{Consent, Decision};
 pub use calls::{Call, Endpoint};
 pub use failures::Failure;
+use postern::clock::Clock;
+use state::Shared;
 pub use tokens::Rotation;
+use tokio::net::TcpListener;
 
 pub use crate::journal::Times;
 use crate::server::Server;
-use authorize::Authorization;
-use state::Shared;
 
 /// A running fake Google. Clones are handles to the same one; it stops with the last of them.
 #[derive(Clone)]

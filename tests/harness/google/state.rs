@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use postern::clock::Clock;
+use postern_rules::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use shared::clock::{Clock, Timestamp};
 
 use super::accounts::{self, Account};
 use super::calls::Call;

@@ -8,8 +8,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use postern::clock::ManualClock;
+use postern_rules::time::Timestamp;
 use serde_json::Value;
-use shared::clock::{ManualClock, Timestamp};
 
 use super::*;
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use postern_rules::time::Timestamp;
 use serde::Deserialize;
-use shared::clock::Timestamp;
 
 use crate::random_text;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use postern::app::App;
+use postern::clock::Deadline;
+use postern::door::{Invocation, respond};
+use postern_rules::config::ConfigError;
 use serde_json::Value;
-use shared::app::App;
-use shared::clock::Deadline;
-use shared::config::ConfigError;
-use shared::gateway::{Invocation, respond};
 
 use super::{invariants, parameter};
 

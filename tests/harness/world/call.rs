@@ -115,7 +115,6 @@ impl Call {
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["queryStringParameters"] = Value::Null;
-        event["requestContext"]["http"]["sourceIp"] = json!(any_address());
         event["cookies"] = if self.cookies.is_empty() { Value::Null } else { json!(self.cookies) };
         for (name, value) in &self.headers {
             event["headers"][name] = json!(value);
@@ -125,11 +124,4 @@ impl Call {
         }
         event
     }
-}
-
-/// An address that no other call came from.
-fn any_address() -> String {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    std::net::Ipv4Addr::from(0x0a00_0000 + next).to_string()
 }

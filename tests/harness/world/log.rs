@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Mutex, Once};
 
-use shared::config::MetricsNames;
-use shared::telemetry::metrics::Sink;
+use postern::telemetry::metrics::Sink;
+use postern_rules::config::MetricsNames;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::metrics;
@@ -38,7 +38,7 @@ pub(super) fn start() -> usize {
     STARTED.call_once(|| {
         // What must not be in the log must not be in the metrics either, so they are written to it too.
         let metrics = Sink::new(metrics_names(), (|| Writer).and(|| metrics::Writer));
-        let subscriber = shared::telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || Writer);
+        let subscriber = postern::telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || Writer);
         tracing::subscriber::set_global_default(subscriber).unwrap();
     });
     WRITTEN.lock().unwrap().len()

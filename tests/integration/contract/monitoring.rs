@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use postern::telemetry::metrics::published;
 use serde_json::{Value, json};
-use shared::telemetry::metrics::published;
 
 use super::resources;
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use harness::google::Endpoint::MessagesList;
 use harness::google::Times;
+use harness::google::recorded as body;
 use harness::world::{ANN, Call, METADATA, READONLY, World, invoke, parameter};
+use postern_rules::config::Config;
 use serde_json::json;
-use shared::config::Config;
 
 use super::{ONCE, UNAVAILABLE, line};
-use harness::google::recorded as body;
 
 const NO_SEARCH: &str =
     "With the permission gmail.metadata Gmail does not search, whatever else was granted. Authorize again.";
@@ -84,8 +84,7 @@ async fn b67_scopes_that_combine_metadata_with_a_broader_one_are_a_config_error(
         let event = Call::list("").event().to_string();
         let answer = invoke(Err(&broken), &event, Duration::from_secs(8)).await;
         assert_eq!(answer.problem(), (503, "config_error"));
-        let detail = "GMAIL_SCOPES must not have gmail.metadata beside a broader Gmail scope: with it Gmail refuses every search.";
-        assert_eq!(answer.json()["detail"], detail);
+        assert_eq!(answer.json()["variable"], "GMAIL_SCOPES");
     }
     assert!(read(METADATA).is_ok());
     assert!(read(&format!("{METADATA} https://www.googleapis.com/auth/gmail.send")).is_ok());

@@ -7,8 +7,8 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use shared::outbound::Stack;
-use shared::outbound::aws::{Connector, describe};
+use postern::outside::http::Stack;
+use postern::outside::http::aws::{Connector, describe};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_mins(1);

@@ -20,13 +20,12 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use shared::secret::SessionToken;
+use postern_rules::secret::SessionToken;
 use xtask::ports::Ports;
-
-use crate::account::{Account, Chosen};
 
 pub(crate) use self::finding::Finding;
 pub(crate) use self::target::Target;
+use crate::account::{Account, Chosen};
 
 /// The variable with a session of the API, with which Gmail can be asked.
 const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";

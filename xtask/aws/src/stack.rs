@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::Stack as Description;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use crate::account::Account;
 

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
+use postern::outside::http::{Answer, Failure, send};
+use postern_rules::google_client::GoogleClient;
+use postern_rules::random;
 use serde::Deserialize;
-use shared::google_client::GoogleClient;
-use shared::outbound::{Answer, Failure, send};
-use shared::random;
 
 /// No code of Google's looks like this.
 const CODE: &str = "4/postern-asks-with-a-code-that-nobody-issued";
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_code_that_is_asked_with_is_one_that_the_functions_would_send() {
-        assert!(shared::flow::parse_code(CODE).is_some());
+        assert!(postern_rules::flow::parse_code(CODE).is_some());
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Google's `client_secrets.json` with what the functions do not read of it: the list of redirect URIs. And where Google's
 //! console shows the client. Pure.
 
+use postern_rules::google_client::GoogleClient;
+use postern_rules::secret::Secret;
 use serde::Deserialize;
-use shared::config::ConfigError;
-use shared::google_client::GoogleClient;
-use shared::secret::Secret;
 
 /// Where Google's console shows the OAuth clients.
 pub(crate) const CONSOLE: &str = "https://console.cloud.google.com/auth/clients";
@@ -43,7 +42,7 @@ struct Listed {
 impl WebClient {
     /// Reads what Google's console downloads. Only what the functions read can be wrong with it: a list of another form is
     /// as good as none.
-    pub(crate) fn parse(text: ClientText) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: ClientText) -> Result<Self, &'static str> {
         let google = GoogleClient::parse(text.expose())?;
         let download = serde_json::from_str::<Download>(text.expose()).ok();
         let redirect_uris = download.and_then(|download| download.web).map(|web| web.redirect_uris);
@@ -59,7 +58,7 @@ impl WebClient {
     /// Likewise for `deploy`, which prints the client ID. What is wrong is the end of a sentence that begins with "this is
     /// a file" or "this is a secret".
     pub(crate) fn of_googles(text: ClientText) -> Result<Self, String> {
-        let client = Self::parse(text).map_err(|error| end_of_sentence(&error))?;
+        let client = Self::parse(text).map_err(end_of_sentence)?;
         if client.has_an_id_of_googles() {
             Ok(client)
         } else {
@@ -86,9 +85,8 @@ impl WebClient {
     }
 }
 
-fn end_of_sentence(error: &ConfigError) -> String {
-    let detail = error.detail();
-    detail.split_once("names a secret ").map_or(detail, |(_, end)| end).trim_end_matches('.').to_owned()
+fn end_of_sentence(sentence: &str) -> String {
+    format!("that cannot be used ({})", sentence.trim_end_matches('.'))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use postern_rules::config::MetricsNames;
+use postern_rules::time::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::{Metric, Observation};
-use crate::clock::Timestamp;
-use crate::config::MetricsNames;
 
 /// The dimension whose value is the process's own.
 const FUNCTION_NAME: &str = "FunctionName";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::outbound::Stack;
+use postern::outside::http::Stack;
 
 use crate::token_endpoint::{Refused, Verdict, ask};
 use crate::web_client::{CONSOLE, WebClient};
@@ -64,7 +64,7 @@ const fn words_of(refused: Refused) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use harness::google::{Endpoint, Failure, Google, Times};
-    use shared::clock::Clock;
+    use postern::clock::Clock;
 
     use super::*;
     use crate::web_client::ClientText;

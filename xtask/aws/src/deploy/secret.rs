@@ -4,8 +4,8 @@
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::http::HttpResponse;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
-use shared::outbound::aws::describe;
-use shared::random;
+use postern::outside::http::aws::describe;
+use postern_rules::random;
 
 use super::decision::{Step, Stored};
 use super::way_back::{Change, Place, WayBack};

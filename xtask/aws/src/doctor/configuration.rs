@@ -1,7 +1,7 @@
 //! The functions' variables: each usable, all the same, and those of the stack.
 
-use shared::config::Config;
-use shared::gateway::authorization::CALLBACK_PATH;
+use postern::door::authorization::CALLBACK_PATH;
+use postern_rules::config::Config;
 
 use super::finding::Finding;
 use super::functions::{Facts, Function};
@@ -28,12 +28,12 @@ const SHARED: [&str; 11] = [
 ];
 
 /// The configuration that a function would read.
-pub(super) fn read(facts: &Facts) -> Result<Config, &'static str> {
+pub(super) fn read(facts: &Facts) -> Result<Config, String> {
     let look_up = |name: &str| {
         let stand_in = SET_BY_LAMBDA.contains(&name).then(|| "set-by-lambda".to_owned());
         facts.variables.get(name).cloned().or(stand_in)
     };
-    Config::read(look_up).map_err(|error| error.detail())
+    Config::read(look_up).map_err(|error| error.to_string())
 }
 
 /// One line for all the functions, or one for each thing that is wrong.

@@ -1,12 +1,12 @@
 //! CORS, by real preflights (Fetch Standard section 4.8): each front end may call with credentials, and a stranger may not.
 
+use postern::outside::http::{Answer, Failure};
 use reqwest::Method;
 use reqwest::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
     ORIGIN,
 };
-use shared::outbound::{Answer, Failure};
 
 use super::door::no_answer;
 use super::finding::Finding;

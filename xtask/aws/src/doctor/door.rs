@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use postern::door::authorization::START_PATH;
+use postern::outside::http::{Answer, Failure, send};
 use reqwest::header::{ACCEPT, HOST};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
-use shared::gateway::authorization::START_PATH;
-use shared::outbound::{Answer, Failure, send};
 use url::{Host, Url};
 
 use super::finding::Finding;

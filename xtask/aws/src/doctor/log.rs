@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use postern::clock::Clock;
+use postern_rules::time::Timestamp;
 use serde_json::Value;
-use shared::clock::{Clock, Timestamp};
 
 use self::kind::Kind;
 use super::finding::Finding;

@@ -1,14 +1,15 @@
 //! What an answer of the API says of itself. Its words are compared with those that this API has, and never repeated: at its
 //! address may be another program.
 
+use postern::outside::http::Answer;
+use postern_rules::config::VARIABLES;
+use postern_rules::error::{Error, Facts, Invitation, Reason};
 use serde_json::Value;
-use shared::config::DETAILS;
-use shared::error::{Error, Facts, Invitation, Reason};
-use shared::outbound::Answer;
 
 /// A problem document's code, and the sentence that belongs to it.
 pub(super) struct Problem {
     pub(super) code: &'static str,
+    variable: Option<&'static str>,
     detail: Option<&'static str>,
 }
 
@@ -17,12 +18,18 @@ impl Problem {
     pub(super) fn of(answer: &Answer) -> Option<Self> {
         let body: Value = serde_json::from_slice(&answer.body).ok()?;
         let code = known_code(body["code"].as_str()?)?;
-        Some(Self { code, detail: body["detail"].as_str().and_then(|detail| known_detail(code, detail)) })
+        let named = body["variable"].as_str();
+        let variable = VARIABLES.iter().map(|variable| variable.name).find(|name| Some(*name) == named);
+        Some(Self {
+            code,
+            variable,
+            detail: body["detail"].as_str().and_then(|detail| known_detail(code, detail)),
+        })
     }
 
     /// The problem in words.
     pub(super) fn words(&self) -> String {
-        match self.detail {
+        match self.variable.or(self.detail) {
             Some(detail) => format!("{} ({})", self.code, detail.trim_end_matches('.')),
             None => self.code.to_owned(),
         }
@@ -47,12 +54,11 @@ pub(super) fn known_code(code: &str) -> Option<&'static str> {
 
 /// The detail as this API writes it, if it is one that stands with this code.
 fn known_detail(code: &str, detail: &str) -> Option<&'static str> {
-    let of_configuration = DETAILS.into_iter().filter(|_| code == "config_error");
-    let details = conditions().filter(|facts| facts.code == code).map(|facts| facts.detail);
-    details.chain(of_configuration).find(|known| *known == detail)
+    let mut details = conditions().filter(|facts| facts.code == code).map(|facts| facts.detail);
+    details.find(|known| *known == detail)
 }
 
-/// The conditions that are the operator's to mend, or passing; those of a setting have [`DETAILS`].
+/// The conditions that are the operator's to mend, or passing.
 fn conditions() -> impl Iterator<Item = Facts> {
     let source = || "not looked at".into();
     let invitation = Invitation::default();
@@ -79,7 +85,6 @@ fn conditions() -> impl Iterator<Item = Facts> {
         Error::UpstreamRejected(source()),
         Error::IdentityInvalid,
         Error::RateLimited(0),
-        Error::TooManyRequests(0),
         Error::Internal,
     ];
     errors.into_iter().chain(reasons.map(Error::unauthorized)).map(|error| error.facts())
@@ -99,31 +104,15 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_of_this_api_is_told_and_a_foreign_one_is_not() {
-        for (code, detail, expected) in [
-            ("config_error", "SESSIONS_TABLE is not set.", "config_error (SESSIONS_TABLE is not set)"),
-            (
-                "credential_unreadable",
-                "The stored record cannot be read by this version.",
-                "credential_unreadable (The stored record cannot be read by this version)",
-            ),
-            ("config_error", "planted: GOCSPX-somebody", "config_error"),
-            ("config_error", "SESSIONS_TABLE is not set. planted", "config_error"),
-            // It stands with another code.
-            ("internal", "SESSIONS_TABLE is not set.", "internal"),
-        ] {
-            assert_eq!(words(code, detail).as_deref(), Some(expected));
-        }
-        assert_eq!(words("planted <b>", "SESSIONS_TABLE is not set."), None);
-    }
-
-    #[test]
-    fn each_detail_that_a_function_may_answer_with_a_known_code_is_known() {
-        for facts in conditions() {
-            assert_eq!(known_detail(facts.code, facts.detail), Some(facts.detail));
-        }
-        for detail in DETAILS {
-            assert_eq!(known_detail("config_error", detail), Some(detail));
-        }
+    fn a_detail_or_a_variable_of_this_api_is_told_and_a_foreign_one_is_not() {
+        let unreadable = "The stored record cannot be read by this version.";
+        let expected = "credential_unreadable (The stored record cannot be read by this version)";
+        assert_eq!(words("credential_unreadable", unreadable).as_deref(), Some(expected));
+        assert_eq!(words("config_error", "planted: GOCSPX-somebody").as_deref(), Some("config_error"));
+        assert_eq!(words("planted <b>", unreadable), None);
+        let body = json!({ "code": "config_error", "variable": "SESSIONS_TABLE", "detail": "planted" });
+        let body = body.to_string().into_bytes();
+        let problem = Problem::of(&Answer { status: 503, headers: HeaderMap::new(), body: body.into() });
+        assert_eq!(problem.unwrap().words(), "config_error (SESSIONS_TABLE)");
     }
 }

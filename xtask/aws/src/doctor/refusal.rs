@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use super::finding::Finding;
 use super::target::ASK_AGAIN;

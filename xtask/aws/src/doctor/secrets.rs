@@ -3,8 +3,8 @@
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use shared::seal::Keyring;
-use shared::secret::Secret;
+use postern_rules::seal::Keyring;
+use postern_rules::secret::Secret;
 
 use super::finding::Finding;
 use super::refusal::Refusal;
@@ -38,8 +38,7 @@ fn client_of(text: ClientText, secret: &str) -> (Option<WebClient>, Finding) {
     let client = match WebClient::parse(text) {
         Ok(client) => client,
         Err(error) => {
-            let what =
-                format!("Google's client in the secret {secret}: {}", error.detail().trim_end_matches('.'));
+            let what = format!("Google's client in the secret {secret}: {}", error.trim_end_matches('.'));
             let mend = "put the client_secrets.json of a client of the type Web application into it, as Google's \
                         console downloads it";
             return (None, Finding::wrong(what, mend));

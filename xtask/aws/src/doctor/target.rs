@@ -8,10 +8,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use harness::stack::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
-use shared::gateway::authorization::CALLBACK_PATH;
-use shared::outbound;
-use shared::outbound::aws::Connector;
-use shared::secret::SessionToken;
+use postern::door::authorization::CALLBACK_PATH;
+use postern::outside::http;
+use postern::outside::http::aws::Connector;
+use postern_rules::secret::SessionToken;
 use xtask::ports::Ports;
 
 use super::door::Door;
@@ -162,7 +162,7 @@ impl Target {
 }
 
 fn web() -> Result<reqwest::Client, String> {
-    let stack = outbound::Stack::new(None).map_err(|error| error.to_string())?;
+    let stack = http::Stack::new(None).map_err(|error| error.to_string())?;
     Ok(stack.client(CONNECT_TIMEOUT, true))
 }
 

@@ -8,17 +8,17 @@ mod deployed;
 mod planted;
 mod unclear;
 
+use api::Api;
 use harness::google::{Consent, Decision};
 use harness::stack::{GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET};
 use harness::{Options, Stack};
+use postern_rules::secret::SessionToken;
 use serde_json::{Value, json};
-use shared::secret::SessionToken;
 use tokio::net::TcpListener;
 
 use super::target::Target;
 use super::{Finding, examine};
 use crate::web_client::CONSOLE;
-use api::Api;
 
 const PAGE: &str = "http://localhost:9100";
 const CLIENT: &str = "640512773041-p0sternfakeclient.apps.googleusercontent.com";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 
 use super::cloud::Cloud;
 use crate::stack::Outputs;

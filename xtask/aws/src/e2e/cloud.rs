@@ -6,8 +6,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use harness::google::Google;
-use shared::clock::Clock;
-use shared::outbound::aws::describe;
+use postern::clock::Clock;
+use postern::outside::http::aws::describe;
 use xtask::ministack::MiniStack;
 use xtask::processes::Processes;
 

@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 
 use harness::google::{Endpoint, Failure, Times};
+use postern::outside::http::aws::describe;
 use serde_json::Value;
-use shared::outbound::aws::describe;
 use xtask::visit::expect;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 use tokio::process::Command;
 use xtask::browser::Browser;
 use xtask::cargo_lambda::Builder;

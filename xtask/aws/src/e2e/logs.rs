@@ -1,7 +1,7 @@
 //! What the functions logged: their requests and measurements, no secret; and what went wrong, when something did.
 
 use harness::google::Endpoint;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 use url::form_urlencoded;
 use xtask::visit::expect;
 

@@ -4,7 +4,7 @@
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 use xtask::cargo_lambda::Builder;
 use xtask::processes::{Processes, command, root};
 use xtask::visit::{ACCOUNT, Visit, expect};

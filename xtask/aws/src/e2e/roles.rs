@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use shared::outbound::aws::describe;
+use postern::outside::http::aws::describe;
 use xtask::visit::expect;
 
 use super::cloud::{Cloud, FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use harness::google::Endpoint;
+use postern::outside::http::aws::describe;
 use serde_json::{Value, json};
-use shared::outbound::aws::describe;
 use tokio::sync::RwLock;
 use tokio::time::sleep;
 use xtask::visit::{Visit, expect, expect_status};

@@ -11,13 +11,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use shared::clock::Clock;
-use shared::config::Origins;
-use shared::credential::Scopes;
-use shared::error::Invitation;
-use shared::flow::{Beginning, Channel, Flow, ReturnTo};
-use shared::google::oauth::AuthorizationRequest;
-use shared::outbound::Answer;
+use postern::clock::Clock;
+use postern::outside::google::oauth::AuthorizationRequest;
+use postern::outside::http::Answer;
+use postern_rules::config::Origins;
+use postern_rules::error::Invitation;
+use postern_rules::flow::{Beginning, Channel, Flow, ReturnTo};
+use postern_rules::scopes::Scopes;
 use url::Url;
 
 use super::super::door::ask;

@@ -8,10 +8,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use harness::world::{Answer, Call, invoke};
+use postern::app::App;
+use postern::clock::Clock;
 use serde_json::{Value, json};
-use shared::app::App;
-use shared::clock::Clock;
-use shared::config::Config;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -31,8 +30,7 @@ struct Functions {
 
 impl Functions {
     fn start(variables: &BTreeMap<String, String>, page: &'static str) -> Self {
-        let config = Config::read(|name| variables.get(name).cloned());
-        let app = config.and_then(|config| App::new(config, Clock::System));
+        let app = App::new(|name| variables.get(name).cloned(), Clock::System);
         let (calls, mut received) = unbounded_channel::<(Call, oneshot::Sender<Answer>)>();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::http::Response;
+use postern_rules::error::Error;
 use serde_json::{Value, json};
-use shared::error::Error;
 
 use crate::doctor::functions::LIST_MESSAGES;
 use crate::doctor::tests::cloud::{deployed, function, serve};

@@ -1,0 +1,185 @@
+//! The meaning of the configuration: which variables there are, what each may hold, and what is
+//! wrong with one that cannot be used. Reads nothing itself: the caller looks the variables up.
+
+mod address;
+mod domains;
+mod metrics_names;
+mod variables;
+
+use std::path::PathBuf;
+
+pub use self::address::{Origins, PublicUrl, safe_url};
+pub use self::domains::Domains;
+pub use self::metrics_names::MetricsNames;
+pub use self::variables::{Default, VARIABLES, Variable, Variables, names};
+use crate::scopes::Scopes;
+
+/// A variable that cannot be used. Never holds its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {}", self.problem.sentence())]
+pub struct ConfigError {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It is required and not set.
+    Missing,
+    /// Its value, or the secret, table or file that it names, cannot be used: a sentence says why.
+    Unusable(&'static str),
+}
+
+impl Problem {
+    /// One sentence for the operator.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Missing => "A required setting is missing.",
+            Self::Unusable(sentence) => sentence,
+        }
+    }
+}
+
+impl ConfigError {
+    /// `variable` is required and not set.
+    pub const fn missing(variable: &'static str) -> Self {
+        Self { variable, problem: Problem::Missing }
+    }
+
+    /// `variable` cannot be used; `sentence` says why.
+    pub const fn unusable(variable: &'static str, sentence: &'static str) -> Self {
+        Self { variable, problem: Problem::Unusable(sentence) }
+    }
+}
+
+/// The configuration of a process, but for its AWS credentials and endpoints. [`VARIABLES`] says
+/// what each variable means.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `CREDENTIALS_TABLE`.
+    pub credentials_table: String,
+    /// `SESSIONS_TABLE`.
+    pub sessions_table: String,
+    /// `GOOGLE_CLIENT_SECRET_ID`.
+    pub google_client_secret_id: String,
+    /// `SEALING_KEYS_SECRET_ID`.
+    pub sealing_keys_secret_id: String,
+    /// `PUBLIC_URL`; unset, the event's domain name is used.
+    pub public_url: Option<PublicUrl>,
+    /// `ALLOWED_ORIGINS`.
+    pub allowed_origins: Origins,
+    /// `ALLOWED_DOMAINS`; empty: any account may connect.
+    pub allowed_domains: Domains,
+    /// `GMAIL_SCOPES` with `openid email` added: what every grant must cover.
+    pub scopes: Scopes,
+    /// `GMAIL_URL`, without a trailing slash.
+    pub gmail_url: String,
+    /// `GOOGLE_USERINFO_URL`.
+    pub userinfo_url: String,
+    /// `GOOGLE_REVOKE_URL`.
+    pub revoke_url: String,
+    /// `EXTRA_ROOT_CERTIFICATES`.
+    pub extra_root_certificates: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the variables through `look_up`; an empty value counts as unset.
+    pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variables = Variables(look_up);
+        let scopes = match variables.optional(&names::GMAIL_SCOPES) {
+            None => Scopes::default_needed(),
+            Some(text) => Scopes::needed(&text),
+        };
+        if scopes.have_metadata_beside_broader() {
+            return Err(names::GMAIL_SCOPES.unusable());
+        }
+        let allowed_domains = variables.parsed(&names::ALLOWED_DOMAINS, Domains::parse)?;
+        Ok(Self {
+            credentials_table: variables.required(&names::CREDENTIALS_TABLE)?,
+            sessions_table: variables.required(&names::SESSIONS_TABLE)?,
+            google_client_secret_id: variables.required(&names::GOOGLE_CLIENT_SECRET_ID)?,
+            sealing_keys_secret_id: variables.required(&names::SEALING_KEYS_SECRET_ID)?,
+            public_url: variables.parsed(&names::PUBLIC_URL, PublicUrl::parse)?,
+            allowed_origins: variables
+                .parsed(&names::ALLOWED_ORIGINS, Origins::parse)?
+                .ok_or(ConfigError::missing(names::ALLOWED_ORIGINS.name))?,
+            allowed_domains: allowed_domains.unwrap_or_default(),
+            scopes,
+            gmail_url: variables.url_or_default(&names::GMAIL_URL)?,
+            userinfo_url: variables.url_or_default(&names::GOOGLE_USERINFO_URL)?,
+            revoke_url: variables.url_or_default(&names::GOOGLE_REVOKE_URL)?,
+            extra_root_certificates: variables.optional(&names::EXTRA_ROOT_CERTIFICATES).map(PathBuf::from),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn complete() -> BTreeMap<&'static str, &'static str> {
+        BTreeMap::from([
+            ("CREDENTIALS_TABLE", "credentials"),
+            ("SESSIONS_TABLE", "sessions"),
+            ("GOOGLE_CLIENT_SECRET_ID", "google"),
+            ("SEALING_KEYS_SECRET_ID", "keys"),
+            ("ALLOWED_ORIGINS", "https://app.example.com,http://localhost:9100"),
+        ])
+    }
+
+    fn read(variables: &BTreeMap<&str, &str>) -> Result<Config, ConfigError> {
+        Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_is_not_set_has_googles_own_addresses() {
+        let config = read(&complete()).unwrap();
+        assert_eq!(config.gmail_url, "https://gmail.googleapis.com");
+        assert_eq!(config.allowed_origins.first(), "https://app.example.com");
+        assert_eq!(config.scopes.to_string(), "email https://www.googleapis.com/auth/gmail.readonly openid");
+    }
+
+    #[test]
+    fn a76_a_missing_variable_is_named() {
+        for name in complete().keys() {
+            let mut variables = complete();
+            variables.insert(name, " ");
+            assert_eq!(read(&variables).unwrap_err().variable, *name);
+        }
+    }
+
+    #[test]
+    fn a76_an_unsafe_value_is_refused_and_its_variable_named() {
+        for (name, value) in [
+            ("ALLOWED_ORIGINS", "*"),
+            ("ALLOWED_ORIGINS", "http://app.example.com"),
+            ("ALLOWED_ORIGINS", "https://app.example.com/"),
+            ("ALLOWED_ORIGINS", "https://app.example.com:443"),
+            ("ALLOWED_ORIGINS", "https://app.example.com,"),
+            ("ALLOWED_ORIGINS", "https://APP.example.com"),
+            ("PUBLIC_URL", "http://api.example.com"),
+            ("PUBLIC_URL", "https://api.example.com/?a"),
+            ("PUBLIC_URL", "https://user@api.example.com"),
+            ("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata https://mail.google.com/"),
+            ("GMAIL_URL", "http://10.0.0.1"),
+            ("GOOGLE_REVOKE_URL", "file:///etc/passwd"),
+        ] {
+            let mut variables = complete();
+            variables.insert(name, value);
+            assert_eq!(read(&variables).unwrap_err().variable, name, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_public_url_may_have_a_path_of_its_own() {
+        let url = PublicUrl::parse("https://example.com/mail/").unwrap();
+        assert_eq!(url.join("/oauth/callback"), "https://example.com/mail/oauth/callback");
+        assert_eq!(url.path_prefix(), "/mail");
+        assert_eq!(PublicUrl::parse("http://localhost:9000").unwrap().path_prefix(), "");
+    }
+}

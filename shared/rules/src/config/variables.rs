@@ -1,0 +1,141 @@
+//! Every environment variable, with its meaning: the one list that the code reads from and that
+//! docs/configuration.md is made of.
+
+use super::{ConfigError, safe_url};
+
+/// What holds where a variable is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// Nothing: the variable is required.
+    Required,
+    /// This value.
+    Value(&'static str),
+    /// What this phrase describes.
+    Described(&'static str),
+    /// The Lambda runtime sets the variable.
+    SetByLambda,
+}
+
+/// An environment variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds where it is not set.
+    pub default: Default,
+    /// What it means, as the documentation says it.
+    pub meaning: &'static str,
+    /// What is wrong with a value that is refused.
+    form: &'static str,
+}
+
+impl Variable {
+    /// The error of a value that is refused.
+    pub const fn unusable(&self) -> ConfigError {
+        ConfigError::unusable(self.name, self.form)
+    }
+}
+
+const URL_FORM: &str = "The value must be an https URL (http for localhost).";
+
+/// The variables by name.
+pub mod names {
+    use super::{Default, URL_FORM, Variable};
+
+    macro_rules! variables {
+        ($($name:ident, $default:expr, $meaning:literal, $form:expr;)*) => {
+            $(
+                #[doc = $meaning]
+                pub const $name: Variable =
+                    Variable { name: stringify!($name), default: $default, meaning: $meaning, form: $form };
+            )*
+            /// All of them, in the order of the documentation.
+            pub(super) const ALL: &[Variable] = &[$($name),*];
+        };
+    }
+
+    variables! {
+        CREDENTIALS_TABLE, Default::Required,
+            "DynamoDB table of the credentials: partition key `user_id` (S). Durable.", "";
+        SESSIONS_TABLE, Default::Required,
+            "DynamoDB table of sessions and spent states: partition key `id` (S), TTL attribute `expires_at`. Disposable.",
+            "";
+        GOOGLE_CLIENT_SECRET_ID, Default::Required,
+            "Secrets Manager name or ARN of Google's `client_secrets.json`, as downloaded.", "";
+        SEALING_KEYS_SECRET_ID, Default::Required,
+            "Secrets Manager name or ARN of the keyring that seals tokens and cookies.", "";
+        ALLOWED_ORIGINS, Default::Required,
+            "The front ends' origins, separated by commas. CORS, `return_to` and POST use this list; a sign-in without `return_to` ends on the first.",
+            "The value must be a comma-separated list of https origins such as https://app.example.com (http for localhost).";
+        PUBLIC_URL, Default::Described("`https://` and the domain name of the event"),
+            "Base URL of this API as browsers see it. Google's redirect URI is this URL followed by `/oauth/callback`.",
+            "The value must be an https URL without query or fragment (http for localhost).";
+        GMAIL_SCOPES, Default::Value("https://www.googleapis.com/auth/gmail.readonly"),
+            "OAuth scopes that every grant must cover, separated by spaces. `openid email` are always added.",
+            "The value must not have gmail.metadata beside a broader Gmail scope: with it Gmail refuses every search.";
+        ALLOWED_DOMAINS, Default::Described("any account may connect"),
+            "Google Workspace domains whose accounts may connect, separated by commas.",
+            "The value must be a comma-separated list of domains in lower case, such as example.com.";
+        METRICS_NAMESPACE, Default::Described("no metrics"),
+            "CloudWatch namespace of the metrics.", "The value is not a valid CloudWatch namespace.";
+        EXTRA_ROOT_CERTIFICATES, Default::Described("the built-in roots only"),
+            "Path of a PEM file with root certificates to trust besides the built-in ones: a company proxy, or an emulator over TLS.",
+            "The value must be the path of a readable PEM file with at least one certificate.";
+        GMAIL_URL, Default::Value("https://gmail.googleapis.com"), "Base URL of the Gmail API.", URL_FORM;
+        GOOGLE_USERINFO_URL, Default::Value("https://www.googleapis.com/oauth2/v3/userinfo"),
+            "Google's UserInfo endpoint.", URL_FORM;
+        GOOGLE_REVOKE_URL, Default::Value("https://oauth2.googleapis.com/revoke"),
+            "Google's revocation endpoint.", URL_FORM;
+        AWS_ENDPOINT_URL_DYNAMODB, Default::Described("AWS's own"),
+            "Another endpoint for DynamoDB, such as an emulator.", URL_FORM;
+        AWS_ENDPOINT_URL_SECRETS_MANAGER, Default::Described("AWS's own"),
+            "Another endpoint for Secrets Manager, such as an emulator.", URL_FORM;
+        AWS_REGION, Default::SetByLambda, "The AWS region.", "";
+        AWS_ACCESS_KEY_ID, Default::SetByLambda, "The function's AWS credentials.", "";
+        AWS_SECRET_ACCESS_KEY, Default::SetByLambda, "The function's AWS credentials.", "";
+        AWS_SESSION_TOKEN, Default::SetByLambda, "The function's AWS credentials.", "";
+        AWS_LAMBDA_FUNCTION_NAME, Default::SetByLambda, "The function's name in the metrics.", "";
+        AWS_LAMBDA_LOG_LEVEL, Default::SetByLambda,
+            "The log level of Lambda's logging controls; unset or unknown: `INFO`.", "";
+    }
+}
+
+/// Every variable, in the order of the documentation.
+pub const VARIABLES: &[Variable] = names::ALL;
+
+/// The environment, seen through a function that looks a name up. An empty value counts as unset.
+pub struct Variables<F>(pub F);
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    /// The value, if it is set.
+    pub fn optional(&self, variable: &Variable) -> Option<String> {
+        (self.0)(variable.name).filter(|value| !value.trim().is_empty())
+    }
+
+    /// The value, which must be set.
+    pub fn required(&self, variable: &Variable) -> Result<String, ConfigError> {
+        self.optional(variable).ok_or(ConfigError::missing(variable.name))
+    }
+
+    /// The value as `parse` reads it, if it is set.
+    pub fn parsed<T>(
+        &self,
+        variable: &Variable,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.optional(variable).map(|text| parse(&text).ok_or(variable.unusable())).transpose()
+    }
+
+    /// An https URL (http for a loopback host) as it was written, if it is set.
+    pub fn url(&self, variable: &Variable) -> Result<Option<String>, ConfigError> {
+        self.parsed(variable, |text| safe_url(text).map(|_| text.to_owned()))
+    }
+
+    /// A URL without its trailing slash: the one that is set, or the variable's default.
+    pub(super) fn url_or_default(&self, variable: &Variable) -> Result<String, ConfigError> {
+        let default = if let Default::Value(default) = variable.default { default } else { "" };
+        let without_slash =
+            |text: &str| safe_url(text).map(|url| url.as_str().trim_end_matches('/').to_owned());
+        Ok(self.parsed(variable, without_slash)?.unwrap_or_else(|| default.to_owned()))
+    }
+}

@@ -1,0 +1,324 @@
+//! One sign-in, from the authorization URL to the code: its state, PKCE, browser binding and expiry. Pure rules.
+//!
+//! The order of checks is a type: only [`Flow::verify`] makes a [`Verified`], only spending its state makes a
+//! [`Redeemable`], and only that can be exchanged for tokens.
+
+mod fate;
+mod kept;
+mod offer;
+mod return_to;
+mod words;
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use self::fate::Fate;
+pub use self::kept::{Held, Newcomer, crowded_out};
+pub use self::offer::OFFERED_FOR;
+use self::offer::Offer;
+pub use self::return_to::ReturnTo;
+pub use self::words::{cookie_suffix, is_cookie_suffix, parse_code, parse_state};
+use crate::config::Origins;
+use crate::digest::{hex, sha256};
+use crate::error::{Error, Invitation};
+use crate::random;
+use crate::scopes::Scopes;
+use crate::secret::{CodeVerifier, State};
+use crate::time::Timestamp;
+use crate::user::{LoginHint, UserId};
+
+/// How long a flow may take (RFC 6749 section 4.1.2 recommends ten minutes for a code).
+pub const LIFETIME: Duration = Duration::from_mins(10);
+
+/// How a flow may be finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channel {
+    /// By Google's redirect alone.
+    #[serde(rename = "r")]
+    Redirect,
+    /// By Google's redirect, or by a page that posts the code; only a page that asked for JSON gets such a flow.
+    #[serde(rename = "p")]
+    RedirectOrPost,
+}
+
+/// What the flow cookie holds, sealed. What was added later may be missing, and is passed over by
+/// those who do not know it: while a new version is put up, both read the cookies of both.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Flow {
+    #[serde(rename = "s")]
+    state_hash: String,
+    #[serde(rename = "v")]
+    verifier: String,
+    #[serde(rename = "n")]
+    nonce: String,
+    #[serde(rename = "r")]
+    return_to: String,
+    #[serde(rename = "c")]
+    channel: Channel,
+    #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
+    bound_to: Option<String>,
+    #[serde(rename = "f", default)]
+    consent_forced: bool,
+    #[serde(rename = "again", default, skip_serializing_if = "std::ops::Not::not")]
+    asked_again: bool,
+    #[serde(rename = "t")]
+    started_at: i64,
+    #[serde(rename = "m", default)]
+    started_at_millis: i64,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    /// What was asked for besides the configured scopes, separated by spaces.
+    #[serde(rename = "w", default, skip_serializing_if = "String::is_empty")]
+    more_scopes: String,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    offer: Option<Offer>,
+    #[serde(rename = "e", default, skip_serializing_if = "Fate::is_open")]
+    fate: Fate,
+}
+
+/// What a flow begins with.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// Where the browser goes in the end.
+    pub return_to: ReturnTo,
+    /// How the flow may be finished.
+    pub channel: Channel,
+    /// The user who must be the one to finish it, the account to preselect, and whether consent is
+    /// forced.
+    pub invitation: Invitation,
+}
+
+impl Flow {
+    /// A new flow, whose authorization URL names `client_id`, and its state.
+    pub fn begin(beginning: &Beginning, client_id: &str, now: Timestamp) -> (Self, State) {
+        let state = random::token();
+        let flow = Self {
+            state_hash: URL_SAFE_NO_PAD.encode(sha256(state.as_bytes())),
+            verifier: random::token(),
+            nonce: random::token(),
+            return_to: beginning.return_to.as_str().to_owned(),
+            channel: beginning.channel,
+            bound_to: beginning.invitation.bound_to.as_ref().map(|user| user.as_str().to_owned()),
+            consent_forced: beginning.invitation.force_consent,
+            asked_again: beginning.invitation.asked_again,
+            started_at: 0,
+            started_at_millis: 0,
+            client_id: Some(client_id.to_owned()),
+            more_scopes: beginning.invitation.more_scopes.to_string(),
+            offer: None,
+            fate: Fate::Open,
+        };
+        (flow.beginning_at(now), State::new(state))
+    }
+
+    fn beginning_at(&self, now: Timestamp) -> Self {
+        let started_at_millis = now.millis() - now.whole_seconds().millis();
+        Self { started_at: now.seconds(), started_at_millis, ..self.clone() }
+    }
+
+    /// The OAuth client that the authorization URL named; a flow of an older version does not say.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// The PKCE verifier (RFC 7636 section 4.1): 43 characters, 256 random bits.
+    pub fn verifier(&self) -> CodeVerifier {
+        CodeVerifier::new(self.verifier.as_str())
+    }
+
+    /// The nonce that the ID token must repeat (OpenID Connect Core section 3.1.2.1).
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    /// When the flow began, in whole seconds.
+    pub const fn started_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.started_at)
+    }
+
+    /// When the flow began, or was offered last, to the millisecond: for its age among others.
+    pub const fn began_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.started_at().millis().saturating_add(self.started_at_millis))
+    }
+
+    /// When the flow is too old.
+    pub fn expires_at(&self) -> Timestamp {
+        self.started_at().plus(LIFETIME)
+    }
+
+    /// Checks that `state` is this flow's (in constant time), that the flow may be finished through `channel`, and
+    /// that it is not too old.
+    pub fn verify(self, state: &State, posted: bool, now: Timestamp) -> Result<Verified, Error> {
+        let state_hash = sha256(state.expose().as_bytes());
+        let expected = URL_SAFE_NO_PAD.encode(state_hash);
+        let same_state = bool::from(expected.as_bytes().ct_eq(self.state_hash.as_bytes()));
+        if !same_state || (posted && self.channel == Channel::Redirect) {
+            return Err(Error::StateMismatch);
+        }
+        if now >= self.expires_at() {
+            return Err(Error::StateExpired);
+        }
+        Ok(Verified { flow: self, state_hash })
+    }
+}
+
+/// A flow whose state, browser and age were checked.
+pub struct Verified {
+    flow: Flow,
+    state_hash: [u8; 32],
+}
+
+impl Verified {
+    /// SHA-256 of the state in hexadecimal: the name under which it is spent.
+    pub fn state_digest(&self) -> String {
+        hex(&self.state_hash)
+    }
+
+    /// The flow.
+    pub const fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// Where the browser goes, checked against the origins that are allowed today.
+    pub fn return_to(&self, allowed: &Origins) -> ReturnTo {
+        ReturnTo::parse(&self.flow.return_to, allowed).unwrap_or_else(|_| ReturnTo::default_of(allowed))
+    }
+
+    /// The flow as one whose state is spent. For the store alone, after it has recorded that.
+    pub const fn spent(self) -> Redeemable {
+        Redeemable(self)
+    }
+}
+
+/// A flow whose state was spent by this very request: its code may be exchanged, once.
+pub struct Redeemable(Verified);
+
+impl Redeemable {
+    /// The flow.
+    pub const fn flow(&self) -> &Flow {
+        &self.0.flow
+    }
+
+    /// Where the browser goes, checked against the origins that are allowed today.
+    pub fn return_to(&self, allowed: &Origins) -> ReturnTo {
+        self.0.return_to(allowed)
+    }
+
+    /// Whether `user` may finish this flow.
+    pub fn admits(&self, user: &UserId) -> bool {
+        self.flow().bound_to.as_deref().is_none_or(|bound| bound == user.as_str())
+    }
+
+    /// Whether the consent page was already forced.
+    pub const fn consent_was_forced(&self) -> bool {
+        self.0.flow.consent_forced
+    }
+
+    /// The same sign-in once more, through the consent page.
+    pub fn again_with_consent(&self, allowed: &Origins) -> Beginning {
+        let bound_to = self.flow().bound_to.as_deref().and_then(UserId::parse);
+        Beginning {
+            return_to: self.return_to(allowed),
+            channel: self.flow().channel,
+            invitation: Invitation {
+                hint: bound_to.as_ref().map(|user| LoginHint::for_user(user, None)),
+                bound_to,
+                more_scopes: Scopes::parse(&self.flow().more_scopes),
+                asked_again: self.flow().asked_again,
+                ..Invitation::to_consent()
+            },
+        }
+    }
+
+    /// The same sign-in once more through Google's page, for Google had to ask there; `None` when
+    /// it was once more already.
+    pub fn asked_again(&self, allowed: &Origins, force_consent: bool) -> Option<Beginning> {
+        let mut beginning = self.again_with_consent(allowed);
+        beginning.invitation.force_consent = force_consent || self.consent_was_forced();
+        let is_first = !std::mem::replace(&mut beginning.invitation.asked_again, true);
+        is_first.then_some(beginning)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn allowed() -> Origins {
+        Origins::parse("https://app.example.com,http://localhost:9100").unwrap()
+    }
+
+    fn beginning(channel: Channel) -> Beginning {
+        let return_to = ReturnTo::default_of(&allowed());
+        Beginning { return_to, channel, invitation: Invitation::default() }
+    }
+
+    #[test]
+    fn a_flow_is_verified_by_its_own_state_alone() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let (_, other) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        assert!(matches!(flow.clone().verify(&other, false, NOW), Err(Error::StateMismatch)));
+        assert!(flow.verify(&state, false, NOW).is_ok());
+    }
+
+    #[test]
+    fn a06_a_flow_ends_after_ten_minutes() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let last = NOW.plus(Duration::from_secs(599));
+        assert!(flow.clone().verify(&state, false, last).is_ok());
+        let late = NOW.plus(LIFETIME);
+        assert!(matches!(flow.verify(&state, false, late), Err(Error::StateExpired)));
+    }
+
+    #[test]
+    fn a14_a_redirect_flow_is_not_finished_by_a_post() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        assert!(matches!(flow.verify(&state, true, NOW), Err(Error::StateMismatch)));
+        let (flow, state) = Flow::begin(&beginning(Channel::RedirectOrPost), "client", NOW);
+        assert!(flow.verify(&state, true, NOW).is_ok());
+    }
+
+    #[test]
+    fn a12_a13_the_verifier_is_long_random_and_not_in_the_state() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        assert_eq!(flow.verifier().expose().len(), 43);
+        assert_ne!(flow.verifier().expose(), state.expose());
+    }
+
+    #[test]
+    fn a25_a_return_to_that_is_no_longer_allowed_becomes_the_default() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let verified = flow.verify(&state, false, NOW).unwrap();
+        let today = Origins::parse("https://new.example.com").unwrap();
+        assert_eq!(verified.return_to(&today).as_str(), "https://new.example.com/");
+    }
+
+    #[test]
+    fn a_cookie_of_the_version_before_opens_and_that_version_finds_its_members_in_ours() {
+        let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let flow = flow.with_unanswered("attempt");
+        let mut members = serde_json::to_value(&flow).unwrap();
+        let old = ["s", "v", "n", "r", "c", "f", "t"];
+        members.as_object_mut().unwrap().retain(|name, _| old.contains(&name.as_str()));
+        assert_eq!(members.as_object().unwrap().len(), old.len());
+        let of_old: Flow = serde_json::from_value(members).unwrap();
+        assert_eq!((of_old.client_id(), of_old.is_spent(), of_old.was_offered()), (None, false, false));
+        assert_eq!(of_old.began_at(), NOW);
+        assert!(of_old.verify(&state, false, NOW).is_ok());
+    }
+
+    #[test]
+    fn f16_of_the_attempts_that_gave_up_the_newest_four_are_known() {
+        let (flow, _) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
+        let attempts = ["1", "2", "3", "4", "5", "6"];
+        let flow = attempts.iter().fold(flow, |flow, attempt| flow.with_unanswered(attempt));
+        assert_eq!(flow.unanswered(), &attempts[2..]);
+        assert!(flow.over().unanswered().is_empty() && flow.over().is_spent() && !flow.is_spent());
+    }
+}

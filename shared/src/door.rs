@@ -1,0 +1,273 @@
+//! The door: turns an event into a request, calls the handler, turns an error or a panic into a problem, sets the
+//! headers, logs once and writes the metrics. Knows no route's rules.
+
+pub mod authorization;
+pub mod caller;
+pub mod cookie;
+mod event;
+mod negotiation;
+mod origin;
+mod problem;
+pub mod query;
+mod reply;
+mod request;
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_runtime::{LambdaEvent, service_fn};
+use postern_rules::config::ConfigError;
+use postern_rules::error::Error;
+use postern_rules::flow::{Beginning, Channel, ReturnTo};
+use postern_rules::time::Timestamp;
+use serde_json::value::RawValue;
+
+use self::cookie::Outgoing;
+use self::problem::Ways;
+pub use self::reply::{Reply, json, redirect, redirect_with_error};
+pub use self::request::Request;
+use crate::app::App;
+use crate::clock::{Clock, Deadline};
+use crate::config;
+use crate::telemetry::{self, metrics};
+
+/// The longest that a request may take.
+const BUDGET: Duration = Duration::from_secs(8);
+/// The answer is under way this long before Lambda would end the process (F66).
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// What ends at the deadline gets so much longer to say so itself.
+const LAST_CALL: Duration = Duration::from_millis(200);
+
+/// Who comes to a route, which decides what is asked of the request before its handler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A page's script or another program.
+    Api,
+    /// A browser that a front end sends here, or a page's script: where a sign-in begins.
+    Start,
+    /// A browser that Google sends here, or a page's script that posts the code: where a sign-in ends.
+    Callback,
+}
+
+/// What a function serves.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The path, exactly, without the stage.
+    pub path: &'static str,
+    /// The methods, as an `Allow` header lists them.
+    pub methods: &'static str,
+    /// Who comes here.
+    pub entry: Entry,
+}
+
+/// What the runtime says of an invocation.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The request's id, for the answer and the log.
+    pub request_id: String,
+    /// By when the answer must be there.
+    pub deadline: Deadline,
+}
+
+/// Serves `route` with `handle` until Lambda ends the process.
+///
+/// # Errors
+///
+/// When the Lambda runtime API cannot be reached. A configuration error is an answer to each request, not an end: a
+/// function that does not start would be restarted over and over.
+pub async fn run<H>(route: Route, handle: H) -> Result<(), lambda_runtime::Error>
+where
+    H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
+{
+    telemetry::start();
+    let app = App::new(config::environment, Clock::System);
+    let (app, handle) = (&app, &handle);
+    let serving = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let invocation = Invocation {
+            request_id: event.context.request_id,
+            deadline: Deadline::after(budget(event.context.deadline, Clock::System.now())),
+        };
+        Ok::<_, Infallible>(respond(app.as_ref(), route, handle, event.payload.get(), invocation).await)
+    }));
+    // Begun while the first event is on its way, and not waited for: init is on the first caller's path.
+    let warming = async {
+        if let Ok(app) = app {
+            let _ = app.secrets.keyring().await;
+        }
+    };
+    futures_util::future::join(serving, warming).await.0
+}
+
+/// What a request may take, by the runtime's word of when the process ends (in milliseconds since the epoch). A moment
+/// that has passed is none: `cargo lambda watch` gives a duration instead.
+fn budget(ends_at: u64, now: Timestamp) -> Duration {
+    let ends_at = Timestamp::from_millis(i64::try_from(ends_at).unwrap_or(i64::MAX));
+    if ends_at <= now { BUDGET } else { BUDGET.min(ends_at.since(now).saturating_sub(MARGIN)) }
+}
+
+/// Answers one event (API Gateway HTTP API, payload format 2.0). Tests call this.
+pub async fn respond<H>(
+    app: Result<&App, &ConfigError>,
+    route: Route,
+    handle: H,
+    event: &str,
+    invocation: Invocation,
+) -> ApiGatewayV2httpResponse
+where
+    H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
+{
+    let started = tokio::time::Instant::now();
+    let request_id = invocation.request_id.clone();
+    let patience = invocation.deadline.remaining() + LAST_CALL;
+    // On the heap: the future of a whole request is large, and is moved more than once on its way.
+    let outgoing = Arc::new(Outgoing::default());
+    let answering = Box::pin(answer(app, route, handle, event, invocation, &outgoing));
+    let answering = AssertUnwindSafe(answering).catch_unwind();
+    let (outcome, mut collected) = metrics::collect(tokio::time::timeout(patience, answering)).await;
+    let outcome = match outcome {
+        Ok(Ok(answered)) => Ok(answered),
+        // The hook has logged where; what a panic says may hold anything and is dropped.
+        Ok(Err(_)) => Err(Error::Internal),
+        // To be dropped at any await is what a request must survive anyway; here it leaves time for an answer.
+        Err(_) => Err(Error::OutOfTime),
+    };
+    let Answered { mut reply, error, request_id } =
+        outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));
+    reply::finish(&mut reply, &outgoing);
+    telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
+    if let Some(error) = &error {
+        collected.count_answer(error, route.entry == Entry::Callback);
+    }
+    collected.write(app.map_or(&Clock::System, |app| &app.clock).now(), route.path, &request_id);
+    reply::into_event(reply)
+}
+
+/// A reply, and what there is to log of it.
+struct Answered {
+    reply: Reply,
+    error: Option<Arc<Error>>,
+    request_id: String,
+}
+
+impl Answered {
+    /// A problem document that leads nowhere.
+    fn plain_problem(error: Error, request_id: String) -> Self {
+        let reply = problem::render(&error, &request_id, &Ways::default(), false);
+        Self { reply, error: Some(Arc::new(error)), request_id }
+    }
+}
+
+async fn answer<H>(
+    app: Result<&App, &ConfigError>,
+    route: Route,
+    handle: H,
+    event: &str,
+    invocation: Invocation,
+    outgoing: &Arc<Outgoing>,
+) -> Answered
+where
+    H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
+{
+    let request_id = invocation.request_id.clone();
+    let request = match event::admit(event, invocation) {
+        Ok(request) => request.answered_with(outgoing),
+        Err(error) => return Answered::plain_problem(error, request_id),
+    };
+    let app = match app {
+        Ok(app) => app,
+        Err(error) => return Answered::plain_problem(Error::Config(error.clone()), request.id),
+    };
+    let outcome = async {
+        match check(app, route, &request)? {
+            Asked::Handler => handle(app, &request).await,
+            Asked::Nothing => Ok(reply::nothing()),
+        }
+    };
+    match outcome.await {
+        Ok(mut reply) => {
+            let error = reply.extensions_mut().remove::<Arc<Error>>();
+            Answered { reply, error, request_id: request.id }
+        }
+        Err(error) => {
+            let (error, ways) = ways_on(app, route, &request, error).await;
+            let html = route.entry != Entry::Api && request.prefers_html();
+            let reply = problem::render(&error, &request.id, &ways, html);
+            Answered { reply, error: Some(Arc::new(error)), request_id: request.id }
+        }
+    }
+}
+
+/// Where the caller may go on after `error`; making the way may fail with an error of its own, which is then the answer: one
+/// that asks for authorization without saying where is no answer.
+async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (Error, Ways) {
+    let Some(invitation) = error.invitation() else {
+        // A callback that failed is begun anew, whatever it was.
+        let public_url = (route.entry == Entry::Callback).then(|| request.public_url(app).ok()).flatten();
+        let start_url = public_url.map(|url| url.join(authorization::START_PATH));
+        return (error, Ways { begun: None, start_url });
+    };
+    // What a page embeds cannot follow the way, and its cookies would crowd out a flow that is under way.
+    if origin::is_embedded(request) {
+        return (error, Ways::default());
+    }
+    let origins = &app.config.allowed_origins;
+    let beginning = Beginning {
+        return_to: ReturnTo::home_of(request.page(), origins),
+        channel: Channel::Redirect,
+        invitation: invitation.clone(),
+    };
+    match authorization::offer(app, request, &beginning).await {
+        Ok(begun) => {
+            let start_url = Some(begun.start_url.clone());
+            (error, Ways { begun: Some(begun), start_url })
+        }
+        Err(other) => (other, Ways::default()),
+    }
+}
+
+/// Whom a request that passed the door asks.
+enum Asked {
+    Handler,
+    /// `OPTIONS`: API Gateway answers a preflight itself; one that reaches a function gets no CORS header (B42).
+    Nothing,
+}
+
+/// What is asked of every request before its handler: the path, the method, the body's type, where it comes from.
+fn check(app: &App, route: Route, request: &Request) -> Result<Asked, Error> {
+    if request.route_path(app) != route.path {
+        return Err(if request.path_is_long() { Error::UriTooLong } else { Error::NotFound });
+    }
+    if request.method() == "OPTIONS" {
+        return Ok(Asked::Nothing);
+    }
+    if !route.methods.split(", ").any(|method| method == request.method()) {
+        return Err(Error::MethodNotAllowed(route.methods));
+    }
+    request.check_body()?;
+    origin::check(app, route, request)?;
+    Ok(Asked::Handler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    #[test]
+    fn f66_the_answer_is_due_half_a_second_before_lambda_ends_the_process() {
+        assert_eq!(budget(1_000_003_000, NOW), Duration::from_millis(2500));
+        assert_eq!(budget(1_000_000_400, NOW), Duration::ZERO);
+        assert_eq!(budget(1_000_030_000, NOW), BUDGET);
+    }
+
+    #[test]
+    fn a_deadline_that_is_a_duration_is_no_deadline() {
+        assert_eq!(budget(600_000, NOW), BUDGET);
+    }
+}

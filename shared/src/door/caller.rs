@@ -1,0 +1,89 @@
+//! Who calls: the session cookie or the bearer token, never both, never from a URL.
+
+use postern_rules::credential::Credential;
+use postern_rules::error::{Error, Reason};
+use postern_rules::seal::Purpose;
+use postern_rules::session::{Presented, Session};
+use postern_rules::user::UserId;
+
+use super::Request;
+use super::cookie::SESSION;
+use crate::app::App;
+use crate::outside::dynamodb::within;
+
+/// A caller whose token is one of ours; whether the session is still valid is not known yet.
+pub struct Known {
+    user: UserId,
+    presented: Presented,
+}
+
+/// A caller with a valid session.
+pub struct Caller {
+    /// The session.
+    pub session: Session,
+    /// The user's credential, if there is one.
+    pub credential: Option<Credential>,
+}
+
+/// Opens the caller's token; makes no call but for a keyring that is not remembered.
+pub async fn identify(app: &App, request: &Request) -> Result<Known, Error> {
+    let token = token(request)?.ok_or_else(|| Error::unauthorized(Reason::NotSignedIn))?;
+    // Unknown, altered, expired and revoked look the same from outside (A32).
+    let expired = || Error::unauthorized(Reason::SessionExpired);
+    let presented = Presented::parse(token).ok_or_else(expired)?;
+    let opened =
+        app.secrets.open(Purpose::Session, &[], &presented.sealed_user).await?.map_err(|_| expired())?;
+    let user = std::str::from_utf8(&opened).ok().and_then(UserId::parse).ok_or_else(expired)?;
+    Ok(Known { user, presented })
+}
+
+/// Reads the session and the credential of a known caller, in one consistent read.
+pub async fn attend(app: &App, known: Known, request: &Request) -> Result<Caller, Error> {
+    let reading = app.store.attendance(&known.presented.digest, &known.user, request.deadline);
+    let attendance = within(request.deadline, reading).await?;
+    let credential = attendance.credential;
+    let session = attendance
+        .session
+        .filter(|session| session.is_valid(&known.user, credential.as_ref(), app.clock.now()))
+        .ok_or_else(|| Error::unauthorized(Reason::SessionExpired))?;
+    Ok(Caller { session, credential })
+}
+
+/// Writes that the session is in use, at most once in two hours. A failure costs nothing but a session that may end early.
+pub async fn touch(app: &App, session: &Session) {
+    if !session.should_be_touched(app.clock.now()) {
+        return;
+    }
+    if let Err(error) = app.store.touch_session(session).await {
+        tracing::warn!(error = %error, "the last use of a session could not be written");
+    }
+}
+
+/// The session that the browser already has, whatever it is worth.
+pub fn old_session(request: &Request) -> Result<Option<Presented>, Error> {
+    Ok(request.cookies.one(SESSION)?.and_then(Presented::parse))
+}
+
+fn token(request: &Request) -> Result<Option<&str>, Error> {
+    const MALFORMED: Error =
+        Error::InvalidRequest("The Authorization header must be \"Bearer\" and one token.");
+    let cookie = request.cookies.one(SESSION)?;
+    if !request.has_header("authorization") {
+        return Ok(cookie);
+    }
+    // A header that came twice, or with other than visible ASCII, is malformed too (RFC 6750 section 2.1).
+    let value = request.header("authorization").ok_or(MALFORMED)?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        // Another scheme is not ours to judge beside a cookie; alone it is a credential that does not work here (B29).
+        return cookie.map_or(Err(Error::unauthorized(Reason::SessionExpired)), |cookie| Ok(Some(cookie)));
+    }
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte);
+    if token.is_empty() || !token.bytes().all(is_token) {
+        return Err(MALFORMED);
+    }
+    if cookie.is_some() {
+        return Err(Error::InvalidRequest("Send the session cookie or a bearer token, not both."));
+    }
+    Ok(Some(token))
+}

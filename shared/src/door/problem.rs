@@ -1,0 +1,126 @@
+//! Errors as HTTP: RFC 9457 problem documents, or a static page for a browser. Renders what [`Error::facts`] says and
+//! nothing that a caller or Google sent.
+
+use lambda_http::http::header::{
+    ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use lambda_http::http::{Response, StatusCode};
+use postern_rules::error::{Error, Facts, Reason};
+use serde::Serialize;
+
+use super::authorization::Begun;
+use super::reply::Reply;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_scopes: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_url: Option<&'a str>,
+}
+
+/// Where a caller who got an error may go on.
+#[derive(Default)]
+pub(super) struct Ways {
+    /// The flow that the authorization URL begins.
+    pub(super) begun: Option<Begun>,
+    /// This API's `/auth/start`.
+    pub(super) start_url: Option<String>,
+}
+
+/// The reply for `error`.
+pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -> Reply {
+    let facts = error.facts();
+    let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let title = status.canonical_reason().unwrap_or("Error");
+    let mut reply = if html {
+        page(title, facts, ways)
+    } else {
+        let (reason, missing_scopes) = match error.condition() {
+            Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
+            Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
+                (None, Some(missing.iter().collect()))
+            }
+            _ => (None, None),
+        };
+        let document = Document {
+            r#type: format!("urn:postern:problem:{}", facts.code),
+            title,
+            status: facts.status,
+            detail: facts.detail,
+            instance: request_id,
+            code: facts.code,
+            reason,
+            variable: error.variable(),
+            missing_scopes,
+            authorization_url: ways.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
+            start_url: ways.start_url.as_deref(),
+        };
+        let mut reply = Response::new(serde_json::to_string(&document).unwrap_or_default());
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        reply
+    };
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    match error.condition() {
+        Error::Unauthorized { reason: Reason::SessionExpired, .. } => {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"gmail\", error=\"invalid_token\""),
+            );
+        }
+        Error::Unauthorized { .. } => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gmail\""));
+        }
+        Error::InsufficientScope { .. } => {
+            let challenge = HeaderValue::from_static("Bearer realm=\"gmail\", error=\"insufficient_scope\"");
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        Error::MethodNotAllowed(methods) => {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        _ => {}
+    }
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    reply
+}
+
+/// A page of fixed text; it loads nothing, and its one link is our own or Google's.
+fn page(title: &str, facts: Facts, ways: &Ways) -> Reply {
+    let way = ways.begun.as_ref().map(|begun| &begun.authorization_url).or(ways.start_url.as_ref());
+    let link =
+        way.map_or_else(String::new, |url| format!("<p><a href=\"{}\">Start again</a></p>\n", escaped(url)));
+    let mut reply = Response::new(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n</head>\n<body>\n\
+         <h1>{title}</h1>\n<p>{}</p>\n{link}<p><small>{}</small></p>\n</body>\n</html>\n",
+        escaped(facts.detail),
+        facts.code,
+    ));
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ] {
+        reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    reply
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,87 @@
+//! Replies: how they are made, the headers that each one carries, and their way back into an event.
+
+use std::sync::Arc;
+
+use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use lambda_http::http::{Response, StatusCode};
+use postern_rules::error::Error;
+use postern_rules::flow::ReturnTo;
+use serde::Serialize;
+
+use super::cookie::Outgoing;
+
+/// A reply: `lambda_http`'s response type with a text body.
+pub type Reply = Response<String>;
+
+/// What every reply carries: nothing is stored, sniffed, framed or told to other sites (OWASP Secure Headers).
+const ALWAYS: [(&str, &str); 8] = [
+    ("cache-control", "no-store"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+    ("vary", "Origin"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+/// A JSON reply.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Reply, Error> {
+    let text = serde_json::to_string(body).map_err(|_| Error::Internal)?;
+    let mut reply = Response::new(text);
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(reply)
+}
+
+/// A reply without content.
+pub(super) fn nothing() -> Reply {
+    let mut reply = Response::new(String::new());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    reply
+}
+
+/// A reply that sends the browser to `location`.
+pub fn redirect(status: StatusCode, location: &str) -> Result<Reply, Error> {
+    let mut reply = Response::new(String::new());
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(LOCATION, HeaderValue::from_str(location).map_err(|_| Error::Internal)?);
+    Ok(reply)
+}
+
+/// A reply that sends the browser back to where its flow began and tells the front end, by code, how the flow failed.
+/// The error travels with the reply to the one place that logs.
+pub fn redirect_with_error(return_to: &ReturnTo, error: Error) -> Result<Reply, Error> {
+    let mut reply = redirect(StatusCode::SEE_OTHER, &return_to.with_auth_error(error.facts().code))?;
+    reply.extensions_mut().insert(Arc::new(error));
+    Ok(reply)
+}
+
+/// Sets the headers that every reply carries, and the cookies that were set on the way.
+pub(super) fn finish(reply: &mut Reply, outgoing: &Outgoing) {
+    // Made by us of visible ASCII.
+    for value in outgoing.headers().iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        reply.headers_mut().append(SET_COOKIE, value);
+    }
+    for (name, value) in ALWAYS {
+        reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+}
+
+/// The reply as API Gateway takes it: cookies apart, for it keeps only the first of a repeated header.
+pub(super) fn into_event(reply: Reply) -> ApiGatewayV2httpResponse {
+    let (mut parts, body) = reply.into_parts();
+    let mut event = ApiGatewayV2httpResponse::default();
+    let cookies = parts.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    event.cookies = cookies.map(str::to_owned).collect();
+    parts.headers.remove(SET_COOKIE);
+    event.status_code = i64::from(parts.status.as_u16());
+    event.headers = parts.headers;
+    event.body = (!body.is_empty()).then_some(Body::Text(body));
+    event
+}

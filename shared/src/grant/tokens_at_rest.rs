@@ -1,0 +1,147 @@
+//! Tokens into and out of their seals: a token at rest is bound to its user, its attribute, the
+//! refresh token that it belongs to and the OAuth client, so that it opens nowhere else and an
+//! older one does not open in its place.
+
+use std::sync::Arc;
+
+use postern_rules::credential::{Credential, StoredAccessToken, StoredRefreshToken};
+use postern_rules::error::{Error, Invitation, Reason};
+use postern_rules::random;
+use postern_rules::seal::{Keyring, OpenError, Purpose};
+use postern_rules::secret::{AccessToken, RefreshToken, Sealed};
+use postern_rules::time::Timestamp;
+use postern_rules::user::UserId;
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::outside::google::oauth::Tokens;
+use crate::telemetry::metrics;
+
+const ACCESS_TOKEN: &str = "access_token";
+const REFRESH_TOKEN: &str = "refresh_token";
+/// The table as seals name it: a table that is restored under another name is the same one.
+const TABLE: &str = "credentials";
+
+/// What the tokens of one grant are bound to.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// The OAuth client that the grant belongs to.
+    pub client_id: &'a str,
+    /// The name of the grant's refresh token.
+    pub refresh_token_id: &'a str,
+}
+
+impl<'a> Owner<'a> {
+    fn place(self, attribute: &'a str) -> [&'a str; 5] {
+        [TABLE, self.user.as_str(), attribute, self.refresh_token_id, self.client_id]
+    }
+}
+
+/// Seals the access token that Google gave, if Google said how long it works.
+pub fn seal_access_token(
+    keyring: &Keyring,
+    owner: Owner<'_>,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> Option<StoredAccessToken> {
+    let lifetime = tokens.expires_in?;
+    let place = owner.place(ACCESS_TOKEN);
+    let sealed = keyring.seal(Purpose::Token, &place, tokens.access_token.expose().as_bytes());
+    let now = now.whole_seconds();
+    Some(StoredAccessToken { sealed, expires_at: now.plus(lifetime), obtained_at: now })
+}
+
+/// Seals the refresh token that Google gave to `client_id` for `user`, if it gave one, and names
+/// it.
+pub fn seal_refresh_token(
+    keyring: &Keyring,
+    user: &UserId,
+    client_id: &str,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> Option<StoredRefreshToken> {
+    let token = tokens.refresh_token.as_ref()?;
+    let id = random::identifier();
+    let owner = Owner { user, client_id, refresh_token_id: &id };
+    let sealed = keyring.seal(Purpose::Token, &owner.place(REFRESH_TOKEN), token.expose().as_bytes());
+    let expires_at = tokens.refresh_token_expires_in.map(|lifetime| now.whole_seconds().plus(lifetime));
+    Some(StoredRefreshToken { sealed, id, expires_at })
+}
+
+/// Seals a stored refresh token of `credential` anew, if another key or an older form seals it; it
+/// keeps its name, for it is the same token.
+pub fn reseal_refresh_token(
+    keyring: &Keyring,
+    credential: &Credential,
+    stored: &StoredRefreshToken,
+    opened: &RefreshToken,
+) -> Option<StoredRefreshToken> {
+    keyring.should_be_resealed(Purpose::Token, &stored.sealed).then(|| {
+        let Credential { user, client_id, .. } = credential;
+        let place = Owner { user, client_id, refresh_token_id: &stored.id }.place(REFRESH_TOKEN);
+        let sealed = keyring.seal(Purpose::Token, &place, opened.expose().as_bytes());
+        StoredRefreshToken { sealed, ..stored.clone() }
+    })
+}
+
+/// Opens the access token of `credential`, which belongs to its refresh token.
+pub async fn open_access_token(
+    app: &App,
+    credential: &Credential,
+    token: &StoredAccessToken,
+) -> Result<AccessToken, Error> {
+    let refresh_token_id = credential.refresh_token.as_ref().map_or("", |token| token.id.as_str());
+    let owner = Owner { user: &credential.user, client_id: &credential.client_id, refresh_token_id };
+    open(app, owner, ACCESS_TOKEN, &token.sealed).await.map(|text| AccessToken::new(text.as_str()))
+}
+
+/// Opens a refresh token that `client_id` was given for `user`: the one in use, or one that was set
+/// aside.
+pub async fn open_refresh_token(
+    app: &App,
+    user: &UserId,
+    client_id: &str,
+    token: &StoredRefreshToken,
+) -> Result<RefreshToken, Error> {
+    let owner = Owner { user, client_id, refresh_token_id: &token.id };
+    open(app, owner, REFRESH_TOKEN, &token.sealed).await.map(|text| RefreshToken::new(text.as_str()))
+}
+
+/// The sealing keys.
+pub async fn keyring(app: &App) -> Result<Arc<Keyring>, Error> {
+    Ok(app.secrets.keyring().await?)
+}
+
+/// A text that does not open, for whatever reason, leaves consent as the only way on: the caller is
+/// sent there, and the alarm tells the operator.
+async fn open(
+    app: &App,
+    owner: Owner<'_>,
+    attribute: &str,
+    sealed: &Sealed,
+) -> Result<Zeroizing<String>, Error> {
+    let place = owner.place(attribute);
+    // What the first version sealed is bound to the table's own name, and to no more than user and
+    // attribute.
+    let first_place = [app.store.credentials_table(), owner.user.as_str(), attribute];
+    let place: &[&str] = if sealed.is_of_first_form() { &first_place } else { &place };
+    let broken = |event: &'static str, what: &'static str| {
+        metrics::count_seal_failure();
+        tracing::error!(event, attribute, "{what}");
+        Error::Unauthorized { reason: Reason::SealBroken, invitation: Invitation::of(owner.user, None) }
+    };
+    match app.secrets.open(Purpose::Token, place, sealed).await? {
+        Ok(bytes) => match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+            Err(_) => Err(broken("seal_integrity", "a stored token is not text")),
+        },
+        Err(OpenError::Broken) => {
+            Err(broken("seal_integrity", "a stored token does not open: altered or moved"))
+        }
+        Err(OpenError::UnknownKey) => {
+            Err(broken("seal_key_gone", "a stored token is sealed with a key that the keyring does not hold"))
+        }
+    }
+}

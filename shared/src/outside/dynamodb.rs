@@ -1,0 +1,387 @@
+//! DynamoDB: credentials and sessions, every write conditional. Knows nothing of HTTP, Google or keys.
+
+mod change;
+mod item;
+mod retry;
+mod sessions;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+use postern_rules::config::{Config, ConfigError};
+use postern_rules::credential::{
+    Credential, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
+};
+use postern_rules::error::Error;
+use postern_rules::random;
+use postern_rules::scopes::Scopes;
+use postern_rules::time::Timestamp;
+use postern_rules::user::{Email, UserId};
+
+use self::change::Change;
+pub use self::item::Unreadable;
+use self::item::{Item, attribute as a, number, status_word, string};
+pub use self::retry::{insist, within};
+pub use self::sessions::{Attendance, Spending};
+use crate::clock::{Clock, Deadline};
+use crate::outside::http::aws::describe;
+use crate::telemetry::metrics;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB did not answer, or not in time, or is throttling.
+    #[error("DynamoDB is not available: {0}")]
+    Unavailable(String),
+    /// DynamoDB refuses the request as such: a missing table or permission.
+    #[error("DynamoDB refuses the request: {0}")]
+    Refused(String),
+    /// The item is not one that this version can read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+impl StoreError {
+    #[expect(clippy::needless_pass_by_value, reason = "the argument of `map_err`")]
+    fn from_sdk<E>(error: SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata,
+    {
+        let refused = matches!(
+            error.code(),
+            Some(
+                "ResourceNotFoundException"
+                    | "AccessDeniedException"
+                    | "ValidationException"
+                    | "UnrecognizedClientException"
+                    | "InvalidSignatureException"
+                    | "MissingAuthenticationTokenException"
+                    | "ExpiredTokenException"
+            )
+        );
+        let text = describe(&error);
+        if refused { Self::Refused(text) } else { Self::Unavailable(text) }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::StorageUnavailable(error.into()),
+            StoreError::Refused(_) => {
+                tracing::error!(error = %error, "the tables are not set up as this function needs them");
+                Self::Config(ConfigError::unusable(
+                    "CREDENTIALS_TABLE or SESSIONS_TABLE",
+                    "The function may not use the table, or AWS does not accept its credentials.",
+                ))
+            }
+            StoreError::Unreadable(_) => {
+                metrics::count_seal_failure();
+                Self::CredentialUnreadable(error.into())
+            }
+        }
+    }
+}
+
+/// The attributes of an access token.
+const ACCESS_TOKEN: [&str; 3] = [a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT];
+/// The attributes of a lease.
+const LEASE: [&str; 2] = [a::LEASE_HOLDER, a::LEASE_UNTIL];
+/// The attributes of what failed refreshes left.
+const SETBACK: [&str; 3] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT];
+/// The attributes of a refresh token that was set aside, but for its name.
+const SET_ASIDE: [&str; 3] = [a::DEAD_REFRESH_TOKEN, a::DIED_AT, a::DEAD_TOKEN_TRIED_AT];
+
+/// What became of a conditional write.
+#[derive(Debug)]
+pub enum Written {
+    /// It was carried out; the credential as it stands now.
+    Done(Box<Credential>),
+    /// Somebody else wrote first; the credential as they left it, or nothing if it is gone.
+    Overtaken(Option<Box<Credential>>),
+}
+
+/// What a completed consent or exchange brings.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The address, for display.
+    pub email: Option<Email>,
+    /// The client that the grant belongs to.
+    pub client_id: String,
+    /// The granted scopes.
+    pub scopes: Scopes,
+    /// A new refresh token, if Google sent one, or the stored one sealed anew.
+    pub refresh_token: Option<StoredRefreshToken>,
+    /// The access token, if it may be reused.
+    pub access_token: Option<StoredAccessToken>,
+}
+
+/// The two tables.
+pub struct Store {
+    client: Client,
+    clock: Clock,
+    credentials_table: String,
+    sessions_table: String,
+}
+
+impl Store {
+    /// The tables that `config` names, reached through `client`.
+    pub fn new(client: Client, clock: Clock, config: &Config) -> Self {
+        Self {
+            client,
+            clock,
+            credentials_table: config.credentials_table.clone(),
+            sessions_table: config.sessions_table.clone(),
+        }
+    }
+
+    /// The name of the credentials table, to which the tokens are bound that the first version
+    /// sealed.
+    pub fn credentials_table(&self) -> &str {
+        &self.credentials_table
+    }
+
+    /// The credential of `user`, read consistently.
+    pub async fn credential(&self, user: &UserId) -> Result<Option<Credential>, StoreError> {
+        let request = self.client.get_item().table_name(&self.credentials_table).consistent_read(true);
+        let answer =
+            request.key(a::USER_ID, string(user.as_str())).send().await.map_err(StoreError::from_sdk)?;
+        Ok(answer.item.as_ref().map(item::credential).transpose()?)
+    }
+
+    /// Stores what a sign-in brought for `user`, over `previous` as it was read. A grant without a
+    /// refresh token leaves the stored one untouched; it must not come without `previous` having
+    /// one. The access token of a grant that goes on stays when no other comes.
+    pub async fn connect(
+        &self,
+        user: &UserId,
+        grant: &Grant,
+        previous: Option<&Credential>,
+    ) -> Result<Written, StoreError> {
+        let now = self.clock.now().whole_seconds();
+        let mut change = Change::default()
+            .set(a::SCHEMA, number(item::SCHEMA))
+            .set(a::STATUS, string(status_word(Status::Active)))
+            .set(a::CLIENT_ID, string(&grant.client_id))
+            .set(a::SCOPES, string(grant.scopes.to_string()))
+            .remove(&LEASE)
+            .remove(&SETBACK)
+            .remove(&SET_ASIDE)
+            .remove(&[a::DEAD_TOKEN_ID]);
+        if let Some(email) = &grant.email {
+            change = change.set(a::EMAIL, string(email.as_str()));
+        }
+        let stored = previous.and_then(|previous| previous.refresh_token.as_ref());
+        change = with_tokens(change, stored, grant.refresh_token.as_ref(), grant.access_token.as_ref());
+        if previous.is_none() {
+            change = change
+                .set(a::CONNECTED_AT, number(now.seconds()))
+                .set(a::SESSIONS_VALID_FROM, number(first_session_at(now).seconds()))
+                .when_absent(a::USER_ID);
+        }
+        self.write(user, previous, change, &random::identifier()).await
+    }
+
+    /// Takes the right to refresh `credential`, as it was read, until `until`.
+    pub async fn take_lease(&self, credential: &Credential, until: Timestamp) -> Result<Written, StoreError> {
+        let holder = random::identifier();
+        let change = Change::default()
+            .set(a::LEASE_HOLDER, string(&holder))
+            .set(a::LEASE_UNTIL, number(until.millis()))
+            .when(a::STATUS, string(status_word(credential.status)));
+        self.write(&credential.user, Some(credential), change, &holder).await
+    }
+
+    /// Gives the lease back without a result; `setback` is what the failed refresh leaves behind,
+    /// if anything.
+    pub async fn release_lease(
+        &self,
+        credential: &Credential,
+        setback: Option<&Setback>,
+    ) -> Result<Written, StoreError> {
+        let mut change = Change::default().remove(&LEASE);
+        if let Some(setback) = setback {
+            change = change
+                .set(a::REFRESH_FAILURE, string(setback.cause.word()))
+                .set(a::REFRESH_FAILURES, number(i64::from(setback.failures)))
+                .set(a::REFRESH_RETRY_AT, number(setback.retry_at.millis()));
+        }
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Stores what a refresh brought and gives the lease back. Without a refresh token to store the
+    /// stored one is not mentioned, so that nothing can wipe it (A61); with one the credential is
+    /// in use, whatever became of the one before.
+    pub async fn store_refreshed(
+        &self,
+        credential: &Credential,
+        access_token: Option<&StoredAccessToken>,
+        refresh_token: Option<&StoredRefreshToken>,
+    ) -> Result<Written, StoreError> {
+        let change = Change::default().remove(&LEASE).remove(&SETBACK);
+        let change = with_tokens(change, credential.refresh_token.as_ref(), refresh_token, access_token);
+        let change = match refresh_token {
+            Some(_) => change
+                .set(a::STATUS, string(status_word(Status::Active)))
+                .remove(&SET_ASIDE)
+                .remove(&[a::DEAD_TOKEN_ID]),
+            None => change.when(a::STATUS, string(status_word(Status::Active))),
+        };
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Stores a refresh token that Google gave in place of the one with the ID `replaced`, against
+    /// every other write but that of a newer consent, until `deadline`. A death of the token that
+    /// this one replaces is a death that this one survives (F31). Gives the item as it is then;
+    /// `None`: the user has disconnected meanwhile.
+    pub async fn store_rotated(
+        &self,
+        credential: &Credential,
+        replaced: &str,
+        access_token: Option<&StoredAccessToken>,
+        rotated: &StoredRefreshToken,
+        deadline: Deadline,
+    ) -> Result<Option<Credential>, StoreError> {
+        let mut credential = credential.clone();
+        loop {
+            let write = async || self.store_refreshed(&credential, access_token, Some(rotated)).await;
+            let found = match insist(deadline, write).await {
+                Ok(Written::Done(stored)) => return Ok(Some(*stored)),
+                Ok(Written::Overtaken(Some(found))) => *found,
+                Ok(Written::Overtaken(None)) => return Ok(None),
+                Err(error) => {
+                    tracing::error!(event = "rotated_token_lost", error = %error, "a rotated refresh token could not be stored");
+                    return Err(error);
+                }
+            };
+            let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
+            if latest.is_none_or(|latest| latest != replaced) {
+                // A newer consent came first, and stands.
+                return Ok(Some(found));
+            }
+            credential = found;
+        }
+    }
+
+    /// Records that Google refused `token` of `credential`, and gives the lease back. The token in
+    /// use is set aside; one that was set aside before goes on waiting. Conditional on that very
+    /// token and on the version that was read, so that a newer one is never touched: whoever is
+    /// overtaken reads anew and decides again.
+    pub async fn bury(
+        &self,
+        credential: &Credential,
+        token: &StoredRefreshToken,
+    ) -> Result<Written, StoreError> {
+        let now = self.clock.now().seconds();
+        let change = Change::default().set(a::DEAD_TOKEN_TRIED_AT, number(now)).remove(&LEASE);
+        let change = if credential.status == Status::Active {
+            change
+                .set(a::STATUS, string(status_word(Status::Revoked)))
+                .set(a::DEAD_REFRESH_TOKEN, string(token.sealed.as_str()))
+                .set(a::DEAD_TOKEN_ID, string(&token.id))
+                .set(a::DIED_AT, number(now))
+                .remove(&[a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID])
+                .remove(&ACCESS_TOKEN)
+                .remove(&SETBACK)
+                .when(a::STATUS, string(status_word(Status::Active)))
+                .when(a::REFRESH_TOKEN_ID, string(&token.id))
+        } else {
+            change.when(a::DEAD_TOKEN_ID, string(&token.id))
+        };
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Erases the refresh token that was set aside, as its time is over; its name stays.
+    pub async fn erase_set_aside(&self, credential: &Credential) -> Result<Written, StoreError> {
+        let change = Change::default().remove(&SET_ASIDE);
+        self.write(&credential.user, Some(credential), change, &random::identifier()).await
+    }
+
+    /// Carries out `change` if the item still is as `previous` was read (or does not exist, for
+    /// `None`), counts the version up and gives the item as it is then. A write whose answer was
+    /// lost is known by its `write_id` when the SDK repeats it (F17, F58).
+    async fn write(
+        &self,
+        user: &UserId,
+        previous: Option<&Credential>,
+        change: Change,
+        write_id: &str,
+    ) -> Result<Written, StoreError> {
+        let version = |version: u64| number(i64::try_from(version).unwrap_or(i64::MAX));
+        let mut change = change
+            .set(a::VERSION, version(previous.map_or(0, |previous| previous.version).saturating_add(1)))
+            .set(a::WRITE_ID, string(write_id))
+            .set(a::UPDATED_AT, number(self.clock.now().seconds()));
+        if let Some(previous) = previous {
+            change = change.when(a::VERSION, version(previous.version));
+        }
+        let request = self.client.update_item().table_name(&self.credentials_table);
+        let request = change.onto(request.key(a::USER_ID, string(user.as_str())));
+        let request =
+            request.return_values(ReturnValue::AllNew).return_values_on_condition_check_failure(AllOld);
+        let (item, is_ours) = match request.send().await {
+            Ok(answer) => (answer.attributes, true),
+            Err(error) => {
+                let found = condition_met(error)?;
+                let writer = found.as_ref().and_then(|item| item::optional_text(item, a::WRITE_ID));
+                let is_ours = writer == Some(write_id);
+                (found, is_ours)
+            }
+        };
+        match (item.as_ref().map(item::credential).transpose()?.map(Box::new), is_ours) {
+            (Some(stored), true) => Ok(Written::Done(stored)),
+            (None, true) => Err(StoreError::Unavailable("a write was answered without its item".to_owned())),
+            (found, false) => Ok(Written::Overtaken(found)),
+        }
+    }
+}
+
+/// Sets the tokens that came. The stored access token stays when no other came, but not beside
+/// another refresh token than the one that it belongs to.
+fn with_tokens(
+    change: Change,
+    stored: Option<&StoredRefreshToken>,
+    refresh_token: Option<&StoredRefreshToken>,
+    access_token: Option<&StoredAccessToken>,
+) -> Change {
+    let is_new = refresh_token.is_some_and(|token| Some(&token.id) != stored.map(|stored| &stored.id));
+    let change = with_refresh_token(change, refresh_token);
+    match access_token {
+        Some(token) => with_access_token(change, token),
+        None if is_new => change.remove(&ACCESS_TOKEN),
+        None => change,
+    }
+}
+
+fn with_access_token(change: Change, token: &StoredAccessToken) -> Change {
+    change
+        .set(a::ACCESS_TOKEN, string(token.sealed.as_str()))
+        .set(a::ACCESS_TOKEN_EXPIRES_AT, number(token.expires_at.seconds()))
+        .set(a::ACCESS_TOKEN_OBTAINED_AT, number(token.obtained_at.seconds()))
+}
+
+fn with_refresh_token(change: Change, token: Option<&StoredRefreshToken>) -> Change {
+    let Some(token) = token else { return change };
+    let change = change
+        .set(a::REFRESH_TOKEN, string(token.sealed.as_str()))
+        .set(a::REFRESH_TOKEN_ID, string(&token.id));
+    match token.expires_at {
+        Some(end) => change.set(a::REFRESH_TOKEN_EXPIRES_AT, number(end.seconds())),
+        None => change.remove(&[a::REFRESH_TOKEN_EXPIRES_AT]),
+    }
+}
+
+/// The item that a condition met instead, when a condition is what failed the write.
+fn condition_met(error: SdkError<UpdateItemError>) -> Result<Option<Item>, StoreError> {
+    match error {
+        SdkError::ServiceError(context) if context.err().is_conditional_check_failed_exception() => {
+            match context.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(failed) => Ok(failed.item),
+                _ => Err(StoreError::Refused("a condition".to_owned())),
+            }
+        }
+        other => Err(StoreError::from_sdk(other)),
+    }
+}

@@ -1,0 +1,268 @@
+//! What the items of the two tables look like, both ways. An item that lacks something is unreadable, never absent.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use postern_rules::credential::{
+    Credential, Lease, SetAside, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken,
+};
+use postern_rules::scopes::Scopes;
+use postern_rules::secret::Sealed;
+use postern_rules::session::Session;
+use postern_rules::time::Timestamp;
+use postern_rules::user::{Email, UserId};
+
+/// A DynamoDB item.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The form of the items that this version writes and reads.
+pub(super) const SCHEMA: i64 = 1;
+
+/// The names of the attributes.
+pub(super) mod attribute {
+    pub(in crate::outside::dynamodb) const ACCESS_TOKEN: &str = "access_token";
+    pub(in crate::outside::dynamodb) const ACCESS_TOKEN_EXPIRES_AT: &str = "access_token_expires_at";
+    pub(in crate::outside::dynamodb) const ACCESS_TOKEN_OBTAINED_AT: &str = "access_token_obtained_at";
+    pub(in crate::outside::dynamodb) const BEGAN_AT: &str = "began_at";
+    pub(in crate::outside::dynamodb) const CLIENT_ID: &str = "client_id";
+    pub(in crate::outside::dynamodb) const CONNECTED_AT: &str = "connected_at";
+    pub(in crate::outside::dynamodb) const DEAD_REFRESH_TOKEN: &str = "dead_refresh_token";
+    pub(in crate::outside::dynamodb) const DEAD_TOKEN_ID: &str = "dead_token_id";
+    pub(in crate::outside::dynamodb) const DEAD_TOKEN_TRIED_AT: &str = "dead_token_tried_at";
+    pub(in crate::outside::dynamodb) const DIED_AT: &str = "died_at";
+    pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
+    pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
+    pub(in crate::outside::dynamodb) const ID: &str = "id";
+    pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
+    pub(in crate::outside::dynamodb) const LEASE_HOLDER: &str = "lease_holder";
+    pub(in crate::outside::dynamodb) const LEASE_UNTIL: &str = "lease_until";
+    pub(in crate::outside::dynamodb) const REFRESH_FAILURE: &str = "refresh_failure";
+    pub(in crate::outside::dynamodb) const REFRESH_FAILURES: &str = "refresh_failures";
+    pub(in crate::outside::dynamodb) const REFRESH_RETRY_AT: &str = "refresh_retry_at";
+    pub(in crate::outside::dynamodb) const REFRESH_TOKEN: &str = "refresh_token";
+    pub(in crate::outside::dynamodb) const REFRESH_TOKEN_EXPIRES_AT: &str = "refresh_token_expires_at";
+    pub(in crate::outside::dynamodb) const REFRESH_TOKEN_ID: &str = "refresh_token_id";
+    pub(in crate::outside::dynamodb) const SCHEMA: &str = "schema";
+    pub(in crate::outside::dynamodb) const SCOPES: &str = "scopes";
+    pub(in crate::outside::dynamodb) const SESSION_SEED: &str = "session_seed";
+    pub(in crate::outside::dynamodb) const SESSIONS_VALID_FROM: &str = "sessions_valid_from";
+    pub(in crate::outside::dynamodb) const STATUS: &str = "status";
+    pub(in crate::outside::dynamodb) const UPDATED_AT: &str = "updated_at";
+    pub(in crate::outside::dynamodb) const USER_ID: &str = "user_id";
+    pub(in crate::outside::dynamodb) const VERSION: &str = "version";
+    pub(in crate::outside::dynamodb) const WRITE_ID: &str = "write_id";
+}
+use attribute as a;
+
+/// An item that this version cannot read; names the attribute.
+#[derive(Debug, thiserror::Error)]
+#[error("the attribute {0} is missing or is not what it should be")]
+pub struct Unreadable(&'static str);
+
+/// A string attribute's value.
+pub(super) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number attribute's value.
+pub(super) fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The word that stands for a status.
+pub(super) const fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Active => "active",
+        Status::Revoked => "revoked",
+    }
+}
+
+/// The attributes of a string in an item, if it is one.
+pub(super) fn optional_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
+fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Unreadable> {
+    optional_text(item, name).ok_or(Unreadable(name))
+}
+
+fn optional_integer(item: &Item, name: &'static str) -> Result<Option<i64>, Unreadable> {
+    let Some(value) = item.get(name) else { return Ok(None) };
+    value.as_n().ok().and_then(|digits| digits.parse().ok()).map(Some).ok_or(Unreadable(name))
+}
+
+fn integer(item: &Item, name: &'static str) -> Result<i64, Unreadable> {
+    optional_integer(item, name)?.ok_or(Unreadable(name))
+}
+
+fn user(item: &Item) -> Result<UserId, Unreadable> {
+    UserId::parse(text(item, a::USER_ID)?).ok_or(Unreadable(a::USER_ID))
+}
+
+/// Reads an item of the credentials table.
+pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
+    if integer(item, a::SCHEMA)? != SCHEMA {
+        return Err(Unreadable(a::SCHEMA));
+    }
+    let status = match text(item, a::STATUS)? {
+        "active" => Status::Active,
+        "revoked" => Status::Revoked,
+        _ => return Err(Unreadable(a::STATUS)),
+    };
+    let refresh_token = refresh_token(item, a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID)?;
+    if status == Status::Active && refresh_token.is_none() {
+        return Err(Unreadable(a::REFRESH_TOKEN));
+    }
+    Ok(Credential {
+        user: user(item)?,
+        email: optional_text(item, a::EMAIL).and_then(Email::for_display),
+        client_id: text(item, a::CLIENT_ID)?.to_owned(),
+        scopes: Scopes::parse(text(item, a::SCOPES)?),
+        status,
+        refresh_token,
+        dead_token_id: optional_text(item, a::DEAD_TOKEN_ID).map(str::to_owned),
+        set_aside: set_aside(item)?,
+        access_token: access_token(item)?,
+        lease: lease(item)?,
+        setback: setback(item)?,
+        version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
+        connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
+        sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
+    })
+}
+
+fn access_token(item: &Item) -> Result<Option<StoredAccessToken>, Unreadable> {
+    let Some(sealed) = optional_text(item, a::ACCESS_TOKEN) else { return Ok(None) };
+    Ok(Some(StoredAccessToken {
+        sealed: sealed_text(sealed, a::ACCESS_TOKEN)?,
+        expires_at: Timestamp::from_seconds(integer(item, a::ACCESS_TOKEN_EXPIRES_AT)?),
+        obtained_at: Timestamp::from_seconds(integer(item, a::ACCESS_TOKEN_OBTAINED_AT)?),
+    }))
+}
+
+/// The refresh token under `name`; in use and set aside it has one end.
+fn refresh_token(
+    item: &Item,
+    name: &'static str,
+    id_name: &'static str,
+) -> Result<Option<StoredRefreshToken>, Unreadable> {
+    let Some(sealed) = optional_text(item, name) else { return Ok(None) };
+    Ok(Some(StoredRefreshToken {
+        sealed: sealed_text(sealed, name)?,
+        id: text(item, id_name)?.to_owned(),
+        expires_at: optional_integer(item, a::REFRESH_TOKEN_EXPIRES_AT)?.map(Timestamp::from_seconds),
+    }))
+}
+
+fn set_aside(item: &Item) -> Result<Option<SetAside>, Unreadable> {
+    let Some(token) = refresh_token(item, a::DEAD_REFRESH_TOKEN, a::DEAD_TOKEN_ID)? else { return Ok(None) };
+    Ok(Some(SetAside {
+        token,
+        died_at: Timestamp::from_seconds(integer(item, a::DIED_AT)?),
+        tried_at: Timestamp::from_seconds(integer(item, a::DEAD_TOKEN_TRIED_AT)?),
+    }))
+}
+
+fn lease(item: &Item) -> Result<Option<Lease>, Unreadable> {
+    let Some(holder) = optional_text(item, a::LEASE_HOLDER) else { return Ok(None) };
+    let until = Timestamp::from_millis(integer(item, a::LEASE_UNTIL)?);
+    Ok(Some(Lease { holder: holder.to_owned(), until }))
+}
+
+/// A cause of a newer version is none that this one can act on: the next attempt is due.
+fn setback(item: &Item) -> Result<Option<Setback>, Unreadable> {
+    let Some(cause) = optional_text(item, a::REFRESH_FAILURE).and_then(SetbackCause::of_word) else {
+        return Ok(None);
+    };
+    Ok(Some(Setback {
+        cause,
+        failures: u32::try_from(integer(item, a::REFRESH_FAILURES)?).unwrap_or(u32::MAX),
+        retry_at: Timestamp::from_millis(integer(item, a::REFRESH_RETRY_AT)?),
+    }))
+}
+
+/// A token that is stored without its seal is refused, not used (A40).
+fn sealed_text(text: &str, name: &'static str) -> Result<Sealed, Unreadable> {
+    let is_sealed = text.starts_with("v1.") || text.starts_with("v2.");
+    if is_sealed { Ok(Sealed::from_text(text)) } else { Err(Unreadable(name)) }
+}
+
+/// The key of a session's row.
+pub(super) fn session_key(digest: &str) -> String {
+    format!("session#{digest}")
+}
+
+/// The key of a spent state's row.
+pub(super) fn flow_key(state_digest: &str) -> String {
+    format!("flow#{state_digest}")
+}
+
+/// Writes a session's row.
+pub(super) fn session_item(session: &Session) -> Item {
+    Item::from([
+        (a::ID.to_owned(), string(session_key(&session.digest))),
+        (a::SCHEMA.to_owned(), number(SCHEMA)),
+        (a::USER_ID.to_owned(), string(session.user.as_str())),
+        (a::BEGAN_AT.to_owned(), number(session.began_at.seconds())),
+        (a::LAST_USED_AT.to_owned(), number(session.last_used_at.seconds())),
+        (a::EXPIRES_AT.to_owned(), number(session.expires_at().seconds())),
+    ])
+}
+
+/// Reads a session's row.
+pub(super) fn session(item: &Item) -> Result<Session, Unreadable> {
+    let digest = text(item, a::ID)?.strip_prefix("session#").ok_or(Unreadable(a::ID))?.to_owned();
+    Ok(Session {
+        digest,
+        user: user(item)?,
+        began_at: Timestamp::from_seconds(integer(item, a::BEGAN_AT)?),
+        last_used_at: Timestamp::from_seconds(integer(item, a::LAST_USED_AT)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete() -> Item {
+        Item::from(
+            [
+                (a::USER_ID, string("1")),
+                (a::SCHEMA, number(1)),
+                (a::STATUS, string("active")),
+                (a::CLIENT_ID, string("client")),
+                (a::SCOPES, string("openid email")),
+                (a::REFRESH_TOKEN, string("v1.k1.x")),
+                (a::REFRESH_TOKEN_ID, string("id")),
+                (a::VERSION, number(1)),
+                (a::CONNECTED_AT, number(1)),
+                (a::SESSIONS_VALID_FROM, number(1)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        )
+    }
+
+    #[test]
+    fn f56_an_item_that_lacks_something_is_unreadable_and_names_it() {
+        assert!(credential(&complete()).is_ok());
+        for name in complete().keys() {
+            let mut item = complete();
+            item.remove(name);
+            assert!(credential(&item).unwrap_err().to_string().contains(name.as_str()), "{name}");
+        }
+    }
+
+    #[test]
+    fn f56_an_item_of_a_newer_form_is_unreadable() {
+        let mut item = complete();
+        item.insert(a::SCHEMA.to_owned(), number(2));
+        assert!(credential(&item).is_err());
+    }
+
+    #[test]
+    fn a40_a_token_without_its_seal_is_refused() {
+        let mut item = complete();
+        item.insert(a::REFRESH_TOKEN.to_owned(), string("1//abc"));
+        assert!(credential(&item).is_err());
+    }
+}

@@ -1,0 +1,241 @@
+//! Google's services over the process's one HTTP client: OAuth ([`oauth`]), who the user is ([`identity`]) and Gmail
+//! ([`gmail`]). Knows nothing of tables, keys or the requests of this API.
+
+mod api_error;
+pub mod gmail;
+pub mod identity;
+pub mod oauth;
+
+use std::time::Duration;
+
+use postern_rules::config::Config;
+use postern_rules::error::Error;
+use postern_rules::random;
+use postern_rules::time::Timestamp;
+
+use crate::clock::{Clock, Deadline};
+use crate::outside::http::{Answer, Failure, Stack, send};
+use crate::telemetry::metrics::{BackEnd, Timing};
+
+/// How long connecting to Google may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The first wait before an idempotent request is repeated; the second is twice as long.
+const BACKOFF: Duration = Duration::from_secs(1);
+/// How often an idempotent request is repeated.
+const RETRIES: u32 = 2;
+/// What Google may ask us to wait is taken to lie within these seconds.
+const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=60;
+
+/// A request that Google did not answer, or not with sense.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// No whole answer came.
+    #[error("no answer from Google")]
+    Unanswered(#[source] Failure),
+    /// Google is unavailable or asks for patience: 408, 429, a 5xx, or its page for automated
+    /// callers.
+    #[error("Google answered {status}")]
+    Unavailable {
+        /// The HTTP status; 503 for the page, whatever its own was.
+        status: u16,
+        /// The seconds that Google asks to wait, when it does.
+        retry_after: Option<u64>,
+    },
+    /// The answer is not of the documented form.
+    #[error("Google's answer could not be understood (status {status})")]
+    Malformed {
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+impl Trouble {
+    /// Whether an idempotent request may succeed when it is repeated.
+    const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unanswered(Failure::TooLarge) | Self::Malformed { .. } => false,
+            Self::Unanswered(_) | Self::Unavailable { .. } => true,
+        }
+    }
+
+    /// One word for it, of a closed list.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unanswered(Failure::TimedOut) => "timed_out",
+            Self::Unanswered(Failure::NotConnected(_) | Failure::Broken(_)) | Self::Unavailable { .. } => {
+                "unavailable"
+            }
+            Self::Unanswered(Failure::TooLarge) | Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// The wait before the next attempt: none after a connection that broke or was not made, which a new one may mend.
+    fn pause(&self, retry: u32) -> Duration {
+        match self {
+            Self::Unanswered(Failure::NotConnected(_) | Failure::Broken(_)) if retry == 0 => Duration::ZERO,
+            Self::Unavailable { retry_after: Some(seconds), .. } => Duration::from_secs(*seconds),
+            _ => BACKOFF * (1 << retry) + Duration::from_millis(random::jitter(250)),
+        }
+    }
+}
+
+/// Trouble with an idempotent request.
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match &trouble {
+            Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge) => {
+                Self::UpstreamMalformed(trouble.into())
+            }
+            Trouble::Unavailable { retry_after, .. } => {
+                Self::UpstreamUnavailable { retry_after: retry_after.unwrap_or(5), source: trouble.into() }
+            }
+            Trouble::Unanswered(_) => Self::UpstreamUnavailable { retry_after: 5, source: trouble.into() },
+        }
+    }
+}
+
+/// What a failed call of any kind shares, so that one loop serves all.
+trait Passing {
+    /// The trouble, when the call may be repeated.
+    fn passing(&self) -> Option<&Trouble>;
+}
+
+/// Google's services as this deployment reaches them.
+pub struct Google {
+    http: reqwest::Client,
+    /// Without a pool: a code is exchanged over a connection that nobody else had (F03).
+    http_once: reqwest::Client,
+    clock: Clock,
+    gmail_url: String,
+    userinfo_url: String,
+}
+
+impl Google {
+    /// Google at the addresses that `config` names.
+    pub fn new(stack: &Stack, clock: Clock, config: &Config) -> Self {
+        Self {
+            http: stack.client(CONNECT_TIMEOUT, true),
+            http_once: stack.client(CONNECT_TIMEOUT, false),
+            clock,
+            gmail_url: config.gmail_url.clone(),
+            userinfo_url: config.userinfo_url.clone(),
+        }
+    }
+
+    /// Sends a request and sorts out what is no answer: transport failures, 408 and 5xx, redirects,
+    /// a page instead of a refusal. A 429 is an answer: its body tells which limit it was. Each
+    /// request is timed.
+    async fn ask(
+        &self,
+        back_end: BackEnd,
+        client: &reqwest::Client,
+        request: reqwest::Request,
+        timeout: Duration,
+        limit: usize,
+    ) -> Result<Answer, Trouble> {
+        let timing = Timing::begin(back_end);
+        let answer = send(client, request, timeout, limit).await.map_err(Trouble::Unanswered)?;
+        drop(timing);
+        match answer.status {
+            status @ (408 | 500..=599) => Err(self.unavailable(status, &answer)),
+            status @ (403 | 429) if is_page(&answer) => Err(self.turned_away(status, &answer)),
+            status @ 300..=399 if leads_to_sorry_page(&answer) => Err(self.turned_away(status, &answer)),
+            // A redirect is never followed: it could carry the client secret elsewhere (A63).
+            status @ 300..=399 => Err(Trouble::Malformed { status }),
+            _ => Ok(answer),
+        }
+    }
+
+    fn unavailable(&self, status: u16, answer: &Answer) -> Trouble {
+        Trouble::Unavailable { status, retry_after: retry_after(answer, self.clock.now()) }
+    }
+
+    /// Google's front end took the request for one of too many automated ones, and no service saw
+    /// it: as good as a 503.
+    fn turned_away(&self, status: u16, answer: &Answer) -> Trouble {
+        tracing::warn!(google.status = status, "Google answered with its page for automated callers");
+        self.unavailable(503, answer)
+    }
+}
+
+/// Whether the answer is a page for people. Google's services write JSON; its front end writes
+/// HTML.
+fn is_page(answer: &Answer) -> bool {
+    let content_type =
+        answer.headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("text/html")
+}
+
+/// Whether a redirect leads to the page where Google asks who sends automated queries to prove to
+/// be a person.
+fn leads_to_sorry_page(answer: &Answer) -> bool {
+    let location = answer.headers.get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some(url) = location.and_then(|location| url::Url::parse(location).ok()) else { return false };
+    let is_googles = url.domain().is_some_and(|host| host == "google.com" || host.ends_with(".google.com"));
+    let is_sorry = url.path_segments().and_then(|mut segments| segments.next()) == Some("sorry");
+    url.scheme() == "https" && is_googles && is_sorry
+}
+
+/// Carries out an idempotent call, and repeats it while that may help and still fits before the deadline.
+async fn repeated<T, E, F, Fut>(deadline: Deadline, call: F) -> Result<T, E>
+where
+    E: Passing,
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let mut retry = 0;
+    loop {
+        let error = match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let pause = match error.passing() {
+            Some(trouble) if retry < RETRIES => trouble.pause(retry),
+            _ => return Err(error),
+        };
+        if !deadline.allows(pause + CONNECT_TIMEOUT) {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+        retry += 1;
+    }
+}
+
+/// The seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3), brought within bounds.
+fn retry_after(answer: &Answer, now: Timestamp) -> Option<u64> {
+    let text = answer.headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = if let Ok(seconds) = text.parse::<i64>() {
+        u64::try_from(seconds).unwrap_or(0)
+    } else {
+        let date = httpdate::parse_http_date(text).ok()?;
+        let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+        since_epoch.as_secs().saturating_sub(u64::try_from(now.seconds()).unwrap_or(0))
+    };
+    Some(seconds.clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f49_an_absurd_retry_after_is_brought_within_bounds() {
+        let now = Timestamp::from_seconds(784_111_777);
+        for (text, seconds) in [
+            ("7", Some(7)),
+            ("-5", Some(1)),
+            ("0", Some(1)),
+            ("1000000000", Some(60)),
+            ("Sun, 06 Nov 1994 08:49:57 GMT", Some(20)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(1)),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut headers = reqwest::header::HeaderMap::new();
+            headers.insert(reqwest::header::RETRY_AFTER, text.parse().unwrap());
+            let answer = Answer { status: 429, headers, body: zeroize::Zeroizing::default() };
+            assert_eq!(retry_after(&answer, now), seconds, "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The one HTTP stack of a process: one TLS configuration (ring, built-in roots), one way to send. Knows no protocol
+//! above HTTP. Google's calls and, through [`aws::Connector`], those of the AWS SDK all leave from here.
+
+pub mod aws;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postern_rules::config::{ConfigError, names};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use zeroize::Zeroizing;
+
+/// Idle connections are closed after this: a frozen environment must not wake up to dead ones (F03, F68).
+const IDLE: Duration = Duration::from_secs(20);
+
+/// Why a request got no whole answer. Holds no URL, header or body.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection could be made: the request was not sent.
+    #[error("no connection")]
+    NotConnected(#[source] reqwest::Error),
+    /// The time ran out; the request may have been carried out.
+    #[error("timed out")]
+    TimedOut,
+    /// The connection broke after the request was sent, or the answer was not HTTP.
+    #[error("the connection broke")]
+    Broken(#[source] reqwest::Error),
+    /// The answer is larger than it may be.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+impl Failure {
+    fn from_reqwest(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        if error.is_connect() {
+            Self::NotConnected(error)
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            Self::Broken(error)
+        }
+    }
+}
+
+/// An answer, whole.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body; wiped when dropped, for it may hold tokens.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// Makes the process's clients.
+pub struct Stack {
+    tls: ClientConfig,
+}
+
+impl Stack {
+    /// The stack with Mozilla's roots and those of the PEM file at `extra_roots`.
+    ///
+    /// # Panics
+    ///
+    /// Never: ring supports the protocol versions that rustls asks for.
+    pub fn new(extra_roots: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(path) = extra_roots {
+            add_roots(&mut roots, path).ok_or(names::EXTRA_ROOT_CERTIFICATES.unusable())?;
+        }
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring supports the default protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { tls })
+    }
+
+    /// A client that gives up connecting after `connect_timeout`, follows no redirect and uses no proxy variable; one
+    /// that is not `pooled` makes a new connection for each request.
+    ///
+    /// # Panics
+    ///
+    /// Never in practice: the TLS configuration is this function's own.
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
+    pub fn client(&self, connect_timeout: Duration, pooled: bool) -> reqwest::Client {
+        reqwest::Client::builder()
+            .use_preconfigured_tls(self.tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(if pooled { usize::MAX } else { 0 })
+            .tcp_nodelay(true)
+            .build()
+            .expect("the TLS configuration is rustls's own")
+    }
+}
+
+/// Sends `request` and reads the answer, all within `timeout` and `limit` bytes of body.
+pub async fn send(
+    client: &reqwest::Client,
+    request: reqwest::Request,
+    timeout: Duration,
+    limit: usize,
+) -> Result<Answer, Failure> {
+    let exchange = async {
+        let mut response = client.execute(request).await.map_err(Failure::from_reqwest)?;
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(Failure::from_reqwest)? {
+            if body.len() + chunk.len() > limit {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
+    };
+    tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(Failure::TimedOut))
+}
+
+fn add_roots(roots: &mut RootCertStore, path: &Path) -> Option<()> {
+    let certificates: Vec<CertificateDer<'_>> =
+        CertificateDer::pem_file_iter(path).ok()?.collect::<Result<_, _>>().map_err(io::Error::other).ok()?;
+    let (added, _) = roots.add_parsable_certificates(certificates);
+    (added > 0).then_some(())
+}
