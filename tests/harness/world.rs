@@ -26,7 +26,7 @@ pub use self::answer::{Answer, invoke};
 pub use self::call::Call;
 use self::invariants::Witness;
 pub use self::log::metrics_names;
-pub use self::storage::OTHER_CLIENT;
+pub use self::storage::{OTHER_CLIENT, is_sealed_with};
 use crate::dynamodb::DynamoDb;
 use crate::google::{Endpoint, Google};
 use crate::jar::Jar;
@@ -62,6 +62,11 @@ const KEY: &str = "planted-keyring-0123456789abcdefghijklmnop";
 pub fn parameter(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).unwrap();
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
+
+/// Whether an authorization URL forces Google's consent page.
+pub fn forces_consent(url: &str) -> bool {
+    parameter(url, "prompt").as_deref() == Some("consent")
 }
 
 /// An execution environment: one process's parts.
@@ -160,8 +165,19 @@ impl World {
 
     /// The same with another configuration; gives the environment before.
     pub fn configure(&mut self, changes: &[(&str, &str)]) -> App {
-        let changed = self.environment(changes);
-        std::mem::replace(&mut self.app, changed)
+        let configured = self.environment(changes);
+        std::mem::replace(&mut self.app, configured)
+    }
+
+    /// What a process answers whose variable has this value, or is missing; there must be something wrong with it.
+    pub async fn misconfigured(&self, variable: &str, value: Option<&str>) -> Answer {
+        let mut variables = self.variables.clone();
+        variables.remove(variable);
+        variables.extend(value.map(|value| (variable.to_owned(), value.to_owned())));
+        let Err(error) = environment(&variables, &self.clock) else {
+            panic!("{variable}={value:?} is taken")
+        };
+        invoke(Err(&error), &Call::list("").event().to_string(), BUDGET).await
     }
 
     /// A process that knows nothing yet.

@@ -2,7 +2,7 @@
 
 use harness::google::{Decision, Endpoint, Rotation};
 use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
-use harness::world::{ANN, BEN, Call, FORGED_STATE, ORIGIN, World, parameter};
+use harness::world::{ANN, BEN, Call, FORGED_STATE, ORIGIN, World, forces_consent, parameter};
 use serde_json::json;
 
 use super::sources::production_sources;
@@ -21,8 +21,10 @@ async fn a27_a_redirect_never_repeats_a_method_or_a_body() {
 async fn a34_a_cookie_and_a_bearer_token_together_are_refused() {
     let world = World::signed_in().await;
     let bearer = format!("Bearer {}", world.jar["__Host-session"]);
-    let answer = world.send(&world.list().header("authorization", &bearer)).await;
-    assert_eq!(answer.problem(), (400, "invalid_request"));
+    assert_eq!(
+        world.send(&world.list().header("authorization", &bearer)).await.problem(),
+        (400, "invalid_request")
+    );
 }
 
 #[tokio::test]
@@ -81,10 +83,11 @@ async fn a46_a_code_that_was_stolen_from_a_popup_needs_a_state_of_this_browser()
     world.jar.clear();
     world.sign_in(ANN).await;
     world.forget_calls();
-    let state = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let body = json!({"code": code, "state": state});
-    let answer = world.send(&world.with_cookies(Call::post("/oauth/callback", &body))).await;
-    assert_eq!(answer.problem(), (400, "state_mismatch"));
+    let body = json!({"code": code, "state": FORGED_STATE});
+    assert_eq!(
+        world.send(&world.with_cookies(Call::post("/oauth/callback", &body))).await.problem(),
+        (400, "state_mismatch")
+    );
     world.assert_untouched();
 }
 
@@ -115,7 +118,7 @@ async fn a60_f33_environments_that_refresh_a_rotating_token_together_leave_one_f
         world.forget_calls();
         let environments: Vec<_> = (0..5).map(|_| world.environment(&[])).collect();
         let call = world.list();
-        let answers = environments.iter().map(|app| world.send_to(&app, &call));
+        let answers = environments.iter().map(|app| world.send_to(app, &call));
         assert!(futures_util::future::join_all(answers).await.iter().all(|answer| answer.status == 200));
         assert_eq!(world.refreshes(), 1);
     }
@@ -155,16 +158,18 @@ async fn b57_an_origin_is_compared_whole() {
         "https://app.example.com.evil.example",
         "",
     ] {
-        let answer = world.send(&world.list().header("origin", origin)).await;
-        assert_eq!(answer.problem(), (403, "forbidden_origin"), "{origin}");
+        assert_eq!(
+            world.send(&world.list().header("origin", origin)).await.problem(),
+            (403, "forbidden_origin"),
+            "{origin}"
+        );
     }
 }
 
 #[tokio::test]
 async fn b59_without_fetch_metadata_and_origin_the_referrer_decides() {
     let world = World::new().await;
-    let state = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let post = Call::post("/oauth/callback", &json!({"code": "x", "state": state}))
+    let post = Call::post("/oauth/callback", &json!({"code": "x", "state": FORGED_STATE}))
         .without_header("origin")
         .cookie("__Host-flow-AAAAAA=x");
     assert_eq!(world.send(&post).await.status, 403);
@@ -181,10 +186,10 @@ async fn a08_no_token_of_one_kind_stands_in_for_another() {
     let state = parameter(&url, "state").unwrap();
     let flow = world.jar[format!("__Host-flow-{}", &state[..6]).as_str()].clone();
     world.forget_calls();
-    let list = |token: &str| Call::list("").bearer(&token);
+    let list = |token: &str| Call::list("").bearer(token);
     for token in [&flow, &state, &format!("{flow}.{state}")] {
         assert_eq!(world.send(&list(token)).await.status, 401);
-        let cookie = Call::list("").session(&token);
+        let cookie = Call::list("").session(token);
         assert_eq!(world.send(&cookie).await.status, 401);
     }
     let as_flow = Call::get("/oauth/callback", &format!("code=x&state={state}"))
@@ -203,7 +208,7 @@ async fn a39_a_credential_that_does_not_open_is_mended_by_an_ordinary_sign_in() 
     world.put(item);
     let query = world.consented(ANN).await;
     let through_consent = world.callback(&query).await.location().to_owned();
-    assert_eq!(parameter(&through_consent, "prompt").as_deref(), Some("consent"));
+    assert!(forces_consent(&through_consent));
     let query = world.consent(&through_consent, Decision::allow(ANN)).await;
     world.callback(&query).await.session();
     world.advance(3600);

@@ -1,7 +1,7 @@
 //! Bad input of the three routes: each gets its answer, changes nothing, and none makes a 5xx.
 
 use base64::Engine;
-use harness::world::{ANN, BUDGET, Call, FORGED_STATE, World, environment, invoke, parameter};
+use harness::world::{ANN, BUDGET, Call, FORGED_STATE, World, invoke, parameter};
 use serde_json::{Value, json};
 
 /// Asserts an answer, and that nothing happened but that answer (I1, I6).
@@ -262,7 +262,6 @@ async fn b45_a_stage_or_the_path_of_the_public_url_is_stripped_once() {
 #[tokio::test]
 async fn b46_to_b51_a_malformed_list_request_is_refused_without_a_call() {
     let world = World::signed_in().await;
-
     for (query, code) in [
         ("maxResults=0", "invalid_request"),
         ("maxResults=501", "invalid_request"),
@@ -374,11 +373,7 @@ async fn events_recorded_from_cargo_lambda_watch_are_understood() {
 #[tokio::test]
 async fn a76_a_missing_variable_is_a_configuration_error_on_every_request() {
     let world = World::new().await;
-    let mut variables = world.variables.clone();
-    variables.remove("CREDENTIALS_TABLE");
-    let error = environment(&variables, &world.clock).err().unwrap();
-    let event = Call::list("").event().to_string();
-    let answer = invoke(Err(&error), &event, BUDGET).await;
+    let answer = world.misconfigured("CREDENTIALS_TABLE", None).await;
     assert_eq!(answer.problem(), (503, "config_error"));
     assert_eq!(answer.json()["variable"], "CREDENTIALS_TABLE");
     assert_eq!(answer.json()["detail"], "A required setting is missing.");

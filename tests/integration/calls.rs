@@ -81,11 +81,9 @@ async fn a73_a_crowd_of_forged_callbacks_and_starts_writes_nothing_and_asks_nobo
 #[tokio::test]
 async fn keys_that_dynamodb_leaves_unprocessed_are_asked_for_again_and_never_taken_for_absent() {
     let world = World::signed_in().await;
-
     world.dynamodb.fail("BatchGetItem", Fault::Unprocessed, 2);
     world.lists().await;
     assert_eq!(world.dynamodb_calls(), ["BatchGetItem"; 3]);
     world.dynamodb.fail("BatchGetItem", Fault::Unprocessed, 100);
-    let answer = world.messages("").await;
-    assert_eq!(answer.problem(), (503, "storage_unavailable"));
+    assert_eq!(world.messages("").await.problem(), (503, "storage_unavailable"));
 }

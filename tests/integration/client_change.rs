@@ -2,7 +2,7 @@
 
 use harness::Fault;
 use harness::google::Decision;
-use harness::world::{ANN, Call, GOOGLE_CLIENT, OTHER_CLIENT, World, parameter};
+use harness::world::{ANN, Call, GOOGLE_CLIENT, OTHER_CLIENT, World, forces_consent};
 use postern::app::App;
 use serde_json::json;
 
@@ -49,8 +49,7 @@ async fn f92_while_the_secret_cannot_be_read_nobody_is_told_that_the_client_chan
     world.change_client();
     world.app = remembering(&world).await;
     world.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
-    let answer = world.messages("").await;
-    assert_eq!(answer.problem(), (503, "secrets_unavailable"));
+    assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
 }
 
 #[tokio::test]
@@ -71,8 +70,7 @@ async fn f92_a_sign_in_whose_client_is_gone_is_begun_anew() {
     world.change_client();
     world.change_client();
     world.cold_start();
-    let answer = world.callback(&query).await;
-    assert_eq!(answer.auth_error(), "reauthorization_required");
+    assert_eq!(world.callback(&query).await.auth_error(), "reauthorization_required");
     assert_eq!((world.exchanges(), world.credential(ANN)), (0, json!(null)));
 }
 
@@ -104,6 +102,6 @@ async fn f92_a_refresh_token_of_the_old_client_does_not_serve_a_sign_in_with_the
     world.cold_start();
     world.google.omit_refresh_token(1);
     let answer = world.attempt(ANN).await;
-    assert_eq!(parameter(answer.location(), "prompt").as_deref(), Some("consent"), "{answer:?}");
+    assert!(forces_consent(answer.location()), "{answer:?}");
     assert_eq!(world.kept(ANN), kept);
 }

@@ -39,7 +39,6 @@ async fn f73_a_lease_of_a_clock_five_minutes_ahead_is_waited_for_no_longer_than_
 #[tokio::test]
 async fn f73_a_live_lease_is_respected_by_clocks_that_are_apart() {
     let world = World::expired().await;
-
     let ahead = ManualClock::starting_at(START.plus(Duration::from_hours(1)).plus(Duration::from_secs(4)));
     let other = environment(&world.variables, &ahead).unwrap();
     world.google.fail_refresh(Failure::Slow(Duration::from_millis(700)), 1);
@@ -56,7 +55,6 @@ async fn f73_a_live_lease_is_respected_by_clocks_that_are_apart() {
 #[tokio::test]
 async fn a_holder_asks_google_no_longer_than_its_lease_lasts() {
     let world = World::expired().await;
-
     // The lease is written slowly; its five seconds count from before. Google asks for three
     // seconds of patience, after which too little of the lease would be left.
     world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(700)), 1);

@@ -1,10 +1,11 @@
 //! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the ID token's word alone.
 
-use std::time::Duration;
-
 use harness::google::{Decision, Endpoint, Times};
-use harness::world::{ANN, Call, World, environment, invoke, parameter};
+use harness::world::{ANN, World, parameter};
+use insta::assert_snapshot;
 use serde_json::{Map, Value, json};
+
+use super::steady::steady;
 
 /// An account that the organisation of this domain manages.
 const CLEO: &str = "cleo@example.org";
@@ -14,10 +15,6 @@ async fn world_for(domains: &str) -> World {
     let mut world = World::new().await;
     world.configure(&[("ALLOWED_DOMAINS", domains)]);
     world
-}
-
-fn claim(world: &World, hosted_domain: Value) {
-    world.google.override_claims(Map::from_iter([("hd".to_owned(), hosted_domain)]));
 }
 
 async fn refused(world: &mut World, account: &str) {
@@ -71,7 +68,7 @@ async fn an_account_of_an_allowed_domain_connects_whatever_the_letters() {
         [("example.org", "example.org"), ("example.com, example.org", "Example.ORG"), ("", "other.example")]
     {
         let mut world = world_for(domains).await;
-        claim(&world, json!(claimed));
+        world.claim("hd", json!(claimed));
         world.sign_in(CLEO).await;
         world.lists().await;
     }
@@ -83,7 +80,18 @@ async fn an_account_of_an_allowed_domain_connects_whatever_the_letters() {
 async fn one_domain_is_a_hint_to_google_in_every_authorization_url() {
     let mut world = world_for(DOMAIN).await;
     let started = world.start("").await;
-    assert_eq!(parameter(&started, "hd").as_deref(), Some(DOMAIN));
+    assert_snapshot!(steady(&started), @"
+    [google]/o/oauth2/v2/auth?response_type=code
+    &client_id=640512773041-p0sternfakeclient.apps.googleusercontent.com
+    &state=[43 random]
+    &code_challenge=[43 random]
+    &code_challenge_method=S256
+    &redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth%2Fcallback
+    &scope=email+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.readonly+openid
+    &access_type=offline
+    &nonce=[43 random]
+    &hd=example.org
+    ");
     let offered = world.messages("").await.authorization_url();
     assert_eq!(parameter(&offered, "hd").as_deref(), Some(DOMAIN));
     world.google.omit_refresh_token(1);
@@ -124,12 +132,7 @@ async fn b68_what_is_no_list_of_domains_is_a_configuration_error() {
         &long,
         &longer,
     ] {
-        let mut variables = world.variables.clone();
-        variables.insert("ALLOWED_DOMAINS".to_owned(), domains.to_owned());
-        let error =
-            environment(&variables, &world.clock).err().unwrap_or_else(|| panic!("{domains:?} is taken"));
-        let event = Call::get("/auth/start", "").event().to_string();
-        let answer = invoke(Err(&error), &event, Duration::from_secs(8)).await;
+        let answer = world.misconfigured("ALLOWED_DOMAINS", Some(domains)).await;
         assert_eq!(answer.problem(), (503, "config_error"), "{domains:?}");
         assert_eq!(answer.json()["variable"], "ALLOWED_DOMAINS");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Times};
 use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, BEN, GOOGLE_CLIENT, START, World, parameter};
+use harness::world::{ANN, BEN, GOOGLE_CLIENT, START, World, forces_consent};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -75,14 +75,7 @@ async fn without_an_id_token_userinfo_says_who_the_user_is() {
 
 #[tokio::test]
 async fn f15_without_any_identity_nothing_is_stored() {
-    let odd_sub = |sub: serde_json::Value| {
-        let body = json!({"sub": sub, "email": ANN}).to_string();
-        Failure::Answer {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body,
-        }
-    };
+    let odd_sub = |sub: Value| Failure::json(&json!({"sub": sub, "email": ANN}));
     for (failure, code) in [
         (Failure::Status(401), "identity_unavailable"),
         (Failure::Status(403), "identity_unavailable"),
@@ -154,7 +147,7 @@ async fn f05_a_refused_client_is_the_operators_fault_and_a_newer_secret_serves()
     world.google.fail_exchange(Failure::InvalidClient, Times::UntilCleared);
     assert_eq!(world.attempt(ANN).await.auth_error(), "config_error");
     assert_eq!(world.kept(ANN), before);
-    assert!(world.secrets_read().contains(&GOOGLE_CLIENT.to_owned()), "the secret is read anew");
+    assert!(world.secrets_read().contains(&GOOGLE_CLIENT.to_owned()), "the secret is read again");
     world.google.clear_failures();
     // The secret was rotated at Google and in Secrets Manager; this process remembers the old one.
     world.replace_client_secret("GOCSPX-the-newer-planted-secret");
@@ -174,8 +167,7 @@ async fn f02_a_code_whose_answer_never_came_is_not_sent_again_and_the_next_attem
     let answer = world.browse(post).await;
     assert_eq!(answer.problem(), (504, "upstream_timeout"));
     assert_eq!(world.exchanges(), 1);
-    let url = answer.authorization_url();
-    assert_eq!(parameter(&url, "prompt").as_deref(), Some("consent"));
+    assert!(forces_consent(&answer.authorization_url()));
     assert_eq!(answer.json()["start_url"], "https://api.example.com/auth/start");
 }
 
@@ -188,8 +180,7 @@ async fn f16_while_the_store_is_down_nothing_is_spent_and_a_reload_succeeds() {
     assert_eq!(answer.problem(), (503, "storage_unavailable"));
     assert!(answer.headers.contains_key("retry-after") && answer.location().is_empty());
     assert_eq!(world.exchanges(), 0);
-    let answer = world.callback(&query).await;
-    answer.session();
+    world.callback(&query).await.session();
 }
 
 #[tokio::test]
@@ -198,8 +189,7 @@ async fn f17_f58_a_write_whose_answer_was_lost_is_known_as_ones_own() {
     let query = world.consented(ANN).await;
     world.dynamodb.fail("PutItem", Fault::AnswerLost, 1);
     world.dynamodb.fail("UpdateItem", Fault::AnswerLost, 1);
-    let answer = world.callback(&query).await;
-    answer.session();
+    world.callback(&query).await.session();
     assert_eq!(world.exchanges(), 1);
     assert_eq!(world.credential(ANN)["version"]["N"], "1");
 }
@@ -209,8 +199,7 @@ async fn f18_a_credential_that_cannot_be_written_at_once_is_written_later() {
     let mut world = World::new().await;
     let query = world.consented(ANN).await;
     world.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
-    let answer = world.callback(&query).await;
-    answer.session();
+    world.callback(&query).await.session();
     // And while it cannot be written at all, the new grant is left alone and the old one kept.
     let before = world.kept(ANN);
     let query = world.consented_again(ANN).await;

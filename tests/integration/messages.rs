@@ -28,7 +28,6 @@ async fn a_page_has_ids_threads_an_estimate_and_where_to_go_on() {
 #[tokio::test]
 async fn every_parameter_reaches_gmail_once_and_as_it_is() {
     let world = World::signed_in().await;
-
     let answer = world
         .messages(
             "q=is%3Aunread%26alt%3Dmedia&labelIds=INBOX&labelIds=UNREAD&maxResults=7&includeSpamTrash=true",
@@ -47,7 +46,6 @@ async fn every_parameter_reaches_gmail_once_and_as_it_is() {
 #[tokio::test]
 async fn all_follows_every_page() {
     let world = World::signed_in().await;
-
     let whole = world.messages("all=true&includeSpamTrash=true").await.json();
     let ids: HashSet<&str> =
         whole["messages"].as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect();
@@ -92,13 +90,11 @@ async fn f50_an_empty_list_is_a_list() {
 #[tokio::test]
 async fn f40_a_page_token_that_gmail_does_not_know_is_named() {
     let world = World::signed_in().await;
-    let answer = world.messages("pageToken=nonsense").await;
-    assert_eq!(answer.problem(), (400, "invalid_page_token"));
+    assert_eq!(world.messages("pageToken=nonsense").await.problem(), (400, "invalid_page_token"));
     let body = json!({"error": {"code": 400, "errors": [{"reason": "invalidArgument"}], "status": "INVALID_ARGUMENT"}});
     let refusal = Failure::Answer { status: 400, headers: Vec::new(), body: body.to_string() };
     world.google.fail(Endpoint::MessagesList, refusal, 1);
-    let answer = world.messages("q=label%3A").await;
-    assert_eq!(answer.problem(), (400, "invalid_query"));
+    assert_eq!(world.messages("q=label%3A").await.problem(), (400, "invalid_query"));
 }
 
 #[tokio::test]
@@ -116,7 +112,6 @@ async fn f39_f43_to_f45_f51_f52_what_gmail_refuses_has_its_own_answer_and_keeps_
         (huge, 502, "upstream_malformed"),
     ] {
         let world = World::signed_in().await;
-
         let before = world.credential(ANN);
         world.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
         let answer = world.messages("").await;
@@ -161,7 +156,6 @@ async fn f42_f47_a_rate_limit_is_waited_out_or_passed_on() {
 #[tokio::test]
 async fn f48_a_passing_failure_of_gmail_is_repeated() {
     let world = World::signed_in().await;
-
     world.google.fail(Endpoint::MessagesList, Failure::Status(503), 1);
     world.lists().await;
     assert_eq!(world.google_calls().len(), 2);
@@ -197,8 +191,7 @@ async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
         list.clone().header("origin", "https://app.example.com:443"),
         list.clone().header("sec-fetch-site", "cross-site"),
     ] {
-        let answer = world.send(&call).await;
-        assert_eq!(answer.problem(), (403, "forbidden_origin"), "{:?}", call.headers);
+        assert_eq!(world.send(&call).await.problem(), (403, "forbidden_origin"), "{:?}", call.headers);
     }
     let answer = world.send(&list.header("origin", ORIGIN).header("sec-fetch-site", "cross-site")).await;
     assert_eq!(answer.status, 200);
@@ -216,8 +209,7 @@ async fn a_session_in_use_is_touched_once_in_two_hours_and_ends_after_twelve_idl
     world.lists().await;
     assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793507200");
     world.advance(12 * 3600);
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "session_expired");
+    assert_eq!(world.messages("").await.reason(), "session_expired");
 }
 
 #[tokio::test]

@@ -93,8 +93,7 @@ async fn of_many_calls_the_first_hundred_are_timed() {
     let world = signed_in().await;
     for number in 0..120 {
         let body = json!({"nextPageToken": format!("x{number}"), "resultSizeEstimate": 1});
-        let headers = vec![("content-type".into(), "application/json".into())];
-        let answer = Failure::Answer { status: 200, headers, body: body.to_string() };
+        let answer = Failure::json(&body);
         world.google.fail(Endpoint::MessagesList, answer, 1);
     }
     assert_eq!(world.messages("all=true").await.status, 200);

@@ -20,8 +20,7 @@ async fn a82_an_unlisted_page_of_the_same_site_does_not_query_the_mailbox() {
         assert_eq!(answer.problem(), (403, "forbidden_origin"), "{site:?}");
         assert!(answer.cookies.is_empty(), "and begins no flow");
     }
-    let answer = world.send(&as_an_old_browser(list.clone())).await;
-    assert_eq!(answer.problem(), (403, "csrf_header_missing"));
+    assert_eq!(world.send(&as_an_old_browser(list.clone())).await.problem(), (403, "csrf_header_missing"));
     world.assert_untouched();
     // A flow cookie is a cookie of ours too.
     let flow = Call::list("").header("sec-fetch-site", "same-site").cookie("__Host-flow-AAAAAA=x");

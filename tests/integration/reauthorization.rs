@@ -4,7 +4,10 @@ use harness::Fault;
 use harness::google::{Decision, Endpoint};
 use harness::stack::SESSIONS_TABLE;
 use harness::world::{ANN, BEN, Call, GOOGLE_CLIENT, KEYRING, MODIFY, World, parameter};
+use insta::assert_snapshot;
 use serde_json::{Value, json};
+
+use super::steady::steady;
 
 #[tokio::test]
 async fn without_a_session_the_answer_says_how_to_get_one_and_its_url_works() {
@@ -18,8 +21,17 @@ async fn without_a_session_the_answer_says_how_to_get_one_and_its_url_works() {
     assert_eq!(problem["start_url"], "https://api.example.com/auth/start");
     assert_eq!(problem["type"], "urn:postern:problem:unauthenticated");
     assert_eq!(problem["instance"], "JKJaXmPLvHcESHA=");
-    let url = problem["authorization_url"].as_str().unwrap();
-    assert_eq!(parameter(url, "code_challenge_method").as_deref(), Some("S256"));
+    assert_snapshot!(steady(&answer.authorization_url()), @"
+    [google]/o/oauth2/v2/auth?response_type=code
+    &client_id=640512773041-p0sternfakeclient.apps.googleusercontent.com
+    &state=[43 random]
+    &code_challenge=[43 random]
+    &code_challenge_method=S256
+    &redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth%2Fcallback
+    &scope=email+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.readonly+openid
+    &access_type=offline
+    &nonce=[43 random]
+    ");
     assert_eq!(world.dynamodb_calls(), Vec::<String>::new());
     let signed_in = world.authorize_again(&answer, ANN).await;
     assert_eq!((signed_in.status, signed_in.location()), (303, "https://app.example.com/"));
@@ -33,10 +45,20 @@ async fn after_a_revocation_the_url_is_bound_to_the_user_and_brings_the_list_bac
     world.advance(3600);
     let answer = world.messages("").await;
     assert_eq!(answer.reason(), "revoked_or_expired");
-    let url = answer.authorization_url();
-    assert_eq!(parameter(&url, "login_hint").as_deref(), Some(ANN));
-    let back = world.authorize_again(&answer, ANN).await;
-    back.session();
+    assert_snapshot!(steady(&answer.authorization_url()), @"
+    [google]/o/oauth2/v2/auth?response_type=code
+    &client_id=640512773041-p0sternfakeclient.apps.googleusercontent.com
+    &state=[43 random]
+    &code_challenge=[43 random]
+    &code_challenge_method=S256
+    &redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth%2Fcallback
+    &scope=email+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.readonly+openid
+    &access_type=offline
+    &nonce=[43 random]
+    &login_hint=ann%40example.com
+    &prompt=consent
+    ");
+    world.authorize_again(&answer, ANN).await.session();
     world.lists().await;
 }
 
@@ -45,8 +67,7 @@ async fn a_revoked_grant_is_noticed_while_the_access_token_seems_good() {
     let world = World::signed_in().await;
     world.google.revoke_grant(ANN);
     world.forget_calls();
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "revoked_or_expired");
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.google_calls(), [Endpoint::MessagesList, Endpoint::Token]);
 }
 
@@ -61,7 +82,7 @@ async fn a32_a33_whatever_is_no_session_is_one_answer() {
     world.forget_calls();
     let mut bodies = Vec::new();
     for token in ["x", "v1.k1.AAAA.BBBB", &good[..good.len() - 4], &flipped] {
-        let answer = world.send(&Call::list("").session(&token)).await;
+        let answer = world.send(&Call::list("").session(token)).await;
         assert_eq!(answer.reason(), "session_expired", "{token:.20}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"gmail\", error=\"invalid_token\"");
         let mut body = answer.json();
@@ -81,8 +102,7 @@ async fn a32_a33_whatever_is_no_session_is_one_answer() {
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
     for query in ["access_token=x", &format!("session={good}")] {
-        let answer = world.send(&Call::get("/messages", query)).await;
-        assert_eq!(answer.reason(), "not_signed_in");
+        assert_eq!(world.send(&Call::get("/messages", query)).await.reason(), "not_signed_in");
     }
     assert_eq!(world.google_calls(), []);
 }
@@ -92,8 +112,7 @@ async fn a35_a_session_whose_row_is_gone_is_over_at_once() {
     let world = World::signed_in().await;
     let id = world.sessions()[0]["id"]["S"].as_str().unwrap().to_owned();
     world.dynamodb.delete(SESSIONS_TABLE, "id", &id);
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "session_expired");
+    assert_eq!(world.messages("").await.reason(), "session_expired");
 }
 
 #[tokio::test]
@@ -123,7 +142,7 @@ async fn scopes_that_were_added_since_ask_for_authorization_and_the_wider_grant_
     world.authorize_again(&answer, ANN).await;
     world.lists().await;
     // Back to the narrower one: the wider grant covers it, and nobody is asked.
-    world.app = world.environment(&[]);
+    world.configure(&[]);
     world.lists().await;
 }
 
@@ -154,8 +173,7 @@ async fn a39_f63_a_token_moved_from_another_user_does_not_open() {
     item["refresh_token"] = world.credential(BEN)["refresh_token"].clone();
     world.put(item.clone());
     world.forget_calls();
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "seal_broken");
+    assert_eq!(world.messages("").await.reason(), "seal_broken");
     assert_eq!(world.google_calls(), []);
     assert_eq!(world.credential(ANN), item, "kept as it is");
     assert!(world.logged("seal_integrity"), "and an alarm can be raised");
@@ -182,8 +200,7 @@ async fn a40_f56_a_row_that_cannot_be_read_is_not_taken_for_none() {
         let mut item = good.clone();
         item[attribute] = value;
         world.put(item.clone());
-        let answer = world.messages("").await;
-        assert_eq!(answer.problem(), (503, "credential_unreadable"), "{attribute}");
+        assert_eq!(world.messages("").await.problem(), (503, "credential_unreadable"), "{attribute}");
         assert_eq!(world.credential(ANN), item);
         world.put(good);
     }
@@ -193,8 +210,7 @@ async fn a40_f56_a_row_that_cannot_be_read_is_not_taken_for_none() {
 async fn f60_without_secrets_there_is_no_url_and_the_answer_says_so() {
     let world = World::new().await;
     world.secrets.fail("GetSecretValue", Fault::BROKEN, 12);
-    let answer = world.messages("").await;
-    assert_eq!(answer.problem(), (503, "secrets_unavailable"));
+    assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
     world.secrets.clear_faults();
     assert_eq!(world.messages("").await.status, 401);
 }

@@ -37,7 +37,6 @@ async fn a61_a_refresh_without_a_refresh_token_in_its_answer_keeps_the_stored_on
 #[tokio::test]
 async fn within_five_minutes_of_its_end_a_token_is_used_and_the_next_one_got() {
     let world = World::ageing().await;
-
     world.lists().await;
     assert_eq!(world.refreshes(), 1);
     assert_eq!(world.dynamodb_calls(), ["BatchGetItem", "UpdateItem", "UpdateItem"]);
@@ -63,8 +62,7 @@ async fn f36_a_token_that_gmail_does_not_accept_is_renewed_once_and_the_call_mad
     world.forget_calls();
     let before = world.kept(ANN);
     world.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, Times::UntilCleared);
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "revoked_or_expired");
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.google_calls(), [Endpoint::MessagesList, Endpoint::Token, Endpoint::MessagesList]);
     assert_eq!(world.kept(ANN), before, "only the token endpoint declares a grant dead");
 }
@@ -84,8 +82,7 @@ async fn f24_f37_a_dead_grant_is_buried_once_and_the_user_asked_again() {
         assert_eq!(world.messages("").await.status, 401);
         assert_eq!(world.google_calls(), [], "a dead grant is not asked for again");
         world.google.clear_all();
-        let back = world.authorize_again(&answer, ANN).await;
-        back.session();
+        world.authorize_again(&answer, ANN).await.session();
         world.lists().await;
     }
 }
@@ -180,7 +177,7 @@ async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
     let query = world.consented_again(ANN).await;
     let callback = world.with_cookies(Call::get("/oauth/callback", &query));
     let list = world.list();
-    // Google refuses the old token, and while that is looked into, another browser consents anew.
+    // Google refuses the old token, and while that is looked into, another browser consents again.
     world.google.fail_refresh(Failure::InvalidGrant, 1);
     world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_millis(600)), 1);
     let consent = async {
@@ -254,10 +251,9 @@ async fn f62_a_rotated_keyring_goes_on_opening_what_the_old_key_sealed() {
 async fn f91_an_access_token_that_covers_less_than_the_grant_serves_its_request_and_is_not_stored() {
     let world = World::expired().await;
     let before = world.credential(ANN);
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let narrow = |scope: &str| {
         let body = json!({"access_token": "ya29.a0planted-narrow", "expires_in": 3599, "token_type": "Bearer", "scope": scope});
-        Failure::Answer { status: 200, headers: headers.clone(), body: body.to_string() }
+        Failure::json(&body)
     };
     world.google.fail_refresh(narrow("openid email"), 1);
     world.messages("").await;
@@ -273,8 +269,7 @@ async fn f91_an_access_token_that_covers_less_than_the_grant_serves_its_request_
 async fn f91_a_sign_in_whose_access_token_covers_less_than_the_stored_grant_keeps_the_stored_one() {
     let mut world = World::new().await;
     let both = "https://www.googleapis.com/auth/gmail.modify https://www.googleapis.com/auth/gmail.readonly";
-    let wide = world.environment(&[("GMAIL_SCOPES", both)]);
-    let narrow = std::mem::replace(&mut world.app, wide);
+    let narrow = world.configure(&[("GMAIL_SCOPES", both)]);
     world.sign_in(ANN).await;
     let before = world.credential(ANN);
     world.app = narrow;
@@ -293,10 +288,9 @@ async fn f31_beside_a_rotated_refresh_token_no_access_token_of_the_one_before_is
     let world = World::ageing().await;
     // Google rotates ahead of the end, and does not say how long the access token works: it is not
     // kept.
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let body =
         json!({"access_token": "ya29.a0planted", "refresh_token": "1//0planted", "token_type": "Bearer"});
-    let rotated = Failure::Answer { status: 200, headers, body: body.to_string() };
+    let rotated = Failure::json(&body);
     world.google.fail_refresh(rotated, 1);
     world.lists().await;
     assert!(world.credential(ANN).get("access_token").is_none());

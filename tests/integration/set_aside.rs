@@ -6,15 +6,14 @@ use std::time::Duration;
 use futures_util::future::join;
 use harness::Fault;
 use harness::google::{Failure, Times};
-use harness::world::{ANN, BEN, MODIFY, World, until};
+use harness::world::{ANN, BEN, MODIFY, World, forces_consent, is_sealed_with, until};
 use serde_json::{Value, json};
 
 /// A user whose refresh token Google refuses, and has said so.
 async fn refused(failure: Failure) -> World {
     let world = World::expired().await;
     world.google.fail_refresh(failure, Times::UntilCleared);
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "revoked_or_expired");
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     world.forget_calls();
     world
 }
@@ -25,7 +24,7 @@ async fn f90_a_dead_token_is_set_aside_and_tried_once_more_ten_minutes_later() {
     let item = world.credential(ANN);
     assert_eq!(item["status"]["S"], "revoked");
     assert!(item.get("refresh_token").is_none() && item.get("access_token").is_none());
-    assert!(item["dead_refresh_token"]["S"].as_str().unwrap().starts_with("v2.k1."));
+    assert!(is_sealed_with(&item["dead_refresh_token"], "k1"));
     for _ in 0..3 {
         assert_eq!(world.messages("").await.status, 401);
     }
@@ -33,8 +32,7 @@ async fn f90_a_dead_token_is_set_aside_and_tried_once_more_ten_minutes_later() {
     assert_eq!(world.messages("").await.status, 401);
     assert_eq!((world.google_calls(), world.dynamodb_calls()), (vec![], vec!["BatchGetItem".into(); 4]));
     world.advance(1);
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "revoked_or_expired");
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.refreshes(), 1, "once");
     world.forget_calls();
     assert_eq!(world.messages("").await.status, 401);
@@ -71,7 +69,7 @@ async fn f90_a_dead_token_serves_no_sign_in() {
     world.advance(600);
     world.google.omit_refresh_token(Times::UntilCleared);
     let answer = world.attempt(ANN).await;
-    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
+    assert!(forces_consent(answer.location()), "{answer:?}");
     assert_eq!(world.refreshes(), 0);
 }
 
@@ -168,8 +166,7 @@ async fn f90_after_seven_days_the_first_request_erases_what_was_set_aside() {
         item[name] = json!({"N": (seconds(&item[name]) - 7 * 24 * 3600).to_string()});
     }
     world.put(item);
-    let answer = world.messages("").await;
-    assert_eq!(answer.reason(), "revoked_or_expired");
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.google_calls(), []);
     let item = world.credential(ANN);
     assert!(item.get("dead_refresh_token").is_none(), "{item}");
@@ -185,7 +182,7 @@ async fn f90_a_dead_token_of_another_client_or_too_narrow_is_not_tried() {
     world.forget_calls();
     assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     world.change_client();
-    world.app = world.environment(&[]);
+    world.configure(&[]);
     assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.google_calls(), []);
 }

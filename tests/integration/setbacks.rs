@@ -94,7 +94,7 @@ async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
     world.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
     let apps: Vec<App> = (0..10).map(|_| world.environment(&[])).collect();
     let call = world.list();
-    for answer in join_all(apps.iter().map(|app| world.send_to(&app, &call))).await {
+    for answer in join_all(apps.iter().map(|app| world.send_to(app, &call))).await {
         assert_eq!(answer.problem(), (503, "upstream_unavailable"));
         assert_eq!(retry_after(&answer), 1);
     }
@@ -120,8 +120,7 @@ async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_chan
 
     assert_eq!(world.messages("").await.code(), "config_error");
     world.forget_calls();
-    let answer = world.send(&bens).await;
-    assert_eq!(answer.problem(), (503, "config_error"), "another user");
+    assert_eq!(world.send(&bens).await.problem(), (503, "config_error"), "another user");
     assert_eq!((world.google_calls(), writes(&world)), (vec![], vec![]));
     // The operator stores the new secret: whoever comes when the next attempt is due finds it.
     world.store_client();
@@ -164,8 +163,7 @@ async fn f89_a_client_that_was_replaced_is_no_refused_client() {
     world.change_client();
     world.google.expire_all_access_tokens();
     world.google.fail_refresh(Failure::InvalidClient, 1);
-    let answer = world.send(&anns).await;
-    assert_eq!(answer.reason(), "client_changed");
+    assert_eq!(world.send(&anns).await.reason(), "client_changed");
     // Nobody else is held up.
     world.jar.clear();
     world.sign_in(BEN).await;
@@ -206,8 +204,7 @@ async fn f89_a_new_sign_in_clears_what_is_remembered() {
     world.google.fail_refresh(Failure::InvalidRapt, 1);
     let answer = world.messages("").await;
     assert_eq!(answer.reason(), "reauth_policy");
-    let back = world.authorize_again(&answer, ANN).await;
-    back.session();
+    world.authorize_again(&answer, ANN).await.session();
     world.google.expire_all_access_tokens();
     world.lists().await; // The refresh is not held up.
 }

@@ -80,8 +80,7 @@ async fn a64_a_server_that_is_not_vouched_for_is_not_google() {
     // And without the extra root, its server is not vouched for either.
     let url = serve(&ours, "localhost", 3600).await;
     world.configure(&[("GMAIL_URL", &url)]);
-    let answer = world.messages("").await;
-    assert_eq!(answer.problem(), (503, "upstream_unavailable"));
+    assert_eq!(world.messages("").await.problem(), (503, "upstream_unavailable"));
     assert_eq!(world.credential(ANN), before);
     std::fs::remove_file(roots).unwrap();
 }

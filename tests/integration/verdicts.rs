@@ -105,7 +105,6 @@ async fn f39_f79_a_precondition_passes_unless_it_is_that_there_is_no_mailbox() {
 #[tokio::test]
 async fn f79_a_precondition_that_failed_once_costs_the_caller_nothing() {
     let world = World::signed_in().await;
-
     let failure = line(400, body::PRECONDITION, UNAVAILABLE, &[]).failure();
     world.google.fail(MessagesList, failure, 1);
     world.lists().await;

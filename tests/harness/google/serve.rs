@@ -75,8 +75,8 @@ fn reply(mut answer: Answer) -> Reply {
 }
 
 /// Sends the body one byte at a time.
-fn drip(answer: Answer, pause: Duration) -> Reply {
-    let bytes = answer.body.clone().into_iter();
+fn drip(mut answer: Answer, pause: Duration) -> Reply {
+    let bytes = std::mem::take(&mut answer.body).into_iter();
     let drops = stream::unfold(bytes, move |mut bytes| async move {
         tokio::time::sleep(pause).await;
         let byte = bytes.next()?;

@@ -9,6 +9,11 @@ use crate::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 pub const OTHER_CLIENT: &str = "2-other.apps.googleusercontent.com";
 const SECOND_KEY: &str = "another-planted-key-0123456789abcdefghijklm";
 
+/// Whether an attribute is sealed with this key.
+pub fn is_sealed_with(attribute: &Value, key: &str) -> bool {
+    attribute["S"].as_str().unwrap().starts_with(&format!("v2.{key}."))
+}
+
 impl World {
     /// An account's `sub`.
     pub fn sub(&self, account: &str) -> String {

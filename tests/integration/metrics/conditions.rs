@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use harness::Fault;
 use harness::google::{Decision, Failure, Rotation};
-use harness::world::{ANN, BEN, BUDGET, Call, FORGED_STATE, KEYRING, METADATA, MODIFY, World, invoke, until};
+use harness::world::{
+    ANN, BEN, BUDGET, Call, FORGED_STATE, KEYRING, METADATA, MODIFY, World, forces_consent, invoke, until,
+};
 use serde_json::json;
 
 use super::{counted_within, expired, signed_in};
@@ -198,7 +200,7 @@ async fn each_callback_that_ends_a_sign_in_is_counted_by_how() {
     // On the way through the consent page a sign-in has not ended.
     world.disconnect(ANN);
     let answer = world.attempt(ANN).await;
-    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
+    assert!(forces_consent(answer.location()), "{answer:?}");
     assert_eq!(world.metrics().counted(), Vec::<String>::new());
     let query = world.consent(answer.location(), Decision::allow(ANN)).await;
     world.callback(&query).await;

@@ -1,7 +1,7 @@
 //! A person whom Google had to ask, and who is sent once more through its page.
 
 use harness::google::{Decision, Times};
-use harness::world::{ANN, Call, METADATA, World, parameter};
+use harness::world::{ANN, Call, METADATA, World, forces_consent, parameter};
 
 /// A callback with this error; gives where the browser goes.
 async fn callback_with(world: &mut World, url: &str, error: &str) -> String {
@@ -58,14 +58,14 @@ async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once()
     let again = callback_with(&mut world, &url, "interaction_required").await;
     let query = world.consent(&again, Decision::allow(ANN)).await;
     let consent = world.callback(&query).await.location().to_owned();
-    assert_eq!(parameter(&consent, "prompt").as_deref(), Some("consent"));
+    assert!(forces_consent(&consent));
     let refused = callback_with(&mut world, &consent, "login_required").await;
     assert_eq!(refused, "https://app.example.com/?auth_error=provider_error");
     // And the other way round.
     let query = world.consented(ANN).await;
     let consent = world.callback(&query).await.location().to_owned();
     let again = callback_with(&mut world, &consent, "login_required").await;
-    assert_eq!(parameter(&again, "prompt").as_deref(), Some("consent"));
+    assert!(forces_consent(&again));
     let query = world.consent(&again, Decision::allow(ANN)).await;
     assert_eq!(world.callback(&query).await.auth_error(), "no_refresh_token");
 }

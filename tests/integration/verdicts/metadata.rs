@@ -6,7 +6,7 @@ use std::time::Duration;
 use harness::google::Endpoint::MessagesList;
 use harness::google::Times;
 use harness::google::recorded as body;
-use harness::world::{ANN, Call, METADATA, READONLY, World, invoke, parameter};
+use harness::world::{ANN, Call, METADATA, READONLY, World, forces_consent, invoke, parameter};
 use postern_rules::config::Config;
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn f82_gmails_word_that_a_metadata_grant_does_not_search_is_403_with_the_w
         assert_eq!(document["missing_scopes"], json!([READONLY]));
         assert_eq!(document["start_url"], "https://api.example.com/auth/start");
         let url = document["authorization_url"].as_str().unwrap();
-        assert_eq!(parameter(url, "prompt").as_deref(), Some("consent"));
+        assert!(forces_consent(url));
         assert_eq!(
             answer.headers["www-authenticate"],
             "Bearer realm=\"gmail\", error=\"insufficient_scope\""

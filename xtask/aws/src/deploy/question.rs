@@ -15,6 +15,7 @@ pub(crate) async fn answer_is_yes(question: &str) -> bool {
     let _ = stdout().flush();
     let (sender, receiver) = oneshot::channel();
     // A thread of its own: one of the runtime's would keep the process from ending at Ctrl-C until a line came.
+    #[expect(clippy::disallowed_methods, reason = "it runs beside the command")]
     std::thread::spawn(move || {
         let mut line = String::new();
         let _ = stdin().lock().read_line(&mut line);

@@ -161,6 +161,7 @@ mod tests {
             let refusal = json!({ "__type": "AccessDeniedException" }).to_string();
             (StatusCode::from_u16(status).unwrap(), if status == 200 { "{}".to_owned() } else { refusal })
         };
+        #[expect(clippy::disallowed_methods, reason = "it runs beside the command")]
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -32,6 +32,7 @@ impl Functions {
     fn start(variables: &BTreeMap<String, String>, page: &'static str) -> Self {
         let app = App::new(|name| variables.get(name).cloned(), Clock::System);
         let (calls, mut received) = unbounded_channel::<(Call, oneshot::Sender<Answer>)>();
+        #[expect(clippy::disallowed_methods, reason = "it runs beside the command")]
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -60,6 +61,7 @@ impl Api {
     ) -> Self {
         let functions = Functions::start(variables, page);
         let router = Router::new().fallback(answer).with_state(functions.clone());
+        #[expect(clippy::disallowed_methods, reason = "it runs beside the command")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, functions }
     }

@@ -26,6 +26,7 @@ where
             answer(&head.headers, std::str::from_utf8(&body).unwrap())
         }
     });
+    #[expect(clippy::disallowed_methods, reason = "it runs beside the command")]
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
