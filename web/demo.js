@@ -1,4 +1,4 @@
-// The demo page's script: turns clicks into calls of postern.js and shows what comes back.
+// The demo page's script: turns clicks into calls of postern.js and shows the answers.
 
 import { Postern, Problem } from "./postern.js";
 
@@ -6,7 +6,7 @@ const element = (id) => document.getElementById(id);
 const config = await (await fetch("config.json")).json();
 const postern = new Postern(config.api);
 
-/** What the list shows: the search, where its next page begins, and how many rows stand above this page. */
+/** What the list shows: the search, its next page, and how many messages came before. */
 let shown = { q: "", nextPageToken: undefined, above: 0, rows: 0 };
 
 element("control-link").href = config.googleControl;
@@ -36,7 +36,7 @@ async function list({ q = "", pageToken, all, above = 0, isFirst = false }) {
     showMessages(page);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    // Nobody is signed in before the first click: that is no news.
+    // On the first load nobody is signed in yet: that is not a problem to show.
     if (isFirst && problem.reason === "not_signed_in") {
       element("status").textContent = "Connect a mailbox, then list its messages.";
     } else {
@@ -81,7 +81,7 @@ function showProblem(problem) {
   element("status").textContent = "The list could not be read.";
 }
 
-/** The callback comes back with `auth_error` when the flow failed; the address bar then forgets it. */
+/** Shows `auth_error`, which the callback adds on failure, and removes it from the address bar. */
 function showAuthError() {
   const url = new URL(location.href);
   const code = url.searchParams.get("auth_error");

@@ -1,30 +1,33 @@
 // The front-end client of a Postern API. An ES module without dependencies: copy it, or import it.
 
-/** What the API answers when it does not do what was asked: its problem document (RFC 9457), as an error. */
+/** An error of the API: its problem document (RFC 9457). */
 export class Problem extends Error {
   constructor(document) {
     super(document.detail ?? document.title ?? "The API gave no reason.");
     this.name = "Problem";
     /** The HTTP status; 0 when there was no answer. */
     this.status = document.status ?? 0;
-    /** The stable word for what is wrong: `unauthenticated`, `invalid_query`... */
+    /** The stable name of the error: `unauthenticated`, `invalid_query`... */
     this.code = document.code;
-    /** On a 401, why: `not_signed_in`, `session_expired`, `not_connected`, `revoked_or_expired`... */
+    /** On a 401, why: `not_signed_in`, `session_expired`, `revoked_or_expired`... */
     this.reason = document.reason;
-    /** Google's page, ready to open; its flow cookie came with this answer. */
+    /** Google's authorization page, ready to open; its flow cookie came with this answer. */
     this.authorizationUrl = document.authorization_url;
-    /** Where the API itself sends a browser to Google, for callers whose cookies are not kept. */
+    /** The API's `/auth/start`, for browsers that do not keep the cookies of a fetch. */
     this.startUrl = document.start_url;
-    /** The request's ID, to quote to whoever runs the API. */
+    /** The request's ID: quote it when you report a problem. */
     this.instance = document.instance;
   }
 }
 
-/** A reading that got no answer of the API's own is asked for so many times more. */
+/** How often to repeat a read that the API itself did not answer. */
 const RETRIES = 2;
-/** Milliseconds before the first retry; twice as many before the next, and a random share of as many again. */
+/**
+ * Milliseconds before the first retry; doubled before each next one. A random part of the same
+ * again is added.
+ */
 const FIRST_PAUSE = 500;
-/** Whoever is asked to wait longer than this is told so instead. */
+/** If the wait would be longer than this, the error is reported instead. */
 const LONGEST_PAUSE = 10_000;
 
 /** A Postern API at `base`, for instance `https://mail.example.com`. */
@@ -35,7 +38,7 @@ export class Postern {
   #sleep;
 
   /**
-   * Give `sessionToken` only where the session cookie cannot be used; the two are never sent together.
+   * Give `sessionToken` only if the session cookie cannot be used; never both are sent.
    * `fetch` and `sleep` are for tests.
    */
   constructor(base, { sessionToken, fetch = (...request) => globalThis.fetch(...request), sleep = wait } = {}) {
@@ -45,7 +48,7 @@ export class Postern {
     this.#sleep = sleep;
   }
 
-  /** The address that begins the connection of a mailbox. */
+  /** The address that begins a sign-in. */
   startUrl({ returnTo, loginHint } = {}) {
     const query = new URLSearchParams();
     if (returnTo) query.set("return_to", returnTo);
@@ -60,8 +63,9 @@ export class Postern {
 
   /**
    * One page of the mailbox: `{messages: [{id, threadId}], nextPageToken?, resultSizeEstimate}`.
-   * With `all: true` every page, up to the API's own bound. Rejects with a `Problem`. When API Gateway turns the request
-   * away before the API sees it, or nothing comes back, it is made again, twice at most: reading changes nothing.
+   * With `all: true` every page, up to the API's limit. Rejects with a `Problem`. If API Gateway
+   * refuses the request itself, or there is no answer, it is repeated at most twice: reading
+   * changes nothing.
    */
   async messages({ q, labelIds = [], maxResults, pageToken, includeSpamTrash, all, signal } = {}) {
     const query = new URLSearchParams(labelIds.map((label) => ["labelIds", label]));
@@ -91,27 +95,34 @@ export class Postern {
 }
 
 /**
- * Whether the API is at this page's own origin. A browser without Fetch Metadata sends nothing there that says so, and the
- * API asks for a header; at another origin it sends `Origin`, and the header would only cost a preflight.
+ * Whether the API is at this page's own origin. There, a browser without Fetch Metadata does not
+ * say where a request comes from, so the API requires a header. At another origin the browser sends
+ * `Origin`, and the header would only cost a preflight.
  */
 function isSameOrigin(base) {
   const page = globalThis.location;
   return page !== undefined && new URL(base, page.href).origin === page.origin;
 }
 
-/** `fetch` fails with a `TypeError` without an answer, and when an answer lacks the CORS headers, as a gateway's may. */
+/**
+ * `fetch` throws a `TypeError` when there is no answer, or one without CORS headers, as API
+ * Gateway's may be.
+ */
 function noneIfUnreachable(cause) {
   if (cause.name !== "TypeError") throw cause;
 }
 
-/** No answer, or a 429 or 503 without a problem document: the API's own has one, and has waited already. */
+/**
+ * Whether there is no answer, or a 429 or 503 without a problem document: API Gateway's, not the
+ * API's own.
+ */
 function isNotOurs(answer) {
   if (answer === undefined) return true;
   const isProblem = answer.headers.get("content-type")?.startsWith("application/problem+json");
   return [429, 503].includes(answer.status) && !isProblem;
 }
 
-/** Milliseconds to wait: twice as many each time, with jitter, and never fewer than `Retry-After` asks for. */
+/** Milliseconds to wait: exponential backoff with jitter, at least what `Retry-After` says. */
 function pauseBefore(retry, answer) {
   const backoff = FIRST_PAUSE * 2 ** retry * (1 + Math.random());
   const header = answer?.headers.get("retry-after") ?? "";
@@ -119,7 +130,7 @@ function pauseBefore(retry, answer) {
   return Math.max(backoff, asked || 0);
 }
 
-/** Lets so many milliseconds pass; an abort of `signal` ends it. */
+/** Waits; an abort of `signal` rejects. */
 function wait(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const end = () => {

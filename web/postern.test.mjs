@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-// Read as text, for no package.json tells Node that the .js files here are modules.
+// Read as text, because no package.json tells Node that the .js files here are modules.
 const source = await readFile(new URL("postern.js", import.meta.url), "utf8");
 const { Postern, Problem } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
@@ -13,7 +13,7 @@ const ok = () => Response.json(PAGE);
 /** API Gateway's own answer: no problem document. */
 const gateway = (status, headers = {}) => () =>
   Response.json({ message: "Service Unavailable" }, { status, headers });
-/** What a browser makes of an answer without CORS headers. */
+/** What `fetch` does in a browser with an answer without CORS headers. */
 const unreadable = () => {
   throw new TypeError("Failed to fetch");
 };
@@ -23,7 +23,7 @@ const problem = (status, code) => () =>
     headers: { "content-type": "application/problem+json", "retry-after": "1" },
   });
 
-/** A client whose requests get these answers in turn, the last one over and over; with its calls and pauses. */
+/** A client whose requests get these answers, the last one repeatedly; with its calls and pauses. */
 function client(...answers) {
   const calls = [];
   const pauses = [];
@@ -39,9 +39,9 @@ function client(...answers) {
 
 const isBetween = (pause, least, most) => assert.ok(pause >= least && pause <= most, `${pause}`);
 
-for (const [what, turnedAway] of [["a 429", gateway(429)], ["a 503", gateway(503)], ["no answer", unreadable]]) {
-  test(`f71: after ${what}, a request is made again, and again after a longer pause`, async () => {
-    const { postern, calls, pauses } = client(turnedAway, turnedAway, ok);
+for (const [what, refused] of [["a 429", gateway(429)], ["a 503", gateway(503)], ["no answer", unreadable]]) {
+  test(`f71: after ${what}, a request is repeated, and again after a longer pause`, async () => {
+    const { postern, calls, pauses } = client(refused, refused, ok);
     assert.deepEqual(await postern.messages({ q: "is:unread" }), PAGE);
     assert.equal(calls.length, 3);
     assert.ok(calls.every(({ url }) => url === "https://api.example.com/messages?q=is%3Aunread"));
@@ -51,7 +51,7 @@ for (const [what, turnedAway] of [["a 429", gateway(429)], ["a 503", gateway(503
   });
 }
 
-test("f71: a gateway that goes on turning requests away is asked three times and no more", async () => {
+test("f71: a gateway that keeps refusing requests is asked three times and no more", async () => {
   const { postern, calls } = client(gateway(503));
   await assert.rejects(postern.messages(), (error) => error instanceof Problem && error.status === 503);
   assert.equal(calls.length, 3);
@@ -60,13 +60,13 @@ test("f71: a gateway that goes on turning requests away is asked three times and
   assert.equal(away.calls.length, 3);
 });
 
-test("f71: pauses differ, so that those who were turned away together do not come back together", async () => {
+test("f71: pauses differ, so that clients refused together do not return together", async () => {
   const { postern, pauses } = client(gateway(503));
   for (let count = 0; count < 10; count += 1) await postern.messages().catch(() => {});
   assert.equal(new Set(pauses).size, 20);
 });
 
-test("f71: Retry-After is waited for, as seconds or as a date, and when it is long the caller is told", async () => {
+test("f71: Retry-After is waited for, as seconds or as a date, and a long one is reported", async () => {
   const seconds = client(gateway(429, { "retry-after": "7" }), ok);
   await seconds.postern.messages();
   assert.deepEqual(seconds.pauses, [7000]);
@@ -84,7 +84,7 @@ test("f71: Retry-After is waited for, as seconds or as a date, and when it is lo
   assert.deepEqual([long.calls.length, long.pauses.length], [1, 0]);
 });
 
-test("f71: an answer of the API's own is never asked for again", async () => {
+test("f71: an answer of the API's own is never repeated", async () => {
   for (const [status, code] of [[401, "unauthenticated"], [429, "rate_limited"], [503, "storage_unavailable"]]) {
     const { postern, calls } = client(problem(status, code));
     await assert.rejects(postern.messages(), { name: "Problem", status, code, message: "Because." });
@@ -108,7 +108,7 @@ test("f71: a caller who gives up ends the pause", async () => {
   assert.equal(calls, 1);
 });
 
-test("a82: at the page's own origin a request says that it is no other page's, and elsewhere it has no header", async () => {
+test("a82: at the page's own origin a request has X-Requested-With, and elsewhere it has not", async () => {
   const headers = async (page) => {
     globalThis.location = page && new URL(page);
     const { postern, calls } = client(ok);

@@ -9,13 +9,12 @@ use postern_rules::config::{Config, ConfigError};
 
 use crate::clock::Clock;
 use crate::config::Aws;
-use crate::grant::refused_client::RefusedClient;
 use crate::outside::dynamodb::Store;
 use crate::outside::google::Google;
-use crate::outside::http::Stack;
+use crate::outside::http::HttpStack;
 use crate::outside::http::aws::Connector;
 use crate::outside::secrets_manager::Secrets;
-use crate::telemetry::metrics::BackEnd;
+use crate::telemetry::metrics::{BackEnd, Sink};
 
 const AWS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const AWS_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -34,17 +33,40 @@ pub struct App {
     pub store: Store,
     /// Google.
     pub google: Google,
-    /// The OAuth client that Google refused last.
-    pub refused_client: RefusedClient,
+    /// Where the metrics go; `None`: nowhere.
+    pub metrics: Option<Sink>,
+}
+
+/// A process whose configuration cannot be used. It answers every request with that error.
+#[derive(Debug)]
+pub struct NotConfigured {
+    /// What is wrong.
+    pub error: ConfigError,
+    /// The time.
+    pub clock: Clock,
+    /// Where the metrics go; `None`: nowhere.
+    pub metrics: Option<Sink>,
 }
 
 impl App {
     /// Builds the parts from the variables that `look_up` gives; makes no call.
+    pub fn new(
+        look_up: impl Fn(&str) -> Option<String>,
+        clock: Clock,
+        metrics: Option<Sink>,
+    ) -> Result<Self, NotConfigured> {
+        match (Config::read(&look_up), Aws::read(&look_up)) {
+            (Ok(config), Ok(aws)) => match HttpStack::new(config.extra_root_certificates.as_deref()) {
+                Ok(http) => Ok(Self::of_parts(config, aws, &http, clock, metrics)),
+                Err(error) => Err(NotConfigured { error, clock, metrics }),
+            },
+            (Err(error), _) | (_, Err(error)) => Err(NotConfigured { error, clock, metrics }),
+        }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place that makes AWS clients")]
-    pub fn new(look_up: impl Fn(&str) -> Option<String>, clock: Clock) -> Result<Self, ConfigError> {
-        let (config, aws) = (Config::read(&look_up)?, Aws::read(&look_up)?);
-        let stack = Stack::new(config.extra_root_certificates.as_deref())?;
-        let connector = Connector::new(stack.client(AWS_CONNECT_TIMEOUT, true));
+    fn of_parts(config: Config, aws: Aws, http: &HttpStack, clock: Clock, metrics: Option<Sink>) -> Self {
+        let connector = Connector::new(http.client(AWS_CONNECT_TIMEOUT, true));
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
             .operation_timeout(AWS_OPERATION_TIMEOUT)
@@ -60,20 +82,20 @@ impl App {
         dynamodb.set_endpoint_url(aws.dynamodb_endpoint.clone());
         let mut secrets_manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(aws.region.clone()))
-            .credentials_provider(aws.credentials.clone())
+            .region(Region::new(aws.region))
+            .credentials_provider(aws.credentials)
             .http_client(connector.timed_as(BackEnd::SecretsManager))
             .timeout_config(timeouts)
             .retry_config(retries);
         secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint.clone());
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
-        Ok(Self {
+        Self {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
             store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
-            google: Google::new(&stack, clock.clone(), &config),
-            refused_client: RefusedClient::default(),
+            google: Google::new(http, clock.clone(), &config),
             clock,
+            metrics,
             config,
-        })
+        }
     }
 }

@@ -20,17 +20,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_runtime::{LambdaEvent, service_fn};
-use postern_rules::config::ConfigError;
 use postern_rules::error::Error;
 use postern_rules::flow::{Beginning, Channel, ReturnTo};
 use postern_rules::time::Timestamp;
 use serde_json::value::RawValue;
 
 use self::cookie::Outgoing;
-use self::problem::Ways;
+use self::problem::Links;
 pub use self::reply::{Reply, json, redirect, redirect_with_error};
 pub use self::request::Request;
-use crate::app::App;
+use crate::app::{App, NotConfigured};
 use crate::clock::{Clock, Deadline};
 use crate::config;
 use crate::telemetry::{self, metrics};
@@ -40,8 +39,8 @@ const BUDGET: Duration = Duration::from_secs(8);
 /// The answer is under way this long before Lambda would end the process (F66).
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// What ends at the deadline gets so much longer to say so itself.
-const LAST_CALL: Duration = Duration::from_millis(200);
+/// Grace period for a handler to report its own timeout.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// Who comes to a route, which decides what is asked of the request before its handler sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +84,7 @@ where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
 {
     telemetry::start();
-    let app = App::new(config::environment, Clock::System);
+    let app = App::new(config::environment, Clock::System, telemetry::metrics_sink());
     let (app, handle) = (&app, &handle);
     let serving = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let invocation = Invocation {
@@ -112,7 +111,7 @@ fn budget(ends_at: u64, now: Timestamp) -> Duration {
 
 /// Answers one event (API Gateway HTTP API, payload format 2.0). Tests call this.
 pub async fn respond<H>(
-    app: Result<&App, &ConfigError>,
+    app: Result<&App, &NotConfigured>,
     route: Route,
     handle: H,
     event: &str,
@@ -123,17 +122,17 @@ where
 {
     let started = tokio::time::Instant::now();
     let request_id = invocation.request_id.clone();
-    let patience = invocation.deadline.remaining() + LAST_CALL;
+    let time = invocation.deadline.remaining() + GRACE;
     // On the heap: the future of a whole request is large, and is moved more than once on its way.
     let outgoing = Arc::new(Outgoing::default());
     let answering = Box::pin(answer(app, route, handle, event, invocation, &outgoing));
     let answering = AssertUnwindSafe(answering).catch_unwind();
-    let (outcome, mut collected) = metrics::collect(tokio::time::timeout(patience, answering)).await;
+    let (outcome, mut collected) = metrics::collect(tokio::time::timeout(time, answering)).await;
     let outcome = match outcome {
         Ok(Ok(answered)) => Ok(answered),
         // The hook has logged where; what a panic says may hold anything and is dropped.
         Ok(Err(_)) => Err(Error::Internal),
-        // To be dropped at any await is what a request must survive anyway; here it leaves time for an answer.
+        // A request must survive cancellation at any await anyway; cancelling here leaves time to reply.
         Err(_) => Err(Error::OutOfTime),
     };
     let Answered { mut reply, error, request_id } =
@@ -143,7 +142,13 @@ where
     if let Some(error) = &error {
         collected.count_answer(error, route.entry == Entry::Callback);
     }
-    collected.write(app.map_or(&Clock::System, |app| &app.clock).now(), route.path, &request_id);
+    let (clock, metrics) = match app {
+        Ok(app) => (&app.clock, &app.metrics),
+        Err(broken) => (&broken.clock, &broken.metrics),
+    };
+    if let Some(sink) = metrics {
+        sink.write(&collected, clock.now(), route.path, &request_id);
+    }
     reply::into_event(reply)
 }
 
@@ -157,13 +162,13 @@ struct Answered {
 impl Answered {
     /// A problem document that leads nowhere.
     fn plain_problem(error: Error, request_id: String) -> Self {
-        let reply = problem::render(&error, &request_id, &Ways::default(), false);
+        let reply = problem::render(&error, &request_id, &Links::default(), false);
         Self { reply, error: Some(Arc::new(error)), request_id }
     }
 }
 
 async fn answer<H>(
-    app: Result<&App, &ConfigError>,
+    app: Result<&App, &NotConfigured>,
     route: Route,
     handle: H,
     event: &str,
@@ -180,7 +185,7 @@ where
     };
     let app = match app {
         Ok(app) => app,
-        Err(error) => return Answered::plain_problem(Error::Config(error.clone()), request.id),
+        Err(broken) => return Answered::plain_problem(Error::Config(broken.error.clone()), request.id),
     };
     let outcome = async {
         match check(app, route, &request)? {
@@ -194,9 +199,9 @@ where
             Answered { reply, error, request_id: request.id }
         }
         Err(error) => {
-            let (error, ways) = ways_on(app, route, &request, error).await;
+            let (error, links) = links_after(app, route, &request, error).await;
             let html = route.entry != Entry::Api && request.prefers_html();
-            let reply = problem::render(&error, &request.id, &ways, html);
+            let reply = problem::render(&error, &request.id, &links, html);
             Answered { reply, error: Some(Arc::new(error)), request_id: request.id }
         }
     }
@@ -204,16 +209,16 @@ where
 
 /// Where the caller may go on after `error`; making the way may fail with an error of its own, which is then the answer: one
 /// that asks for authorization without saying where is no answer.
-async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (Error, Ways) {
+async fn links_after(app: &App, route: Route, request: &Request, error: Error) -> (Error, Links) {
     let Some(invitation) = error.invitation() else {
         // A callback that failed is begun anew, whatever it was.
         let public_url = (route.entry == Entry::Callback).then(|| request.public_url(app).ok()).flatten();
         let start_url = public_url.map(|url| url.join(authorization::START_PATH));
-        return (error, Ways { begun: None, start_url });
+        return (error, Links { begun: None, start_url });
     };
     // What a page embeds cannot follow the way, and its cookies would crowd out a flow that is under way.
     if origin::is_embedded(request) {
-        return (error, Ways::default());
+        return (error, Links::default());
     }
     let origins = &app.config.allowed_origins;
     let beginning = Beginning {
@@ -224,9 +229,9 @@ async fn ways_on(app: &App, route: Route, request: &Request, error: Error) -> (E
     match authorization::offer(app, request, &beginning).await {
         Ok(begun) => {
             let start_url = Some(begun.start_url.clone());
-            (error, Ways { begun: Some(begun), start_url })
+            (error, Links { begun: Some(begun), start_url })
         }
-        Err(other) => (other, Ways::default()),
+        Err(other) => (other, Links::default()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The life of a grant: a code becomes a grant ([`connect`]), a grant becomes a token ([`access`]).
-//! The only joint of storage, secrets and Google.
+//! The only place where storage, secrets and Google meet.
 
 pub mod access;
+mod conditions;
 pub mod connect;
-pub(crate) mod refused_client;
+mod lease;
 pub mod tokens_at_rest;
+mod wait;

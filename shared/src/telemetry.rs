@@ -20,15 +20,22 @@ use crate::config::{environment, log_level};
 /// This project's crates; they log at the configured level.
 const OURS: [&str; 4] = ["postern", "auth_start", "oauth_callback", "list_messages"];
 
-/// Starts the log of a process, at the level that Lambda's logging controls ask for, and its metrics if they are wanted.
+/// Starts the log of a process, at the level that Lambda's logging controls ask for.
 pub fn start() {
-    let names = MetricsNames::read(environment);
-    let metrics = names.clone().ok().flatten().map(|names| Sink::new(names, std::io::stdout));
     // A second start finds the first one's log, which serves as well.
-    let _ = tracing::subscriber::set_global_default(subscriber(log_level(), metrics, std::io::stdout));
+    let _ = tracing::subscriber::set_global_default(subscriber(log_level(), std::io::stdout));
     log_panics();
-    if let Err(error) = names {
-        tracing::error!(error = %error, "no metrics are written");
+}
+
+/// Where the process writes its metrics; `None`: nowhere, because none are wanted or their
+/// configuration cannot be used, which is logged.
+pub fn metrics_sink() -> Option<Sink> {
+    match MetricsNames::read(environment) {
+        Ok(names) => names.map(|names| Sink::new(names, std::io::stdout)),
+        Err(error) => {
+            tracing::error!(error = %error, "no metrics are written");
+            None
+        }
     }
 }
 
@@ -40,16 +47,16 @@ pub fn log_panics() {
     }));
 }
 
-/// The log as it is written everywhere. Other crates' debug and trace lines hold requests and answers, so no level lets
-/// them through (A62). `metrics` goes with it, so that whoever writes the one writes the other.
-pub fn subscriber<W>(level: Level, metrics: Option<Sink>, writer: W) -> impl Subscriber + Send + Sync
+/// The log as it is written everywhere. Other crates' debug and trace lines hold requests and
+/// answers, so no level lets them through (A62).
+pub fn subscriber<W>(level: Level, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let ours = OURS.iter().map(|target| (*target, LevelFilter::from_level(level)));
     let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
-    tracing_subscriber::registry().with(targets).with(lines).with(metrics)
+    tracing_subscriber::registry().with(targets).with(lines)
 }
 
 /// The one line of a request.

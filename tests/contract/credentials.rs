@@ -22,7 +22,7 @@ async fn a_first_sign_in_stores_all_that_it_brought_as_version_one() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let grant = grant(app.clock.now());
-    let credential = done(app.store.connect(&ann(), &grant, None).await.unwrap());
+    let credential = done(app.store.store_grant(&ann(), &grant, None).await.unwrap());
 
     assert_eq!(stored(&app).await.as_ref(), Some(&credential));
     assert_eq!((credential.version, credential.status), (1, Status::Active));
@@ -46,7 +46,7 @@ async fn a_second_first_sign_in_is_overtaken_and_learns_what_the_other_stored() 
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let first = connected(&app).await;
-    let second = app.store.connect(&ann(), &grant(app.clock.now()), None).await.unwrap();
+    let second = app.store.store_grant(&ann(), &grant(app.clock.now()), None).await.unwrap();
     assert_eq!(overtaken(second).as_ref(), Some(&first));
     assert_eq!(stored(&app).await, Some(first));
 }
@@ -56,9 +56,9 @@ async fn of_two_writers_that_read_the_same_version_the_second_learns_what_the_fi
     let back_end = BackEnd::with_tables().await;
     let (one, other) = (back_end.environment(), back_end.environment());
     let read = connected(&one).await;
-    let won = done(one.store.connect(&ann(), &grant(one.clock.now()), Some(&read)).await.unwrap());
+    let won = done(one.store.store_grant(&ann(), &grant(one.clock.now()), Some(&read)).await.unwrap());
     assert_eq!(won.version, 2);
-    let lost = other.store.connect(&ann(), &grant(other.clock.now()), Some(&read)).await.unwrap();
+    let lost = other.store.store_grant(&ann(), &grant(other.clock.now()), Some(&read)).await.unwrap();
     assert_eq!(overtaken(lost).as_ref(), Some(&won));
     assert_eq!(stored(&other).await, Some(won));
 }
@@ -72,7 +72,7 @@ async fn of_ten_first_sign_ins_at_the_same_time_one_is_carried_out() {
     let writes = environments
         .iter()
         .zip(&grants)
-        .map(async |(app, grant)| app.store.connect(&user, grant, None).await);
+        .map(async |(app, grant)| app.store.store_grant(&user, grant, None).await);
     let (mut carried_out, mut found) = (Vec::new(), Vec::new());
     for written in join_all(writes).await {
         match written.unwrap() {
@@ -92,7 +92,7 @@ async fn a_sign_in_without_a_refresh_token_leaves_the_stored_one_as_it_is() {
     let first = connected(&app).await;
     let before = back_end.item(TABLE, ann().as_str()).await;
     let grant = Grant { email: None, refresh_token: None, access_token: None, ..grant(app.clock.now()) };
-    let second = done(app.store.connect(&ann(), &grant, Some(&first)).await.unwrap());
+    let second = done(app.store.store_grant(&ann(), &grant, Some(&first)).await.unwrap());
 
     assert_eq!(stored(&app).await.as_ref(), Some(&second));
     assert_eq!((&second.refresh_token, &second.email), (&first.refresh_token, &first.email));
@@ -114,11 +114,11 @@ async fn a_refresh_token_without_an_end_replaces_one_with_an_end_and_takes_the_e
     let app = back_end.environment();
     let mut limited = grant(app.clock.now());
     limited.refresh_token.as_mut().unwrap().expires_at = Some(app.clock.now());
-    let first = done(app.store.connect(&ann(), &limited, None).await.unwrap());
+    let first = done(app.store.store_grant(&ann(), &limited, None).await.unwrap());
     assert_eq!(stored(&app).await.as_ref(), Some(&first));
 
     let unlimited = Grant { refresh_token: Some(refresh_token()), access_token: None, ..limited };
-    let second = done(app.store.connect(&ann(), &unlimited, Some(&first)).await.unwrap());
+    let second = done(app.store.store_grant(&ann(), &unlimited, Some(&first)).await.unwrap());
     assert_eq!(second.access_token, None, "that of the grant before it is gone");
     assert_eq!(stored(&app).await, Some(second));
     assert_eq!(back_end.item(TABLE, ann().as_str()).await["refresh_token_expires_at"], Value::Null);
@@ -130,7 +130,7 @@ async fn a_write_over_a_credential_that_is_gone_finds_nothing_and_creates_nothin
     let app = back_end.environment();
     let read = connected(&app).await;
     back_end.delete_item(TABLE, ann().as_str()).await;
-    let written = app.store.connect(&ann(), &grant(app.clock.now()), Some(&read)).await.unwrap();
+    let written = app.store.store_grant(&ann(), &grant(app.clock.now()), Some(&read)).await.unwrap();
     assert_eq!(overtaken(written), None);
     assert_eq!(stored(&app).await, None);
 }

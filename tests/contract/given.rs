@@ -53,7 +53,7 @@ pub(crate) fn grant(now: Timestamp) -> Grant {
 
 /// Ann's credential, stored for the first time.
 pub(crate) async fn connected(app: &App) -> Credential {
-    done(app.store.connect(&ann(), &grant(app.clock.now()), None).await.unwrap())
+    done(app.store.store_grant(&ann(), &grant(app.clock.now()), None).await.unwrap())
 }
 
 /// Ann's credential as it is stored.

@@ -1,4 +1,4 @@
-//! The sessions table: a caller's attendance, the life of a session, and states that are spent once.
+//! The sessions table: a caller's session and credential, the life of a session, and states that are spent once.
 
 use std::time::Duration;
 
@@ -48,19 +48,16 @@ async fn session_and_credential_are_found_each_for_itself_and_both_together() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let session = session(&app);
-    let look = async || app.store.attendance(&session.digest, &ann(), in_a_while()).await.unwrap();
+    let look =
+        async || app.store.session_and_credential(&session.digest, &ann(), in_a_while()).await.unwrap();
 
-    let neither = look().await;
-    assert_eq!((neither.session, neither.credential), (None, None));
+    assert_eq!(look().await, (None, None));
     app.store.begin_session(&session).await.unwrap();
-    let first = look().await;
-    assert_eq!((first.session.as_ref(), first.credential), (Some(&session), None));
+    assert_eq!(look().await, (Some(session.clone()), None));
     let credential = connected(&app).await;
-    let both = look().await;
-    assert_eq!((both.session.as_ref(), both.credential.as_ref()), (Some(&session), Some(&credential)));
+    assert_eq!(look().await, (Some(session.clone()), Some(credential.clone())));
     app.store.end_session(&session.digest).await.unwrap();
-    let last = look().await;
-    assert_eq!((last.session, last.credential), (None, Some(credential)));
+    assert_eq!(look().await, (None, Some(credential)));
 }
 
 #[tokio::test]
@@ -72,8 +69,8 @@ async fn a_session_that_has_ended_ends_again_without_complaint() {
     for _ in 0..2 {
         app.store.end_session(&session.digest).await.unwrap();
     }
-    let attendance = app.store.attendance(&session.digest, &ann(), in_a_while()).await.unwrap();
-    assert_eq!(attendance.session, None);
+    let (found, _) = app.store.session_and_credential(&session.digest, &ann(), in_a_while()).await.unwrap();
+    assert_eq!(found, None);
 }
 
 #[tokio::test]
@@ -84,8 +81,8 @@ async fn a_session_in_use_is_written_so_and_in_nothing_else() {
     app.store.begin_session(&session).await.unwrap();
     back_end.clock.advance(Duration::from_hours(2));
     app.store.touch_session(&session).await.unwrap();
-    let attendance = app.store.attendance(&session.digest, &ann(), in_a_while()).await.unwrap();
-    assert_eq!(attendance.session, Some(Session { last_used_at: app.clock.now(), ..session }));
+    let (found, _) = app.store.session_and_credential(&session.digest, &ann(), in_a_while()).await.unwrap();
+    assert_eq!(found, Some(Session { last_used_at: app.clock.now(), ..session }));
 }
 
 #[tokio::test]

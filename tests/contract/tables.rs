@@ -34,8 +34,8 @@ async fn refusals(store: &Store, session: &Session) -> Vec<(&'static str, Option
         ("DeleteItem", store.end_session(&session.digest).await.err()),
         ("UpdateItem, session", store.touch_session(session).await.err()),
         ("GetItem", store.credential(&ann()).await.err()),
-        ("UpdateItem, credential", store.connect(&ann(), &grant(session.began_at), None).await.err()),
-        ("BatchGetItem", store.attendance(&session.digest, &ann(), in_a_while()).await.err()),
+        ("UpdateItem, credential", store.store_grant(&ann(), &grant(session.began_at), None).await.err()),
+        ("BatchGetItem", store.session_and_credential(&session.digest, &ann(), in_a_while()).await.err()),
     ]
 }
 
@@ -54,7 +54,7 @@ async fn one_missing_table_of_two_is_enough_to_refuse_an_attendance() {
     let back_end = BackEnd::with_tables().await;
     for variable in ["CREDENTIALS_TABLE", "SESSIONS_TABLE"] {
         let app = back_end.environment_with(variable, "NoSuchTable");
-        let error = app.store.attendance("digest", &ann(), in_a_while()).await.err();
+        let error = app.store.session_and_credential("digest", &ann(), in_a_while()).await.err();
         assert!(matches!(error, Some(StoreError::Refused(_))), "{variable}: {error:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern::outside::http::{Stack, send};
+use postern::outside::http::{HttpStack, send};
 use serde_json::Value;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ pub(crate) const SECRETS_MANAGER: Service = Service {
 
 /// Sends one call to `endpoint` and gives its status and answer. The signature is none: no emulator looks at it.
 pub(crate) async fn ask(endpoint: &str, service: &Service, operation: &str, body: &Value) -> (u16, Value) {
-    let client = Stack::new(None).unwrap().client(TIMEOUT, false);
+    let client = HttpStack::new(None).unwrap().client(TIMEOUT, false);
     let credential = format!("test/20260101/{}/aws4_request", service.scope);
     let request = client
         .post(endpoint)

@@ -13,10 +13,10 @@ use harness::world::{ANN, Answer, Call, World, invoke};
 use postern::app::App;
 
 use crate::behind::LIST;
+use crate::extent;
 use crate::schedule::Schedule;
 
 const BUDGET: Duration = Duration::from_secs(8);
-const REPETITIONS: usize = 100;
 const WORLDS: usize = 4;
 const ROTATIONS: [Rotation; 4] =
     [Rotation::Off, Rotation::OldStillWorks, Rotation::OldDies, Rotation::ReuseEndsFamily];
@@ -86,19 +86,19 @@ async fn refresh_together(environments: usize, repetitions: usize, worlds: usize
 
 #[tokio::test]
 async fn f32_f33_of_2_environments_one_refreshes_and_both_answer() {
-    refresh_together(2, REPETITIONS, WORLDS).await;
+    refresh_together(2, extent::repetitions(), WORLDS).await;
 }
 
 #[tokio::test]
 async fn f32_f33_of_10_environments_one_refreshes_and_all_answer() {
-    refresh_together(10, REPETITIONS, WORLDS).await;
+    refresh_together(10, extent::repetitions(), WORLDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f32_f33_of_50_environments_one_refreshes_and_all_answer() {
-    let _alone = crate::CORES.write().await;
+    let _cores = extent::all_cores().await;
     // One world at a time: each repetition is half a thousand calls.
-    refresh_together(50, REPETITIONS, 1).await;
+    refresh_together(50, extent::repetitions(), 1).await;
 }
 
 /// Some environments get the same callback, again and again.
@@ -123,7 +123,8 @@ async fn callback_together(environments: usize) {
         }
         assert_eq!(world.sessions().len(), repetitions);
     };
-    repeat(&format!("{environments} environments get one callback"), REPETITIONS, WORLDS, lane).await;
+    repeat(&format!("{environments} environments get one callback"), extent::repetitions(), WORLDS, lane)
+        .await;
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn f23_f31_f35_a_refresh_against_a_newer_consent_never_loses_the_newer_ref
             assert_eq!(answer.status, 200, "repetition {repetition}, the newer token refreshes: {answer:?}");
         }
     };
-    repeat("refreshes against a callback", REPETITIONS, WORLDS, lane).await;
+    repeat("refreshes against a callback", extent::repetitions(), WORLDS, lane).await;
 }
 
 #[tokio::test]
@@ -210,5 +211,5 @@ async fn f34_a_refresh_against_the_end_of_the_credential_does_not_bring_it_back(
             assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
         }
     };
-    repeat("refreshes against a deletion", REPETITIONS, WORLDS, lane).await;
+    repeat("refreshes against a deletion", extent::repetitions(), WORLDS, lane).await;
 }

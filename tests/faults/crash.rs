@@ -7,7 +7,6 @@ mod refresh;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
-use std::io::Write as _;
 use std::rc::Rc;
 
 use futures_util::StreamExt;
@@ -18,21 +17,27 @@ use harness::world::{ANN, Answer};
 use self::kill::Points;
 use self::trouble::Trouble;
 use crate::behind::{Behind, LIST};
+use crate::extent;
+use crate::schedule::Schedule;
 
 /// So many faults are gone through at a time, to make use of each other's waits.
 const LANES: usize = 12;
 
-/// Goes through every fault at every kill point, and prints how many pairs that were.
+/// Goes through the faults and kills the request at its kill points, which only running it shows: at all of them, or at a
+/// sample in which each fault and each point occurs. Prints how many pairs that were; all together are at least `least`.
 async fn enumerate(
     flow: &str,
     troubles: Vec<Trouble>,
     least: usize,
     pair: impl AsyncFn(&mut Behind, &Trouble, &mut Points) -> bool,
 ) {
-    let faults = troubles.len();
-    let units = troubles.into_iter().map(Rc::new).flat_map(|trouble| {
-        let calls = trouble.is_torn.then(Points::calls);
-        let points = [Some(Points::suspensions()), calls].into_iter().flatten();
+    let _core = extent::one_core().await;
+    let (faults, step) = (troubles.len(), extent::step());
+    let offset = Schedule::of(flow).index(step);
+    let units = troubles.into_iter().map(Rc::new).enumerate().flat_map(|(number, trouble)| {
+        let skipped = (offset + number) % step;
+        let calls = trouble.is_torn.then(|| Points::calls(skipped, step));
+        let points = [Some(Points::suspensions(skipped, step)), calls].into_iter().flatten();
         points.map(move |points| (Rc::clone(&trouble), points))
     });
     let (units, pairs) = (RefCell::new(units), Cell::new(0));
@@ -41,15 +46,16 @@ async fn enumerate(
             let Some((trouble, mut points)) = units.borrow_mut().next() else { return };
             let mut behind = Behind::signed_in().await;
             while pair(&mut behind, &trouble, &mut points).await {}
+            assert!(points.killed() > 0, "{flow}: no kill point was met with {}", trouble.name);
             pairs.set(pairs.get() + points.killed());
         }
     };
     // Each lane has its own waker: a suspension of one is not counted when another goes on.
     (0..LANES).map(|_| lane()).collect::<FuturesUnordered<_>>().collect::<()>().await;
-    // Past the test runner's capture: the figure is part of what the gate shows.
-    let mut out = std::io::stderr();
-    writeln!(out, "{flow}: {} pairs of a kill point and one of {faults} faults", pairs.get()).unwrap();
-    assert!(pairs.get() >= least, "{flow}: {} pairs are too few", pairs.get());
+    let pairs = pairs.get();
+    let sample = if step == 1 { String::new() } else { format!(" (one point in {step})") };
+    extent::say(&format!("{flow}: {pairs} pairs of a kill point and one of {faults} faults{sample}"));
+    assert!(pairs >= least / step, "{flow}: {pairs} pairs are too few");
 }
 
 /// I4: what is stored changed only by storing a token that Google gave, or by `invalid_grant` on exactly that token.

@@ -6,9 +6,7 @@
 mod behind;
 mod contention;
 mod crash;
+mod extent;
 mod outage;
 mod schedule;
 mod stale;
-
-/// Who counts on an answer within the deadlines of fifty processes at once has the machine for itself.
-static CORES: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());

@@ -1,26 +1,33 @@
 //! Random schedules that can be run again: a small generator (SplitMix64) and where its seed comes from.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-/// The variable that gives another seed than the usual one; each run prints the seed it used.
-const SEED: &str = "POSTERN_TEST_SEED";
+use crate::extent;
+
+/// The variable that repeats the random choices of an earlier run. Each run prints its seed.
+const VARIABLE: &str = "POSTERN_TEST_SEED";
+
+/// One seed for all tests of a run. A fixed one would never find what it did not find at first.
+static SEED: LazyLock<u64> = LazyLock::new(|| {
+    #[expect(clippy::disallowed_methods, reason = "a test's seed is not configuration of the functions")]
+    let seed = match std::env::var(VARIABLE) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{VARIABLE} is a number, not {text:?}")),
+        Err(_) => RandomState::new().hash_one(VARIABLE),
+    };
+    extent::say(&format!("{VARIABLE}={seed} repeats the random choices of this run"));
+    seed
+});
 
 /// A generator of pseudo-random numbers; nothing about it is secret.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule(u64);
 
 impl Schedule {
-    /// The generator for one test. Its seed is printed, so that a failure can be run again.
-    #[expect(clippy::disallowed_methods, reason = "a test's seed is no configuration of the functions")]
-    #[expect(clippy::print_stdout, reason = "whoever looks into a failure needs the seed")]
+    /// The generator for one test, from the seed of the run and the test's name.
     pub(crate) fn of(test: &str) -> Self {
-        let seed = std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-            // Another seed in each run: what a fixed one never meets is never found.
-            let process = u64::from(std::process::id());
-            test.bytes().fold(process, |seed, byte| seed.rotate_left(5) ^ u64::from(byte))
-        });
-        println!("{test}: {SEED}={seed}");
-        Self(seed)
+        Self(test.bytes().fold(*SEED, |seed, byte| seed.rotate_left(5) ^ u64::from(byte)))
     }
 
     /// The next number.
@@ -42,6 +49,11 @@ impl Schedule {
         self.next() % bound
     }
 
+    /// A number below `count`.
+    pub(crate) fn index(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(count).unwrap())).unwrap()
+    }
+
     /// A time below so many milliseconds, to the microsecond.
     pub(crate) fn pause(&mut self, milliseconds: u64) -> Duration {
         Duration::from_micros(self.below(milliseconds * 1000))
@@ -54,7 +66,6 @@ impl Schedule {
 
     /// One of these.
     pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        let count = u64::try_from(choices.len()).unwrap();
-        choices[usize::try_from(self.below(count)).unwrap()]
+        choices[self.index(choices.len())]
     }
 }

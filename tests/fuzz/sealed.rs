@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postern_rules::seal::{Keyring, Purpose};
 use postern_rules::secret::Sealed;
-use postern_rules::session::{Presented, Seed};
+use postern_rules::session::{PresentedToken, Seed};
 use postern_rules::user::UserId;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
@@ -103,13 +103,13 @@ fn a_session_token_that_was_changed_names_no_session() {
     holds(name, Cost::Nothing, &vec(change(), 1..3), |changes| {
         let seed = Seed::new();
         let token = seed.token(&user, &keyring);
-        let own = Presented::parse(token.expose()).unwrap();
+        let own = PresentedToken::parse(token.expose()).unwrap();
         assert_eq!(own.seed_digest, seed.digest());
         let changed = changes.iter().fold(token.expose().to_owned(), |text, change| change.apply(&text));
         if changed == token.expose() {
             return;
         }
-        if let Some(presented) = Presented::parse(&changed) {
+        if let Some(presented) = PresentedToken::parse(&changed) {
             assert_ne!(presented.digest, own.digest, "the row of the session is not found");
         }
     });
@@ -119,7 +119,7 @@ fn a_session_token_that_was_changed_names_no_session() {
 fn any_text_as_a_session_token_names_no_user() {
     let keyring = keyring();
     holds("any_text_as_a_session_token_names_no_user", Cost::Nothing, &text(), |text| {
-        let Some(presented) = Presented::parse(&text) else { return };
+        let Some(presented) = PresentedToken::parse(&text) else { return };
         assert!(keyring.open(Purpose::Session, &[], &presented.sealed_user).is_err());
     });
 }

@@ -58,7 +58,7 @@ impl Custody {
     /// Puts the credential back as it was; Google answers as usual.
     fn restore(&self) {
         self.bench.world.google.clear_failures();
-        self.bench.world.app.refused_client.clear();
+        self.bench.world.app.google.refused_client.clear();
         self.bench.world.put(self.stored.clone());
     }
 

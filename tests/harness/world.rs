@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use postern::app::App;
+use postern::app::{App, NotConfigured};
 use postern::clock::{Clock, ManualClock};
-use postern_rules::config::ConfigError;
 use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -70,8 +69,8 @@ pub fn forces_consent(url: &str) -> bool {
 }
 
 /// An execution environment: one process's parts.
-pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, ConfigError> {
-    App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()))
+pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, NotConfigured> {
+    App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()), Some(log::metrics()))
 }
 
 /// Waits until something is so; a test that waits for more than ten seconds has failed.

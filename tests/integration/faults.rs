@@ -192,7 +192,7 @@ async fn f69_a_panic_is_a_problem_document_that_says_nothing() {
     let event = Call::list("").event().to_string();
     let deadline = postern::clock::Deadline::after(BUDGET);
     let invocation = postern::door::Invocation { request_id: "request-1".to_owned(), deadline };
-    let app: Result<_, &postern_rules::config::ConfigError> = Ok(&world.app);
+    let app: Result<_, &postern::app::NotConfigured> = Ok(&world.app);
     postern::telemetry::log_panics();
     let answer = postern::door::respond(
         app,

@@ -6,9 +6,9 @@ use harness::Fault;
 use harness::google::Decision;
 use harness::world::{ANN, Answer, BEN, Call, ORIGIN, OTHER_CLIENT, World, forces_consent, parameter};
 use postern::app::App;
+use postern::app::NotConfigured;
 use postern::clock::Deadline;
 use postern::door::{Invocation, Request, respond};
-use postern_rules::config::ConfigError;
 use postern_rules::error::Error;
 
 fn state_of(url: &str) -> String {
@@ -314,7 +314,7 @@ async fn a_cookie_is_set_whatever_the_answer_turns_out_to_be() {
     for (end, status) in [("error", 503), ("panic", 500), ("nothing", 503)] {
         let deadline = Deadline::after(Duration::from_millis(50));
         let invocation = Invocation { request_id: "request-1".to_owned(), deadline };
-        let app: Result<_, &ConfigError> = Ok(&world.app);
+        let app: Result<_, &NotConfigured> = Ok(&world.app);
         let handle = async |_: &App, request: &Request| {
             request.set_cookie("__Host-flow-AAAAAA", "before", Duration::from_secs(9));
             request.set_cookie("__Host-flow-AAAAAA", "then", Duration::from_secs(9));

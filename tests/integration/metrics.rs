@@ -192,12 +192,12 @@ impl Written {
 
 #[tokio::test]
 async fn no_log_level_switches_the_metrics_off_and_no_namespace_does() {
-    let world = signed_in().await;
+    let mut world = signed_in().await;
     for (wanted, lines) in [(true, 1), (false, 0)] {
         let (metrics, log) = (Written::default(), Written::default());
         let (to_metrics, to_log) = (metrics.clone(), log.clone());
-        let sink = wanted.then(|| Sink::new(metrics_names(), move || to_metrics.clone()));
-        let quiet = postern::telemetry::subscriber(tracing::Level::ERROR, sink, move || to_log.clone());
+        world.app.metrics = wanted.then(|| Sink::new(metrics_names(), move || to_metrics.clone()));
+        let quiet = postern::telemetry::subscriber(tracing::Level::ERROR, move || to_log.clone());
         let guard = tracing::subscriber::set_default(quiet);
         world.lists().await;
         drop(guard);

@@ -127,7 +127,7 @@ fn complaints(listed: &BTreeMap<Id, bool>, tests: &[String]) -> Vec<String> {
 }
 
 /// The files under `folder` whose name has one of these endings.
-fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let nested = entries.map(|path| if path.is_dir() { files(&path, endings) } else { vec![path] });
     let is_wanted = |path: &PathBuf| endings.iter().any(|ending| path.to_string_lossy().ends_with(ending));
@@ -137,7 +137,7 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
 /// Every source, as text.
 fn sources(endings: &[&str]) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders = ["shared", "functions", "tests", "xtask", "web", "infra"];
+    let folders = ["shared", "functions", "tests", "xtask", "web", "infra", "docs"];
     let paths = folders.iter().flat_map(|folder| files(&root.join(folder), endings));
     paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }

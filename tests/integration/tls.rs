@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use harness::world::{ANN, World, environment};
+use harness::world::{ANN, World};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,8 +88,7 @@ async fn a64_a_server_that_is_not_vouched_for_is_not_google() {
 #[tokio::test]
 async fn a76_roots_that_cannot_be_read_are_a_configuration_error() {
     let world = World::new().await;
-    let mut variables = world.variables.clone();
-    variables.insert("EXTRA_ROOT_CERTIFICATES".to_owned(), "/nowhere/roots.pem".to_owned());
-    let error = environment(&variables, &world.clock).err().unwrap();
-    assert_eq!(error.variable, "EXTRA_ROOT_CERTIFICATES");
+    let answer = world.misconfigured("EXTRA_ROOT_CERTIFICATES", Some("/nowhere/roots.pem")).await;
+    assert_eq!(answer.problem(), (503, "config_error"));
+    assert_eq!(answer.json()["variable"], "EXTRA_ROOT_CERTIFICATES");
 }

@@ -50,7 +50,7 @@ impl Answer {
 impl Browser {
     /// A browser without cookies.
     pub fn new() -> Result<Self, String> {
-        let stack = postern::outside::http::Stack::new(None).map_err(|error| error.to_string())?;
+        let stack = postern::outside::http::HttpStack::new(None).map_err(|error| error.to_string())?;
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), names: Vec::new() })
     }
 

@@ -32,9 +32,8 @@ const PAGE_TIME: Duration = Duration::from_millis(1500);
 /// 401 with a reason when the caller has no valid session or no working grant; a parameter that is not usable; what
 /// Gmail refuses.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
-    let known = caller::identify(app, request).await?;
     let wanted = Wanted::parse(&request.query)?;
-    let caller = caller::attend(app, known, request).await?;
+    let caller = caller::authenticate(app, request).await?;
     let credential = caller.credential.ok_or_else(|| Error::not_connected(&caller.session.user))?;
     let need = if wanted.query.q.is_some() { Need::Search } else { Need::List };
     let mut access = Access::open(app, credential, need, request.deadline).await?;

@@ -8,7 +8,7 @@ use postern_rules::secret::{AuthorizationCode, State};
 use serde::Deserialize;
 
 /// What Google said.
-pub(crate) enum Answer {
+pub(crate) enum AuthorizationResponse {
     /// A code (RFC 6749 section 4.1.2).
     Code(AuthorizationCode),
     /// Google must ask the person something, and was not on its page to do so (OpenID Connect Core
@@ -24,7 +24,7 @@ pub(crate) enum Answer {
 /// A callback of the form that one has.
 pub(crate) struct Arrival {
     /// What Google said.
-    pub(crate) answer: Answer,
+    pub(crate) answer: AuthorizationResponse,
     /// The state that it belongs to.
     pub(crate) state: State,
     /// Whether the answer names another issuer than Google (RFC 9207); an answer that names none is accepted.
@@ -51,7 +51,7 @@ impl Arrival {
         let (code, error, state) = (query.one("code")?, query.one("error")?, query.one("state")?);
         let issuer = query.one("iss")?;
         let answer = match (code, error) {
-            (Some(code), None) => Answer::Code(code_of(code)?),
+            (Some(code), None) => AuthorizationResponse::Code(code_of(code)?),
             (None, Some(error)) => without_code(error),
             (Some(_), Some(_)) => return Err(Error::InvalidRequest("code and error exclude each other.")),
             (None, None) => return Err(Error::InvalidRequest("The query has neither code nor error.")),
@@ -63,7 +63,7 @@ impl Arrival {
     fn from_body(request: &Request) -> Result<Self, Error> {
         let body: Posted = serde_json::from_slice(request.body())
             .map_err(|_| Error::InvalidRequest("The body must be {\"code\":\"...\",\"state\":\"...\"}."))?;
-        let answer = Answer::Code(code_of(&body.code)?);
+        let answer = AuthorizationResponse::Code(code_of(&body.code)?);
         Ok(Self { answer, state: state_of(body.state.as_deref())?, foreign_issuer: false, posted: true })
     }
 }
@@ -78,12 +78,12 @@ fn state_of(text: Option<&str>) -> Result<State, Error> {
 }
 
 /// Google's error codes, enumerated; the text itself goes nowhere (A51).
-fn without_code(error: &str) -> Answer {
-    Answer::Refused(match error {
+fn without_code(error: &str) -> AuthorizationResponse {
+    AuthorizationResponse::Refused(match error {
         "interaction_required" | "login_required" | "account_selection_required" => {
-            return Answer::MustAsk { consent: false };
+            return AuthorizationResponse::MustAsk { consent: false };
         }
-        "consent_required" => return Answer::MustAsk { consent: true },
+        "consent_required" => return AuthorizationResponse::MustAsk { consent: true },
         "access_denied" => Error::ConsentDenied,
         // The second is Google's Advanced Protection, which the person chose: a wall all the same.
         "admin_policy_enforced" | "policy_enforced" => Error::BlockedByAdmin,

@@ -12,10 +12,10 @@ use postern::outside::dynamodb::{Spending, within};
 use postern_rules::error::Error;
 use postern_rules::flow::{Beginning, Redeemable};
 use postern_rules::random;
-use postern_rules::session::{ABSOLUTE, Presented, Seed};
+use postern_rules::session::{ABSOLUTE, PresentedToken, Seed};
 use serde::Serialize;
 
-use self::arrival::{Answer, Arrival};
+use self::arrival::{Arrival, AuthorizationResponse};
 
 /// What this function serves.
 pub const ROUTE: Route = Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback };
@@ -48,9 +48,9 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let old_session = caller::old_session(request)?;
     let resumed = authorization::resume(app, request, &arrival.state).await?;
     let verified = resumed.clone().verify(&arrival.state, arrival.posted, app.clock.now())?;
-    connect::require_time(request.deadline)?;
+    let spend_by = connect::spend_by(request.deadline)?;
     let (seed, attempt) = (Seed::new(), random::identifier());
-    let spending = within(request.deadline, app.store.spend_state(verified, &seed, &attempt)).await;
+    let spending = within(spend_by, app.store.spend_state(verified, &seed, &attempt)).await;
     if !resumed.is_spent() {
         let became = match &spending {
             Ok(_) => resumed.over(),
@@ -88,15 +88,15 @@ async fn finish(
     arrival: Arrival,
     flow: &Redeemable,
     seed: &Seed,
-    old_session: Option<&Presented>,
+    old_session: Option<&PresentedToken>,
 ) -> Result<Reply, Error> {
     if arrival.foreign_issuer {
         return Err(Error::IssuerMismatch);
     }
     let code = match arrival.answer {
-        Answer::Code(code) => code,
-        Answer::Refused(error) => return Err(error),
-        Answer::MustAsk { consent } => {
+        AuthorizationResponse::Code(code) => code,
+        AuthorizationResponse::Refused(error) => return Err(error),
+        AuthorizationResponse::MustAsk { consent } => {
             let beginning = flow.asked_again(&app.config.allowed_origins, consent);
             return to_google(app, request, &beginning.ok_or(Error::ProviderError)?).await;
         }
@@ -106,7 +106,7 @@ async fn finish(
     let posted = arrival.posted;
     let redeemed =
         Redemption { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, posted, deadline };
-    match connect::connect(app, &redeemed).await? {
+    match connect::redeem(app, &redeemed).await? {
         Outcome::SignedIn(signed_in) => signed_in_reply(app, request, posted, flow, &signed_in),
         Outcome::NeedsConsent(invitation) if posted => Err(Error::NoRefreshToken(invitation)),
         Outcome::NeedsConsent(invitation) => {

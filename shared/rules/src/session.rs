@@ -51,7 +51,7 @@ impl Default for Seed {
 }
 
 /// The parts of a token that has the form of one; nothing is proven yet.
-pub struct Presented {
+pub struct PresentedToken {
     /// The sealed user id.
     pub sealed_user: Sealed,
     /// SHA-256 of the whole token: the row's name.
@@ -60,7 +60,7 @@ pub struct Presented {
     pub seed_digest: String,
 }
 
-impl Presented {
+impl PresentedToken {
     /// Takes a token apart; `None` when it does not have the form of one.
     pub fn parse(token: &str) -> Option<Self> {
         if token.len() > LENGTH_LIMIT || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -134,7 +134,7 @@ mod tests {
         let user = UserId::parse("110169484474386276334").unwrap();
         let seed = Seed::new();
         let token = seed.token(&user, &keyring);
-        let presented = Presented::parse(token.expose()).unwrap();
+        let presented = PresentedToken::parse(token.expose()).unwrap();
         let opened = keyring.open(Purpose::Session, &[], &presented.sealed_user).unwrap();
         assert_eq!(opened.as_slice(), user.as_str().as_bytes());
         assert_eq!(presented.digest, Session::begin(&token, user.clone(), NOW).digest);
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn b29_a_text_that_is_no_token_is_not_taken_apart() {
         for text in ["", "x", "a b.c", "é.x", &"x.".repeat(1000)] {
-            assert!(Presented::parse(text).is_none(), "{text:?}");
+            assert!(PresentedToken::parse(text).is_none(), "{text:?}");
         }
     }
 }

@@ -3,19 +3,13 @@
 use postern_rules::credential::Credential;
 use postern_rules::error::{Error, Reason};
 use postern_rules::seal::Purpose;
-use postern_rules::session::{Presented, Session};
+use postern_rules::session::{PresentedToken, Session};
 use postern_rules::user::UserId;
 
 use super::Request;
 use super::cookie::SESSION;
 use crate::app::App;
 use crate::outside::dynamodb::within;
-
-/// A caller whose token is one of ours; whether the session is still valid is not known yet.
-pub struct Known {
-    user: UserId,
-    presented: Presented,
-}
 
 /// A caller with a valid session.
 pub struct Caller {
@@ -25,27 +19,20 @@ pub struct Caller {
     pub credential: Option<Credential>,
 }
 
-/// Opens the caller's token; makes no call but for a keyring that is not remembered.
-pub async fn identify(app: &App, request: &Request) -> Result<Known, Error> {
+/// Opens the caller's token, and reads the session and the credential in one consistent read.
+pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, Error> {
     let token = token(request)?.ok_or_else(|| Error::unauthorized(Reason::NotSignedIn))?;
     // Unknown, altered, expired and revoked look the same from outside (A32).
     let expired = || Error::unauthorized(Reason::SessionExpired);
-    let presented = Presented::parse(token).ok_or_else(expired)?;
-    let opened =
-        app.secrets.open(Purpose::Session, &[], &presented.sealed_user).await?.map_err(|_| expired())?;
+    let presented = PresentedToken::parse(token).ok_or_else(expired)?;
+    let opened = app.secrets.open(Purpose::Session, &[], &presented.sealed_user).await?;
+    let opened = opened.map_err(|_| expired())?;
     let user = std::str::from_utf8(&opened).ok().and_then(UserId::parse).ok_or_else(expired)?;
-    Ok(Known { user, presented })
-}
-
-/// Reads the session and the credential of a known caller, in one consistent read.
-pub async fn attend(app: &App, known: Known, request: &Request) -> Result<Caller, Error> {
-    let reading = app.store.attendance(&known.presented.digest, &known.user, request.deadline);
-    let attendance = within(request.deadline, reading).await?;
-    let credential = attendance.credential;
-    let session = attendance
-        .session
-        .filter(|session| session.is_valid(&known.user, credential.as_ref(), app.clock.now()))
-        .ok_or_else(|| Error::unauthorized(Reason::SessionExpired))?;
+    let reading = app.store.session_and_credential(&presented.digest, &user, request.deadline);
+    let (session, credential) = within(request.deadline, reading).await?;
+    let session = session
+        .filter(|session| session.is_valid(&user, credential.as_ref(), app.clock.now()))
+        .ok_or_else(expired)?;
     Ok(Caller { session, credential })
 }
 
@@ -60,8 +47,8 @@ pub async fn touch(app: &App, session: &Session) {
 }
 
 /// The session that the browser already has, whatever it is worth.
-pub fn old_session(request: &Request) -> Result<Option<Presented>, Error> {
-    Ok(request.cookies.one(SESSION)?.and_then(Presented::parse))
+pub fn old_session(request: &Request) -> Result<Option<PresentedToken>, Error> {
+    Ok(request.cookies.one(SESSION)?.and_then(PresentedToken::parse))
 }
 
 fn token(request: &Request) -> Result<Option<&str>, Error> {

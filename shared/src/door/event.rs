@@ -12,7 +12,7 @@ use postern_rules::error::Error;
 use super::Invocation;
 use super::cookie::Cookies;
 use super::query::Query;
-use super::request::{Origination, Request};
+use super::request::{ApiAddress, BODY_LIMIT, Request};
 
 /// The most bytes of an event that are looked at; API Gateway's own limits keep real ones far below.
 const EVENT_LIMIT: usize = 11 * 1024 * 1024;
@@ -22,8 +22,6 @@ const PATH_LIMIT: usize = 2048;
 const QUERY_LIMIT: usize = 4096;
 /// Beyond this a query is not even counted.
 const URI_LIMIT: usize = 16 * 1024;
-/// The most bytes of a body.
-pub(super) const BODY_LIMIT: usize = 16 * 1024;
 
 /// Takes an event of API Gateway's HTTP API, payload format 2.0, and makes a request of it.
 pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Error> {
@@ -46,14 +44,14 @@ pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Erro
     }
     let query = Query::parse(&raw_query)?;
     let cookies = cookies(&mut event)?;
-    let origination = Origination {
+    let api_address = ApiAddress {
         domain_name: event.request_context.domain_name.take(),
         stage: event.request_context.stage.take(),
     };
     // API Gateway's id is the one that its access log and the caller see.
     let id = event.request_context.request_id.take().filter(|id| is_plain(id));
     let invocation = Invocation { request_id: id.unwrap_or(invocation.request_id), ..invocation };
-    convert(event, query, cookies, path, origination, invocation)
+    convert(event, query, cookies, path, api_address, invocation)
 }
 
 fn convert(
@@ -61,7 +59,7 @@ fn convert(
     query: Query,
     cookies: Cookies,
     path: String,
-    origination: Origination,
+    api_address: ApiAddress,
     invocation: Invocation,
 ) -> Result<Request, Error> {
     let has_body = !matches!(event.request_context.http.method, Method::GET | Method::HEAD);
@@ -81,7 +79,7 @@ fn convert(
         event.headers.remove(name);
     }
     let http = LambdaRequest::ApiGatewayV2(event).into();
-    Ok(Request::new(http, path, query, cookies, origination, invocation))
+    Ok(Request::new(http, path, query, cookies, api_address, invocation))
 }
 
 /// The cookies: the event's list, else the header; never both (B28).

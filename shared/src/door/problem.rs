@@ -33,7 +33,7 @@ struct Document<'a> {
 
 /// Where a caller who got an error may go on.
 #[derive(Default)]
-pub(super) struct Ways {
+pub(super) struct Links {
     /// The flow that the authorization URL begins.
     pub(super) begun: Option<Begun>,
     /// This API's `/auth/start`.
@@ -41,12 +41,12 @@ pub(super) struct Ways {
 }
 
 /// The reply for `error`.
-pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -> Reply {
+pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool) -> Reply {
     let facts = error.facts();
     let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = status.canonical_reason().unwrap_or("Error");
     let mut reply = if html {
-        page(title, facts, ways)
+        page(title, facts, links)
     } else {
         let (reason, missing_scopes) = match error.condition() {
             Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
@@ -65,8 +65,8 @@ pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -
             reason,
             variable: error.variable(),
             missing_scopes,
-            authorization_url: ways.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
-            start_url: ways.start_url.as_deref(),
+            authorization_url: links.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
+            start_url: links.start_url.as_deref(),
         };
         let mut reply = Response::new(serde_json::to_string(&document).unwrap_or_default());
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -100,8 +100,8 @@ pub(super) fn render(error: &Error, request_id: &str, ways: &Ways, html: bool) -
 }
 
 /// A page of fixed text; it loads nothing, and its one link is our own or Google's.
-fn page(title: &str, facts: Facts, ways: &Ways) -> Reply {
-    let way = ways.begun.as_ref().map(|begun| &begun.authorization_url).or(ways.start_url.as_ref());
+fn page(title: &str, facts: Facts, links: &Links) -> Reply {
+    let way = links.begun.as_ref().map(|begun| &begun.authorization_url).or(links.start_url.as_ref());
     let link =
         way.map_or_else(String::new, |url| format!("<p><a href=\"{}\">Start again</a></p>\n", escaped(url)));
     let mut reply = Response::new(format!(

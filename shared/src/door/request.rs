@@ -9,15 +9,17 @@ use postern_rules::error::Error;
 
 use super::cookie::{Cookies, FLOW_PREFIX, Outgoing};
 use super::query::Query;
-use super::{Invocation, event, negotiation};
+use super::{Invocation, negotiation};
 use crate::app::App;
 use crate::clock::Deadline;
 
+/// The most bytes of a body.
+pub(super) const BODY_LIMIT: usize = 16 * 1024;
 /// A path longer than this is answered as too long, not as unknown.
 const LONG_PATH: usize = 1024;
 
 /// Where API Gateway says the event came in.
-pub(super) struct Origination {
+pub(super) struct ApiAddress {
     pub(super) domain_name: Option<String>,
     pub(super) stage: Option<String>,
 }
@@ -34,7 +36,7 @@ pub struct Request {
     pub id: String,
     /// By when the answer must be there.
     pub deadline: Deadline,
-    origination: Origination,
+    api_address: ApiAddress,
     outgoing: Arc<Outgoing>,
 }
 
@@ -44,7 +46,7 @@ impl Request {
         path: String,
         query: Query,
         cookies: Cookies,
-        origination: Origination,
+        api_address: ApiAddress,
         invocation: Invocation,
     ) -> Self {
         Self {
@@ -54,7 +56,7 @@ impl Request {
             cookies,
             id: invocation.request_id,
             deadline: invocation.deadline,
-            origination,
+            api_address,
             outgoing: Arc::default(),
         }
     }
@@ -128,7 +130,7 @@ impl Request {
         if let Some(url) = &app.config.public_url {
             return Ok(url.clone());
         }
-        let domain_name = self.origination.domain_name.as_deref().filter(|name| is_host_name(name));
+        let domain_name = self.api_address.domain_name.as_deref().filter(|name| is_host_name(name));
         let base = domain_name.map(|name| format!("https://{name}{}", self.stage_prefix()));
         base.as_deref().and_then(PublicUrl::parse).ok_or(Error::Config(ConfigError::unusable(
             names::PUBLIC_URL.name,
@@ -156,7 +158,7 @@ impl Request {
         if self.is_safe() {
             return Ok(());
         }
-        if self.body().len() > event::BODY_LIMIT {
+        if self.body().len() > BODY_LIMIT {
             return Err(Error::PayloadTooLarge);
         }
         let wants_body = self.method() == "POST";
@@ -168,7 +170,7 @@ impl Request {
     }
 
     fn stage_prefix(&self) -> String {
-        match self.origination.stage.as_deref() {
+        match self.api_address.stage.as_deref() {
             None | Some("" | "$default") => String::new(),
             Some(stage) => format!("/{stage}"),
         }

@@ -11,7 +11,7 @@ use postern_rules::flow::Redeemable;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::{AuthorizationCode, SessionToken};
-use postern_rules::session::{Presented, Seed, Session};
+use postern_rules::session::{PresentedToken, Seed, Session};
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
 
@@ -25,7 +25,8 @@ use crate::outside::google::identity::{self, IdTokenError, Identity, UserInfoErr
 use crate::outside::google::oauth::Tokens;
 use crate::telemetry::metrics::{self, TokenAtRisk};
 
-/// With less than this left a code is not redeemed: what Google would give could not be kept.
+/// Redeeming a code and storing the result takes at least this: never obtain a refresh token that
+/// cannot be saved.
 const LEAST_TIME: Duration = Duration::from_millis(1200);
 /// So much of the time is kept for storing what Google gave.
 const RESERVE: Duration = Duration::from_secs(1);
@@ -45,7 +46,7 @@ pub struct Redemption<'a> {
     /// The random half of the session token to come.
     pub seed: &'a Seed,
     /// The session that the browser had; it ends with the new one (A29).
-    pub old_session: Option<&'a Presented>,
+    pub old_session: Option<&'a PresentedToken>,
     /// Whether a page posted the code.
     pub posted: bool,
     /// By when all is done.
@@ -74,11 +75,12 @@ pub struct SignedIn {
     pub expires_at: Timestamp,
 }
 
-/// Refuses when too little time is left to redeem a code and keep the result. Asked before the state is spent, so that the
-/// same callback may come again, and once more after.
-pub fn require_time(deadline: Deadline) -> Result<(), Error> {
+/// By when the state must be spent, so that enough time is left to redeem the code and store the
+/// result. Fails when that moment has passed: nothing is spent then, and the same callback may come
+/// again.
+pub fn spend_by(deadline: Deadline) -> Result<Deadline, Error> {
     if deadline.allows(LEAST_TIME) {
-        return Ok(());
+        return Ok(deadline.sooner_by(LEAST_TIME));
     }
     Err(Error::UpstreamUnavailable {
         retry_after: 1,
@@ -87,9 +89,8 @@ pub fn require_time(deadline: Deadline) -> Result<(), Error> {
 }
 
 /// Redeems the code, stores the credential and begins the session.
-pub async fn connect(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
+pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
     let keyring = tokens_at_rest::keyring(app).await?;
-    require_time(redemption.deadline)?;
     let deadline = redemption.deadline.sooner_by(LAST_WORD);
     let (client, tokens) = exchange(app, redemption).await?;
     let identity = identify(app, redemption, &client, &tokens).await?;

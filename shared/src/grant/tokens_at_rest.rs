@@ -86,6 +86,41 @@ pub fn reseal_refresh_token(
     })
 }
 
+/// What a refresh brought, sealed as it is to be stored.
+pub(super) struct Renewal {
+    /// The access token, if it may be reused: Google said how long it works, and it covers the whole
+    /// grant. One that covers less serves its request; stored, it would stand for what it does not
+    /// cover.
+    pub(super) access_token: Option<StoredAccessToken>,
+    /// A new refresh token in place of the one that was used.
+    pub(super) rotated: Option<StoredRefreshToken>,
+    /// The one that was used, if another key or an older form sealed it.
+    pub(super) resealed: Option<StoredRefreshToken>,
+}
+
+impl Renewal {
+    /// Seals what Google gave for `used`, which is `opened` in clear.
+    pub(super) fn seal(
+        keyring: &Keyring,
+        credential: &Credential,
+        used: &StoredRefreshToken,
+        opened: &RefreshToken,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Self {
+        let Credential { user, client_id, scopes, .. } = credential;
+        let rotated = seal_refresh_token(keyring, user, client_id, tokens, now);
+        let refresh_token_id = &rotated.as_ref().unwrap_or(used).id;
+        let owner = Owner { user, client_id, refresh_token_id };
+        let access_token = seal_access_token(keyring, owner, tokens, now).filter(|_| tokens.cover(scopes));
+        let resealed = match rotated {
+            Some(_) => None,
+            None => reseal_refresh_token(keyring, credential, used, opened),
+        };
+        Self { access_token, rotated, resealed }
+    }
+}
+
 /// Opens the access token of `credential`, which belongs to its refresh token.
 pub async fn open_access_token(
     app: &App,

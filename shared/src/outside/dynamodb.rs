@@ -24,7 +24,7 @@ use self::change::Change;
 pub use self::item::Unreadable;
 use self::item::{Item, attribute as a, number, status_word, string};
 pub use self::retry::{insist, within};
-pub use self::sessions::{Attendance, Spending};
+pub use self::sessions::Spending;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::aws::describe;
 use crate::telemetry::metrics;
@@ -154,7 +154,7 @@ impl Store {
     /// Stores what a sign-in brought for `user`, over `previous` as it was read. A grant without a
     /// refresh token leaves the stored one untouched; it must not come without `previous` having
     /// one. The access token of a grant that goes on stays when no other comes.
-    pub async fn connect(
+    pub async fn store_grant(
         &self,
         user: &UserId,
         grant: &Grant,

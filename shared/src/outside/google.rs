@@ -5,6 +5,7 @@ mod api_error;
 pub mod gmail;
 pub mod identity;
 pub mod oauth;
+mod refused_client;
 
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use postern_rules::error::Error;
 use postern_rules::random;
 use postern_rules::time::Timestamp;
 
+pub use self::refused_client::RefusedClient;
 use crate::clock::{Clock, Deadline};
-use crate::outside::http::{Answer, Failure, Stack, send};
+use crate::outside::http::{Answer, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
 
 /// How long connecting to Google may take.
@@ -95,13 +97,15 @@ impl From<Trouble> for Error {
 }
 
 /// What a failed call of any kind shares, so that one loop serves all.
-trait Passing {
+trait Repeatable {
     /// The trouble, when the call may be repeated.
-    fn passing(&self) -> Option<&Trouble>;
+    fn repeatable(&self) -> Option<&Trouble>;
 }
 
 /// Google's services as this deployment reaches them.
 pub struct Google {
+    /// The OAuth client that Google refused last.
+    pub refused_client: RefusedClient,
     http: reqwest::Client,
     /// Without a pool: a code is exchanged over a connection that nobody else had (F03).
     http_once: reqwest::Client,
@@ -112,8 +116,9 @@ pub struct Google {
 
 impl Google {
     /// Google at the addresses that `config` names.
-    pub fn new(stack: &Stack, clock: Clock, config: &Config) -> Self {
+    pub fn new(stack: &HttpStack, clock: Clock, config: &Config) -> Self {
         Self {
+            refused_client: RefusedClient::default(),
             http: stack.client(CONNECT_TIMEOUT, true),
             http_once: stack.client(CONNECT_TIMEOUT, false),
             clock,
@@ -180,7 +185,7 @@ fn leads_to_sorry_page(answer: &Answer) -> bool {
 /// Carries out an idempotent call, and repeats it while that may help and still fits before the deadline.
 async fn repeated<T, E, F, Fut>(deadline: Deadline, call: F) -> Result<T, E>
 where
-    E: Passing,
+    E: Repeatable,
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
@@ -190,7 +195,7 @@ where
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let pause = match error.passing() {
+        let pause = match error.repeatable() {
             Some(trouble) if retry < RETRIES => trouble.pause(retry),
             _ => return Err(error),
         };

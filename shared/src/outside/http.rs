@@ -58,11 +58,11 @@ pub struct Answer {
 }
 
 /// Makes the process's clients.
-pub struct Stack {
+pub struct HttpStack {
     tls: ClientConfig,
 }
 
-impl Stack {
+impl HttpStack {
     /// The stack with Mozilla's roots and those of the PEM file at `extra_roots`.
     ///
     /// # Panics

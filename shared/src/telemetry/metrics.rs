@@ -10,8 +10,6 @@ use std::cell::RefCell;
 use postern_rules::config::MetricsNames;
 use postern_rules::error::{Error, Fault};
 use postern_rules::time::Timestamp;
-use tracing::Subscriber;
-use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
@@ -101,15 +99,6 @@ impl Collected {
             self.add(Metric::SignIns, facts.code, 1.0);
         }
     }
-
-    /// Writes what was collected, if this process writes metrics and there is anything.
-    pub(crate) fn write(&self, at: Timestamp, route: &str, request_id: &str) {
-        tracing::dispatcher::get_default(|dispatch| {
-            if let Some(sink) = dispatch.downcast_ref::<Sink>() {
-                sink.write(&self.0, &line::Origin { names: &sink.names, at, route, request_id });
-            }
-        });
-    }
 }
 
 /// Runs a request and gives what it collected. What may cut it off or catch its panic belongs into `request`, so that what was
@@ -122,7 +111,8 @@ pub(crate) async fn collect<T>(request: impl Future<Output = T>) -> (T, Collecte
     COLLECTED.scope(RefCell::default(), collecting).await
 }
 
-/// Where lines go: a layer of the log that takes none of its events, so that no log level concerns it.
+/// Where a process writes its metrics. Apart from the log, so that no log level concerns it.
+#[derive(Debug)]
 pub struct Sink {
     names: MetricsNames,
     writer: BoxMakeWriter,
@@ -137,15 +127,15 @@ impl Sink {
         Self { names, writer: BoxMakeWriter::new(writer) }
     }
 
-    fn write(&self, collected: &[Observation], origin: &line::Origin<'_>) {
-        for line in line::lines(collected, origin) {
+    /// Writes what a request collected, if it collected anything.
+    pub(crate) fn write(&self, collected: &Collected, at: Timestamp, route: &str, request_id: &str) {
+        let origin = line::Origin { names: &self.names, at, route, request_id };
+        for line in line::lines(&collected.0, &origin) {
             // Whole, for another line must not come between. One that cannot be written is lost, as one of the log is.
             let _ = std::io::Write::write_all(&mut self.writer.make_writer(), line.as_bytes());
         }
     }
 }
-
-impl<S: Subscriber> Layer<S> for Sink {}
 
 /// What belongs to no request is not counted: the keyring that is read while a process starts.
 fn with_collected(change: impl FnOnce(&mut Collected)) {

@@ -40,29 +40,43 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
     points.go_on(answer.as_ref())
 }
 
-#[tokio::test]
-async fn killed_anywhere_in_a_callback_with_any_fault_the_old_credential_survives() {
-    let _shared = crate::CORES.read().await;
+/// The same for a user who has no credential.
+async fn killed_in_a_first_callback(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
+    behind.world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &behind.world.sub(ANN));
+    behind.world.jar.clear();
+    killed_in_a_callback(behind, trouble, points).await
+}
+
+fn of_google() -> Vec<Trouble> {
     let mut troubles = trouble::of_the_token_endpoint(false);
-    troubles.push(trouble::none());
     troubles.extend(trouble::of_omission());
+    troubles
+}
+
+fn of_aws() -> Vec<Trouble> {
+    let mut troubles = vec![trouble::none()];
     troubles.extend(trouble::of_dynamodb(&["PutItem", "GetItem", "UpdateItem"]));
     troubles.extend(trouble::of_secrets());
-    enumerate("callback of a known user", troubles, 500, killed_in_a_callback).await;
+    troubles
 }
 
 #[tokio::test]
-async fn f08_f09_f16_to_f21_f53_killed_anywhere_in_a_first_callback_with_any_fault_the_user_can_go_on() {
-    let _shared = crate::CORES.read().await;
-    let mut troubles = vec![trouble::none()];
-    troubles.extend(trouble::of_the_token_endpoint(false));
-    troubles.extend(trouble::of_omission());
-    troubles.extend(trouble::of_dynamodb(&["PutItem", "GetItem", "UpdateItem"]));
-    troubles.extend(trouble::of_secrets());
-    let pair = async |behind: &mut Behind, trouble: &Trouble, points: &mut Points| {
-        behind.world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &behind.world.sub(ANN));
-        behind.world.jar.clear();
-        killed_in_a_callback(behind, trouble, points).await
-    };
-    enumerate("callback of a new user", troubles, 200, pair).await;
+async fn killed_anywhere_in_a_callback_with_any_fault_of_googles_the_old_credential_survives() {
+    enumerate("callback of a known user, Google's faults", of_google(), 200, killed_in_a_callback).await;
+}
+
+#[tokio::test]
+async fn killed_anywhere_in_a_callback_with_any_fault_of_awss_the_old_credential_survives() {
+    enumerate("callback of a known user, AWS's faults", of_aws(), 200, killed_in_a_callback).await;
+}
+
+#[tokio::test]
+async fn f08_f09_f19_to_f21_killed_anywhere_in_a_first_callback_with_any_fault_of_googles_the_user_can_go_on()
+{
+    enumerate("callback of a new user, Google's faults", of_google(), 200, killed_in_a_first_callback).await;
+}
+
+#[tokio::test]
+async fn f16_to_f21_f53_killed_anywhere_in_a_first_callback_with_any_fault_of_awss_the_user_can_go_on() {
+    enumerate("callback of a new user, AWS's faults", of_aws(), 200, killed_in_a_first_callback).await;
 }

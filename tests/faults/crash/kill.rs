@@ -23,11 +23,12 @@ enum Kind {
     Calls(Side),
 }
 
-/// The kill points of one kind, one after the other.
+/// Kill points of one kind, one after the other: every one, or with a step above one every so many.
 #[derive(Debug)]
 pub(super) struct Points {
     kind: Kind,
     number: usize,
+    step: usize,
     killed: usize,
 }
 
@@ -38,14 +39,14 @@ impl fmt::Display for Points {
 }
 
 impl Points {
-    /// Every suspension, from the first on.
-    pub(super) const fn suspensions() -> Self {
-        Self { kind: Kind::Suspensions, number: 0, killed: 0 }
+    /// Suspensions, after skipping `skipped`.
+    pub(super) const fn suspensions(skipped: usize, step: usize) -> Self {
+        Self { kind: Kind::Suspensions, number: skipped, step, killed: 0 }
     }
 
-    /// Both sides of every call, from the first on.
-    pub(super) const fn calls() -> Self {
-        Self { kind: Kind::Calls(Side::Before), number: 1, killed: 0 }
+    /// Both sides of calls, after skipping `skipped` calls.
+    pub(super) const fn calls(skipped: usize, step: usize) -> Self {
+        Self { kind: Kind::Calls(Side::Before), number: 1 + skipped, step, killed: 0 }
     }
 
     /// How many requests were killed.
@@ -85,9 +86,9 @@ impl Points {
         match kind {
             Kind::Calls(Side::Before) => self.kind = Kind::Calls(Side::After),
             Kind::Calls(Side::After) => {
-                (self.kind, self.number) = (Kind::Calls(Side::Before), self.number + 1);
+                (self.kind, self.number) = (Kind::Calls(Side::Before), self.number + self.step);
             }
-            Kind::Suspensions => self.number += 1,
+            Kind::Suspensions => self.number += self.step,
         }
         // A call whose answer the fault itself loses has no other side, and is not the last.
         answer.is_none() || matches!(kind, Kind::Calls(Side::After))

@@ -30,17 +30,19 @@ async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mu
 
 #[tokio::test]
 async fn f24_to_f35_f70_killed_anywhere_in_a_refresh_with_any_fault_of_googles_the_credential_survives() {
-    let _shared = crate::CORES.read().await;
     let mut troubles = trouble::of_the_token_endpoint(true);
-    troubles.extend(trouble::of_rotation());
     troubles.extend(trouble::of_omission());
     troubles.extend(trouble::of_gmail());
-    enumerate("refresh, Google's faults", troubles, 600, killed_in_a_refresh).await;
+    enumerate("refresh, Google's faults", troubles, 200, killed_in_a_refresh).await;
+}
+
+#[tokio::test]
+async fn f31_f33_f70_killed_anywhere_in_a_refresh_that_rotates_with_any_fault_the_credential_survives() {
+    enumerate("refresh with rotation", trouble::of_rotation(), 200, killed_in_a_refresh).await;
 }
 
 #[tokio::test]
 async fn f53_to_f60_f70_killed_anywhere_in_a_refresh_with_any_fault_of_awss_the_credential_survives() {
-    let _shared = crate::CORES.read().await;
     let mut troubles = vec![trouble::none()];
     troubles.extend(trouble::of_dynamodb(&["BatchGetItem", "UpdateItem"]));
     troubles.extend(trouble::of_burial());

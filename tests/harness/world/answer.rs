@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use postern::app::App;
+use postern::app::{App, NotConfigured};
 use postern::clock::Deadline;
 use postern::door::{Invocation, respond};
-use postern_rules::config::ConfigError;
 use serde_json::Value;
 
 use super::{invariants, parameter};
@@ -100,7 +99,7 @@ impl Answer {
 }
 
 /// Answers an event in an environment, by the function that its path belongs to.
-pub async fn invoke(app: Result<&App, &ConfigError>, event: &str, budget: Duration) -> Answer {
+pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Duration) -> Answer {
     let path = serde_json::from_str::<Value>(event)
         .ok()
         .and_then(|event| event["rawPath"].as_str().map(str::to_owned));

@@ -33,12 +33,16 @@ pub fn metrics_names() -> MetricsNames {
     }
 }
 
+/// Where an environment's metrics go. What must not be in the log must not be in them either, so they are written to it
+/// too.
+pub(super) fn metrics() -> Sink {
+    Sink::new(metrics_names(), (|| Writer).and(|| metrics::Writer))
+}
+
 /// Starts the log if it does not run yet; gives its length so far.
 pub(super) fn start() -> usize {
     STARTED.call_once(|| {
-        // What must not be in the log must not be in the metrics either, so they are written to it too.
-        let metrics = Sink::new(metrics_names(), (|| Writer).and(|| metrics::Writer));
-        let subscriber = postern::telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || Writer);
+        let subscriber = postern::telemetry::subscriber(tracing::Level::TRACE, || Writer);
         tracing::subscriber::set_global_default(subscriber).unwrap();
     });
     WRITTEN.lock().unwrap().len()

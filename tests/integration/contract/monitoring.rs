@@ -75,7 +75,7 @@ fn each_alarm_looks_at_a_metric_that_is_written() {
 #[test]
 fn each_alarm_has_its_place_in_the_runbook() {
     let template = harness::template::monitoring();
-    let runbook = include_str!("../../../infra/README.md");
+    let runbook = include_str!("../../../docs/deploy.md");
     let anchors: BTreeSet<String> = runbook
         .lines()
         .filter_map(|line| line.strip_prefix("### "))
@@ -83,7 +83,7 @@ fn each_alarm_has_its_place_in_the_runbook() {
         .collect();
     for (name, alarm) in alarms(&template) {
         let description = alarm["AlarmDescription"].as_str().unwrap();
-        let anchor = description.split_once("(infra/README.md#").and_then(|(_, rest)| rest.strip_suffix(')'));
+        let anchor = description.split_once("(docs/deploy.md#").and_then(|(_, rest)| rest.strip_suffix(')'));
         assert!(anchors.contains(anchor.unwrap()), "{name}: {description}");
     }
 }

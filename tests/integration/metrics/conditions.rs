@@ -42,11 +42,8 @@ async fn each_401_and_a_grant_that_is_too_narrow_are_counted_by_their_reason() {
 #[tokio::test]
 async fn a76_a_broken_configuration_is_an_operators_error_that_is_counted() {
     let world = World::new().await;
-    let mut variables = world.variables.clone();
-    variables.remove("CREDENTIALS_TABLE");
-    let broken = postern_rules::config::Config::read(|name| variables.get(name).cloned()).unwrap_err();
-    let answer = invoke(Err(&broken), &Call::list("").event().to_string(), BUDGET).await;
-    assert_eq!(answer.code(), "config_error");
+    let answer = world.misconfigured("CREDENTIALS_TABLE", None).await;
+    assert_eq!(answer.problem(), (503, "config_error"));
     assert_eq!(world.metrics().counted(), ["OperatorErrors 1", "OperatorErrors Code=config_error 1"]);
 }
 

@@ -1,13 +1,10 @@
 //! `gmail.metadata`: what it takes away from a grant, and how nobody gets it beside a broader
 //! scope.
 
-use std::time::Duration;
-
 use harness::google::Endpoint::MessagesList;
 use harness::google::Times;
 use harness::google::recorded as body;
-use harness::world::{ANN, Call, METADATA, READONLY, World, forces_consent, invoke, parameter};
-use postern_rules::config::Config;
+use harness::world::{ANN, METADATA, MODIFY, READONLY, World, forces_consent, parameter};
 use serde_json::json;
 
 use super::{ONCE, UNAVAILABLE, line};
@@ -73,19 +70,13 @@ async fn f82_google_is_never_asked_for_metadata_beside_a_broader_scope() {
 #[tokio::test]
 async fn b67_scopes_that_combine_metadata_with_a_broader_one_are_a_config_error() {
     let world = World::new().await;
-    let read = |scopes: &str| {
-        let look_up = |name: &str| {
-            if name == "GMAIL_SCOPES" { Some(scopes.to_owned()) } else { world.variables.get(name).cloned() }
-        };
-        Config::read(look_up)
-    };
-    for broader in [READONLY, "https://www.googleapis.com/auth/gmail.modify", "https://mail.google.com/"] {
-        let broken = read(&format!("{METADATA} {broader}")).unwrap_err();
-        let event = Call::list("").event().to_string();
-        let answer = invoke(Err(&broken), &event, Duration::from_secs(8)).await;
+    for broader in [READONLY, MODIFY, "https://mail.google.com/"] {
+        let scopes = format!("{METADATA} {broader}");
+        let answer = world.misconfigured("GMAIL_SCOPES", Some(&scopes)).await;
         assert_eq!(answer.problem(), (503, "config_error"));
         assert_eq!(answer.json()["variable"], "GMAIL_SCOPES");
     }
-    assert!(read(METADATA).is_ok());
-    assert!(read(&format!("{METADATA} https://www.googleapis.com/auth/gmail.send")).is_ok());
+    world.environment(&[("GMAIL_SCOPES", METADATA)]);
+    let without_reading = format!("{METADATA} https://www.googleapis.com/auth/gmail.send");
+    world.environment(&[("GMAIL_SCOPES", &without_reading)]);
 }

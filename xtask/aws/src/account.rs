@@ -7,7 +7,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use postern::outside::http::Stack;
+use postern::outside::http::HttpStack;
 use postern::outside::http::aws::{Connector, describe};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,7 +111,7 @@ fn no_credentials(profile: Option<&str>) -> String {
 
 /// What the SDK sends with.
 pub(crate) fn http_client() -> Result<Connector, String> {
-    let stack = Stack::new(None).map_err(|error| error.to_string())?;
+    let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
     Ok(Connector::new(stack.client(CONNECT_TIMEOUT, true)))
 }
 

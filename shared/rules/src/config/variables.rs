@@ -56,47 +56,47 @@ pub mod names {
 
     variables! {
         CREDENTIALS_TABLE, Default::Required,
-            "DynamoDB table of the credentials: partition key `user_id` (S). Durable.", "";
+            "DynamoDB table with the partition key `user_id` (S): one item for each Google user.", "";
         SESSIONS_TABLE, Default::Required,
-            "DynamoDB table of sessions and spent states: partition key `id` (S), TTL attribute `expires_at`. Disposable.",
+            "DynamoDB table with the partition key `id` (S) and the TTL attribute `expires_at`: sessions and used states.",
             "";
         GOOGLE_CLIENT_SECRET_ID, Default::Required,
-            "Secrets Manager name or ARN of Google's `client_secrets.json`, as downloaded.", "";
+            "Name or ARN of the Secrets Manager secret with Google's `client_secrets.json`.", "";
         SEALING_KEYS_SECRET_ID, Default::Required,
-            "Secrets Manager name or ARN of the keyring that seals tokens and cookies.", "";
+            "Name or ARN of the Secrets Manager secret with the keyring.", "";
         ALLOWED_ORIGINS, Default::Required,
-            "The front ends' origins, separated by commas. CORS, `return_to` and POST use this list; a sign-in without `return_to` ends on the first.",
+            "Origins of the front ends, comma separated.",
             "The value must be a comma-separated list of https origins such as https://app.example.com (http for localhost).";
-        PUBLIC_URL, Default::Described("`https://` and the domain name of the event"),
-            "Base URL of this API as browsers see it. Google's redirect URI is this URL followed by `/oauth/callback`.",
+        PUBLIC_URL, Default::Described("`https://`, the event's domain name and its stage"),
+            "Base URL of this API as browsers see it.",
             "The value must be an https URL without query or fragment (http for localhost).";
         GMAIL_SCOPES, Default::Value("https://www.googleapis.com/auth/gmail.readonly"),
-            "OAuth scopes that every grant must cover, separated by spaces. `openid email` are always added.",
+            "OAuth scopes that every grant must cover, space separated; `openid email` are always added.",
             "The value must not have gmail.metadata beside a broader Gmail scope: with it Gmail refuses every search.";
-        ALLOWED_DOMAINS, Default::Described("any account may connect"),
-            "Google Workspace domains whose accounts may connect, separated by commas.",
+        ALLOWED_DOMAINS, Default::Described("any account"),
+            "Google Workspace domains whose accounts may connect, comma separated, in lower case.",
             "The value must be a comma-separated list of domains in lower case, such as example.com.";
         METRICS_NAMESPACE, Default::Described("no metrics"),
-            "CloudWatch namespace of the metrics.", "The value is not a valid CloudWatch namespace.";
-        EXTRA_ROOT_CERTIFICATES, Default::Described("the built-in roots only"),
-            "Path of a PEM file with root certificates to trust besides the built-in ones: a company proxy, or an emulator over TLS.",
+            "CloudWatch namespace of the metrics; the stack sets `Postern/<stack name>`.", "The value is not a valid CloudWatch namespace.";
+        EXTRA_ROOT_CERTIFICATES, Default::Described("none"),
+            "Path of a PEM file with root certificates to trust besides the built-in ones.",
             "The value must be the path of a readable PEM file with at least one certificate.";
         GMAIL_URL, Default::Value("https://gmail.googleapis.com"), "Base URL of the Gmail API.", URL_FORM;
         GOOGLE_USERINFO_URL, Default::Value("https://www.googleapis.com/oauth2/v3/userinfo"),
-            "Google's UserInfo endpoint.", URL_FORM;
+            "URL of Google's UserInfo endpoint.", URL_FORM;
         GOOGLE_REVOKE_URL, Default::Value("https://oauth2.googleapis.com/revoke"),
-            "Google's revocation endpoint.", URL_FORM;
-        AWS_ENDPOINT_URL_DYNAMODB, Default::Described("AWS's own"),
-            "Another endpoint for DynamoDB, such as an emulator.", URL_FORM;
-        AWS_ENDPOINT_URL_SECRETS_MANAGER, Default::Described("AWS's own"),
-            "Another endpoint for Secrets Manager, such as an emulator.", URL_FORM;
+            "URL of Google's revocation endpoint; no route uses it yet.", URL_FORM;
+        AWS_ENDPOINT_URL_DYNAMODB, Default::Described("AWS"),
+            "Another endpoint for DynamoDB.", URL_FORM;
+        AWS_ENDPOINT_URL_SECRETS_MANAGER, Default::Described("AWS"),
+            "Another endpoint for Secrets Manager.", URL_FORM;
         AWS_REGION, Default::SetByLambda, "The AWS region.", "";
         AWS_ACCESS_KEY_ID, Default::SetByLambda, "The function's AWS credentials.", "";
         AWS_SECRET_ACCESS_KEY, Default::SetByLambda, "The function's AWS credentials.", "";
         AWS_SESSION_TOKEN, Default::SetByLambda, "The function's AWS credentials.", "";
         AWS_LAMBDA_FUNCTION_NAME, Default::SetByLambda, "The function's name in the metrics.", "";
         AWS_LAMBDA_LOG_LEVEL, Default::SetByLambda,
-            "The log level of Lambda's logging controls; unset or unknown: `INFO`.", "";
+            "`TRACE`, `DEBUG`, `INFO`, `WARN` or `ERROR`; `INFO` if it is unset or unknown.", "";
     }
 }
 

@@ -13,7 +13,7 @@ use postern_rules::secret::RefreshToken;
 use super::RESERVE;
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::grant::tokens_at_rest::{self, Owner};
+use crate::grant::tokens_at_rest::{self, Owner, Renewal};
 use crate::outside::dynamodb::{Grant, Written, insist};
 use crate::outside::google::identity::Identity;
 use crate::outside::google::oauth::{TokenError, Tokens};
@@ -116,7 +116,7 @@ async fn replace(
         scopes,
         refresh_token,
     };
-    Ok(Some(insist(deadline, async || app.store.connect(user, &grant, previous).await).await?))
+    Ok(Some(insist(deadline, async || app.store.store_grant(user, &grant, previous).await).await?))
 }
 
 /// Keeps the stored grant if it covers all that the sign-in brought and more. Google is asked
@@ -145,13 +145,9 @@ async fn wider(
         }
     };
     let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
-    let (user, client_id, now) = (&stored.user, client.client_id.as_str(), app.clock.now());
-    let rotated = tokens_at_rest::seal_refresh_token(keyring, user, client_id, &tokens, now);
-    let refresh_token_id = &rotated.as_ref().unwrap_or(token).id;
-    let owner = Owner { user, client_id, refresh_token_id };
-    let access_token = tokens_at_rest::seal_access_token(keyring, owner, &tokens, now);
+    let Renewal { access_token, rotated, resealed } =
+        Renewal::seal(keyring, stored, token, &opened, &tokens, app.clock.now());
     let Some(rotated) = rotated else {
-        let resealed = tokens_at_rest::reseal_refresh_token(keyring, stored, token, &opened);
         let write =
             async || app.store.store_refreshed(stored, access_token.as_ref(), resealed.as_ref()).await;
         return Ok(Some(insist(deadline, write).await?));

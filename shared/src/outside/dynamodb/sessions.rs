@@ -24,15 +24,6 @@ const SPENT_STATE_MARGIN: Duration = OFFERED_FOR;
 /// How often keys that DynamoDB left unprocessed are asked for again.
 const BATCH_ATTEMPTS: u32 = 3;
 
-/// What is stored about a caller.
-#[derive(Debug, Default)]
-pub struct Attendance {
-    /// The session's row.
-    pub session: Option<Session>,
-    /// The user's credential.
-    pub credential: Option<Credential>,
-}
-
 /// What became of a state.
 pub enum Spending {
     /// It was spent by this request: its code may be exchanged.
@@ -47,17 +38,17 @@ pub enum Spending {
 }
 
 impl Store {
-    /// A caller's session and credential in one consistent read.
+    /// The session with this digest and the credential of `user`, in one consistent read.
     ///
     /// # Panics
     ///
     /// Never: each request for keys has one.
-    pub async fn attendance(
+    pub async fn session_and_credential(
         &self,
         digest: &str,
         user: &UserId,
         deadline: Deadline,
-    ) -> Result<Attendance, StoreError> {
+    ) -> Result<(Option<Session>, Option<Credential>), StoreError> {
         let keys = |name: &str, value: String| {
             let key = HashMap::from([(name.to_owned(), string(value))]);
             KeysAndAttributes::builder().keys(key).consistent_read(true).build().expect("the keys are set")
@@ -66,21 +57,21 @@ impl Store {
             (self.sessions_table.clone(), keys(a::ID, session_key(digest))),
             (self.credentials_table.clone(), keys(a::USER_ID, user.as_str().to_owned())),
         ]);
-        let mut found: Attendance = Attendance::default();
+        let (mut session, mut credential) = (None, None);
         for attempt in 1..=BATCH_ATTEMPTS {
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
             let answer = request.send().await.map_err(StoreError::from_sdk)?;
             let mut tables = answer.responses.unwrap_or_default();
             if let Some(item) = tables.remove(&self.sessions_table).unwrap_or_default().first() {
-                found.session = Some(item::session(item)?);
+                session = Some(item::session(item)?);
             }
             if let Some(item) = tables.remove(&self.credentials_table).unwrap_or_default().first() {
-                found.credential = Some(item::credential(item)?);
+                credential = Some(item::credential(item)?);
             }
             wanted = answer.unprocessed_keys.unwrap_or_default();
             let pause = Duration::from_millis(25 << attempt);
             if wanted.is_empty() {
-                return Ok(found);
+                return Ok((session, credential));
             }
             if attempt == BATCH_ATTEMPTS || !deadline.allows(pause) {
                 break;

@@ -7,7 +7,7 @@ use postern_rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::api_error::ApiError;
-use super::{Google, Passing, Trouble, repeated};
+use super::{Google, Repeatable, Trouble, repeated};
 use crate::clock::Deadline;
 use crate::telemetry::metrics::{self, BackEnd};
 
@@ -120,8 +120,8 @@ impl GmailError {
     }
 }
 
-impl Passing for GmailError {
-    fn passing(&self) -> Option<&Trouble> {
+impl Repeatable for GmailError {
+    fn repeatable(&self) -> Option<&Trouble> {
         match self {
             Self::RateLimited(trouble) => Some(trouble),
             Self::Trouble(trouble) if trouble.is_passing() => Some(trouble),

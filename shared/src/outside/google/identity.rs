@@ -11,7 +11,7 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use super::api_error::ApiError;
-use super::{Google, Passing, Trouble, repeated};
+use super::{Google, Repeatable, Trouble, repeated};
 use crate::clock::Deadline;
 use crate::telemetry::metrics::BackEnd;
 
@@ -65,8 +65,8 @@ pub enum UserInfoError {
     Trouble(#[from] Trouble),
 }
 
-impl Passing for UserInfoError {
-    fn passing(&self) -> Option<&Trouble> {
+impl Repeatable for UserInfoError {
+    fn repeatable(&self) -> Option<&Trouble> {
         match self {
             Self::Trouble(trouble) if trouble.is_passing() => Some(trouble),
             _ => None,

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use self::answer::{ErrorAnswer, TokenAnswer};
 pub use self::answer::{Refusal, Tokens};
-use super::{Google, Passing, Trouble, repeated};
+use super::{Google, Repeatable, Trouble, repeated};
 use crate::clock::Deadline;
 use crate::outside::http::Failure;
 use crate::telemetry::metrics::BackEnd;
@@ -42,8 +42,8 @@ pub enum TokenError {
     Trouble(#[from] Trouble),
 }
 
-impl Passing for TokenError {
-    fn passing(&self) -> Option<&Trouble> {
+impl Repeatable for TokenError {
+    fn repeatable(&self) -> Option<&Trouble> {
         match self {
             Self::Trouble(trouble) if trouble.is_passing() => Some(trouble),
             _ => None,

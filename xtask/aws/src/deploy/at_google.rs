@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern::outside::http::Stack;
+use postern::outside::http::HttpStack;
 
 use crate::token_endpoint::{Refused, Verdict, ask};
 use crate::web_client::{CONSOLE, WebClient};
@@ -15,7 +15,7 @@ const NO_REDIRECT_URI: &str = "https://postern-deploy.invalid/oauth/callback";
 pub(crate) async fn check(file: &WebClient, callback: Option<&str>) -> Result<Option<String>, String> {
     let listed = file.redirect_uris.first().map(String::as_str);
     let redirect_uri = callback.or(listed).unwrap_or(NO_REDIRECT_URI);
-    let web = Stack::new(None).map_err(|error| error.to_string())?.client(CONNECT_TIMEOUT, true);
+    let web = HttpStack::new(None).map_err(|error| error.to_string())?.client(CONNECT_TIMEOUT, true);
     let why = match ask(&web, &file.google, redirect_uri).await {
         Ok(Verdict::Accepted) => return Ok(None),
         Ok(Verdict::WrongSecret) => {

@@ -135,7 +135,7 @@ fn counted(function: &str, facts: &Facts, log: &Log) -> Vec<Finding> {
         Finding::wrong(
             format!("{function} logged {at_least}{times} {name} in the last hour, {the_last} at {last}"),
             format!(
-                "see infra/README.md#{heading}, unless it was mended since: an error stays listed for an hour"
+                "see docs/deploy.md#{heading}, unless it was mended since: an error stays listed for an hour"
             ),
         )
     };

@@ -72,7 +72,7 @@ async fn value<Kind>(target: &Target, secret: &str, name: &str) -> Result<Secret
     let answer = answer.map_err(|error| match Refusal::of(&error) {
         Refusal::Absent => Finding::wrong(
             format!("{name}, {secret}, is not there"),
-            "make it under this name (infra/README.md says with what), or deploy with the name that it has",
+            "make it under this name (docs/deploy.md says with what), or deploy with the name that it has",
         ),
         Refusal::Other(_) if is_marked_for_deletion(&error) => Finding::wrong(
             format!("{name}, {secret}, is marked for deletion"),

@@ -162,7 +162,7 @@ impl Target {
 }
 
 fn web() -> Result<reqwest::Client, String> {
-    let stack = http::Stack::new(None).map_err(|error| error.to_string())?;
+    let stack = http::HttpStack::new(None).map_err(|error| error.to_string())?;
     Ok(stack.client(CONNECT_TIMEOUT, true))
 }
 

@@ -9,7 +9,7 @@ use crate::doctor::problem::known_code;
 pub(in crate::doctor) struct Kind {
     /// The error's code, or what else happened.
     pub(in crate::doctor) name: &'static str,
-    /// The heading in infra/README.md, as its anchor.
+    /// The heading in docs/deploy.md, as its anchor.
     pub(super) heading: &'static str,
 }
 
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_runbook_has_each_heading() {
-        let runbook = std::fs::read_to_string(xtask::processes::root().join("infra/README.md")).unwrap();
+        let runbook = std::fs::read_to_string(xtask::processes::root().join("docs/deploy.md")).unwrap();
         let titles = runbook.lines().filter_map(|line| line.strip_prefix("### "));
         let anchors: Vec<String> = titles.map(|title| title.to_lowercase().replace(' ', "-")).collect();
         for heading in [OPERATOR_ERRORS, SEAL_FAILURES, TOKENS_NOT_STORED, ERRORS] {

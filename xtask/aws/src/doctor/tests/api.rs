@@ -30,7 +30,7 @@ struct Functions {
 
 impl Functions {
     fn start(variables: &BTreeMap<String, String>, page: &'static str) -> Self {
-        let app = App::new(|name| variables.get(name).cloned(), Clock::System);
+        let app = App::new(|name| variables.get(name).cloned(), Clock::System, None);
         let (calls, mut received) = unbounded_channel::<(Call, oneshot::Sender<Answer>)>();
         #[expect(clippy::disallowed_methods, reason = "it runs beside the command")]
         std::thread::spawn(move || {

@@ -33,7 +33,7 @@ fn event_at(millis: i64, line: &Value) -> Value {
 /// What follows a count.
 fn last(moment: &str, heading: &str) -> String {
     format!(
-        "the last at {moment}: see infra/README.md#{heading}, unless it was mended since: an error stays listed for an hour"
+        "the last at {moment}: see docs/deploy.md#{heading}, unless it was mended since: an error stays listed for an hour"
     )
 }
 
@@ -77,7 +77,7 @@ async fn a_log_that_is_too_long_to_read_is_not_good() {
         endless.await,
         [
             "wrong  list-messages logged at least once credential_unreadable in the last hour, the last that was read at \
-          2026-11-01T02:26:40Z: see infra/README.md#seal-failures, unless it was mended since: an error stays listed for \
+          2026-11-01T02:26:40Z: see docs/deploy.md#seal-failures, unless it was mended since: an error stays listed for \
           an hour"
         ]
     );

@@ -1,0 +1,144 @@
+//! The conditions in which a grant, or Google's word about it, leaves the caller. Asks nobody and
+//! writes nothing.
+
+use std::time::Duration;
+
+use postern_rules::credential::{Credential, Obstacle, Setback, SetbackCause, whole_seconds};
+use postern_rules::error::{Error, Invitation, Reason, Source};
+use postern_rules::google_client::GoogleClient;
+use postern_rules::scopes::{Need, Scopes};
+use postern_rules::time::Timestamp;
+
+use crate::app::App;
+use crate::outside::google::Trouble;
+use crate::outside::google::gmail::GmailError;
+use crate::outside::google::oauth::{Refusal, TokenError};
+use crate::outside::http::Failure;
+
+/// The 401 for an obstacle.
+pub(super) fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error {
+    let reason = match obstacle {
+        Obstacle::Dead => Reason::RevokedOrExpired,
+        Obstacle::ClientChanged => Reason::ClientChanged,
+        Obstacle::ScopesChanged => Reason::ScopesChanged,
+    };
+    Error::Unauthorized { reason, invitation: invitation(credential) }
+}
+
+/// Refuses a request that needs scopes which the grant does not have.
+pub(super) fn require_scopes(credential: &Credential, need: Need) -> Result<(), Error> {
+    let missing = need.missing_in(&credential.scopes);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(insufficient_scope(credential, missing, credential.scopes.have_metadata()))
+}
+
+/// The owner of a credential, invited to authorize again.
+fn invitation(credential: &Credential) -> Invitation {
+    Invitation::of(&credential.user, credential.email.as_ref())
+}
+
+/// The owner of a credential, invited to grant more.
+fn insufficient_scope(credential: &Credential, missing: Scopes, has_metadata: bool) -> Error {
+    let invitation = Invitation { more_scopes: missing.clone(), ..invitation(credential) };
+    Error::InsufficientScope { missing, has_metadata, invitation }
+}
+
+/// The answer that holds until the next refresh is due; `None`: a refresh may be made. An attempt
+/// ahead of time has little time, so a timeout of one delays only attempts of its kind.
+pub(super) fn held_up(
+    app: &App,
+    credential: &Credential,
+    client: &GoogleClient,
+    is_ahead: bool,
+    now: Timestamp,
+) -> Option<Error> {
+    let of_client =
+        app.google.refused_client.wait(client, now).map(|wait| (SetbackCause::ClientRefused, wait));
+    let of_item = || {
+        let of_this_kind = |setback: &&Setback| is_ahead || setback.cause != SetbackCause::TooSlow;
+        let setback = credential.setback.as_ref().filter(of_this_kind)?;
+        Some((setback.cause, setback.wait(now)?))
+    };
+    let (cause, wait) = of_client.or_else(of_item)?;
+    if credential.refresh_token.is_none() {
+        return Some(unauthorized(Obstacle::Dead, credential));
+    }
+    Some(deferred(cause, credential, wait, "the last refresh failed a moment ago".into()))
+}
+
+/// What a failed refresh means for the caller, and when to come back.
+pub(super) fn deferred(
+    cause: SetbackCause,
+    credential: &Credential,
+    wait: Duration,
+    source: Source,
+) -> Error {
+    let retry_after = whole_seconds(wait);
+    let condition = match cause {
+        SetbackCause::Unavailable | SetbackCause::TooSlow => {
+            Error::UpstreamUnavailable { retry_after, source }
+        }
+        SetbackCause::Malformed => Error::UpstreamMalformed(source),
+        SetbackCause::Rejected => Error::UpstreamRejected(source),
+        SetbackCause::ClientRefused => Error::GoogleSetup(source),
+        SetbackCause::ReauthPolicy => {
+            Error::Unauthorized { reason: Reason::ReauthPolicy, invitation: invitation(credential) }
+        }
+        SetbackCause::BlockedByAdmin => Error::BlockedByAdmin,
+        SetbackCause::OrgInternal => Error::OrgInternal,
+    };
+    Error::Deferred { condition: Box::new(condition), retry_after }
+}
+
+/// What is remembered of an answer that brought no token and declared none dead, and the wait that
+/// Google asked for.
+pub(super) fn setback_of(error: &TokenError, is_ahead: bool) -> (SetbackCause, Option<Duration>) {
+    match error {
+        TokenError::Trouble(Trouble::Unanswered(Failure::TimedOut)) if is_ahead => {
+            (SetbackCause::TooSlow, None)
+        }
+        TokenError::Trouble(Trouble::Unavailable { retry_after, .. }) => {
+            (SetbackCause::Unavailable, retry_after.map(Duration::from_secs))
+        }
+        TokenError::Trouble(Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge)) => {
+            (SetbackCause::Malformed, None)
+        }
+        TokenError::Trouble(Trouble::Unanswered(_)) => (SetbackCause::Unavailable, None),
+        TokenError::Refused(refusal) => {
+            let cause = match refusal {
+                Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
+                Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
+                Refusal::OrgInternal => SetbackCause::OrgInternal,
+                Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
+                    SetbackCause::ClientRefused
+                }
+                Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
+            };
+            (cause, None)
+        }
+    }
+}
+
+/// What Gmail's refusal means for the caller.
+pub(super) fn of_gmail(error: GmailError, credential: &Credential) -> Error {
+    match error {
+        GmailError::Unauthorized => unauthorized(Obstacle::Dead, credential),
+        GmailError::BadQuery => Error::InvalidQuery,
+        GmailError::MailNotEnabled => Error::MailNotEnabled,
+        GmailError::InsufficientScope => insufficient_scope(credential, Need::Search.scopes(), false),
+        GmailError::MetadataScope => insufficient_scope(credential, Need::Search.scopes(), true),
+        GmailError::DomainPolicy => Error::DomainPolicy,
+        GmailError::NotConfigured => Error::GmailNotEnabled,
+        GmailError::ProjectRefused => Error::GoogleSetup(error.into()),
+        GmailError::DailyLimit => Error::QuotaExhausted,
+        GmailError::RateLimited(Trouble::Unavailable { retry_after: Some(seconds), .. }) => {
+            Error::RateLimited(seconds)
+        }
+        GmailError::RateLimited(_) => Error::RateLimited(5),
+        GmailError::RateLimitedFor(seconds) => Error::RateLimited(seconds),
+        GmailError::Rejected(_) => Error::UpstreamRejected(error.into()),
+        GmailError::Trouble(trouble) => trouble.into(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The layers of `postern`: imports point downward. Cargo keeps the rules apart; what modules of one
+//! crate import is looked at here.
+
+use std::path::Path;
+
+/// Each module, after those that it may import.
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("clock", &[]),
+    ("config", &[]),
+    ("telemetry", &["config"]),
+    ("outside/http", &["telemetry"]),
+    ("outside/dynamodb", &["clock", "outside/http", "telemetry"]),
+    ("outside/secrets_manager", &["clock", "outside/http", "telemetry"]),
+    ("outside/google", &["clock", "outside/http", "telemetry"]),
+    ("app", &["clock", "config", "outside", "telemetry"]),
+    ("grant", &["app", "clock", "outside", "telemetry"]),
+    ("door", &["app", "clock", "config", "outside", "telemetry"]),
+];
+
+/// Whether `path` (`outside/google/oauth`) lies in `module` (`outside/google`, `outside`).
+fn is_in(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[test]
+fn imports_point_downward() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src");
+    let mut looked_at = 0;
+    for file in super::ratchet::files(&root, &[".rs"]) {
+        let name = file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().into_owned();
+        let Some((module, below)) = LAYERS.iter().find(|(module, _)| is_in(&name, module)) else { continue };
+        let text = std::fs::read_to_string(&file).unwrap();
+        for line in text.lines().filter_map(|line| line.trim().strip_prefix("use crate::")) {
+            let imported = line.replace("::", "/");
+            let imported = imported.trim_end_matches(';');
+            let is_below = below.iter().any(|other| is_in(imported, other) || is_in(other, imported));
+            let is_own = is_in(imported, module);
+            assert!(is_below || is_own, "{name} imports {imported}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "{looked_at} imports are too few to be all");
+}
+
+#[test]
+fn connect_and_access_do_not_import_each_other() {
+    for (file, other) in [("access.rs", "connect"), ("lease.rs", "connect"), ("connect.rs", "access")] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/grant").join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        for line in text.lines().filter(|line| line.trim().starts_with("use ")) {
+            assert!(!line.contains(&format!("{other}::")), "{file}: {line}");
+        }
+    }
+}
