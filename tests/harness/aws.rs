@@ -151,7 +151,7 @@ async fn respond<B: Backend>(
     let keys = body["RequestItems"].clone();
     let (_, fault) = lock(&calls).record(Call { operation: operation.clone(), body });
     let answer = match fault {
-        Some(Fault::CallLost) => return Err(Cut),
+        Some(Fault::CallLost) => return Err(Cut::Close),
         Some(Fault::Refusal { status, exception }) => exception_answer::<B>(status, exception),
         Some(Fault::Unprocessed) => {
             json_answer::<B>(StatusCode::OK, &json!({ "Responses": {}, "UnprocessedKeys": keys }))
@@ -164,7 +164,7 @@ async fn respond<B: Backend>(
         }
     };
     match fault {
-        Some(Fault::AnswerLost) => Err(Cut),
+        Some(Fault::AnswerLost) => Err(Cut::Close),
         Some(Fault::AnswerCut) => Ok(answer.map(|body| whole(body.slice(..body.len().saturating_sub(1))))),
         _ => Ok(answer.map(whole)),
     }

@@ -17,9 +17,14 @@ use tokio::task::{AbortHandle, JoinSet};
 /// An answer on its way.
 pub(crate) type Reply = Response<BoxBody<Bytes, Cut>>;
 
-/// The connection is to be reset: instead of an answer, or in the middle of its body.
-#[derive(Debug)]
-pub(crate) struct Cut;
+/// How the connection ends: instead of an answer, or in the middle of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// In good order.
+    Close,
+    /// By a reset.
+    Reset,
+}
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,13 +87,17 @@ where
         let answer = answer.clone();
         async move {
             let (head, body) = request.into_parts();
-            let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+            let body = body.collect().await.map_err(|_| Cut::Close)?.to_bytes();
             answer(Request::from_parts(head, body)).await
         }
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    if (&mut connection).await.is_err() {
-        // The close becomes a reset. Without it the peer sees an early end, which is an error to it all the same.
-        let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    if let Err(error) = (&mut connection).await {
+        let stream = connection.into_parts().io.into_inner();
+        let cut = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+        if cut == Some(&Cut::Reset) {
+            // Without it the peer sees an early end, which is an error to it all the same.
+            let _ = stream.set_zero_linger();
+        }
     }
 }

@@ -63,6 +63,12 @@ pub fn parameter(url: &str, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
+/// The code and the state in the query of a callback.
+pub fn code_and_state(query: &str) -> (String, String) {
+    let url = format!("https://x/?{query}");
+    (parameter(&url, "code").unwrap(), parameter(&url, "state").unwrap())
+}
+
 /// Whether an authorization URL forces Google's consent page.
 pub fn forces_consent(url: &str) -> bool {
     parameter(url, "prompt").as_deref() == Some("consent")
@@ -122,11 +128,12 @@ impl World {
         Self { stack, google, dynamodb, secrets, clock, variables, app, jar, under_way, witness }
     }
 
-    /// A world where Ann is signed in.
+    /// A world where Ann is signed in; the calls and metrics of that are forgotten.
     pub async fn signed_in() -> Self {
         let mut world = Self::new().await;
         world.sign_in(ANN).await;
         world.forget_calls();
+        world.metrics();
         world
     }
 

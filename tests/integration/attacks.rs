@@ -2,7 +2,9 @@
 
 use harness::google::{Decision, Endpoint, Rotation};
 use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
-use harness::world::{ANN, BEN, Call, FORGED_STATE, ORIGIN, World, forces_consent, parameter};
+use harness::world::{
+    ANN, BEN, Call, FORGED_STATE, ORIGIN, World, code_and_state, forces_consent, parameter,
+};
 use serde_json::json;
 
 use super::sources::production_sources;
@@ -20,11 +22,8 @@ async fn a27_a_redirect_never_repeats_a_method_or_a_body() {
 #[tokio::test]
 async fn a34_a_cookie_and_a_bearer_token_together_are_refused() {
     let world = World::signed_in().await;
-    let bearer = format!("Bearer {}", world.jar["__Host-session"]);
-    assert_eq!(
-        world.send(&world.list().header("authorization", &bearer)).await.problem(),
-        (400, "invalid_request")
-    );
+    let both = world.list().bearer(&world.session());
+    assert_eq!(world.send(&both).await.problem(), (400, "invalid_request"));
 }
 
 #[tokio::test]
@@ -77,17 +76,13 @@ async fn a41_a48_a50_every_answer_is_kept_out_of_caches_frames_and_referrers() {
 #[tokio::test]
 async fn a46_a_code_that_was_stolen_from_a_popup_needs_a_state_of_this_browser() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let stolen = world.consent(&url, Decision::allow(BEN)).await;
-    let code = parameter(&format!("https://x/?{stolen}"), "code");
+    let (code, _) = code_and_state(&world.consented(BEN).await);
     world.jar.clear();
     world.sign_in(ANN).await;
     world.forget_calls();
     let body = json!({"code": code, "state": FORGED_STATE});
-    assert_eq!(
-        world.send(&world.with_cookies(Call::post("/oauth/callback", &body))).await.problem(),
-        (400, "state_mismatch")
-    );
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(answer.problem(), (400, "state_mismatch"));
     world.assert_untouched();
 }
 
@@ -158,11 +153,8 @@ async fn b57_an_origin_is_compared_whole() {
         "https://app.example.com.evil.example",
         "",
     ] {
-        assert_eq!(
-            world.send(&world.list().header("origin", origin)).await.problem(),
-            (403, "forbidden_origin"),
-            "{origin}"
-        );
+        let answer = world.send(&world.list().header("origin", origin)).await;
+        assert_eq!(answer.problem(), (403, "forbidden_origin"), "{origin}");
     }
 }
 
@@ -199,18 +191,16 @@ async fn a08_no_token_of_one_kind_stands_in_for_another() {
 }
 
 #[tokio::test]
-async fn a39_a_credential_that_does_not_open_is_mended_by_an_ordinary_sign_in() {
+async fn a39_a_credential_that_does_not_open_is_repaired_by_an_ordinary_sign_in() {
     let mut world = World::signed_in().await;
     let mut item = world.credential(ANN);
     let sealed = item["refresh_token"]["S"].as_str().unwrap();
     let altered = format!("{}AAAA", &sealed[..sealed.len() - 4]);
     item["refresh_token"]["S"] = json!(altered);
     world.put(item);
-    let query = world.consented(ANN).await;
-    let through_consent = world.callback(&query).await.location().to_owned();
+    let through_consent = world.attempt(ANN).await.authorization_url();
     assert!(forces_consent(&through_consent));
-    let query = world.consent(&through_consent, Decision::allow(ANN)).await;
-    world.callback(&query).await.session();
+    world.come_back(&through_consent, ANN).await.session();
     world.advance(3600);
     world.lists().await;
 }

@@ -1,7 +1,7 @@
 //! `GET` and `POST /oauth/callback`: the flow, its binding and its end.
 
 use harness::google::{Decision, Endpoint, Failure, Times};
-use harness::world::{ANN, BEN, Call, READONLY, World, forces_consent, parameter};
+use harness::world::{ANN, BEN, Call, READONLY, World, code_and_state, forces_consent, parameter};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -51,10 +51,8 @@ async fn a_first_sign_in_stores_the_credential_and_begins_a_session() {
 async fn a_page_that_posts_the_code_gets_a_bearer_token_that_works() {
     let mut world = World::new().await;
     let url = world.start_json().await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let redirect = format!("https://x/?{query}");
-    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state"), "authuser": "0"});
-    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    let post = world.post_of(&url, Decision::allow(ANN)).await;
+    let answer = world.browse(post).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let connected = answer.json();
     assert_eq!(connected["user"], json!({"id": world.sub(ANN), "email": ANN}));
@@ -108,10 +106,8 @@ async fn f09_without_any_refresh_token_the_browser_goes_once_through_the_consent
 async fn f09_a_second_miss_is_an_error_and_no_loop() {
     let mut world = World::new().await;
     world.google.omit_refresh_token(2);
-    let query = world.consented(ANN).await;
-    let again = world.callback(&query).await.location().to_owned();
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    assert_eq!(world.callback(&query).await.auth_error(), "no_refresh_token");
+    let again = world.attempt(ANN).await.authorization_url();
+    assert_eq!(world.come_back(&again, ANN).await.auth_error(), "no_refresh_token");
     assert_eq!(world.sessions().len(), 0);
 }
 
@@ -185,9 +181,7 @@ async fn a01_to_a02_and_b22_a_callback_without_its_own_flow_cookie_is_refused() 
 #[tokio::test]
 async fn a03_a_stolen_code_is_worth_nothing_in_another_flow() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let stolen = world.consent(&url, Decision::allow(ANN)).await;
-    let code = parameter(&format!("https://x/?{stolen}"), "code").unwrap();
+    let (code, _) = code_and_state(&world.consented(ANN).await);
     let url = world.start("").await;
     let state = parameter(&url, "state").unwrap();
     let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
@@ -262,13 +256,9 @@ async fn a07_a08_a_flow_cookie_that_was_altered_or_is_something_else_is_a_mismat
 #[tokio::test]
 async fn a14_a_flow_of_a_redirect_is_not_finished_by_a_post() {
     let mut world = World::new().await;
-    let query = world.consented(ANN).await;
-    let redirect = format!("https://x/?{query}");
-    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
-    assert_eq!(
-        world.send(&world.with_cookies(Call::post("/oauth/callback", &body))).await.problem(),
-        (400, "state_mismatch")
-    );
+    let url = world.start("").await;
+    let post = world.post_of(&url, Decision::allow(ANN)).await;
+    assert_eq!(world.browse(post).await.problem(), (400, "state_mismatch"));
     world.assert_untouched();
 }
 
@@ -346,11 +336,9 @@ async fn b39_b40_more_members_are_ignored_and_an_encoded_code_is_not_decoded() {
     for encoded in [false, true] {
         let mut world = World::new().await;
         let url = world.start_json().await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        let redirect = format!("https://x/?{query}");
-        let code = parameter(&redirect, "code").unwrap();
+        let (code, state) = code_and_state(&world.consent(&url, Decision::allow(ANN)).await);
         let code = if encoded { code.replace('/', "%2F") } else { code };
-        let body = json!({"code": code, "state": parameter(&redirect, "state"), "scope": "https://mail.google.com/",
+        let body = json!({"code": code, "state": state, "scope": "https://mail.google.com/",
             "redirect_uri": "https://evil.example/", "client_id": "other", "authuser": "0", "prompt": "none"});
         let answer = world.browse(Call::post("/oauth/callback", &body)).await;
         let exchange = &world.google.calls_to(Endpoint::Token)[0];

@@ -64,7 +64,7 @@ async fn f92_a_sign_in_begun_with_the_old_client_ends_with_its_secret() {
 }
 
 #[tokio::test]
-async fn f92_a_sign_in_whose_client_is_gone_is_begun_anew() {
+async fn f92_a_sign_in_whose_client_is_gone_is_begun_again() {
     let mut world = World::new().await;
     let query = world.consented(ANN).await;
     world.change_client();

@@ -6,7 +6,6 @@ use harness::Fault;
 use harness::google::{Failure, Times};
 use harness::world::{ANN, START, World, environment, until};
 use postern::clock::ManualClock;
-use serde_json::json;
 
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
 
@@ -26,10 +25,7 @@ async fn f73_a_clock_five_minutes_ahead_ends_nobody_elses_session() {
 #[tokio::test]
 async fn f73_a_lease_of_a_clock_five_minutes_ahead_is_waited_for_no_longer_than_a_lease_lasts() {
     let world = World::expired().await;
-    world.edit(ANN, |item| {
-        item["lease_holder"] = json!({"S": "a process that died"});
-        item["lease_until"] = json!({"N": (1_793_503_600_000_i64 + 305_000).to_string()});
-    });
+    world.hold_lease(ANN, 305_000);
     world.forget_calls();
     let answer = world.messages("").await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -69,10 +65,8 @@ async fn a_holder_asks_google_no_longer_than_its_lease_lasts() {
 #[tokio::test]
 async fn an_ageing_token_is_not_refreshed_ahead_while_somebody_holds_the_lease() {
     let world = World::ageing().await;
-    let mut item = world.credential(ANN);
-    item["lease_holder"] = json!({"S": "another process"});
-    item["lease_until"] = json!({"N": (1_793_503_400_000_i64 + 4_000).to_string()});
-    world.put(item.clone());
+    world.hold_lease(ANN, 4_000);
+    let item = world.credential(ANN);
     world.forget_calls();
     world.lists().await;
     assert_eq!(world.refreshes(), 0);
@@ -82,10 +76,7 @@ async fn an_ageing_token_is_not_refreshed_ahead_while_somebody_holds_the_lease()
 #[tokio::test]
 async fn a_sign_in_ends_the_lease() {
     let mut world = World::signed_in().await;
-    world.edit(ANN, |item| {
-        item["lease_holder"] = json!({"S": "another process"});
-        item["lease_until"] = json!({"N": (1_793_500_000_000_i64 + 4_000).to_string()});
-    });
+    world.hold_lease(ANN, 4_000);
     world.sign_in(ANN).await;
     let item = world.credential(ANN);
     assert!(item.get("lease_holder").is_none() && item.get("lease_until").is_none(), "{item}");

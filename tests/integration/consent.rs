@@ -23,7 +23,7 @@ fn reason_and_consent(answer: &Answer) -> (String, bool) {
 }
 
 #[tokio::test]
-async fn whoever_is_only_not_signed_in_is_not_asked_for_consent() {
+async fn a_caller_who_is_only_not_signed_in_is_not_asked_for_consent() {
     let mut world = World::new().await;
     assert_eq!(reason_and_consent(&world.messages("").await), ("not_signed_in".to_owned(), false));
     world.sign_in(ANN).await;
@@ -132,7 +132,7 @@ async fn a58_f10_an_incomplete_consent_is_refused_also_when_no_refresh_token_cam
 }
 
 #[tokio::test]
-async fn whoever_is_signed_in_and_not_connected_is_asked_to_connect_the_same_account() {
+async fn a_caller_who_is_signed_in_and_not_connected_is_asked_to_connect_the_same_account() {
     let mut world = World::signed_in().await;
     world.disconnect(ANN);
     let answer = world.messages("").await;

@@ -1,4 +1,4 @@
-//! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the ID token's word alone.
+//! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the claim of the ID token.
 
 use harness::google::{Decision, Endpoint, Times};
 use harness::world::{ANN, World, parameter};
@@ -95,8 +95,7 @@ async fn one_domain_is_a_hint_to_google_in_every_authorization_url() {
     let offered = world.messages("").await.authorization_url();
     assert_eq!(parameter(&offered, "hd").as_deref(), Some(DOMAIN));
     world.google.omit_refresh_token(1);
-    let query = world.consent(&started, Decision::allow(CLEO)).await;
-    let again = world.callback(&query).await.location().to_owned();
+    let again = world.come_back(&started, CLEO).await.authorization_url();
     assert_eq!(
         (parameter(&again, "prompt").as_deref(), parameter(&again, "hd").as_deref()),
         (Some("consent"), Some(DOMAIN))

@@ -200,7 +200,7 @@ async fn f18_a_credential_that_cannot_be_written_at_once_is_written_later() {
     let query = world.consented(ANN).await;
     world.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
     world.callback(&query).await.session();
-    // And while it cannot be written at all, the new grant is left alone and the old one kept.
+    // And while it cannot be written at all, the new grant is not revoked and the old one is kept.
     let before = world.kept(ANN);
     let query = world.consented_again(ANN).await;
     world.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);

@@ -176,7 +176,7 @@ async fn f65_a_key_service_that_refuses_is_met_with_the_last_good_secret_and_els
 }
 
 #[tokio::test]
-async fn f68_a_process_that_was_frozen_reads_the_clock_anew() {
+async fn f68_a_process_that_was_frozen_reads_the_clock_again() {
     let world = World::signed_in().await;
     world.lists().await;
     world.forget_calls();
@@ -339,7 +339,7 @@ async fn a_refresh_ahead_does_not_keep_a_good_answer_waiting() {
 }
 
 #[tokio::test]
-async fn f61_f62_what_is_not_found_anew_is_not_asked_for_at_every_request() {
+async fn f61_f62_what_is_not_found_again_is_not_asked_for_at_every_request() {
     let world = World::expired().await;
     world.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
     world.messages("").await;

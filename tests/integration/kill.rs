@@ -49,7 +49,7 @@ async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refr
             world.advance(3600);
             assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
         }
-        // And whoever was interrupted signs in again.
+        // And the person who was interrupted signs in again.
         world.jar.clear();
         world.sign_in(ANN).await;
         assert_eq!(world.messages("").await.status, 200, "killed at {polls}");

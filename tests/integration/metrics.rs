@@ -17,20 +17,6 @@ use postern::telemetry::metrics::Sink;
 use postern_rules::user::UserId;
 use serde_json::json;
 
-/// A signed-in user; what was counted until then is forgotten.
-async fn signed_in() -> World {
-    let world = World::signed_in().await;
-    world.metrics();
-    world
-}
-
-/// A signed-in user whose access token has ended.
-async fn expired() -> World {
-    let world = signed_in().await;
-    world.advance(3600);
-    world
-}
-
 /// A list within `budget`; gives what was counted.
 async fn counted_within(world: &World, budget: Duration) -> Vec<String> {
     world.send_within(budget, &world.list()).await;
@@ -39,7 +25,7 @@ async fn counted_within(world: &World, budget: Duration) -> Vec<String> {
 
 #[tokio::test]
 async fn a_quiet_request_has_times_and_nothing_else() {
-    let world = signed_in().await;
+    let world = World::signed_in().await;
     world.lists().await;
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), Vec::<String>::new());
@@ -90,7 +76,7 @@ async fn each_call_that_leaves_is_timed_also_those_that_are_repeated() {
 
 #[tokio::test]
 async fn of_many_calls_the_first_hundred_are_timed() {
-    let world = signed_in().await;
+    let world = World::signed_in().await;
     for number in 0..120 {
         let body = json!({"nextPageToken": format!("x{number}"), "resultSizeEstimate": 1});
         let answer = Failure::json(&body);
@@ -192,7 +178,7 @@ impl Written {
 
 #[tokio::test]
 async fn no_log_level_switches_the_metrics_off_and_no_namespace_does() {
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     for (wanted, lines) in [(true, 1), (false, 0)] {
         let (metrics, log) = (Written::default(), Written::default());
         let (to_metrics, to_log) = (metrics.clone(), log.clone());

@@ -195,10 +195,7 @@ async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
 #[tokio::test]
 async fn a_lease_whose_holder_died_runs_out() {
     let world = World::expired().await;
-    world.edit(ANN, |item| {
-        item["lease_holder"] = json!({"S": "somebody"});
-        item["lease_until"] = json!({"N": (1_793_503_600_000_i64 + 300).to_string()});
-    });
+    world.hold_lease(ANN, 300);
     let later = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         world.advance(1);
@@ -209,7 +206,7 @@ async fn a_lease_whose_holder_died_runs_out() {
 }
 
 #[tokio::test]
-async fn f61_a_client_secret_that_was_rotated_is_read_anew() {
+async fn f61_a_client_secret_that_was_rotated_is_read_again() {
     let world = World::expired().await;
     world.lists().await;
     world.advance(3600);

@@ -62,7 +62,7 @@ async fn a84_a_restored_table_works_under_a_name_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_token_of_yesterdays_form_opens_and_is_sealed_anew_at_its_next_write() {
+async fn a_token_of_yesterdays_form_opens_and_is_sealed_again_at_its_next_write() {
     let world = World::signed_in().await;
     let mut item = world.credential(ANN);
     item["refresh_token"] = json!({"S": YESTERDAYS_REFRESH_TOKEN});
@@ -84,7 +84,7 @@ async fn a_token_of_yesterdays_form_opens_and_is_sealed_anew_at_its_next_write()
 }
 
 #[tokio::test]
-async fn a_sign_in_that_brings_no_refresh_token_seals_yesterdays_anew() {
+async fn a_sign_in_that_brings_no_refresh_token_seals_yesterdays_again() {
     let mut world = World::signed_in().await;
     let mut item = world.credential(ANN);
     item["refresh_token"] = json!({"S": YESTERDAYS_REFRESH_TOKEN});
@@ -133,7 +133,7 @@ async fn f62_a_key_that_is_gone_is_said_to_the_caller_as_a_broken_seal() {
 }
 
 #[tokio::test]
-async fn f62_while_the_keyring_cannot_be_read_anew_no_key_is_taken_for_gone() {
+async fn f62_while_the_keyring_cannot_be_read_again_no_key_is_taken_for_gone() {
     let world = World::signed_in().await;
     let mut item = world.credential(ANN);
     let sealed = item["access_token"]["S"].as_str().unwrap().replace(".k1.", ".k7.");
@@ -146,7 +146,7 @@ async fn f62_while_the_keyring_cannot_be_read_anew_no_key_is_taken_for_gone() {
 #[tokio::test]
 async fn f62_a_key_that_was_added_a_moment_ago_is_found_by_a_process_that_has_just_read_the_keyring() {
     let world = World::signed_in().await;
-    // This process looks for a key in vain, and reads the keyring anew for it.
+    // This process looks for a key in vain, and reads the keyring again for it.
     let good = world.credential(ANN);
     let mut odd = good.clone();
     odd["access_token"]["S"] = json!(good["access_token"]["S"].as_str().unwrap().replace(".k1.", ".k7."));

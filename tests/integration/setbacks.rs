@@ -122,7 +122,7 @@ async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_chan
     world.forget_calls();
     assert_eq!(world.send(&bens).await.problem(), (503, "config_error"), "another user");
     assert_eq!((world.google_calls(), writes(&world)), (vec![], vec![]));
-    // The operator stores the new secret: whoever comes when the next attempt is due finds it.
+    // The operator stores the new secret: the first request after the next attempt is due finds it.
     world.store_client();
     world.advance(1);
     assert_eq!(world.send(&bens).await.status, 200);

@@ -90,7 +90,7 @@ async fn f16_a_request_that_was_answered_or_still_runs_is_not_taken_over() {
     let query = world.consented(ANN).await;
     let before = world.jar.clone();
     unanswered(&mut world, &query).await;
-    // Whoever did not get the answer knows nothing of that attempt: its request may still be
+    // A browser that did not get the answer knows nothing of that attempt: its request may still be
     // running.
     assert_eq!(world.send(&callback(&query, &before)).await.code(), "state_used");
     // One attempt that gave up opens no state that another request has spent since.

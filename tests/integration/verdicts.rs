@@ -30,7 +30,7 @@ fn line(status: u16, body: &str, verdict: Verdict, calls: &[Endpoint]) -> Line {
     Line { status, headers: vec![JSON], body: body.to_owned(), verdict, calls: calls.to_vec() }
 }
 
-/// A line with these headers alone.
+/// A line with only these headers.
 fn with_headers(headers: &[(&'static str, &'static str)], line: Line) -> Line {
     Line { headers: headers.to_vec(), ..line }
 }
@@ -184,7 +184,7 @@ async fn f85_a_token_that_google_did_not_see_once_is_renewed() {
 }
 
 #[tokio::test]
-async fn f44_to_f46_f83_what_an_operator_or_an_administrator_must_mend_is_not_tried_again() {
+async fn f44_to_f46_f83_what_an_operator_or_an_administrator_must_repair_is_not_tried_again() {
     let operators = (503, "config_error", Some("60"));
     gmail(&[
         line(403, body::PROJECT_DELETED, operators, ONCE),

@@ -39,7 +39,7 @@ async fn f93_a_grant_that_still_works_is_not_replaced_by_a_narrower_one() {
 }
 
 #[tokio::test]
-async fn f62_f93_a_wider_grant_that_stays_is_sealed_anew() {
+async fn f62_f93_a_wider_grant_that_stays_is_sealed_again() {
     let mut world = connected_with_more().await;
     world.rotate_keyring();
     world.advance(301);

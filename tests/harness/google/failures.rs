@@ -71,7 +71,7 @@ pub enum Failure {
         #[serde(default)]
         retry_after: Option<u32>,
     },
-    /// `rateLimitExceeded` whose message alone says when to come back.
+    /// `rateLimitExceeded` of which only the message says when to come back.
     QuotaInMessage {
         /// 403, and 429 at times.
         status: u16,

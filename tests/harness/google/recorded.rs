@@ -11,7 +11,7 @@ pub const PRECONDITION: &str = r#"{"error":{"code":400,"message":"Precondition c
     "errors":[{"message":"Precondition check failed.","domain":"global","reason":"failedPrecondition"}],
     "status":"FAILED_PRECONDITION"}}"#;
 
-/// 403 or 429: how often one user may ask. The time stands in the message alone.
+/// 403 or 429: how often one user may ask. Only the message has the time.
 pub fn user_rate_limit(when: &str) -> String {
     format!(
         r#"{{"error":{{"code":403,"message":"User-rate limit exceeded.  Retry after {when}",

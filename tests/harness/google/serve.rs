@@ -29,7 +29,7 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Bytes>) -> Res
     let call = Call { headers: headers.collect(), body: text(&body), ..call };
     let (mut answer, failure) = handle(&shared, &call);
     match failure {
-        Some(Failure::ResetAfterReading | Failure::LoseAnswer) => return Err(Cut),
+        Some(Failure::ResetAfterReading | Failure::LoseAnswer) => return Err(Cut::Reset),
         Some(Failure::CutBody) => return Ok(half(answer)),
         Some(Failure::Drip(pause)) => return Ok(drip(answer, pause)),
         Some(Failure::Slow(pause)) => tokio::time::sleep(pause).await,
@@ -95,7 +95,7 @@ fn half(answer: Answer) -> Reply {
         }
         // Let the first half leave before the line is cut.
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Some((Err(Cut), None))
+        Some((Err(Cut::Reset), None))
     });
     shape(&answer.with("content-length", &length.to_string()), BodyExt::boxed(StreamBody::new(steps)))
 }

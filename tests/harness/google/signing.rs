@@ -1,6 +1,6 @@
 //! Signs ID tokens with RS256 and publishes the key.
 //!
-//! The key in `fixtures/` was made for this fake alone. It is public and protects nothing.
+//! The key in `fixtures/` was made for this fake. It is public and protects nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

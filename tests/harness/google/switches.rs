@@ -93,12 +93,12 @@ impl Google {
         control::plant(&mut self.shared.state(), endpoint, None, failure, times.into());
     }
 
-    /// Fails refreshes, and leaves exchanges of codes alone.
+    /// Fails refreshes, and does not touch exchanges of codes.
     pub fn fail_refresh(&self, failure: Failure, times: impl Into<Times>) {
         self.fail_grant("refresh_token", failure, times.into());
     }
 
-    /// Fails exchanges of codes, and leaves refreshes alone.
+    /// Fails exchanges of codes, and does not touch refreshes.
     pub fn fail_exchange(&self, failure: Failure, times: impl Into<Times>) {
         self.fail_grant("authorization_code", failure, times.into());
     }

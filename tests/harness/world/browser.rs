@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use serde_json::json;
 
-use super::{Answer, Call, REDIRECT_URI, World, parameter};
+use super::{Answer, Call, REDIRECT_URI, World, code_and_state, forces_consent};
 use crate::google::{Consent, Decision};
 
 impl World {
@@ -79,9 +79,8 @@ impl World {
 
     /// The person decides, and the page posts what Google sent.
     pub async fn post_of(&self, authorization_url: &str, decision: Decision) -> Call {
-        let redirect = format!("https://x/?{}", self.consent(authorization_url, decision).await);
-        let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
-        Call::post("/oauth/callback", &body)
+        let (code, state) = code_and_state(&self.consent(authorization_url, decision).await);
+        Call::post("/oauth/callback", &json!({"code": code, "state": state}))
     }
 
     /// A whole sign-in of a page that posts the code, whatever comes of it.
@@ -129,7 +128,7 @@ impl World {
         if !answer.location().starts_with(self.google.url()) {
             return answer;
         }
-        assert_eq!(parameter(answer.location(), "prompt").as_deref(), Some("consent"));
+        assert!(forces_consent(answer.location()), "{answer:?}");
         self.come_back(answer.location(), account).await
     }
 

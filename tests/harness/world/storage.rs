@@ -1,5 +1,6 @@
 //! What a test reads from the tables and secrets of its world, and what it changes there behind the functions' back.
 
+use postern::clock::Clock;
 use serde_json::{Map, Value, json};
 
 use super::{GOOGLE_CLIENT, KEY, KEYRING, REDIRECT_URI, World};
@@ -42,6 +43,19 @@ impl World {
     /// Deletes the item of the credentials table.
     pub fn disconnect(&self, account: &str) {
         self.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &self.sub(account));
+    }
+
+    /// Another process holds the lease of the credential until so many milliseconds from now.
+    pub fn hold_lease(&self, account: &str, milliseconds: i64) {
+        let until = self.clock_now() + milliseconds;
+        self.edit(account, |item| {
+            item["lease_holder"] = json!({"S": "another process"});
+            item["lease_until"] = json!({"N": until.to_string()});
+        });
+    }
+
+    fn clock_now(&self) -> i64 {
+        Clock::Manual(self.clock.clone()).now().millis()
     }
 
     /// What is stored of a refresh token: byte for byte the same before and after, where it must be kept.

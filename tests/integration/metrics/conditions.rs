@@ -10,11 +10,11 @@ use harness::world::{
 };
 use serde_json::json;
 
-use super::{counted_within, expired, signed_in};
+use super::counted_within;
 
 #[tokio::test]
 async fn each_401_and_a_grant_that_is_too_narrow_are_counted_by_their_reason() {
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     let unauthorized = |reason: &str| vec![format!("Unauthorized Reason={reason} 1")];
     world.send(&Call::list("")).await;
     assert_eq!(world.metrics().counted(), unauthorized("not_signed_in"));
@@ -77,7 +77,7 @@ async fn a39_a40_f62_f63_what_is_stored_and_does_not_open_is_counted() {
             &["OperatorErrors 1", "OperatorErrors Code=credential_unreadable 1", "SealFailures 1"],
         ),
     ] {
-        let world = signed_in().await;
+        let world = World::signed_in().await;
         let good = world.credential(ANN);
         let mut item = good.clone();
         item[attribute] = json!({"S": value});
@@ -86,7 +86,7 @@ async fn a39_a40_f62_f63_what_is_stored_and_does_not_open_is_counted() {
         world.put(good);
     }
     // A sign-in goes on through the consent page, and the operator hears of it all the same.
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     world.edit(ANN, |item| {
         item["refresh_token"] = json!({"S": "v1.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
     });
@@ -120,7 +120,7 @@ async fn f18_a_refresh_token_that_cannot_be_stored_after_a_sign_in_is_counted() 
 
 #[tokio::test]
 async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
-    let mut world = expired().await;
+    let mut world = World::expired().await;
     world.google.rotate_refresh_tokens(Rotation::OldStillWorks);
     world.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), 1);
     let refreshed = async {
@@ -157,7 +157,7 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
 
 #[tokio::test]
 async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_once() {
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     world.advance(600);
     world.secrets.fail("GetSecretValue", Fault::BROKEN, 6);
     // Both secrets are needed for the URL of a 401.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use harness::google::{Endpoint, Failure, Rotation, Times};
-use harness::world::{BUDGET, GOOGLE_CLIENT};
+use harness::world::{BUDGET, GOOGLE_CLIENT, World};
 use serde_json::json;
 
-use super::{counted_within, expired, signed_in};
+use super::counted_within;
 
 #[tokio::test]
 async fn each_refresh_is_counted_once_by_what_became_of_it() {
@@ -24,7 +24,7 @@ async fn each_refresh_is_counted_once_by_what_became_of_it() {
         (Failure::Slow(Duration::from_secs(30)), "timed_out", &[]),
         (Failure::NotJson, "malformed", &[]),
     ] {
-        let world = expired().await;
+        let world = World::expired().await;
         world.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
         let deaths = u8::from(outcome == "revoked_or_expired");
@@ -38,7 +38,7 @@ async fn each_refresh_is_counted_once_by_what_became_of_it() {
 #[tokio::test]
 async fn a_refresh_that_brings_a_token_is_no_failure() {
     for (rotation, outcome) in [(Rotation::Off, "refreshed"), (Rotation::OldDies, "rotated")] {
-        let world = expired().await;
+        let world = World::expired().await;
         world.google.rotate_refresh_tokens(rotation);
         let expected = ["RefreshFailures 0", &format!("Refreshes Outcome={outcome} 1"), "TokenDeaths 0"]
             .map(str::to_owned);
@@ -49,7 +49,7 @@ async fn a_refresh_that_brings_a_token_is_no_failure() {
 
 #[tokio::test]
 async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once() {
-    let world = expired().await;
+    let world = World::expired().await;
     world.google.fail_refresh(Failure::ResetAfterReading, 1);
     world.lists().await;
     let metrics = world.metrics();
@@ -70,7 +70,7 @@ async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once(
 
 #[tokio::test]
 async fn f90_a_second_refusal_of_a_dead_token_is_part_of_no_rate() {
-    let world = expired().await;
+    let world = World::expired().await;
     world.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
     world.messages("").await;
     world.metrics();
@@ -87,7 +87,7 @@ async fn f90_a_second_refusal_of_a_dead_token_is_part_of_no_rate() {
 
 #[tokio::test]
 async fn f89_what_is_answered_from_memory_is_no_refresh() {
-    let world = expired().await;
+    let world = World::expired().await;
     world.google.fail_refresh(Failure::AdminPolicyEnforced, Times::UntilCleared);
     world.messages("").await;
     world.metrics();
@@ -96,8 +96,7 @@ async fn f89_what_is_answered_from_memory_is_no_refresh() {
 
 #[tokio::test]
 async fn what_fails_beside_a_good_answer_is_counted_all_the_same() {
-    let world = signed_in().await;
-    world.advance(3400);
+    let world = World::ageing().await;
     world.google.fail_refresh(Failure::AdminPolicyEnforced, 1);
     world.lists().await;
     assert_eq!(
@@ -128,7 +127,7 @@ async fn f39_to_f45_what_gmail_refuses_is_counted_by_a_word_of_ours() {
         (Failure::Status(500), "unavailable", vec![]),
         (Failure::Slow(Duration::from_secs(30)), "timed_out", vec![]),
     ] {
-        let world = signed_in().await;
+        let world = World::signed_in().await;
         world.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
         let mut expected = others;
         expected.push(format!("GmailErrors GmailReason={reason} 1"));
@@ -139,7 +138,7 @@ async fn f39_to_f45_what_gmail_refuses_is_counted_by_a_word_of_ours() {
 
 #[tokio::test]
 async fn f45_a_gmail_api_that_is_not_enabled_is_told_in_words_of_its_own() {
-    let world = signed_in().await;
+    let world = World::signed_in().await;
     world.google.fail(Endpoint::MessagesList, Failure::ServiceDisabled, 1);
     let answer = world.messages("").await;
     assert_eq!(answer.problem(), (503, "config_error"));
@@ -150,7 +149,7 @@ async fn f45_a_gmail_api_that_is_not_enabled_is_told_in_words_of_its_own() {
 
 #[tokio::test]
 async fn a_refusal_that_was_waited_out_is_counted_and_two_reasons_make_two_lines() {
-    let world = signed_in().await;
+    let world = World::signed_in().await;
     let patience = Failure::Quota { status: 429, retry_after: Some(1) };
     world.google.fail(Endpoint::MessagesList, patience, 1);
     world.lists().await;

@@ -29,8 +29,7 @@ async fn f86_a_person_whom_google_must_ask_goes_once_more_through_its_page() {
         assert_eq!(world.google_calls(), []);
         let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
         let again = callback_with(&mut world, &url, error).await;
-        let query = world.consent(&again, Decision::allow(ANN)).await;
-        assert_eq!(world.callback(&query).await.location(), "https://app.example.com/inbox");
+        assert_eq!(world.come_back(&again, ANN).await.location(), "https://app.example.com/inbox");
         world.lists().await;
     }
 }
@@ -45,8 +44,7 @@ async fn f86_what_was_asked_for_and_of_whom_is_asked_again() {
     let again = callback_with(&mut world, &url, "interaction_required").await;
     assert_eq!(parameter(&again, "scope"), parameter(&url, "scope"));
     assert_eq!(parameter(&again, "login_hint"), Some(world.sub(ANN)));
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    assert_eq!(world.callback(&query).await.status, 303);
+    assert_eq!(world.come_back(&again, ANN).await.status, 303);
     assert_eq!(world.messages("q=x").await.status, 200);
 }
 
@@ -66,6 +64,5 @@ async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once()
     let consent = world.callback(&query).await.location().to_owned();
     let again = callback_with(&mut world, &consent, "login_required").await;
     assert!(forces_consent(&again));
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    assert_eq!(world.callback(&query).await.auth_error(), "no_refresh_token");
+    assert_eq!(world.come_back(&again, ANN).await.auth_error(), "no_refresh_token");
 }
