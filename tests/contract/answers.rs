@@ -67,14 +67,7 @@ async fn what_cannot_be_read_is_refused_with_a_400_that_names_the_exception() {
         (json!({ "SecretId": name, "VersionStage": "AWSPREVIOUS" }), "ResourceNotFoundException"),
         (json!({ "SecretId": name, "VersionId": unknown }), "ResourceNotFoundException"),
         (json!({ "SecretId": doomed }), "InvalidRequestException"),
-        (json!({}), "ValidationException"),
-        (json!({ "SecretId": 1 }), "SerializationException"),
     ] {
-        // MiniStack 1.5.33 checks no request before it carries it out: it looks a missing id up, and breaks on one that
-        // is no text. AWS refuses both as such, and no SDK sends either.
-        if !request["SecretId"].is_string() && !back_end.is_the_projects_own() {
-            continue;
-        }
         let (status, answer) = back_end.ask_secrets_manager("GetSecretValue", &request).await;
         let named = answer["__type"].as_str().and_then(|name| name.rsplit('#').next());
         assert_eq!((status, named), (400, Some(exception)), "{request}: {answer}");

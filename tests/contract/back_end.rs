@@ -82,11 +82,6 @@ impl BackEnd {
         back_end
     }
 
-    /// Whether the fakes are tested, and not an emulator that somebody else wrote.
-    pub(crate) const fn is_the_projects_own(&self) -> bool {
-        self.fakes.is_some()
-    }
-
     /// An execution environment that knows the tables and secrets of this test.
     pub(crate) fn environment(&self) -> App {
         world::environment(&self.variables, &self.clock).unwrap()

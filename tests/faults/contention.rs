@@ -209,7 +209,7 @@ async fn f34_a_refresh_against_the_end_of_the_credential_does_not_bring_it_back(
             assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
             end_delays(&world);
             let answer = world.messages(LIST).await;
-            assert_eq!((answer.status, answer.code().as_str()), (401, "reauthorization_required"));
+            assert_eq!((answer.status, answer.code()), (401, "reauthorization_required"));
             assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
         }
     };

@@ -60,8 +60,8 @@ impl Bench {
     fn send_event_to(&self, app: &App, event: &str) -> Answer {
         let answer = self.wait(invoke(Ok(app), event, Duration::from_secs(8)));
         // The log of calls is not what is judged here, and grows.
-        self.world.stack.google.forget_calls();
-        self.world.stack.secrets.forget_calls();
+        self.world.google.forget_calls();
+        self.world.secrets.forget_calls();
         judge(&answer);
         answer
     }
@@ -119,7 +119,7 @@ fn is_ours(cookie: &str) -> bool {
 pub(crate) fn refusal(answer: &Answer) -> String {
     assert!((400..500).contains(&answer.status), "{answer:?}");
     let is_document = answer.headers["content-type"] == "application/problem+json";
-    if is_document { answer.code() } else { String::new() }
+    if is_document { answer.code().to_owned() } else { String::new() }
 }
 
 /// The value of a member, as text.

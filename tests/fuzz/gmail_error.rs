@@ -4,7 +4,7 @@
 //! precondition that failed: they are repeated after a pause.
 
 use harness::google::{Endpoint, Failure, Times};
-use harness::world::{ANN, Call};
+use harness::world::ANN;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
@@ -126,10 +126,10 @@ fn any_answer_of_gmails_becomes_a_documented_one_and_the_credential_stays() {
     holds(name, Cost::Sockets, &(status(), retry_after, body()), |(status, retry_after, body)| {
         let mut headers = vec![("content-type".to_owned(), "application/json; charset=UTF-8".to_owned())];
         headers.extend(retry_after.map(|value| ("retry-after".to_owned(), value)));
-        let google = &bench.world.stack.google;
+        let google = &bench.world.google;
         google.clear_failures();
         google.fail(Endpoint::MessagesList, Failure::Answer { status, headers, body }, Times::UntilCleared);
-        let answer = bench.send(&bench.world.with_cookies(Call::get("/messages", "")));
+        let answer = bench.send(&bench.world.list());
         assert!(documented.contains(&answer.status), "{answer:?}");
         assert_eq!(answer.status == 200, answer.headers["content-type"] == "application/json");
         if answer.status == 200 {
@@ -138,6 +138,6 @@ fn any_answer_of_gmails_becomes_a_documented_one_and_the_credential_stays() {
         }
         assert_eq!(bench.world.kept(ANN), before);
     });
-    bench.world.stack.google.clear_failures();
-    assert_eq!(bench.send(&bench.world.with_cookies(Call::get("/messages", ""))).status, 200);
+    bench.world.google.clear_failures();
+    assert_eq!(bench.send(&bench.world.list()).status, 200);
 }

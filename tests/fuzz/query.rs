@@ -103,7 +103,7 @@ fn no_query_is_our_fault_and_no_valid_encoding_is_called_broken() {
         assert!(!answer.body.contains("malformed_encoding"), "{answer:?}");
         if answer.status == 302 {
             assert_eq!(path, "/auth/start");
-            assert!(answer.location().starts_with(bench.world.stack.google.url()), "{answer:?}");
+            assert!(answer.location().starts_with(bench.world.google.url()), "{answer:?}");
         } else {
             refusal(&answer);
         }

@@ -126,7 +126,7 @@ fn a_return_to_is_refused_or_leads_to_an_allowed_origin() {
     holds(name, Cost::Little, &return_to(), |value| {
         let answer = bench.send_to(&app, &call(value.as_bytes()));
         if answer.status == 302 {
-            assert!(answer.location().starts_with(bench.world.stack.google.url()), "{answer:?}");
+            assert!(answer.location().starts_with(bench.world.google.url()), "{answer:?}");
             assert_is_allowed(&sealed_return_to(&bench, &answer));
         } else {
             let code = refusal(&answer);

@@ -4,7 +4,6 @@
 mod answered;
 
 use harness::google::Times;
-use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, Call, parameter};
 use postern_rules::seal::Purpose;
 use postern_rules::secret::Sealed;
@@ -58,9 +57,9 @@ impl Custody {
 
     /// Puts the credential back as it was; Google answers as usual.
     fn restore(&self) {
-        self.bench.world.stack.google.clear_failures();
+        self.bench.world.google.clear_failures();
         self.bench.world.app.google.refused_client.clear();
-        self.bench.world.stack.dynamodb.put(CREDENTIALS_TABLE, self.stored.clone());
+        self.bench.world.put(self.stored.clone());
     }
 
     fn opened(&self, item: &Value, attribute: &str) -> Option<String> {
@@ -108,11 +107,11 @@ fn an_answer_to_a_refresh_harms_no_stored_token() {
     holds("an_answer_to_a_refresh_harms_no_stored_token", Cost::Sockets, &answered(), |answered| {
         custody.restore();
         let body = answered.body(None);
-        bench.world.stack.google.fail_refresh(answered.failure(body.clone()), Times::UntilCleared);
-        let answer = bench.send(&bench.world.with_cookies(Call::get("/messages", "")));
+        bench.world.google.fail_refresh(answered.failure(body.clone()), Times::UntilCleared);
+        let answer = bench.send(&bench.world.list());
         // 200 cannot be: Gmail knows no token but those that it gave itself.
         assert!([401, 403, 502, 503].contains(&answer.status), "{answer:?}");
-        assert!(answer.set_cookie("__Host-session").is_none());
+        assert!(!answer.begins_session(), "{answer:?}");
         custody.assert_follows(answered.status, &body);
         if let Some(rotated) = answered.rotated() {
             let item = bench.world.credential(ANN);
@@ -120,7 +119,7 @@ fn an_answer_to_a_refresh_harms_no_stored_token() {
         }
     });
     custody.restore();
-    let answer = bench.send(&bench.world.with_cookies(Call::get("/messages", "")));
+    let answer = bench.send(&bench.world.list());
     assert_eq!(answer.status, 200, "the credential works as before: {answer:?}");
 }
 
@@ -135,17 +134,17 @@ fn an_answer_to_an_exchange_harms_no_stored_token_and_signs_in_nobody_else() {
         let start = bench.send(&Call::get("/auth/start", ""));
         let state = parameter(start.location(), "state").unwrap();
         let nonce = parameter(start.location(), "nonce").unwrap();
-        let right = Right { client_id: bench.world.stack.google.client_id(), sub: &sub, nonce: &nonce };
+        let right = Right { client_id: bench.world.google.client_id(), sub: &sub, nonce: &nonce };
         let body = answered.body(answered.id_token.as_ref().map(|draft| draft.text(&right)));
-        bench.world.stack.google.fail_exchange(answered.failure(body.clone()), Times::UntilCleared);
+        bench.world.google.fail_exchange(answered.failure(body.clone()), Times::UntilCleared);
         let cookie = start.cookies[0].split(';').next().unwrap();
         let query = format!("code=4%2F0A-fuzzed&state={state}");
         let answer = bench.send(&Call::get("/oauth/callback", &query).cookie(cookie));
         assert_eq!(answer.status, 303, "{answer:?}");
-        let google = format!("{}/o/oauth2/v2/auth?", bench.world.stack.google.url());
+        let google = format!("{}/o/oauth2/v2/auth?", bench.world.google.url());
         let places = ["https://app.example.com/", &google];
         assert!(places.iter().any(|place| answer.location().starts_with(place)), "{answer:?}");
-        if answer.set_cookie("__Host-session").is_some() {
+        if answer.begins_session() {
             assert_eq!(answered.status, 200);
             let draft = answered.id_token.as_ref().unwrap();
             let claims = draft.claims(&right);

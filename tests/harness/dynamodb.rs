@@ -1,4 +1,4 @@
-//! DynamoDB on loopback: an embedded emulator behind the recording front.
+//! DynamoDB on loopback: an embedded emulator whose calls are recorded.
 
 use bytes::Bytes;
 use dynoxide::Database;
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-use crate::front::{Backend, Service, json_answer};
+use crate::aws::{Backend, Service, json_answer};
 use crate::template::TableDefinition;
 
 /// DynamoDB with tables in memory. Time to live is not swept: an expired item stays, as it may for days at AWS.
 pub type DynamoDb = Service<Tables>;
 
-/// The emulator that stands behind the front.
+/// The emulator.
 pub struct Tables {
     database: Database,
     address: String,
@@ -34,7 +34,7 @@ impl Drop for Tables {
 }
 
 impl Service<Tables> {
-    /// Serves an empty DynamoDB on `listener`.
+    /// Serves an empty DynamoDB on `listener`. Calls of the methods below are not recorded.
     ///
     /// # Panics
     /// When the machine has no memory or loopback port left.
@@ -42,6 +42,7 @@ impl Service<Tables> {
         let database = Database::memory().expect("a database in memory opens");
         let inner = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
         let address = inner.local_addr().expect("a bound listener has an address").to_string();
+        #[expect(clippy::disallowed_methods, reason = "the emulator runs beside the test")]
         let server = tokio::spawn({
             let database = database.clone();
             async move {
@@ -73,7 +74,7 @@ impl Service<Tables> {
         }
     }
 
-    /// The item with this key of a table whose only key attribute is the string `key_name`. Not logged.
+    /// The item with this key of a table whose only key attribute is the string `key_name`.
     ///
     /// # Panics
     /// When there is no such table or key attribute.
@@ -84,7 +85,7 @@ impl Service<Tables> {
         answer.get_mut("Item").map(Value::take)
     }
 
-    /// Every item of a table, in DynamoDB's JSON. Not logged.
+    /// Every item of a table, in DynamoDB's JSON.
     ///
     /// # Panics
     /// When there is no such table.
@@ -103,7 +104,7 @@ impl Service<Tables> {
         }
     }
 
-    /// Puts an item, given in DynamoDB's JSON, whatever was there before. Not logged.
+    /// Puts an item, given in DynamoDB's JSON, whatever was there before.
     ///
     /// # Panics
     /// When DynamoDB refuses the item.
@@ -112,7 +113,7 @@ impl Service<Tables> {
         self.direct(Database::put_item, json!({ "TableName": table, "Item": item }));
     }
 
-    /// Deletes the item with this key, if there is one. Not logged.
+    /// Deletes the item with this key, if there is one.
     ///
     /// # Panics
     /// When there is no such table or key attribute.
@@ -121,7 +122,7 @@ impl Service<Tables> {
         self.direct(Database::delete_item, json!({ "TableName": table, "Key": key }));
     }
 
-    /// Asks the emulator itself, past the front.
+    /// Asks the emulator itself; nothing is recorded.
     fn direct<Q: DeserializeOwned, A: Serialize, E: std::fmt::Debug>(
         &self,
         operation: impl Fn(&Database, Q) -> Result<A, E>,
@@ -155,62 +156,5 @@ impl Tables {
         *request.uri_mut() = Uri::try_from(format!("http://{}{path}", self.address)).ok()?;
         let (head, body) = self.client.request(request).await.ok()?.into_parts();
         Some(Response::from_parts(head, body.collect().await.ok()?.to_bytes()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::calls::Fault;
-
-    async fn started() -> DynamoDb {
-        let dynamodb = DynamoDb::start(TcpListener::bind(("127.0.0.1", 0)).await.unwrap()).await;
-        dynamodb.create_tables(&crate::template::tables());
-        dynamodb
-    }
-
-    async fn ask(dynamodb: &DynamoDb, operation: &str, body: &Value) -> Option<(u16, Value)> {
-        let request = Request::post(dynamodb.url())
-            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-date", "20260101T000000Z")
-            .header("authorization", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c")
-            .body(Full::new(Bytes::from(body.to_string())))
-            .unwrap();
-        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        let (head, body) = client.request(request).await.ok()?.into_parts();
-        let body = body.collect().await.ok()?.to_bytes();
-        Some((head.status.as_u16(), serde_json::from_slice(&body).unwrap()))
-    }
-
-    #[tokio::test]
-    async fn what_was_written_over_the_wire_is_read_past_the_log() {
-        let dynamodb = started().await;
-        let item = json!({ "id": { "S": "session#1" }, "expires_at": { "N": "1" } });
-        let put = json!({ "TableName": "SessionsTable", "Item": item });
-        assert_eq!(ask(&dynamodb, "PutItem", &put).await.unwrap().0, 200);
-        assert_eq!(dynamodb.item("SessionsTable", "id", "session#1"), Some(item.clone()));
-        assert_eq!(dynamodb.item("SessionsTable", "id", "session#2"), None);
-        assert_eq!(dynamodb.scan("SessionsTable"), [item]);
-        dynamodb.delete("SessionsTable", "id", "session#1");
-        assert_eq!(dynamodb.scan("SessionsTable"), [] as [Value; 0]);
-        assert_eq!(dynamodb.calls().len(), 1);
-        assert_eq!(dynamodb.calls_of("PutItem")[0].body, put);
-    }
-
-    #[tokio::test]
-    async fn a_lost_answer_has_its_effect_and_a_lost_call_has_none() {
-        let dynamodb = started().await;
-        let put = |id: &str| json!({ "TableName": "SessionsTable", "Item": { "id": { "S": id } } });
-        dynamodb.fail("PutItem", Fault::CallLost, 1);
-        assert_eq!(ask(&dynamodb, "PutItem", &put("a")).await, None);
-        assert_eq!(dynamodb.item("SessionsTable", "id", "a"), None);
-        dynamodb.fail("PutItem", Fault::AnswerLost, 1);
-        assert_eq!(ask(&dynamodb, "PutItem", &put("b")).await, None);
-        assert!(dynamodb.item("SessionsTable", "id", "b").is_some());
-        dynamodb.fail("PutItem", Fault::THROTTLED, 1);
-        let (status, body) = ask(&dynamodb, "PutItem", &put("c")).await.unwrap();
-        let exception = "com.amazonaws.dynamodb.v20120810#ThrottlingException";
-        assert_eq!((status, &body["__type"]), (400, &json!(exception)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Index;
 
-/// The cookies, in the order in which a browser sends them: by age, and one that is set anew keeps
+/// The cookies, in the order in which a browser sends them: by age, and one that is set again keeps
 /// its place (RFC 6265 sections 5.3 and 5.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jar(Vec<(String, String)>);

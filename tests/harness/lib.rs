@@ -1,16 +1,26 @@
 //! The local back ends that tests and `cargo xtask dev` run: Google, DynamoDB and Secrets Manager on loopback.
 
-pub mod calls;
+pub mod aws;
 pub mod dynamodb;
-pub mod front;
 pub mod google;
 pub mod jar;
+mod journal;
 pub mod metrics;
 pub mod proxy;
 pub mod secrets_manager;
+mod server;
 pub mod stack;
 pub mod world;
 
-pub use calls::{Call, Fault};
+pub use aws::{Call, Fault};
+pub use journal::Times;
 pub use postern_template as template;
 pub use stack::{Listeners, Options, Stack};
+
+/// Random letters and digits.
+pub(crate) fn random_text(length: usize) -> String {
+    let letters = std::iter::repeat_with(postern_rules::random::token)
+        .flat_map(String::into_bytes)
+        .filter(u8::is_ascii_alphanumeric);
+    letters.take(length).map(char::from).collect()
+}

@@ -92,6 +92,7 @@ impl Proxy {
             stale: AtomicUsize::new(0),
         });
         let (orders, received) = mpsc::unbounded_channel();
+        #[expect(clippy::disallowed_methods, reason = "the proxy runs beside the test")]
         let task = tokio::spawn(run(listener, Arc::clone(&line), received)).abort_handle();
         Self { address, line, orders, task }
     }

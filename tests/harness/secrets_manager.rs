@@ -1,58 +1,82 @@
-//! Secrets Manager on loopback: the three read calls, over secrets that the test puts there.
+//! Secrets Manager on loopback: its three read calls, over secrets that the test puts there.
 
-mod vault;
-
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use hyper::{Request, Response, StatusCode};
 use postern::clock::Clock;
+use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-pub(crate) use vault::random_text;
-use vault::{Refusal, Vault};
 
-use crate::front::{Backend, Service, json_answer};
+use crate::aws::{Backend, Service, json_answer};
+use crate::random_text;
+
+const STAGES: [&str; 2] = ["AWSCURRENT", "AWSPREVIOUS"];
+/// What AWS adds to a secret's name in its ARN: a dash and six random characters.
+const ARN_SUFFIX: usize = 7;
 
 /// Secrets Manager, with its secrets in memory.
 pub type SecretsManager = Service<Secrets>;
 
-/// The secrets that stand behind the front.
+/// The secrets, by name.
 #[derive(Debug)]
 pub struct Secrets {
-    vault: Mutex<Vault>,
+    secrets: Mutex<BTreeMap<String, Secret>>,
     clock: Clock,
 }
+
+#[derive(Debug)]
+struct Secret {
+    arn: String,
+    is_deleted: bool,
+    /// Newest first: the first is current, the next one is the previous one.
+    versions: Vec<Version>,
+}
+
+#[derive(Debug)]
+struct Version {
+    id: String,
+    value: String,
+    created: Timestamp,
+}
+
+/// The exception and the message of a refused call, in AWS's words.
+type Refusal = (&'static str, String);
 
 impl Service<Secrets> {
     /// Serves an empty Secrets Manager on `listener`, whose versions bear the time of `clock`.
     #[expect(clippy::unused_async, reason = "a back end is started inside a runtime, like its fellows")]
     pub async fn start(listener: TcpListener, clock: Clock) -> Self {
-        Self::serve(listener, Secrets { vault: Mutex::default(), clock })
+        Self::serve(listener, Secrets { secrets: Mutex::default(), clock })
     }
 
-    /// Gives the secret a new current value and returns its ARN. The value that was current becomes the previous
-    /// one; the secret is created when it is not there and restored when it was marked for deletion.
+    /// Gives the secret a new current value and returns its ARN. The value that was current becomes the previous one;
+    /// the secret is created if it is not there, and restored if it was marked for deletion.
     pub fn put(&self, name: &str, value: &str) -> String {
-        let now = self.backend.clock.now();
-        self.backend.vault().put(name, value, now)
+        let created = self.backend.clock.now();
+        let mut secrets = self.backend.secrets();
+        let secret = secrets.entry(name.to_owned()).or_insert_with(|| Secret {
+            arn: format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-{}", random_text(6)),
+            is_deleted: false,
+            versions: Vec::new(),
+        });
+        secret.is_deleted = false;
+        secret.versions.insert(0, Version { id: random_text(36), value: value.to_owned(), created });
+        secret.arn.clone()
     }
 
     /// Marks the secret for deletion: it can be described, but not read.
     pub fn mark_for_deletion(&self, name: &str) {
-        let now = self.backend.clock.now();
-        self.backend.vault().mark_for_deletion(name, now);
+        if let Some(secret) = self.backend.secrets().get_mut(name) {
+            secret.is_deleted = true;
+        }
     }
 
     /// Removes the secret at once, with every version.
     pub fn remove(&self, name: &str) {
-        self.backend.vault().remove(name);
-    }
-}
-
-impl Secrets {
-    fn vault(&self) -> MutexGuard<'_, Vault> {
-        self.vault.lock().unwrap_or_else(PoisonError::into_inner)
+        self.backend.secrets().remove(name);
     }
 }
 
@@ -61,79 +85,106 @@ impl Backend for Secrets {
     const CONTENT_TYPE: &'static str = "application/x-amz-json-1.1";
 
     async fn answer(&self, operation: &str, request: Request<Bytes>) -> Response<Bytes> {
-        let outcome = match serde_json::from_slice::<Value>(request.body()) {
-            Ok(body) if body.is_object() => carry_out(&self.vault(), operation, &body),
-            _ => Err(Refusal::new("SerializationException", "The body is not a JSON object.")),
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let outcome = match operation {
+            "GetSecretValue" => self.value(&body),
+            "BatchGetSecretValue" => Ok(self.batch(&body)),
+            "DescribeSecret" => self.description(&body),
+            _ => refuse("UnknownOperationException", "The harness has only the calls that read."),
         };
         match outcome {
             Ok(body) => json_answer::<Self>(StatusCode::OK, &body),
-            Err(refusal) => json_answer::<Self>(
-                StatusCode::BAD_REQUEST,
-                &json!({ "__type": refusal.exception, "Message": refusal.message }),
-            ),
+            Err((exception, message)) => {
+                let body = json!({ "__type": exception, "Message": message });
+                json_answer::<Self>(StatusCode::BAD_REQUEST, &body)
+            }
         }
     }
 }
 
-fn carry_out(vault: &Vault, operation: &str, body: &Value) -> Result<Value, Refusal> {
-    match operation {
-        "GetSecretValue" => {
-            let (version, stage) = (text(body, "VersionId")?, text(body, "VersionStage")?);
-            vault.value(id_of(body)?, version, stage)
+impl Secrets {
+    fn secrets(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `GetSecretValue`. Each member of `BatchGetSecretValue`'s answer is the same.
+    fn value(&self, body: &Value) -> Result<Value, Refusal> {
+        let secrets = self.secrets();
+        let (name, secret) = find(&secrets, body)?;
+        if secret.is_deleted {
+            let message =
+                "You can't perform this operation on the secret because it was marked for deletion.";
+            return refuse("InvalidRequestException", message);
         }
-        "BatchGetSecretValue" => batch(vault, body),
-        "DescribeSecret" => vault.description(id_of(body)?),
-        _ => Err(Refusal::new("UnknownOperationException", "The harness has only the calls that read.")),
+        let version = body["VersionId"].as_str();
+        let stage = body["VersionStage"].as_str().or(version.is_none().then_some(STAGES[0]));
+        let is_wanted = |(index, candidate): &(usize, &Version)| {
+            version.is_none_or(|id| id == candidate.id) && stage.is_none_or(|stage| stages(*index) == [stage])
+        };
+        let Some((index, found)) = secret.versions.iter().enumerate().find(is_wanted) else {
+            let wanted = version.map_or_else(
+                || format!("staging label: {}", stage.unwrap_or_default()),
+                |id| format!("VersionId: {id}"),
+            );
+            let message = format!("Secrets Manager can't find the specified secret value for {wanted}");
+            return refuse("ResourceNotFoundException", message);
+        };
+        Ok(json!({
+            "ARN": secret.arn,
+            "Name": name,
+            "VersionId": found.id,
+            "SecretString": found.value,
+            "VersionStages": stages(index),
+            "CreatedDate": found.created.seconds(),
+        }))
+    }
+
+    fn batch(&self, body: &Value) -> Value {
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for id in body["SecretIdList"].as_array().into_iter().flatten() {
+            match self.value(&json!({ "SecretId": id })) {
+                Ok(value) => values.push(value),
+                Err((exception, message)) => {
+                    errors.push(json!({ "SecretId": id, "ErrorCode": exception, "Message": message }));
+                }
+            }
+        }
+        json!({ "SecretValues": values, "Errors": errors })
+    }
+
+    fn description(&self, body: &Value) -> Result<Value, Refusal> {
+        let secrets = self.secrets();
+        let (name, secret) = find(&secrets, body)?;
+        let staged = secret.versions.iter().enumerate().take(STAGES.len());
+        let versions: serde_json::Map<String, Value> =
+            staged.map(|(index, version)| (version.id.clone(), json!(stages(index)))).collect();
+        let mut description = json!({ "ARN": secret.arn, "Name": name, "VersionIdsToStages": versions });
+        if secret.is_deleted {
+            description["DeletedDate"] = self.clock.now().seconds().into();
+        }
+        Ok(description)
     }
 }
 
-fn batch(vault: &Vault, body: &Value) -> Result<Value, Refusal> {
-    let ids = match (&body["SecretIdList"], &body["Filters"]) {
-        (Value::Array(ids), Value::Null) if (1..=20).contains(&ids.len()) => ids,
-        (Value::Array(ids), Value::Null) if ids.len() > 20 => {
-            return Err(Refusal::new(
-                "ValidationException",
-                "1 validation error detected: Value at 'secretIdList' failed to satisfy constraint: \
-                 Member must have length less than or equal to 20",
-            ));
-        }
-        (Value::Null, Value::Array(_)) => {
-            return Err(Refusal::parameter("The harness has no filters: name the secrets in SecretIdList."));
-        }
-        _ => {
-            return Err(Refusal::parameter("You must specify either SecretIdList or Filters, but not both."));
-        }
+/// By name, by ARN, or by the ARN without its random characters, all of which AWS accepts.
+fn find<'a>(
+    secrets: &'a BTreeMap<String, Secret>,
+    body: &Value,
+) -> Result<(&'a String, &'a Secret), Refusal> {
+    let id = body["SecretId"].as_str().unwrap_or_default();
+    let is_meant = |(name, secret): &(&String, &Secret)| {
+        let arn = secret.arn.as_str();
+        name.as_str() == id || arn == id || arn.get(..arn.len() - ARN_SUFFIX) == Some(id)
     };
-    let (mut values, mut errors) = (Vec::new(), Vec::new());
-    for id in ids.iter().filter_map(Value::as_str) {
-        match vault.value(id, None, None) {
-            Ok(value) => values.push(value),
-            Err(refusal) => errors
-                .push(json!({ "SecretId": id, "ErrorCode": refusal.exception, "Message": refusal.message })),
-        }
-    }
-    Ok(json!({ "SecretValues": values, "Errors": errors }))
+    let missing = "Secrets Manager can't find the specified secret.";
+    secrets.iter().find(is_meant).ok_or_else(|| ("ResourceNotFoundException", missing.to_owned()))
 }
 
-fn id_of(body: &Value) -> Result<&str, Refusal> {
-    let constraint = match text(body, "SecretId")? {
-        None => "Value null at 'secretId' failed to satisfy constraint: Member must not be null",
-        Some("") => {
-            "Value '' at 'secretId' failed to satisfy constraint: \
-             Member must have length greater than or equal to 1"
-        }
-        Some(id) => return Ok(id),
-    };
-    Err(Refusal::new("ValidationException", format!("1 validation error detected: {constraint}")))
+fn refuse<T>(exception: &'static str, message: impl Into<String>) -> Result<T, Refusal> {
+    Err((exception, message.into()))
 }
 
-fn text<'a>(body: &'a Value, member: &str) -> Result<Option<&'a str>, Refusal> {
-    match &body[member] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text)),
-        _ => Err(Refusal::new("SerializationException", "A parameter has the wrong type.")),
-    }
+/// The stages of a version, by its age.
+fn stages(index: usize) -> Vec<&'static str> {
+    STAGES.get(index).copied().into_iter().collect()
 }
-
-#[cfg(test)]
-mod tests;

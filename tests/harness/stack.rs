@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 
 use crate::dynamodb::DynamoDb;
 use crate::google::Google;
-use crate::secrets_manager::{SecretsManager, random_text};
-use crate::template;
+use crate::secrets_manager::SecretsManager;
+use crate::{random_text, template};
 
 pub use postern_template::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 

@@ -1,15 +1,13 @@
 //! Attacks and bad input that no other file's subject covers.
 
-use std::time::Duration;
-
 use harness::google::{Decision, Endpoint, Rotation};
 use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
-use harness::world::{ANN, BEN, Call, ORIGIN, World, invoke, parameter};
+use harness::world::{
+    ANN, BEN, Call, FORGED_STATE, ORIGIN, World, code_and_state, forces_consent, parameter,
+};
 use serde_json::json;
 
 use super::sources::production_sources;
-
-const BUDGET: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn a27_a_redirect_never_repeats_a_method_or_a_body() {
@@ -23,24 +21,21 @@ async fn a27_a_redirect_never_repeats_a_method_or_a_body() {
 
 #[tokio::test]
 async fn a34_a_cookie_and_a_bearer_token_together_are_refused() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let bearer = format!("Bearer {}", world.jar["__Host-session"]);
-    let answer =
-        world.send(&world.with_cookies(Call::get("/messages", "")).header("authorization", &bearer)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"));
+    let world = World::signed_in().await;
+    let both = world.list().bearer(&world.session());
+    assert_eq!(world.send(&both).await.problem(), (400, "invalid_request"));
 }
 
 #[tokio::test]
 async fn a38_a_stolen_copy_of_the_tables_holds_nothing_that_works() {
     let mut world = World::new().await;
     world.sign_in(ANN).await;
-    let exchange = &world.stack.google.calls_to(Endpoint::Token)[0];
+    let exchange = &world.google.calls_to(Endpoint::Token)[0];
     let verifier = exchange.form_value("code_verifier").unwrap();
-    let session = world.jar["__Host-session"].clone();
+    let session = world.session();
     let rows: Vec<String> = [CREDENTIALS_TABLE, SESSIONS_TABLE]
         .iter()
-        .flat_map(|table| world.stack.dynamodb.scan(table))
+        .flat_map(|table| world.dynamodb.scan(table))
         .map(|row| row.to_string())
         .collect();
     assert!(rows.len() >= 3);
@@ -53,13 +48,13 @@ async fn a38_a_stolen_copy_of_the_tables_holds_nothing_that_works() {
 #[tokio::test]
 async fn a41_a48_a50_every_answer_is_kept_out_of_caches_frames_and_referrers() {
     let mut world = World::new().await;
-    let page = Call::get("/oauth/callback", "code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let page = Call::get("/oauth/callback", &format!("code=x&state={FORGED_STATE}"));
     let signed_in = world.sign_in(ANN).await;
     let answers = [
         signed_in,
         world.send(&page.header("accept", "text/html")).await,
         world.messages("").await,
-        world.send(&Call::get("/messages", "")).await,
+        world.send(&Call::list("")).await,
         world.send(&Call::get("/nowhere", "")).await,
     ];
     for answer in answers {
@@ -81,49 +76,44 @@ async fn a41_a48_a50_every_answer_is_kept_out_of_caches_frames_and_referrers() {
 #[tokio::test]
 async fn a46_a_code_that_was_stolen_from_a_popup_needs_a_state_of_this_browser() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let stolen = world.consent(&url, Decision::allow(BEN)).await;
-    let code = parameter(&format!("https://x/?{stolen}"), "code");
+    let (code, _) = code_and_state(&world.consented(BEN).await);
     world.jar.clear();
     world.sign_in(ANN).await;
     world.forget_calls();
-    let state = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let body = json!({"code": code, "state": state});
-    let answer = world.send(&world.with_cookies(Call::post("/oauth/callback", &body))).await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "state_mismatch"));
+    let body = json!({"code": code, "state": FORGED_STATE});
+    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    assert_eq!(answer.problem(), (400, "state_mismatch"));
     world.assert_untouched();
 }
 
 #[tokio::test]
 async fn a56_a57_an_address_is_no_key_and_decides_nothing() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let ann = world.credential(ANN);
     // Another account with the same, unverified and malformed address.
     for email in [ANN, "a@evil.example@example.com"] {
         world.jar.clear();
         let claims = [("email".to_owned(), json!(email)), ("email_verified".to_owned(), json!(false))];
-        world.stack.google.override_claims(serde_json::Map::from_iter(claims));
+        world.google.override_claims(serde_json::Map::from_iter(claims));
         world.sign_in(BEN).await;
         assert_eq!(world.credential(BEN)["email"]["S"], email);
         assert_eq!(world.credential(ANN), ann);
         let listed = world.messages("all=true&includeSpamTrash=true").await.json();
-        let count = world.stack.google.account(BEN).unwrap().message_count();
+        let count = world.google.account(BEN).unwrap().message_count();
         assert_eq!(listed["messages"].as_array().unwrap().len(), count);
     }
 }
 
 #[tokio::test]
 async fn a60_f33_environments_that_refresh_a_rotating_token_together_leave_one_family() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.stack.google.rotate_refresh_tokens(Rotation::ReuseEndsFamily);
+    let world = World::signed_in().await;
+    world.google.rotate_refresh_tokens(Rotation::ReuseEndsFamily);
     for _ in 0..3 {
         world.advance(3600);
         world.forget_calls();
         let environments: Vec<_> = (0..5).map(|_| world.environment(&[])).collect();
-        let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
-        let answers = environments.iter().map(|app| invoke(Ok(app), &event, BUDGET));
+        let call = world.list();
+        let answers = environments.iter().map(|app| world.send_to(app, &call));
         assert!(futures_util::future::join_all(answers).await.iter().all(|answer| answer.status == 200));
         assert_eq!(world.refreshes(), 1);
     }
@@ -133,7 +123,7 @@ async fn a60_f33_environments_that_refresh_a_rotating_token_together_leave_one_f
 async fn a69_no_user_agent_opens_a_door() {
     let world = World::new().await;
     for agent in ["GoogleHC/1.0", "ELB-HealthChecker/2.0", "kube-probe/1.30"] {
-        let answer = world.send(&Call::get("/messages", "").header("user-agent", agent)).await;
+        let answer = world.send(&Call::list("").header("user-agent", agent)).await;
         assert_eq!(answer.status, 401);
         assert_eq!(world.send(&Call::get("/ping", "").header("user-agent", agent)).await.status, 404);
     }
@@ -153,8 +143,7 @@ async fn a79_b36_deep_or_long_texts_are_refused_without_a_call() {
 
 #[tokio::test]
 async fn b57_an_origin_is_compared_whole() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     for origin in [
         "https://app.example.com/",
         "https://app.example.com/x",
@@ -164,17 +153,15 @@ async fn b57_an_origin_is_compared_whole() {
         "https://app.example.com.evil.example",
         "",
     ] {
-        let answer =
-            world.send(&world.with_cookies(Call::get("/messages", "")).header("origin", origin)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{origin}");
+        let answer = world.send(&world.list().header("origin", origin)).await;
+        assert_eq!(answer.problem(), (403, "forbidden_origin"), "{origin}");
     }
 }
 
 #[tokio::test]
 async fn b59_without_fetch_metadata_and_origin_the_referrer_decides() {
     let world = World::new().await;
-    let state = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let post = Call::post("/oauth/callback", &json!({"code": "x", "state": state}))
+    let post = Call::post("/oauth/callback", &json!({"code": "x", "state": FORGED_STATE}))
         .without_header("origin")
         .cookie("__Host-flow-AAAAAA=x");
     assert_eq!(world.send(&post).await.status, 403);
@@ -185,17 +172,16 @@ async fn b59_without_fetch_metadata_and_origin_the_referrer_decides() {
 
 #[tokio::test]
 async fn a08_no_token_of_one_kind_stands_in_for_another() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let session = world.jar["__Host-session"].clone();
+    let mut world = World::signed_in().await;
+    let session = world.session();
     let url = world.start("").await;
     let state = parameter(&url, "state").unwrap();
     let flow = world.jar[format!("__Host-flow-{}", &state[..6]).as_str()].clone();
     world.forget_calls();
-    let list = |token: &str| Call::get("/messages", "").header("authorization", &format!("Bearer {token}"));
+    let list = |token: &str| Call::list("").bearer(token);
     for token in [&flow, &state, &format!("{flow}.{state}")] {
         assert_eq!(world.send(&list(token)).await.status, 401);
-        let cookie = Call::get("/messages", "").cookie(&format!("__Host-session={token}"));
+        let cookie = Call::list("").session(token);
         assert_eq!(world.send(&cookie).await.status, 401);
     }
     let as_flow = Call::get("/oauth/callback", &format!("code=x&state={state}"))
@@ -205,41 +191,35 @@ async fn a08_no_token_of_one_kind_stands_in_for_another() {
 }
 
 #[tokio::test]
-async fn a39_a_credential_that_does_not_open_is_mended_by_an_ordinary_sign_in() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+async fn a39_a_credential_that_does_not_open_is_repaired_by_an_ordinary_sign_in() {
+    let mut world = World::signed_in().await;
     let mut item = world.credential(ANN);
     let sealed = item["refresh_token"]["S"].as_str().unwrap();
     let altered = format!("{}AAAA", &sealed[..sealed.len() - 4]);
     item["refresh_token"]["S"] = json!(altered);
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let through_consent = world.callback(&query).await.location().to_owned();
-    assert_eq!(parameter(&through_consent, "prompt").as_deref(), Some("consent"));
-    let query = world.consent(&through_consent, Decision::allow(ANN)).await;
-    assert!(world.callback(&query).await.set_cookie("__Host-session").is_some());
+    world.put(item);
+    let through_consent = world.attempt(ANN).await.authorization_url();
+    assert!(forces_consent(&through_consent));
+    world.come_back(&through_consent, ANN).await.session();
     world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
 }
 
 #[tokio::test]
 async fn a_posted_code_that_was_issued_for_another_redirect_uri_is_the_callers_mistake() {
     let mut world = World::new().await;
     let popup = "https://app.example.com";
-    world.stack.google.client_secrets(&["https://api.example.com/oauth/callback", popup]);
-    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
-    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    world.google.client_secrets(&["https://api.example.com/oauth/callback", popup]);
+    let url = world.start_json().await;
     let own = "redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth%2Fcallback";
     assert!(url.contains(own));
     let consent = world
-        .stack
         .google
         .consent(&url.replace(own, "redirect_uri=https%3A%2F%2Fapp.example.com"), Decision::allow(ANN))
         .await;
     let body = json!({"code": consent.code(), "state": consent.parameter("state")});
     let answer = world.browse(Call::post("/oauth/callback", &body)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "code_rejected"), "{answer:?}");
+    assert_eq!(answer.problem(), (400, "code_rejected"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -249,14 +229,13 @@ async fn b06_a_script_that_asked_for_json_reads_the_refusal() {
     let query = world.consent(&url, Decision::deny(ANN)).await;
     let answer =
         world.browse(Call::get("/oauth/callback", &query).header("accept", "application/json")).await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "consent_denied"));
+    assert_eq!(answer.problem(), (403, "consent_denied"));
 }
 
 #[tokio::test]
 async fn a47_what_a_page_embeds_begins_no_flow() {
     let world = World::new().await;
-    let image =
-        Call::get("/messages", "").header("sec-fetch-site", "same-site").header("sec-fetch-dest", "image");
+    let image = Call::list("").header("sec-fetch-site", "same-site").header("sec-fetch-dest", "image");
     let answer = world.send(&image).await;
     assert_eq!(answer.status, 401);
     assert!(answer.cookies.is_empty());

@@ -1,57 +1,55 @@
 //! Bad input of the three routes: each gets its answer, changes nothing, and none makes a 5xx.
 
 use base64::Engine;
-use harness::world::{ANN, Call, World, invoke, parameter};
+use harness::world::{ANN, BUDGET, Call, FORGED_STATE, World, code_and_state, invoke, parameter};
 use serde_json::{Value, json};
 
 /// Asserts an answer, and that nothing happened but that answer (I1, I6).
 async fn expect(world: &World, call: &Call, status: i64, code: &str) {
     let answer = world.send(call).await;
-    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{call:.300?}");
-    assert!(answer.set_cookie("__Host-session").is_none());
+    assert_eq!(answer.problem(), (status, code), "{call:.300?}");
+    assert!(!answer.begins_session(), "{answer:?}");
     world.assert_untouched();
 }
-
-const STATE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[tokio::test]
 async fn b01_to_b05_and_b08_to_b21_a_malformed_callback_is_refused_before_any_crypto() {
     let world = World::new().await;
-    let with_state = |query: &str| format!("{query}&state={STATE}");
+    let with_state = |query: &str| format!("{query}&state={FORGED_STATE}");
     let long_code = format!("code={}", "x".repeat(1025));
     let long_state = format!("code=x&state={}", "a".repeat(3000));
     for (query, code) in [
-        (String::new(), "invalid_request"),                                    // B01
-        (with_state("code="), "invalid_request"),                              // B02
-        ("code=x&state=".to_owned(), "invalid_request"),                       // B02
-        (with_state("code=a&code=b"), "duplicate_parameter"),                  // B03
-        (with_state("code=a&code=a"), "duplicate_parameter"),                  // B03
-        (with_state(&format!("code=a&state={STATE}")), "duplicate_parameter"), // B04
-        (with_state("code=a&error=access_denied"), "invalid_request"),         // B05
-        ("error=access_denied".to_owned(), "state_missing"),                   // B08
-        (with_state(&long_code), "invalid_request"),                           // B09
-        (with_state("code=a%00"), "invalid_request"),                          // B10
-        (with_state("code=a%0d%0a"), "invalid_request"),                       // B10
-        (with_state("code=%7f"), "invalid_request"),                           // B10
-        (with_state("code=%C3%A9"), "invalid_request"),                        // B10
-        (with_state("code=%"), "malformed_encoding"),                          // B11
-        (with_state("code=%4"), "malformed_encoding"),                         // B11
-        (with_state("code=%zz"), "malformed_encoding"),                        // B11
-        (with_state("code=%ff%fe"), "malformed_encoding"),                     // B12
-        (with_state("code=%c0%af"), "malformed_encoding"),                     // B12
-        (with_state("code=a+b"), "invalid_request"),                           // B14
-        (with_state("Code=x"), "invalid_request"),                             // B15
-        (with_state("code[]=x"), "invalid_request"),                           // B15
-        ("code=x;state=y".to_owned(), "state_missing"),                        // B16
-        (with_state(&"a=1&".repeat(33)), "too_many_parameters"),               // B18
+        (String::new(), "invalid_request"),                   // B01
+        (with_state("code="), "invalid_request"),             // B02
+        ("code=x&state=".to_owned(), "invalid_request"),      // B02
+        (with_state("code=a&code=b"), "duplicate_parameter"), // B03
+        (with_state("code=a&code=a"), "duplicate_parameter"), // B03
+        (with_state(&format!("code=a&state={FORGED_STATE}")), "duplicate_parameter"), // B04
+        (with_state("code=a&error=access_denied"), "invalid_request"), // B05
+        ("error=access_denied".to_owned(), "state_missing"),  // B08
+        (with_state(&long_code), "invalid_request"),          // B09
+        (with_state("code=a%00"), "invalid_request"),         // B10
+        (with_state("code=a%0d%0a"), "invalid_request"),      // B10
+        (with_state("code=%7f"), "invalid_request"),          // B10
+        (with_state("code=%C3%A9"), "invalid_request"),       // B10
+        (with_state("code=%"), "malformed_encoding"),         // B11
+        (with_state("code=%4"), "malformed_encoding"),        // B11
+        (with_state("code=%zz"), "malformed_encoding"),       // B11
+        (with_state("code=%ff%fe"), "malformed_encoding"),    // B12
+        (with_state("code=%c0%af"), "malformed_encoding"),    // B12
+        (with_state("code=a+b"), "invalid_request"),          // B14
+        (with_state("Code=x"), "invalid_request"),            // B15
+        (with_state("code[]=x"), "invalid_request"),          // B15
+        ("code=x;state=y".to_owned(), "state_missing"),       // B16
+        (with_state(&"a=1&".repeat(33)), "too_many_parameters"), // B18
         (with_state(&format!("a={}", "x".repeat(4096))), "too_many_parameters"), // B18
-        (with_state("code=\""), "malformed_encoding"),                         // B19
-        (with_state("code=<"), "malformed_encoding"),                          // B19
-        (with_state("code= "), "malformed_encoding"),                          // B19
-        (with_state("code=\u{1}"), "malformed_encoding"),                      // B19
-        ("code=x&state=short".to_owned(), "invalid_request"),                  // B21
-        (format!("code=x&state={STATE}%3D"), "invalid_request"),               // B21
-        (long_state, "invalid_request"),                                       // B21
+        (with_state("code=\""), "malformed_encoding"),        // B19
+        (with_state("code=<"), "malformed_encoding"),         // B19
+        (with_state("code= "), "malformed_encoding"),         // B19
+        (with_state("code=\u{1}"), "malformed_encoding"),     // B19
+        ("code=x&state=short".to_owned(), "invalid_request"), // B21
+        (format!("code=x&state={FORGED_STATE}%3D"), "invalid_request"), // B21
+        (long_state, "invalid_request"),                      // B21
     ] {
         expect(&world, &Call::get("/oauth/callback", &query), 400, code).await;
     }
@@ -64,28 +62,23 @@ async fn b01_to_b05_and_b08_to_b21_a_malformed_callback_is_refused_before_any_cr
 async fn b14_a_code_works_with_a_slash_raw_or_encoded() {
     for encode in [true, false] {
         let mut world = World::new().await;
-        let url = world.start("").await;
-        let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
-        let code = parameter(&format!("https://x/?{query}"), "code").unwrap();
+        let (code, state) = code_and_state(&world.consented(ANN).await);
         assert!(code.contains('/'));
         let code = if encode { code.replace('/', "%2F") } else { code };
-        let state = parameter(&url, "state").unwrap();
-        let answer = world.callback(&format!("code={code}&state={state}")).await;
-        assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+        world.callback(&format!("code={code}&state={state}")).await.session();
     }
 }
 
 #[tokio::test]
 async fn b23_to_b30_strange_cookies_and_authorization_headers_are_no_session() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let session = world.jar["__Host-session"].clone();
+    let world = World::signed_in().await;
+    let session = world.session();
     world.forget_calls();
-    let list = || Call::get("/messages", "");
+    let list = || Call::list("");
     let bomb = (0..200).fold(list(), |call, number| call.cookie(&format!("c{number}=x")));
     expect(&world, &bomb, 431, "headers_too_large").await;
     expect(&world, &list().cookie(&format!("a={}", "x".repeat(9000))), 431, "headers_too_large").await;
-    let twice = list().cookie(&format!("__Host-session={session}")).cookie("__Host-session=x");
+    let twice = list().session(&session).cookie("__Host-session=x");
     expect(&world, &twice, 400, "ambiguous_cookie").await;
     for cookie in
         [";;;=;a;=b;", &format!("\u{2000}__Host-session={session}"), &format!("__HoSt-session={session}")]
@@ -106,28 +99,24 @@ async fn b23_to_b30_strange_cookies_and_authorization_headers_are_no_session() {
     }
     let long = format!("Bearer {}", "x".repeat(10_240));
     expect(&world, &list().header("authorization", &long), 401, "unauthenticated").await;
-    let both = list().cookie(&format!("__Host-session={session}")).header("authorization", "Bearer x");
+    let both = list().session(&session).header("authorization", "Bearer x");
     expect(&world, &both, 400, "invalid_request").await; // A34
 }
 
 #[tokio::test]
 async fn b26_b28_a_pair_with_a_control_byte_is_left_out_and_the_header_stands_in_for_the_list() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let session = format!("__Host-session={}", world.jar["__Host-session"]);
-    assert_eq!(world.send(&Call::get("/messages", "").cookie("x=\u{1}").cookie(&session)).await.status, 200);
-    assert_eq!(
-        world.send(&Call::get("/messages", "").header("cookie", &format!("a=b; {session}"))).await.status,
-        200
-    );
-    let both = Call::get("/messages", "").cookie("a=b").header("cookie", &session);
-    assert_eq!(world.send(&both).await.status, 401, "the list alone counts");
+    assert_eq!(world.send(&Call::list("").cookie("x=\u{1}").cookie(&session)).await.status, 200);
+    assert_eq!(world.send(&Call::list("").header("cookie", &format!("a=b; {session}"))).await.status, 200);
+    let both = Call::list("").cookie("a=b").header("cookie", &session);
+    assert_eq!(world.send(&both).await.status, 401, "only the list counts");
 }
 
 #[tokio::test]
 async fn b31_to_b39_a_malformed_post_is_refused() {
     let world = World::new().await;
-    let good = json!({"code": "4/0A", "state": STATE});
+    let good = json!({"code": "4/0A", "state": FORGED_STATE});
     let post = || Call::post("/oauth/callback", &good);
     for media_type in [
         "text/plain",
@@ -178,10 +167,10 @@ async fn b37_b38_a_base64_body_is_decoded_or_refused() {
     for body in ["%%%", "e30", "e30_-w==", "/w=="] {
         event["body"] = json!(body);
         let answer = world.send_event(&event.to_string()).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"), "{body}");
+        assert_eq!(answer.problem(), (400, "invalid_request"), "{body}");
     }
     // {"code":"4/0A","state":"AAA..."}
-    let body = json!({"code": "4/0A", "state": STATE}).to_string();
+    let body = json!({"code": "4/0A", "state": FORGED_STATE}).to_string();
     event["body"] = json!(base64::engine::general_purpose::STANDARD.encode(body));
     assert_eq!(world.send_event(&event.to_string()).await.code(), "state_mismatch");
     world.assert_untouched();
@@ -191,7 +180,8 @@ async fn b37_b38_a_base64_body_is_decoded_or_refused() {
 async fn a42_to_a45_a_post_of_another_page_is_refused() {
     let world = World::new().await;
     let post = || {
-        Call::post("/oauth/callback", &json!({"code": "4/0A", "state": STATE})).cookie("__Host-flow-AAAAAA=x")
+        Call::post("/oauth/callback", &json!({"code": "4/0A", "state": FORGED_STATE}))
+            .cookie("__Host-flow-AAAAAA=x")
     };
     for media_type in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"] {
         let form = post().header("content-type", media_type).header("origin", "https://evil.example");
@@ -213,11 +203,7 @@ async fn b41_b42_b43_b61_methods_that_a_path_does_not_have() {
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
         for method in ["HEAD", "PUT", "PATCH", "DELETE", "TRACE", "FOO"] {
             let answer = world.send(&Call::get(path, "").method(method)).await;
-            assert_eq!(
-                (answer.status, answer.code().as_str()),
-                (405, "method_not_allowed"),
-                "{method} {path}"
-            );
+            assert_eq!(answer.problem(), (405, "method_not_allowed"), "{method} {path}");
             assert_eq!(answer.headers["allow"], allowed);
         }
     }
@@ -257,8 +243,7 @@ async fn b45_a_stage_or_the_path_of_the_public_url_is_stripped_once() {
     event["rawPath"] = json!("/prod/prod/auth/start");
     assert_eq!(world.send_event(&event.to_string()).await.status, 404);
     let based = world.environment(&[("PUBLIC_URL", "https://example.com/mail")]);
-    let event = Call::get("/mail/auth/start", "").event().to_string();
-    let answer = invoke(Ok(&based), &event, std::time::Duration::from_secs(8)).await;
+    let answer = world.send_to(&based, &Call::get("/mail/auth/start", "")).await;
     assert_eq!(
         parameter(answer.location(), "redirect_uri").unwrap(),
         "https://example.com/mail/oauth/callback"
@@ -266,7 +251,7 @@ async fn b45_a_stage_or_the_path_of_the_public_url_is_stripped_once() {
     let unset = world.environment(&[("PUBLIC_URL", "")]);
     let mut event = Call::get("/prod/auth/start", "").header("host", "evil.example").event();
     event["requestContext"]["stage"] = json!("prod");
-    let answer = invoke(Ok(&unset), &event.to_string(), std::time::Duration::from_secs(8)).await;
+    let answer = invoke(Ok(&unset), &event.to_string(), BUDGET).await;
     assert_eq!(
         parameter(answer.location(), "redirect_uri").unwrap(),
         "https://r3pmxmplak.execute-api.us-east-2.amazonaws.com/prod/oauth/callback"
@@ -275,9 +260,7 @@ async fn b45_a_stage_or_the_path_of_the_public_url_is_stripped_once() {
 
 #[tokio::test]
 async fn b46_to_b51_a_malformed_list_request_is_refused_without_a_call() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.forget_calls();
+    let world = World::signed_in().await;
     for (query, code) in [
         ("maxResults=0", "invalid_request"),
         ("maxResults=501", "invalid_request"),
@@ -335,7 +318,7 @@ async fn b62_b64_an_event_of_another_kind_is_refused_and_missing_parts_are_forgi
         "{\"source\":\"aws.events\",\"detail-type\":\"Scheduled Event\"}",
     ] {
         let answer = world.send_event(event).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"), "{event}");
+        assert_eq!(answer.problem(), (400, "invalid_request"), "{event}");
     }
     for remove in ["rawPath", "version", "requestContext"] {
         let mut event = Call::get("/auth/start", "").event();
@@ -356,9 +339,8 @@ async fn b62_b64_an_event_of_another_kind_is_refused_and_missing_parts_are_forgi
 
 #[tokio::test]
 async fn a67_a71_what_an_event_claims_about_its_caller_is_not_believed() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let mut event = Call::get("/messages", "").header("x-user-id", &world.sub(ANN)).event();
+    let world = World::signed_in().await;
+    let mut event = Call::list("").header("x-user-id", &world.sub(ANN)).event();
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": world.sub(ANN)}, "scopes": []}});
     assert_eq!(world.send_event(&event.to_string()).await.status, 401);
 }
@@ -376,31 +358,22 @@ async fn events_recorded_from_cargo_lambda_watch_are_understood() {
         ("ALLOWED_ORIGINS", "http://localhost:9100"),
         ("PUBLIC_URL", "http://localhost:9000"),
     ]);
-    let budget = std::time::Duration::from_secs(8);
-    let answer = invoke(Ok(&local), start, budget).await;
+    let answer = invoke(Ok(&local), start, BUDGET).await;
     assert_eq!(answer.status, 302);
     assert_eq!(parameter(answer.location(), "login_hint").as_deref(), Some(ANN));
     let post = include_str!("../fixtures/events/cargo_lambda_watch_oauth_callback_post.json");
-    let answer = invoke(Ok(&local), post, budget).await;
-    assert_eq!(
-        (answer.status, answer.code().as_str()),
-        (400, "invalid_request"),
-        "its state is not one of ours"
-    );
+    let answer = invoke(Ok(&local), post, BUDGET).await;
+    assert_eq!(answer.problem(), (400, "invalid_request"), "its state is not one of ours");
     let list = include_str!("../fixtures/events/cargo_lambda_watch_messages.json");
-    let answer = invoke(Ok(&local), list, budget).await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("session_expired")));
+    let answer = invoke(Ok(&local), list, BUDGET).await;
+    assert_eq!(answer.reason(), "session_expired");
 }
 
 #[tokio::test]
 async fn a76_a_missing_variable_is_a_configuration_error_on_every_request() {
     let world = World::new().await;
-    let mut variables = world.variables.clone();
-    variables.remove("CREDENTIALS_TABLE");
-    let error = harness::world::environment(&variables, &world.clock).err().unwrap();
-    let event = Call::get("/messages", "").event().to_string();
-    let answer = invoke(Err(&error), &event, std::time::Duration::from_secs(8)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    let answer = world.misconfigured("CREDENTIALS_TABLE", None).await;
+    assert_eq!(answer.problem(), (503, "config_error"));
     assert_eq!(answer.json()["variable"], "CREDENTIALS_TABLE");
     assert_eq!(answer.json()["detail"], "A required setting is missing.");
 }

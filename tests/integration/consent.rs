@@ -2,16 +2,14 @@
 //! forced consent makes a refresh token, and of a hundred Google silently ends the oldest, which
 //! may be another deployment's.
 
-use harness::google::{Decision, Endpoint, Failure, Times};
-use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
-use harness::world::{ANN, Answer, BEN, Call, GOOGLE_CLIENT, World, parameter};
+use std::time::Duration;
+
+use harness::google::{Decision, Endpoint, Failure};
+use harness::world::{ANN, Answer, BEN, Call, MODIFY, READONLY, World, forces_consent, parameter};
 use serde_json::json;
 
-const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
-const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
-
 fn url_of(answer: &Answer) -> String {
-    let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    let url = answer.authorization_url();
     assert_eq!(parameter(&url, "include_granted_scopes"), None);
     assert_eq!(parameter(&url, "access_type").as_deref(), Some("offline"));
     url
@@ -19,46 +17,37 @@ fn url_of(answer: &Answer) -> String {
 
 /// The reason of a 401, and whether its URL forces the consent page.
 fn reason_and_consent(answer: &Answer) -> (String, bool) {
-    assert_eq!(answer.status, 401, "{answer:?}");
     let prompt = parameter(&url_of(answer), "prompt");
     assert!(prompt.is_none() || prompt.as_deref() == Some("consent"));
-    (answer.json()["reason"].as_str().unwrap().to_owned(), prompt.is_some())
-}
-
-fn end_session(world: &World) {
-    for session in world.sessions() {
-        world.stack.dynamodb.delete(SESSIONS_TABLE, "id", session["id"]["S"].as_str().unwrap());
-    }
+    (answer.reason().to_owned(), prompt.is_some())
 }
 
 #[tokio::test]
-async fn whoever_is_only_not_signed_in_is_not_asked_for_consent() {
+async fn a_caller_who_is_only_not_signed_in_is_not_asked_for_consent() {
     let mut world = World::new().await;
     assert_eq!(reason_and_consent(&world.messages("").await), ("not_signed_in".to_owned(), false));
     world.sign_in(ANN).await;
-    let forged = Call::get("/messages", "").cookie("__Host-session=v1.k1.AAAA.BBBB");
+    let forged = Call::list("").session("v1.k1.AAAA.BBBB");
     assert_eq!(reason_and_consent(&world.send(&forged).await), ("session_expired".to_owned(), false));
-    end_session(&world);
+    world.end_sessions();
     let answer = world.messages("").await;
     assert_eq!(reason_and_consent(&answer), ("session_expired".to_owned(), false));
-    let tokens = world.stack.google.live_refresh_tokens(ANN);
+    let tokens = world.google.live_refresh_tokens(ANN);
     let kept = world.kept(ANN);
-    let back = world.authorize_again(&answer, ANN).await;
-    assert!(back.set_cookie("__Host-session").is_some(), "{back:?}");
-    assert_eq!(world.messages("").await.status, 200);
-    assert_eq!((world.stack.google.live_refresh_tokens(ANN), world.kept(ANN)), (tokens, kept));
+    world.authorize_again(&answer, ANN).await.session();
+    world.lists().await;
+    assert_eq!((world.google.live_refresh_tokens(ANN), world.kept(ANN)), (tokens, kept));
     let started = world.start("").await;
     assert_eq!(parameter(&started, "include_granted_scopes"), None);
 }
 
 #[tokio::test]
 async fn a_grant_that_is_dead_drifted_or_missing_is_renewed_through_the_consent_page() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.app = world.environment(&[("GMAIL_SCOPES", MODIFY)]);
+    let mut world = World::signed_in().await;
+    world.configure(&[("GMAIL_SCOPES", MODIFY)]);
     assert_eq!(reason_and_consent(&world.messages("").await), ("scopes_changed".to_owned(), true));
-    world.app = world.environment(&[]);
-    world.stack.google.fail_refresh(Failure::InvalidRapt, Times::Next(1));
+    world.configure(&[]);
+    world.google.fail_refresh(Failure::InvalidRapt, 1);
     world.advance(3600);
     assert_eq!(reason_and_consent(&world.messages("").await), ("reauth_policy".to_owned(), true));
     let mut item = world.credential(ANN);
@@ -66,30 +55,24 @@ async fn a_grant_that_is_dead_drifted_or_missing_is_renewed_through_the_consent_
     let mut broken = item.clone();
     broken["refresh_token"] = json!({"S": "v1.k1.AAAA"});
     broken.as_object_mut().unwrap().remove("access_token");
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, broken);
+    world.put(broken);
     assert_eq!(reason_and_consent(&world.messages("").await), ("seal_broken".to_owned(), true));
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+    world.put(item);
     world.advance(300);
-    world.stack.google.revoke_grant(ANN);
+    world.google.revoke_grant(ANN);
     assert_eq!(reason_and_consent(&world.messages("").await), ("revoked_or_expired".to_owned(), true));
-    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+    world.disconnect(ANN);
     assert_eq!(reason_and_consent(&world.messages("").await), ("not_connected".to_owned(), true));
 }
 
 #[tokio::test]
 async fn another_client_and_a_scope_that_is_lacking_are_consented_to() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.stack.google.fail(Endpoint::MessagesList, Failure::InsufficientScope, Times::Next(1));
+    let mut world = World::signed_in().await;
+    world.google.fail(Endpoint::MessagesList, Failure::InsufficientScope, 1);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_scope"));
-    assert_eq!(parameter(&url_of(&answer), "prompt").as_deref(), Some("consent"));
-    let (id, secret) = ("2-other.apps.googleusercontent.com", "GOCSPX-the-other-planted-secret");
-    world.stack.google.add_client(id, secret);
-    world.plant(secret);
-    let redirect_uri = "https://api.example.com/oauth/callback";
-    let other = world.stack.google.client_secrets_of(id, &[redirect_uri]).unwrap();
-    world.stack.secrets.put(GOOGLE_CLIENT, &other);
+    assert_eq!(answer.problem(), (403, "insufficient_scope"));
+    assert!(forces_consent(&url_of(&answer)));
+    world.change_client();
     world.advance(3600);
     world.cold_start();
     assert_eq!(reason_and_consent(&world.messages("").await), ("client_changed".to_owned(), true));
@@ -97,43 +80,39 @@ async fn another_client_and_a_scope_that_is_lacking_are_consented_to() {
 
 #[tokio::test]
 async fn f02_f07_after_an_exchange_of_unknown_outcome_the_consent_page_makes_a_new_token() {
-    for (failure, code) in
-        [(Failure::Status(500), "upstream_unavailable"), (Failure::Slow(SLOW), "upstream_timeout")]
-    {
+    for (failure, code) in [
+        (Failure::Status(500), "upstream_unavailable"),
+        (Failure::Slow(Duration::from_secs(30)), "upstream_timeout"),
+    ] {
         let mut world = World::new().await;
-        let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
-        let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
-        let redirect = format!("https://x/?{}", world.consent(&url, Decision::allow(ANN)).await);
-        let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
-        world.stack.google.fail_exchange(failure, Times::Next(1));
-        let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+        let url = world.start_json().await;
+        let post = world.post_of(&url, Decision::allow(ANN)).await;
+        world.google.fail_exchange(failure, 1);
+        let answer = world.browse(post).await;
         assert_eq!(answer.code(), code);
-        assert_eq!(parameter(&url_of(&answer), "prompt").as_deref(), Some("consent"), "{code}");
+        assert!(forces_consent(&url_of(&answer)), "{code}");
     }
 }
-
-const SLOW: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_narrower_configuration_never_narrows_what_is_stored() {
     let mut world = World::new().await;
-    world.app = world.environment(&[("GMAIL_SCOPES", &format!("{MODIFY} {READONLY}"))]);
+    world.configure(&[("GMAIL_SCOPES", &format!("{MODIFY} {READONLY}"))]);
     world.sign_in(ANN).await;
     let stored = world.credential(ANN);
     assert!(stored["scopes"]["S"].as_str().unwrap().contains(MODIFY));
-    let tokens = world.stack.google.live_refresh_tokens(ANN);
-    world.app = world.environment(&[]);
-    end_session(&world);
+    let tokens = world.google.live_refresh_tokens(ANN);
+    world.configure(&[]);
+    world.end_sessions();
     let answer = world.messages("").await;
-    assert_eq!(answer.json()["reason"], "session_expired");
-    let back = world.authorize_again(&answer, ANN).await;
-    assert!(back.set_cookie("__Host-session").is_some(), "{back:?}");
+    assert_eq!(answer.reason(), "session_expired");
+    world.authorize_again(&answer, ANN).await.session();
     let now = world.credential(ANN);
     for attribute in ["scopes", "refresh_token", "refresh_token_id", "client_id", "status"] {
         assert_eq!(now[attribute], stored[attribute], "{attribute}");
     }
-    assert_eq!(world.stack.google.live_refresh_tokens(ANN), tokens);
-    assert_eq!(world.messages("").await.status, 200);
+    assert_eq!(world.google.live_refresh_tokens(ANN), tokens);
+    world.lists().await;
 }
 
 #[tokio::test]
@@ -141,32 +120,32 @@ async fn a58_f10_an_incomplete_consent_is_refused_also_when_no_refresh_token_cam
     let mut world = World::new().await;
     world.sign_in(BEN).await;
     let before = world.credential(BEN);
-    let session = world.jar["__Host-session"].clone();
-    world.stack.google.omit_refresh_token(Times::Next(1));
-    let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
+    let session = world.session();
+    world.google.omit_refresh_token(1);
+    let url = world.start("").await + "&prompt=consent";
     let query = world.consent(&url, Decision::allow_without(BEN, &[READONLY])).await;
     let answer = world.callback(&query).await;
     assert_eq!(answer.location(), "https://app.example.com/?auth_error=consent_incomplete");
-    assert!(answer.set_cookie("__Host-session").is_none());
+    assert!(!answer.begins_session(), "{answer:?}");
     assert_eq!(world.credential(BEN), before);
     assert_eq!((world.sessions().len(), &world.jar["__Host-session"]), (1, &session));
 }
 
 #[tokio::test]
-async fn whoever_is_signed_in_and_not_connected_is_asked_to_connect_the_same_account() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+async fn a_caller_who_is_signed_in_and_not_connected_is_asked_to_connect_the_same_account() {
+    let mut world = World::signed_in().await;
+    world.disconnect(ANN);
     let answer = world.messages("").await;
     assert_eq!(reason_and_consent(&answer), ("not_connected".to_owned(), true));
     let url = url_of(&answer);
     assert_eq!(parameter(&url, "login_hint"), Some(world.sub(ANN)));
     world.keep_cookies(&answer);
     let query = world.consent(&url.replace("login_hint=", "x="), Decision::allow(BEN)).await;
-    let refused = world.callback(&query).await;
-    assert_eq!(refused.location(), "https://app.example.com/?auth_error=account_mismatch");
+    assert_eq!(
+        world.callback(&query).await.location(),
+        "https://app.example.com/?auth_error=account_mismatch"
+    );
     let answer = world.messages("").await;
-    let back = world.authorize_again(&answer, ANN).await;
-    assert!(back.set_cookie("__Host-session").is_some(), "{back:?}");
-    assert_eq!(world.messages("").await.status, 200);
+    world.authorize_again(&answer, ANN).await.session();
+    world.lists().await;
 }

@@ -1,8 +1,11 @@
-//! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the ID token's word alone.
+//! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the claim of the ID token.
 
 use harness::google::{Decision, Endpoint, Times};
-use harness::world::{ANN, Call, World, environment, invoke, parameter};
+use harness::world::{ANN, World, parameter};
+use insta::assert_snapshot;
 use serde_json::{Map, Value, json};
+
+use super::steady::steady;
 
 /// An account that the organisation of this domain manages.
 const CLEO: &str = "cleo@example.org";
@@ -10,28 +13,22 @@ const DOMAIN: &str = "example.org";
 
 async fn world_for(domains: &str) -> World {
     let mut world = World::new().await;
-    world.app = world.environment(&[("ALLOWED_DOMAINS", domains)]);
+    world.configure(&[("ALLOWED_DOMAINS", domains)]);
     world
-}
-
-fn claim(world: &World, hosted_domain: Value) {
-    world.stack.google.override_claims(Map::from_iter([("hd".to_owned(), hosted_domain)]));
 }
 
 async fn refused(world: &mut World, account: &str) {
     world.forget_calls();
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(account)).await;
-    let answer = world.callback(&query).await;
+    let answer = world.attempt(account).await;
     assert_eq!(answer.location(), "https://app.example.com/?auth_error=domain_not_allowed", "{answer:?}");
-    assert!(answer.set_cookie("__Host-session").is_none());
+    assert!(!answer.begins_session(), "{answer:?}");
     assert_eq!((world.credential(account), world.sessions().len()), (Value::Null, 0));
     assert_eq!(
         world.dynamodb_calls(),
         ["PutItem"],
         "the state is spent, and nothing else is written or read"
     );
-    assert!(world.stack.google.calls_to(Endpoint::Revoke).is_empty(), "dropped, not revoked");
+    assert!(world.google.calls_to(Endpoint::Revoke).is_empty(), "dropped, not revoked");
 }
 
 #[tokio::test]
@@ -47,24 +44,20 @@ async fn a83_an_account_of_no_allowed_domain_does_not_connect() {
         json!("example.org.evil.example"),
         json!("xexample.org"),
     ] {
-        world.stack.google.override_claims(Map::from_iter([address.clone(), ("hd".to_owned(), domain)]));
+        world.google.override_claims(Map::from_iter([address.clone(), ("hd".to_owned(), domain)]));
         refused(&mut world, ANN).await;
     }
     // Without an ID token there is no word of Google's that counts.
     let mut world = world_for(DOMAIN).await;
-    world.stack.google.omit_id_token(Times::UntilCleared);
+    world.google.omit_id_token(Times::UntilCleared);
     refused(&mut world, CLEO).await;
 }
 
 #[tokio::test]
 async fn a83_a_posted_code_of_no_allowed_domain_is_refused_and_leads_nowhere() {
     let mut world = world_for(DOMAIN).await;
-    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
-    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
-    let redirect = format!("https://x/?{}", world.consent(&url, Decision::allow(ANN)).await);
-    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
-    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "domain_not_allowed"));
+    let answer = world.post(Decision::allow(ANN)).await;
+    assert_eq!(answer.problem(), (403, "domain_not_allowed"));
     assert!(answer.json()["authorization_url"].is_null());
     assert_eq!(world.credential(ANN), Value::Null);
 }
@@ -75,9 +68,9 @@ async fn an_account_of_an_allowed_domain_connects_whatever_the_letters() {
         [("example.org", "example.org"), ("example.com, example.org", "Example.ORG"), ("", "other.example")]
     {
         let mut world = world_for(domains).await;
-        claim(&world, json!(claimed));
+        world.claim("hd", json!(claimed));
         world.sign_in(CLEO).await;
-        assert_eq!(world.messages("").await.status, 200);
+        world.lists().await;
     }
     let mut world = world_for("").await;
     world.sign_in(ANN).await;
@@ -87,12 +80,22 @@ async fn an_account_of_an_allowed_domain_connects_whatever_the_letters() {
 async fn one_domain_is_a_hint_to_google_in_every_authorization_url() {
     let mut world = world_for(DOMAIN).await;
     let started = world.start("").await;
-    assert_eq!(parameter(&started, "hd").as_deref(), Some(DOMAIN));
-    let offered = world.messages("").await.json()["authorization_url"].as_str().unwrap().to_owned();
+    assert_snapshot!(steady(&started), @"
+    [google]/o/oauth2/v2/auth?response_type=code
+    &client_id=640512773041-p0sternfakeclient.apps.googleusercontent.com
+    &state=[43 random]
+    &code_challenge=[43 random]
+    &code_challenge_method=S256
+    &redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth%2Fcallback
+    &scope=email+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.readonly+openid
+    &access_type=offline
+    &nonce=[43 random]
+    &hd=example.org
+    ");
+    let offered = world.messages("").await.authorization_url();
     assert_eq!(parameter(&offered, "hd").as_deref(), Some(DOMAIN));
-    world.stack.google.omit_refresh_token(Times::Next(1));
-    let query = world.consent(&started, Decision::allow(CLEO)).await;
-    let again = world.callback(&query).await.location().to_owned();
+    world.google.omit_refresh_token(1);
+    let again = world.come_back(&started, CLEO).await.authorization_url();
     assert_eq!(
         (parameter(&again, "prompt").as_deref(), parameter(&again, "hd").as_deref()),
         (Some("consent"), Some(DOMAIN))
@@ -128,13 +131,8 @@ async fn b68_what_is_no_list_of_domains_is_a_configuration_error() {
         &long,
         &longer,
     ] {
-        let mut variables = world.variables.clone();
-        variables.insert("ALLOWED_DOMAINS".to_owned(), domains.to_owned());
-        let error =
-            environment(&variables, &world.clock).err().unwrap_or_else(|| panic!("{domains:?} is taken"));
-        let event = Call::get("/auth/start", "").event().to_string();
-        let answer = invoke(Err(&error), &event, std::time::Duration::from_secs(8)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"), "{domains:?}");
+        let answer = world.misconfigured("ALLOWED_DOMAINS", Some(domains)).await;
+        assert_eq!(answer.problem(), (503, "config_error"), "{domains:?}");
         assert_eq!(answer.json()["variable"], "ALLOWED_DOMAINS");
     }
 }

@@ -1,11 +1,12 @@
 //! The code's way from the callback to a stored credential, and what Google, DynamoDB or an ID token does wrong on it.
 
+use std::time::Duration;
+
 use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Times};
-use harness::world::{ANN, BEN, Call, START, World, parameter};
+use harness::stack::CREDENTIALS_TABLE;
+use harness::world::{ANN, BEN, GOOGLE_CLIENT, START, World, forces_consent};
 use serde_json::{Value, json};
-
-use super::callback::{error_of, refused};
 
 #[tokio::test]
 async fn a11_a55_an_id_token_that_is_not_ours_stores_nothing() {
@@ -21,10 +22,8 @@ async fn a11_a55_an_id_token_that_is_not_ours_stores_nothing() {
         ("iat", json!(START.seconds() - 901), "identity_invalid"),
     ] {
         let mut world = World::new().await;
-        world.stack.google.override_claims(serde_json::Map::from_iter([(claim.to_owned(), value)]));
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        assert_eq!(error_of(&world.callback(&query).await), code);
+        world.claim(claim, value);
+        assert_eq!(world.attempt(ANN).await.auth_error(), code);
         assert_eq!(world.credential(ANN), Value::Null);
     }
 }
@@ -41,18 +40,16 @@ async fn a55_an_id_token_for_more_audiences_than_this_client_is_not_ours() {
         (json!([]), json!("client"), false),
     ] {
         let mut world = World::new().await;
-        let client_id = world.stack.google.client_id();
+        let client_id = world.google.client_id();
         let claims = json!({"aud": audiences, "azp": parties})
             .to_string()
             .replace("\"client\"", &format!("\"{client_id}\""));
-        world.stack.google.override_claims(serde_json::from_str(&claims).unwrap());
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        let answer = world.callback(&query).await;
+        world.google.override_claims(serde_json::from_str(&claims).unwrap());
+        let answer = world.attempt(ANN).await;
         if is_ours {
-            assert!(answer.set_cookie("__Host-session").is_some(), "{claims}: {answer:?}");
+            answer.session();
         } else {
-            assert_eq!(error_of(&answer), "identity_invalid", "{claims}");
+            assert_eq!(answer.auth_error(), "identity_invalid", "{claims}");
             assert_eq!(world.credential(ANN), Value::Null);
         }
     }
@@ -62,10 +59,7 @@ async fn a55_an_id_token_for_more_audiences_than_this_client_is_not_ours() {
 async fn f73_an_id_token_may_be_issued_five_minutes_from_now_and_is_new_for_ten_and_five() {
     for issued_at in [START.seconds() + 300, START.seconds() - 900] {
         let mut world = World::new().await;
-        world
-            .stack
-            .google
-            .override_claims(serde_json::Map::from_iter([("iat".to_owned(), json!(issued_at))]));
+        world.claim("iat", json!(issued_at));
         world.sign_in(ANN).await;
     }
 }
@@ -73,7 +67,7 @@ async fn f73_an_id_token_may_be_issued_five_minutes_from_now_and_is_new_for_ten_
 #[tokio::test]
 async fn without_an_id_token_userinfo_says_who_the_user_is() {
     let mut world = World::new().await;
-    world.stack.google.omit_id_token(Times::Next(1));
+    world.google.omit_id_token(1);
     world.sign_in(ANN).await;
     assert_eq!(world.google_calls(), [Endpoint::Token, Endpoint::UserInfo]);
     assert_eq!(world.credential(ANN)["email"]["S"], ANN);
@@ -81,14 +75,7 @@ async fn without_an_id_token_userinfo_says_who_the_user_is() {
 
 #[tokio::test]
 async fn f15_without_any_identity_nothing_is_stored() {
-    let odd_sub = |sub: serde_json::Value| {
-        let body = json!({"sub": sub, "email": ANN}).to_string();
-        Failure::Answer {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body,
-        }
-    };
+    let odd_sub = |sub: Value| Failure::json(&json!({"sub": sub, "email": ANN}));
     for (failure, code) in [
         (Failure::Status(401), "identity_unavailable"),
         (Failure::Status(403), "identity_unavailable"),
@@ -99,28 +86,24 @@ async fn f15_without_any_identity_nothing_is_stored() {
         (odd_sub(json!("\u{e9}")), "upstream_malformed"),
     ] {
         let mut world = World::new().await;
-        world.stack.google.omit_id_token(Times::Next(1));
-        world.stack.google.fail(Endpoint::UserInfo, failure, Times::UntilCleared);
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        assert_eq!(error_of(&world.callback(&query).await), code);
+        world.google.omit_id_token(1);
+        world.google.fail(Endpoint::UserInfo, failure, Times::UntilCleared);
+        assert_eq!(world.attempt(ANN).await.auth_error(), code);
         assert!(world.sessions().is_empty());
-        assert!(world.stack.dynamodb.scan(harness::stack::CREDENTIALS_TABLE).is_empty());
+        assert!(world.dynamodb.scan(CREDENTIALS_TABLE).is_empty());
     }
 }
 
 #[tokio::test]
 async fn f14_a_userinfo_that_is_down_costs_the_address_where_an_id_token_names_the_user() {
     let mut world = World::new().await;
-    world.stack.google.override_claims(serde_json::Map::from_iter([("email".to_owned(), Value::Null)]));
-    world.stack.google.fail(Endpoint::UserInfo, Failure::Status(503), Times::UntilCleared);
+    world.claim("email", Value::Null);
+    world.google.fail(Endpoint::UserInfo, Failure::Status(503), Times::UntilCleared);
     world.sign_in(ANN).await;
     assert_eq!(world.credential(ANN).get("email"), None);
     world.jar.clear();
-    world.stack.google.omit_id_token(Times::UntilCleared);
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(BEN)).await;
-    assert_eq!(error_of(&world.callback(&query).await), "upstream_unavailable");
+    world.google.omit_id_token(Times::UntilCleared);
+    assert_eq!(world.attempt(BEN).await.auth_error(), "upstream_unavailable");
     assert_eq!(world.credential(BEN), Value::Null);
 }
 
@@ -128,12 +111,10 @@ async fn f14_a_userinfo_that_is_down_costs_the_address_where_an_id_token_names_t
 async fn a54_userinfo_that_names_another_user_is_not_believed() {
     let mut world = World::new().await;
     let claims = [("sub".to_owned(), json!("999")), ("email".to_owned(), Value::Null)];
-    world.stack.google.override_claims(serde_json::Map::from_iter(claims));
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    assert_eq!(error_of(&world.callback(&query).await), "identity_mismatch");
+    world.google.override_claims(serde_json::Map::from_iter(claims));
+    assert_eq!(world.attempt(ANN).await.auth_error(), "identity_mismatch");
     assert!(world.sessions().is_empty());
-    assert!(world.stack.dynamodb.scan(harness::stack::CREDENTIALS_TABLE).is_empty());
+    assert!(world.dynamodb.scan(CREDENTIALS_TABLE).is_empty());
 }
 
 #[tokio::test]
@@ -148,91 +129,67 @@ async fn f02_f04_f07_a53_what_the_token_endpoint_does_wrong_touches_nothing() {
         (Failure::ResetAfterReading, "upstream_timeout"),
         (Failure::AdminPolicyEnforced, "blocked_by_admin"),
     ] {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
+        let mut world = World::signed_in().await;
         let before = world.kept(ANN);
         world.forget_calls();
-        world.stack.google.fail_exchange(failure.clone(), Times::Next(1));
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        assert_eq!(error_of(&world.callback(&query).await), code, "{failure:?}");
+        world.google.fail_exchange(failure.clone(), 1);
+        assert_eq!(world.attempt(ANN).await.auth_error(), code, "{failure:?}");
         assert_eq!(world.kept(ANN), before);
-        assert_eq!(world.stack.google.calls_to(Endpoint::Token).len(), 1, "no retry after {failure:?}");
+        assert_eq!(world.google.calls_to(Endpoint::Token).len(), 1, "no retry after {failure:?}");
     }
 }
 
 #[tokio::test]
 async fn f05_a_refused_client_is_the_operators_fault_and_a_newer_secret_serves() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let before = world.kept(ANN);
     world.forget_calls();
-    world.stack.google.fail_exchange(Failure::InvalidClient, Times::UntilCleared);
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    assert_eq!(error_of(&world.callback(&query).await), "config_error");
+    world.google.fail_exchange(Failure::InvalidClient, Times::UntilCleared);
+    assert_eq!(world.attempt(ANN).await.auth_error(), "config_error");
     assert_eq!(world.kept(ANN), before);
-    assert!(
-        world.secrets_read().contains(&harness::world::GOOGLE_CLIENT.to_owned()),
-        "the secret is read anew"
-    );
-    world.stack.google.clear_failures();
+    assert!(world.secrets_read().contains(&GOOGLE_CLIENT.to_owned()), "the secret is read again");
+    world.google.clear_failures();
     // The secret was rotated at Google and in Secrets Manager; this process remembers the old one.
-    let old = world.stack.google.client_secret();
-    let client_id = world.stack.google.client_id();
-    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
-    world.stack.google.refuse_secret(client_id, &old);
-    let redirect_uri = "https://api.example.com/oauth/callback";
+    world.replace_client_secret("GOCSPX-the-newer-planted-secret");
     world.advance(60);
-    world
-        .stack
-        .secrets
-        .put(harness::world::GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    world.store_client();
     world.sign_in(ANN).await;
 }
 
 #[tokio::test]
 async fn f02_a_code_whose_answer_never_came_is_not_sent_again_and_the_next_attempt_asks_for_consent() {
     let mut world = World::new().await;
-    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
-    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let redirect = format!("https://x/?{query}");
-    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
+    let url = world.start_json().await;
+    let post = world.post_of(&url, Decision::allow(ANN)).await;
     world.forget_calls();
-    let forever = Failure::Slow(std::time::Duration::from_secs(30));
-    world.stack.google.fail_exchange(forever, Times::UntilCleared);
-    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
-    assert_eq!(refused(&answer), (504, "upstream_timeout".to_owned()));
+    let forever = Failure::Slow(Duration::from_secs(30));
+    world.google.fail_exchange(forever, Times::UntilCleared);
+    let answer = world.browse(post).await;
+    assert_eq!(answer.problem(), (504, "upstream_timeout"));
     assert_eq!(world.exchanges(), 1);
-    let url = answer.json()["authorization_url"].as_str().unwrap().to_owned();
-    assert_eq!(parameter(&url, "prompt").as_deref(), Some("consent"));
+    assert!(forces_consent(&answer.authorization_url()));
     assert_eq!(answer.json()["start_url"], "https://api.example.com/auth/start");
 }
 
 #[tokio::test]
 async fn f16_while_the_store_is_down_nothing_is_spent_and_a_reload_succeeds() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    world.stack.dynamodb.fail("PutItem", Fault::BROKEN, 3);
+    let query = world.consented(ANN).await;
+    world.dynamodb.fail("PutItem", Fault::BROKEN, 3);
     let answer = world.callback(&query).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
+    assert_eq!(answer.problem(), (503, "storage_unavailable"));
     assert!(answer.headers.contains_key("retry-after") && answer.location().is_empty());
     assert_eq!(world.exchanges(), 0);
-    let answer = world.callback(&query).await;
-    assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+    world.callback(&query).await.session();
 }
 
 #[tokio::test]
 async fn f17_f58_a_write_whose_answer_was_lost_is_known_as_ones_own() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    world.stack.dynamodb.fail("PutItem", Fault::AnswerLost, 1);
-    world.stack.dynamodb.fail("UpdateItem", Fault::AnswerLost, 1);
-    let answer = world.callback(&query).await;
-    assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+    let query = world.consented(ANN).await;
+    world.dynamodb.fail("PutItem", Fault::AnswerLost, 1);
+    world.dynamodb.fail("UpdateItem", Fault::AnswerLost, 1);
+    world.callback(&query).await.session();
     assert_eq!(world.exchanges(), 1);
     assert_eq!(world.credential(ANN)["version"]["N"], "1");
 }
@@ -240,23 +197,19 @@ async fn f17_f58_a_write_whose_answer_was_lost_is_known_as_ones_own() {
 #[tokio::test]
 async fn f18_a_credential_that_cannot_be_written_at_once_is_written_later() {
     let mut world = World::new().await;
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
-    let answer = world.callback(&query).await;
-    assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
-    // And while it cannot be written at all, the new grant is left alone and the old one kept.
+    let query = world.consented(ANN).await;
+    world.dynamodb.fail("UpdateItem", Fault::BROKEN, 4);
+    world.callback(&query).await.session();
+    // And while it cannot be written at all, the new grant is not revoked and the old one is kept.
     let before = world.kept(ANN);
-    let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
-    let event = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
-    let budget = std::time::Duration::from_millis(1500);
-    let answer = harness::world::invoke(Ok(&world.app), &event, budget).await;
-    assert!(answer.set_cookie("__Host-session").is_none());
+    let query = world.consented_again(ANN).await;
+    world.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
+    let call = world.callback_of(&query);
+    let answer = world.send_within(Duration::from_millis(1500), &call).await;
+    assert!(!answer.begins_session(), "{answer:?}");
     assert_eq!(world.kept(ANN), before);
-    assert!(world.stack.google.calls_to(Endpoint::Revoke).is_empty());
-    world.stack.dynamodb.clear_faults();
+    assert!(world.google.calls_to(Endpoint::Revoke).is_empty());
+    world.dynamodb.clear_faults();
 }
 
 #[tokio::test]
@@ -265,27 +218,26 @@ async fn f23_two_flows_of_one_user_finish_together_and_both_sign_in() {
     let mut calls = Vec::new();
     for _ in 0..2 {
         world.jar.clear();
-        let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        calls.push(world.with_cookies(Call::get("/oauth/callback", &query)));
+        let query = world.consented_again(ANN).await;
+        calls.push(world.callback_of(&query));
     }
     let answers = futures_util::future::join_all(calls.iter().map(|call| world.send(call))).await;
     for answer in &answers {
-        assert!(answer.set_cookie("__Host-session").is_some(), "{answer:?}");
+        answer.session();
     }
     world.keep_cookies(&answers[0]);
-    world.stack.google.expire_all_access_tokens();
+    world.google.expire_all_access_tokens();
     world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
 }
 
 #[tokio::test]
 async fn codes_and_tokens_of_the_greatest_length_that_google_documents_are_taken() {
     let mut world = World::new().await;
-    world.stack.google.issue_longest_values(true);
+    world.google.issue_longest_values(true);
     world.sign_in(ANN).await;
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     assert_eq!(world.refreshes(), 1);
 }

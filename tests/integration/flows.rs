@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use harness::Fault;
 use harness::google::Decision;
-use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
-use harness::world::{ANN, Answer, BEN, Call, ORIGIN, World, parameter};
+use harness::world::{ANN, Answer, BEN, Call, ORIGIN, OTHER_CLIENT, World, forces_consent, parameter};
 use postern::app::App;
 use postern::app::NotConfigured;
 use postern::clock::Deadline;
 use postern::door::{Invocation, Request, respond};
 use postern_rules::error::Error;
-use serde_json::json;
 
 fn state_of(url: &str) -> String {
     parameter(url, "state").unwrap()
@@ -27,31 +25,15 @@ fn flows(world: &World) -> usize {
 
 /// A 401 in this browser; gives its authorization URL.
 async fn poll(world: &mut World) -> String {
-    let answer = world.browse(Call::get("/messages", "")).await;
+    let answer = world.browse(Call::list("")).await;
     assert_eq!(answer.status, 401, "{answer:?}");
-    answer.json()["authorization_url"].as_str().unwrap().to_owned()
-}
-
-fn is_signed_in(answer: &Answer) -> bool {
-    answer.status == 303 && answer.set_cookie("__Host-session").is_some()
-}
-
-/// The person comes back from Google.
-async fn come_back(world: &mut World, url: &str) -> Answer {
-    let query = world.consent(url, Decision::allow(ANN)).await;
-    world.callback(&query).await
+    answer.authorization_url()
 }
 
 /// A `return_to` of the greatest length.
 fn longest_return_to() -> String {
     let length = 512 - format!("{ORIGIN}/").len();
     format!("return_to=https%3A%2F%2Fapp.example.com%2F{}", "x".repeat(length))
-}
-
-fn end_sessions(world: &World) {
-    for session in world.sessions() {
-        world.stack.dynamodb.delete(SESSIONS_TABLE, "id", session["id"]["S"].as_str().unwrap());
-    }
 }
 
 #[tokio::test]
@@ -67,7 +49,7 @@ async fn a81_polls_of_another_tab_end_no_sign_in() {
     }
     assert_eq!(flows(&world), 4, "a 401 keeps one flow of its own");
     for url in under_way {
-        assert!(is_signed_in(&come_back(&mut world, &url).await), "{url:.60}");
+        world.come_back(&url, ANN).await.session();
     }
 }
 
@@ -84,12 +66,12 @@ async fn a81_polls_do_not_end_the_sign_in_that_a_401_began() {
         }
     }
     assert_eq!(flows(&world), 1);
-    assert!(is_signed_in(&come_back(&mut world, &first).await));
+    world.come_back(&first, ANN).await.session();
     // What was finished is not offered again.
-    end_sessions(&world);
+    world.end_sessions();
     let next = poll(&mut world).await;
     assert_ne!(state_of(&next), state_of(&first));
-    assert!(is_signed_in(&come_back(&mut world, &next).await));
+    world.come_back(&next, ANN).await.session();
 }
 
 #[tokio::test]
@@ -101,7 +83,7 @@ async fn a81_sign_ins_do_not_end_the_one_that_a_401_began() {
         world.start("").await;
     }
     assert_eq!(flows(&world), 4);
-    assert!(is_signed_in(&come_back(&mut world, &offered).await));
+    world.come_back(&offered, ANN).await.session();
 }
 
 #[tokio::test]
@@ -116,7 +98,7 @@ async fn a81_the_newest_three_sign_ins_survive_whatever_their_names_and_lengths(
         let kept: Vec<String> = world.jar.names().map(str::to_owned).collect();
         assert_eq!(kept, urls[2..].iter().map(|url| cookie_of(url)).collect::<Vec<_>>());
         for url in &urls[2..] {
-            assert!(is_signed_in(&come_back(&mut world, url).await));
+            world.come_back(url, ANN).await.session();
         }
     }
 }
@@ -148,36 +130,35 @@ async fn a81_a_401_for_somebody_else_offers_a_flow_of_its_own_beside_the_other()
     let mut world = World::new().await;
     let anybody = poll(&mut world).await;
     world.sign_in(ANN).await;
-    world.stack.google.revoke_grant(ANN);
+    world.google.revoke_grant(ANN);
     let bound = poll(&mut world).await;
     assert_ne!(state_of(&bound), state_of(&anybody));
     assert!(world.jar.has(&cookie_of(&bound)) && world.jar.has(&cookie_of(&anybody)));
     assert_eq!(state_of(&poll(&mut world).await), state_of(&bound));
     // Another user's is bound to another user.
     world.sign_in(BEN).await;
-    world.stack.google.revoke_grant(BEN);
+    world.google.revoke_grant(BEN);
     let bens = poll(&mut world).await;
     assert_ne!(state_of(&bens), state_of(&bound));
     assert!(world.jar.has(&cookie_of(&bound)) && !world.jar.has(&cookie_of(&anybody)), "the newest two stay");
     let bound = bens;
     // Another page's comes back to another page.
     let second = "https://second.example.com";
-    world.app = world.environment(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
-    let answer = world.browse(Call::get("/messages", "").header("origin", second)).await;
-    let elsewhere = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    world.configure(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
+    let answer = world.browse(Call::list("").header("origin", second)).await;
+    let elsewhere = answer.authorization_url();
     assert_ne!(state_of(&elsewhere), state_of(&bound));
     assert_eq!(flows(&world), 3, "the spent one, and the two that were offered last");
-    let query = world.consent(&elsewhere, Decision::allow(BEN)).await;
-    assert!(is_signed_in(&world.callback(&query).await));
+    world.come_back(&elsewhere, BEN).await.session();
 }
 
 #[tokio::test]
 async fn a81_of_two_first_401s_that_cross_either_can_be_taken_up() {
     for taken_up in 0..2 {
         let mut world = World::new().await;
-        let call = world.with_cookies(Call::get("/messages", ""));
+        let call = world.list();
         let (one, other) = futures_util::future::join(world.send(&call), world.send(&call)).await;
-        let url = |answer: &Answer| answer.json()["authorization_url"].as_str().unwrap().to_owned();
+        let url = |answer: &Answer| answer.authorization_url();
         let urls = [url(&one), url(&other)];
         world.keep_cookies(&one);
         world.keep_cookies(&other);
@@ -185,7 +166,7 @@ async fn a81_of_two_first_401s_that_cross_either_can_be_taken_up() {
             world.advance(60);
             poll(&mut world).await;
         }
-        assert!(is_signed_in(&come_back(&mut world, &urls[taken_up]).await), "{taken_up}");
+        world.come_back(&urls[taken_up], ANN).await.session();
     }
 }
 
@@ -199,7 +180,7 @@ async fn a81_a_flow_is_offered_for_an_hour() {
     }
     world.advance(311);
     assert_ne!(state_of(&poll(&mut world).await), state_of(&first));
-    assert!(is_signed_in(&come_back(&mut world, &first).await), "whoever is at Google with it comes back");
+    world.come_back(&first, ANN).await.session();
     // One that has run out is not offered again either.
     let mut world = World::new().await;
     let first = poll(&mut world).await;
@@ -212,15 +193,14 @@ async fn a81_a04_the_newest_flow_that_is_over_answers_the_back_button_and_takes_
     let mut world = World::new().await;
     let url = world.start("").await;
     let query = world.consent(&url, Decision::allow(ANN)).await;
-    assert!(is_signed_in(&world.callback(&query).await));
+    world.callback(&query).await.session();
     let mut others = Vec::new();
     for _ in 0..3 {
         others.push(world.start("").await);
     }
     assert_eq!(flows(&world), 4);
     assert_eq!(world.callback(&query).await.location(), "https://app.example.com/", "forgiven");
-    let query = world.consent(&others[0], Decision::allow(ANN)).await;
-    assert!(is_signed_in(&world.callback(&query).await));
+    world.come_back(&others[0], ANN).await.session();
     assert_eq!(flows(&world), 3, "the newest one that is over, and two under way");
     assert!(!world.jar.has(&cookie_of(&url)) && world.jar.has(&cookie_of(&others[0])));
 }
@@ -236,7 +216,7 @@ async fn a81_a_flow_that_ended_in_an_error_is_over_too() {
     let mut world = World::new().await;
     let offered = poll(&mut world).await;
     let query = world.consent(&offered, Decision::allow(ANN)).await;
-    world.send(&world.with_cookies(Call::get("/oauth/callback", &query))).await;
+    world.send(&world.callback_of(&query)).await;
     assert_eq!(state_of(&poll(&mut world).await), state_of(&offered), "this browser knows nothing of it");
     assert_eq!(world.callback(&query).await.code(), "state_used");
     assert_ne!(state_of(&poll(&mut world).await), state_of(&offered));
@@ -246,66 +226,51 @@ async fn a81_a_flow_that_ended_in_an_error_is_over_too() {
 async fn a81_a_changed_client_is_offered_a_flow_of_its_own() {
     let mut world = World::new().await;
     let offered = poll(&mut world).await;
-    let (id, secret) = ("2-other.apps.googleusercontent.com", "GOCSPX-the-other-planted-secret");
-    world.stack.google.add_client(id, secret);
-    world.plant(secret);
-    let redirect_uri = "https://api.example.com/oauth/callback";
-    let other = world.stack.google.client_secrets_of(id, &[redirect_uri]).unwrap();
-    world.stack.secrets.put(harness::world::GOOGLE_CLIENT, &other);
+    world.change_client();
     world.cold_start();
     let next = poll(&mut world).await;
-    assert_eq!(parameter(&next, "client_id").as_deref(), Some(id));
+    assert_eq!(parameter(&next, "client_id").as_deref(), Some(OTHER_CLIENT));
     assert_ne!(state_of(&next), state_of(&offered));
-    assert!(is_signed_in(&come_back(&mut world, &next).await));
+    world.come_back(&next, ANN).await.session();
 }
 
 #[tokio::test]
 async fn a81_what_one_401_allows_is_not_what_another_asked_for() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.stack.google.revoke_grant(ANN);
+    let mut world = World::signed_in().await;
+    world.google.revoke_grant(ANN);
     let bound = poll(&mut world).await;
-    assert_eq!(parameter(&bound, "prompt").as_deref(), Some("consent"));
-    end_sessions(&world);
+    assert!(forces_consent(&bound));
+    world.end_sessions();
     let anybody = poll(&mut world).await;
     assert_eq!(parameter(&anybody, "prompt"), None);
-    let query = world.consent(&anybody, Decision::allow(BEN)).await;
-    assert!(is_signed_in(&world.callback(&query).await), "a flow of nobody's in particular is not bound");
+    world.come_back(&anybody, BEN).await.session();
 }
 
 #[tokio::test]
 async fn a81_a_posted_code_that_fails_ends_no_sign_in_that_a_401_began() {
     let mut world = World::new().await;
-    let started = world.browse(Call::get("/auth/start", "").header("accept", "application/json")).await;
-    let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+    let url = world.start_json().await;
     world.sign_in(ANN).await;
-    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
+    world.disconnect(ANN);
     let offered = poll(&mut world).await;
-    let redirect = format!("https://x/?{}", world.consent(&url, Decision::allow(ANN)).await);
-    let body = json!({"code": parameter(&redirect, "code"), "state": parameter(&redirect, "state")});
-    let answer = world.browse(Call::post("/oauth/callback", &body)).await;
+    let post = world.post_of(&url, Decision::allow(ANN)).await;
+    let answer = world.browse(post).await;
     assert_eq!(answer.code(), "no_refresh_token");
-    let next = answer.json()["authorization_url"].as_str().unwrap().to_owned();
+    let next = answer.authorization_url();
     assert_eq!(
         state_of(&next),
         state_of(&offered),
         "it is for the same user, and forces consent like that one"
     );
-    assert!(is_signed_in(&come_back(&mut world, &offered).await));
+    world.come_back(&offered, ANN).await.session();
 }
 
 #[tokio::test]
 async fn a81_a_process_without_the_newest_key_ends_no_sign_in_that_it_cannot_read() {
     let mut world = World::new().await;
     poll(&mut world).await;
-    let keyring = json!({
-        "primary": "k2",
-        "k1": "planted-keyring-0123456789abcdefghijklmnop",
-        "k2": "planted-keyring-of-the-second-key-0123456",
-    });
-    world.stack.secrets.put(harness::world::KEYRING, &keyring.to_string());
-    let newer = world.environment(&[]);
-    let older = std::mem::replace(&mut world.app, newer);
+    world.rotate_keyring();
+    let older = world.configure(&[]);
     let url = world.start(&longest_return_to()).await;
     let newer = std::mem::replace(&mut world.app, older);
     for _ in 0..3 {
@@ -314,13 +279,12 @@ async fn a81_a_process_without_the_newest_key_ends_no_sign_in_that_it_cannot_rea
     world.start("").await;
     world.start("").await;
     world.app = newer;
-    assert!(is_signed_in(&come_back(&mut world, &url).await));
+    world.come_back(&url, ANN).await.session();
 }
 
 #[tokio::test]
 async fn b23_all_our_cookies_together_leave_room_for_those_of_others() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let return_to = longest_return_to();
     let url = world.start(&return_to).await;
     let query = world.consent(&url, Decision::allow(ANN)).await;
@@ -329,12 +293,11 @@ async fn b23_all_our_cookies_together_leave_room_for_those_of_others() {
         let state = state_of(&world.start(&return_to).await);
         // The longest that a flow becomes: four attempts to spend its state were not answered.
         for _ in 0..4 {
-            world.stack.dynamodb.fail("PutItem", Fault::BROKEN, 3);
-            let answer = world.callback(&format!("code=x&state={state}")).await;
-            assert_eq!(answer.code(), "storage_unavailable");
+            world.dynamodb.fail("PutItem", Fault::BROKEN, 3);
+            assert_eq!(world.callback(&format!("code=x&state={state}")).await.code(), "storage_unavailable");
         }
     }
-    world.stack.google.revoke_grant(ANN);
+    world.google.revoke_grant(ANN);
     poll(&mut world).await;
     world.jar.remove("__Host-session");
     poll(&mut world).await;
@@ -347,7 +310,7 @@ async fn b23_all_our_cookies_together_leave_room_for_those_of_others() {
 #[tokio::test]
 async fn a_cookie_is_set_whatever_the_answer_turns_out_to_be() {
     let world = World::new().await;
-    let event = Call::get("/messages", "").event().to_string();
+    let event = Call::list("").event().to_string();
     for (end, status) in [("error", 503), ("panic", 500), ("nothing", 503)] {
         let deadline = Deadline::after(Duration::from_millis(50));
         let invocation = Invocation { request_id: "request-1".to_owned(), deadline };

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use harness::google::{Decision, Rotation};
-use harness::world::{ANN, Answer, Call, World, invoke};
+use harness::google::Rotation;
+use harness::world::{ANN, Answer, World};
 
 /// No request suspends so often.
 const MOST_POINTS: usize = 500;
@@ -33,15 +33,13 @@ async fn killed_after(mut request: Pin<Box<impl Future<Output = Answer>>>, polls
 async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refresh_token() {
     let (mut points, mut finished) = (0, false);
     for polls in 0..MOST_POINTS {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
+        let mut world = World::signed_in().await;
         let before = world.kept(ANN);
         world.forget_calls();
-        let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
-        let query = world.consent(&url, Decision::allow(ANN)).await;
-        let event = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
+        let query = world.consented_again(ANN).await;
+        let call = world.callback_of(&query);
         let app = world.environment(&[]);
-        let outcome = killed_after(Box::pin(invoke(Ok(&app), &event, Duration::from_secs(8))), polls).await;
+        let outcome = killed_after(Box::pin(world.send_to(&app, &call)), polls).await;
         let item = world.credential(ANN);
         assert_eq!(item["status"]["S"], "active", "killed at {polls}");
         assert!(item["refresh_token"]["S"].is_string(), "killed at {polls}");
@@ -51,7 +49,7 @@ async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refr
             world.advance(3600);
             assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
         }
-        // And whoever was interrupted signs in again.
+        // And the person who was interrupted signs in again.
         world.jar.clear();
         world.sign_in(ANN).await;
         assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
@@ -72,14 +70,12 @@ async fn f70_killed_anywhere_in_a_refresh_the_credential_works_or_the_user_is_as
     for rotation in [Rotation::Off, Rotation::OldStillWorks] {
         let (mut points, mut finished) = (0, false);
         for polls in 0..MOST_POINTS {
-            let mut world = World::new().await;
-            world.sign_in(ANN).await;
-            world.stack.google.rotate_refresh_tokens(rotation);
+            let world = World::signed_in().await;
+            world.google.rotate_refresh_tokens(rotation);
             world.advance(3600);
-            let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
+            let call = world.list();
             let app = world.environment(&[]);
-            let outcome =
-                killed_after(Box::pin(invoke(Ok(&app), &event, Duration::from_secs(8))), polls).await;
+            let outcome = killed_after(Box::pin(world.send_to(&app, &call)), polls).await;
             let item = world.credential(ANN);
             assert_eq!(item["status"]["S"], "active", "killed at {polls}");
             assert!(item["refresh_token"]["S"].is_string(), "killed at {polls}");

@@ -29,6 +29,7 @@ mod setbacks;
 mod sources;
 mod spending;
 mod start;
+mod steady;
 mod tls;
 mod verdicts;
 mod wider;

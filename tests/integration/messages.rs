@@ -1,16 +1,16 @@
 //! `GET /messages` for a connected user.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
-use harness::world::{ANN, BEN, Call, ORIGIN, World};
+use harness::world::{ANN, BEN, ORIGIN, World, invoke};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_page_has_ids_threads_an_estimate_and_where_to_go_on() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let answer = world.messages("").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "application/json");
@@ -27,16 +27,14 @@ async fn a_page_has_ids_threads_an_estimate_and_where_to_go_on() {
 
 #[tokio::test]
 async fn every_parameter_reaches_gmail_once_and_as_it_is() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.forget_calls();
+    let world = World::signed_in().await;
     let answer = world
         .messages(
             "q=is%3Aunread%26alt%3Dmedia&labelIds=INBOX&labelIds=UNREAD&maxResults=7&includeSpamTrash=true",
         )
         .await;
     assert_eq!(answer.status, 200);
-    let call = &world.stack.google.calls_to(Endpoint::MessagesList)[0];
+    let call = &world.google.calls_to(Endpoint::MessagesList)[0];
     assert_eq!(call.path, "/gmail/v1/users/me/messages");
     assert_eq!(call.query_value("q"), Some("is:unread&alt=media"));
     assert_eq!(call.query_values("labelIds"), ["INBOX", "UNREAD"]);
@@ -47,13 +45,11 @@ async fn every_parameter_reaches_gmail_once_and_as_it_is() {
 
 #[tokio::test]
 async fn all_follows_every_page() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.forget_calls();
+    let world = World::signed_in().await;
     let whole = world.messages("all=true&includeSpamTrash=true").await.json();
     let ids: HashSet<&str> =
         whole["messages"].as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect();
-    let count = world.stack.google.account(ANN).unwrap().message_count();
+    let count = world.google.account(ANN).unwrap().message_count();
     assert!(count >= 1200);
     assert_eq!(ids.len(), count);
     assert!(whole.get("nextPageToken").is_none());
@@ -63,16 +59,15 @@ async fn all_follows_every_page() {
 
 #[tokio::test]
 async fn a_page_that_fails_after_others_came_does_not_take_those_away() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let first = world.messages("all=true&maxResults=500").await.json()["messages"].as_array().unwrap().len();
     assert!(first > 500);
-    world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
+    world.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, 1);
     assert_eq!(world.messages("all=true").await.status, 403);
     // The first page is answered, if slowly, and the second fails: the first one is the answer, and says where to go on.
-    let slow = Failure::Slow(std::time::Duration::from_millis(1));
-    world.stack.google.fail(Endpoint::MessagesList, slow, Times::Next(1));
-    world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
+    let slow = Failure::Slow(Duration::from_millis(1));
+    world.google.fail(Endpoint::MessagesList, slow, 1);
+    world.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, 1);
     let answer = world.messages("all=true&maxResults=300").await;
     let partial = answer.json();
     assert_eq!(answer.status, 200);
@@ -94,15 +89,12 @@ async fn f50_an_empty_list_is_a_list() {
 
 #[tokio::test]
 async fn f40_a_page_token_that_gmail_does_not_know_is_named() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let answer = world.messages("pageToken=nonsense").await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_page_token"));
+    let world = World::signed_in().await;
+    assert_eq!(world.messages("pageToken=nonsense").await.problem(), (400, "invalid_page_token"));
     let body = json!({"error": {"code": 400, "errors": [{"reason": "invalidArgument"}], "status": "INVALID_ARGUMENT"}});
     let refusal = Failure::Answer { status: 400, headers: Vec::new(), body: body.to_string() };
-    world.stack.google.fail(Endpoint::MessagesList, refusal, Times::Next(1));
-    let answer = world.messages("q=label%3A").await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_query"));
+    world.google.fail(Endpoint::MessagesList, refusal, 1);
+    assert_eq!(world.messages("q=label%3A").await.problem(), (400, "invalid_query"));
 }
 
 #[tokio::test]
@@ -119,13 +111,11 @@ async fn f39_f43_to_f45_f51_f52_what_gmail_refuses_has_its_own_answer_and_keeps_
         (Failure::TruncatedJson, 502, "upstream_malformed"),
         (huge, 502, "upstream_malformed"),
     ] {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
-        world.forget_calls();
+        let world = World::signed_in().await;
         let before = world.credential(ANN);
-        world.stack.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
+        world.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
         let answer = world.messages("").await;
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{failure:?}");
+        assert_eq!(answer.problem(), (status, code), "{failure:?}");
         assert!(answer.json().get("authorization_url").is_none());
         if code == "quota_exhausted" {
             assert_eq!(answer.headers["retry-after"], "3600");
@@ -137,12 +127,11 @@ async fn f39_f43_to_f45_f51_f52_what_gmail_refuses_has_its_own_answer_and_keeps_
 
 #[tokio::test]
 async fn f41_a_grant_that_does_not_cover_the_request_is_403_with_the_way_out() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let before = world.kept(ANN);
-    world.stack.google.fail(Endpoint::MessagesList, Failure::InsufficientScope, Times::Next(1));
+    world.google.fail(Endpoint::MessagesList, Failure::InsufficientScope, 1);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_scope"));
+    assert_eq!(answer.problem(), (403, "insufficient_scope"));
     assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"gmail\", error=\"insufficient_scope\"");
     assert!(answer.json()["authorization_url"].is_string() && answer.json()["start_url"].is_string());
     assert_eq!(answer.json()["missing_scopes"][0], "https://www.googleapis.com/auth/gmail.readonly");
@@ -151,55 +140,50 @@ async fn f41_a_grant_that_does_not_cover_the_request_is_403_with_the_way_out() {
 
 #[tokio::test]
 async fn f42_f47_a_rate_limit_is_waited_out_or_passed_on() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let body =
         json!({"error": {"code": 429, "message": "Too many concurrent requests for user"}}).to_string();
     let limit = Failure::Answer { status: 429, headers: Vec::new(), body };
-    world.stack.google.fail(Endpoint::MessagesList, limit, Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    world.google.fail(Endpoint::MessagesList, limit, 1);
+    world.lists().await;
     let patience = Failure::Quota { status: 403, retry_after: Some(30) };
-    world.stack.google.fail(Endpoint::MessagesList, patience, Times::UntilCleared);
+    world.google.fail(Endpoint::MessagesList, patience, Times::UntilCleared);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"));
+    assert_eq!(answer.problem(), (429, "rate_limited"));
     assert_eq!(answer.headers["retry-after"], "30");
 }
 
 #[tokio::test]
 async fn f48_a_passing_failure_of_gmail_is_repeated() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.forget_calls();
-    world.stack.google.fail(Endpoint::MessagesList, Failure::Status(503), Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    let world = World::signed_in().await;
+    world.google.fail(Endpoint::MessagesList, Failure::Status(503), 1);
+    world.lists().await;
     assert_eq!(world.google_calls().len(), 2);
     world.forget_calls();
-    world.stack.google.fail(Endpoint::MessagesList, Failure::Status(500), Times::UntilCleared);
+    world.google.fail(Endpoint::MessagesList, Failure::Status(500), Times::UntilCleared);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    assert_eq!(answer.problem(), (503, "upstream_unavailable"));
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(world.google_calls().len(), 3);
 }
 
 #[tokio::test]
 async fn f53_f55_a_store_that_is_down_or_not_set_up_is_said_apart() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.stack.dynamodb.fail("BatchGetItem", Fault::BROKEN, 3);
+    let world = World::signed_in().await;
+    world.dynamodb.fail("BatchGetItem", Fault::BROKEN, 3);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
+    assert_eq!(answer.problem(), (503, "storage_unavailable"));
     assert!(answer.headers.contains_key("retry-after"));
-    world.stack.dynamodb.fail("BatchGetItem", Fault::DENIED, 1);
+    world.dynamodb.fail("BatchGetItem", Fault::DENIED, 1);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    assert_eq!(answer.problem(), (503, "config_error"));
     assert!(answer.json()["variable"].as_str().unwrap().contains("CREDENTIALS_TABLE"));
 }
 
 #[tokio::test]
 async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let list = world.with_cookies(Call::get("/messages", ""));
+    let world = World::signed_in().await;
+    let list = world.list();
     for call in [
         list.clone().header("origin", "https://evil.example"),
         list.clone().header("origin", "null"),
@@ -207,8 +191,7 @@ async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
         list.clone().header("origin", "https://app.example.com:443"),
         list.clone().header("sec-fetch-site", "cross-site"),
     ] {
-        let answer = world.send(&call).await;
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{:?}", call.headers);
+        assert_eq!(world.send(&call).await.problem(), (403, "forbidden_origin"), "{:?}", call.headers);
     }
     let answer = world.send(&list.header("origin", ORIGIN).header("sec-fetch-site", "cross-site")).await;
     assert_eq!(answer.status, 200);
@@ -218,43 +201,39 @@ async fn a43_a47_a_page_of_another_origin_does_not_read_the_list() {
 
 #[tokio::test]
 async fn a_session_in_use_is_touched_once_in_two_hours_and_ends_after_twelve_idle_ones() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     world.advance(7199);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793500000");
     world.advance(1);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     assert_eq!(world.sessions()[0]["last_used_at"]["N"], "1793507200");
     world.advance(12 * 3600);
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("session_expired")));
+    assert_eq!(world.messages("").await.reason(), "session_expired");
 }
 
 #[tokio::test]
 async fn a78_two_users_of_one_environment_see_their_own_mailbox() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let ann = world.jar.clone();
     world.jar.clear();
     world.sign_in(BEN).await;
     let ben = world.messages("all=true&includeSpamTrash=true").await.json();
     world.jar = ann;
     let ann = world.messages("all=true&includeSpamTrash=true").await.json();
-    let count = |account: &str| world.stack.google.account(account).unwrap().message_count();
+    let count = |account: &str| world.google.account(account).unwrap().message_count();
     assert_eq!(ben["messages"].as_array().unwrap().len(), count(BEN));
     assert_eq!(ann["messages"].as_array().unwrap().len(), count(ANN));
 }
 
 #[tokio::test]
 async fn f66_the_answer_comes_within_the_budget_whatever_google_does() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let forever = Failure::Slow(std::time::Duration::from_secs(30));
-    world.stack.google.fail(Endpoint::MessagesList, forever, Times::UntilCleared);
-    let call = world.with_cookies(Call::get("/messages", "")).event().to_string();
+    let world = World::signed_in().await;
+    let forever = Failure::Slow(Duration::from_secs(30));
+    world.google.fail(Endpoint::MessagesList, forever, Times::UntilCleared);
+    let call = world.list().event().to_string();
     let began = std::time::Instant::now();
-    let answer = harness::world::invoke(Ok(&world.app), &call, std::time::Duration::from_secs(2)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
-    assert!(began.elapsed() < std::time::Duration::from_secs(3));
+    let answer = invoke(Ok(&world.app), &call, Duration::from_secs(2)).await;
+    assert_eq!(answer.problem(), (503, "upstream_unavailable"));
+    assert!(began.elapsed() < Duration::from_secs(3));
 }

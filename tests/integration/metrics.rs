@@ -8,43 +8,25 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use harness::Fault;
-use harness::google::{Endpoint, Failure, Times};
+use harness::google::{Endpoint, Failure};
 use harness::metrics::FUNCTION_NAME;
-use harness::world::{ANN, BEN, Call, World, invoke, metrics_names};
+use harness::world::{ANN, BEN, BUDGET, Call, World, invoke, metrics_names};
 use postern::clock::Deadline;
 use postern::door::{Invocation, Reply, Request, respond};
 use postern::telemetry::metrics::Sink;
 use postern_rules::user::UserId;
 use serde_json::json;
 
-const BUDGET: Duration = Duration::from_secs(8);
-
-/// A signed-in user; what was counted until then is forgotten.
-async fn signed_in() -> World {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.metrics();
-    world
-}
-
-/// A signed-in user whose access token has ended.
-async fn expired() -> World {
-    let world = signed_in().await;
-    world.advance(3600);
-    world
-}
-
 /// A list within `budget`; gives what was counted.
 async fn counted_within(world: &World, budget: Duration) -> Vec<String> {
-    let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
-    invoke(Ok(&world.app), &event, budget).await;
+    world.send_within(budget, &world.list()).await;
     world.metrics().counted()
 }
 
 #[tokio::test]
 async fn a_quiet_request_has_times_and_nothing_else() {
-    let world = signed_in().await;
-    assert_eq!(world.messages("").await.status, 200);
+    let world = World::signed_in().await;
+    world.lists().await;
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), Vec::<String>::new());
     assert_eq!(metrics.timed(), [("DynamoDbTime".to_owned(), 1), ("GmailTime".to_owned(), 1)].into());
@@ -79,17 +61,13 @@ async fn each_call_that_leaves_is_timed_also_those_that_are_repeated() {
     let mut world = World::new().await;
     world.start("").await;
     world.metrics();
-    world.stack.dynamodb.fail("PutItem", Fault::CallLost, 1);
+    world.dynamodb.fail("PutItem", Fault::CallLost, 1);
     world.sign_in(ANN).await;
     let times = [("DynamoDbTime".to_owned(), 5), ("GoogleTokenTime".to_owned(), 1)].into();
     assert_eq!(world.metrics().timed(), times);
-    world.stack.google.fail(Endpoint::MessagesList, Failure::ResetAfterReading, Times::Next(1));
-    world.stack.google.fail(
-        Endpoint::MessagesList,
-        Failure::Slow(Duration::from_millis(120)),
-        Times::Next(1),
-    );
-    assert_eq!(world.messages("").await.status, 200);
+    world.google.fail(Endpoint::MessagesList, Failure::ResetAfterReading, 1);
+    world.google.fail(Endpoint::MessagesList, Failure::Slow(Duration::from_millis(120)), 1);
+    world.lists().await;
     let metrics = world.metrics();
     assert_eq!(metrics.timed()["GmailTime"], 2);
     assert!(metrics.times()["GmailTime"][1] >= 120.0, "{metrics:?}");
@@ -98,12 +76,11 @@ async fn each_call_that_leaves_is_timed_also_those_that_are_repeated() {
 
 #[tokio::test]
 async fn of_many_calls_the_first_hundred_are_timed() {
-    let world = signed_in().await;
+    let world = World::signed_in().await;
     for number in 0..120 {
         let body = json!({"nextPageToken": format!("x{number}"), "resultSizeEstimate": 1});
-        let headers = vec![("content-type".into(), "application/json".into())];
-        let answer = Failure::Answer { status: 200, headers, body: body.to_string() };
-        world.stack.google.fail(Endpoint::MessagesList, answer, Times::Next(1));
+        let answer = Failure::json(&body);
+        world.google.fail(Endpoint::MessagesList, answer, 1);
     }
     assert_eq!(world.messages("all=true").await.status, 200);
     assert!(world.google_calls().len() > 120);
@@ -112,10 +89,9 @@ async fn of_many_calls_the_first_hundred_are_timed() {
 
 #[tokio::test]
 async fn a78_two_requests_of_one_process_do_not_mix() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let event = |world: &World, id: &str| {
-        let mut event = world.with_cookies(Call::get("/messages", "")).event();
+        let mut event = world.list().event();
         event["requestContext"]["requestId"] = json!(id);
         event.to_string()
     };
@@ -126,9 +102,9 @@ async fn a78_two_requests_of_one_process_do_not_mix() {
     let ben = event(&world, "request-of-ben");
     world.metrics();
     // While Ann's token is renewed, Ben's list is refused; both wait in turns.
-    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(150)), Times::Next(1));
+    world.google.fail_refresh(Failure::Slow(Duration::from_millis(150)), 1);
     let refusal = Failure::Answer { status: 403, headers: Vec::new(), body: "{}".to_owned() };
-    world.stack.google.fail(Endpoint::MessagesList, refusal, Times::Next(1));
+    world.google.fail(Endpoint::MessagesList, refusal, 1);
     let app = Ok(&world.app);
     let (ann, ben) = futures_util::future::join(invoke(app, &ann, BUDGET), invoke(app, &ben, BUDGET)).await;
     assert_eq!((ann.status, ben.status), (200, 502));
@@ -149,7 +125,7 @@ async fn list_by<H>(world: &World, handle: H, budget: Duration) -> i64
 where
     H: AsyncFn(&postern::app::App, &Request) -> Result<Reply, postern_rules::error::Error>,
 {
-    let event = Call::get("/messages", "").event().to_string();
+    let event = Call::list("").event().to_string();
     let invocation = Invocation { request_id: "request-1".to_owned(), deadline: Deadline::after(budget) };
     respond(Ok(&world.app), list_messages::ROUTE, handle, &event, invocation).await.status_code
 }
@@ -172,7 +148,7 @@ async fn f66_f69_what_was_collected_before_a_panic_or_the_deadline_is_written() 
         app.store.credential(&user).await.unwrap();
         Err(postern_rules::error::Error::Internal)
     };
-    world.stack.dynamodb.fail("GetItem", Fault::Delay(Duration::from_secs(30)), 1);
+    world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_secs(30)), 1);
     assert_eq!(list_by(&world, hanging, Duration::from_millis(200)).await, 503);
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), Vec::<String>::new(), "out of time is nobody's setting");
@@ -202,14 +178,14 @@ impl Written {
 
 #[tokio::test]
 async fn no_log_level_switches_the_metrics_off_and_no_namespace_does() {
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     for (wanted, lines) in [(true, 1), (false, 0)] {
         let (metrics, log) = (Written::default(), Written::default());
         let (to_metrics, to_log) = (metrics.clone(), log.clone());
         world.app.metrics = wanted.then(|| Sink::new(metrics_names(), move || to_metrics.clone()));
         let quiet = postern::telemetry::subscriber(tracing::Level::ERROR, move || to_log.clone());
         let guard = tracing::subscriber::set_default(quiet);
-        assert_eq!(world.messages("").await.status, 200);
+        world.lists().await;
         drop(guard);
         assert_eq!((metrics.lines(), log.lines()), (lines, 0));
     }

@@ -11,30 +11,26 @@ fn as_an_old_browser(call: Call) -> Call {
 
 #[tokio::test]
 async fn a82_an_unlisted_page_of_the_same_site_does_not_query_the_mailbox() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let list = world.with_cookies(Call::get("/messages", "q=invoice"));
+    let world = World::signed_in().await;
+    let list = world.with_cookies(Call::list("q=invoice"));
     world.forget_calls();
     // What a `no-cors` request of a sibling's page looks like: the cookies, no `Origin`.
     for site in ["same-site", "cross-site", "", "Same-Origin", "same-origin, none"] {
         let answer = world.send(&list.clone().header("sec-fetch-site", site)).await;
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{site:?}");
+        assert_eq!(answer.problem(), (403, "forbidden_origin"), "{site:?}");
         assert!(answer.cookies.is_empty(), "and begins no flow");
     }
-    let answer = world.send(&as_an_old_browser(list.clone())).await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "csrf_header_missing"));
+    assert_eq!(world.send(&as_an_old_browser(list.clone())).await.problem(), (403, "csrf_header_missing"));
     world.assert_untouched();
     // A flow cookie is a cookie of ours too.
-    let flow =
-        Call::get("/messages", "").header("sec-fetch-site", "same-site").cookie("__Host-flow-AAAAAA=x");
+    let flow = Call::list("").header("sec-fetch-site", "same-site").cookie("__Host-flow-AAAAAA=x");
     assert_eq!(world.send(&flow).await.code(), "forbidden_origin");
 }
 
 #[tokio::test]
 async fn a82_the_pages_that_may_read_the_mailbox_still_do() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let list = world.with_cookies(Call::get("/messages", ""));
+    let world = World::signed_in().await;
+    let list = world.list();
     for call in [
         list.clone().header("sec-fetch-site", "same-origin"),
         list.clone().header("sec-fetch-site", "none"),
@@ -46,7 +42,7 @@ async fn a82_the_pages_that_may_read_the_mailbox_still_do() {
     }
     // A program that has a token and no cookie says nothing of where it comes from.
     let bearer = format!("Bearer {}", world.jar["__Host-session"]);
-    let program = as_an_old_browser(Call::get("/messages", "")).header("authorization", &bearer);
+    let program = as_an_old_browser(Call::list("")).header("authorization", &bearer);
     assert_eq!(world.send(&program).await.status, 200);
     assert_eq!(world.send(&program.header("sec-fetch-site", "same-site")).await.status, 200);
 }
@@ -58,7 +54,7 @@ async fn a82_a_script_of_an_unlisted_page_of_the_same_site_begins_no_sign_in() {
         Call::get("/auth/start", "").header("sec-fetch-dest", "empty").header("sec-fetch-mode", "no-cors");
     let neighbours = fetch.clone().header("sec-fetch-site", "same-site");
     let answer = world.send(&neighbours).await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"));
+    assert_eq!(answer.problem(), (403, "forbidden_origin"));
     assert!(answer.cookies.is_empty());
     for call in [
         neighbours.clone().header("origin", ORIGIN),
@@ -82,7 +78,7 @@ async fn a82_no_page_of_another_origin_may_embed_an_answer() {
         started,
         signed_in,
         world.messages("").await,
-        world.send(&Call::get("/messages", "")).await,
+        world.send(&Call::list("")).await,
         world.send(&Call::get("/nowhere", "")).await,
     ];
     for answer in answers {

@@ -1,9 +1,10 @@
 //! Tokens at rest: what their seals are bound to, seals of yesterday's form, and keys that are
 //! gone.
 
-use harness::google::{Failure, Times};
+use harness::Fault;
+use harness::google::Failure;
 use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, KEYRING, World};
+use harness::world::{ANN, KEYRING, World, forces_consent, is_sealed_with};
 use serde_json::json;
 
 /// Sealed by the version before this one for Ann, with the key of these tests: bound to the name of
@@ -17,24 +18,17 @@ const PLANTED: &str = "1//0planted-refresh-token-of-yesterday";
 
 #[tokio::test]
 async fn a84_an_old_sealed_token_put_back_in_its_place_does_not_open() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let old = world.credential(ANN);
-    let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
-    let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
+    let query = world.consented_again(ANN).await;
     world.callback(&query).await;
     for attribute in ["access_token", "refresh_token"] {
         let mut item = world.credential(ANN);
         assert_ne!(item["refresh_token_id"], old["refresh_token_id"]);
         item[attribute] = old[attribute].clone();
-        world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+        world.put(item);
         world.forget_calls();
-        let answer = world.messages("").await;
-        assert_eq!(
-            (answer.status, answer.json()["reason"].as_str()),
-            (401, Some("seal_broken")),
-            "{attribute}"
-        );
+        assert_eq!(world.messages("").await.reason(), "seal_broken", "{attribute}");
         assert_eq!(world.google_calls(), []);
         world.advance(3600);
     }
@@ -42,49 +36,44 @@ async fn a84_an_old_sealed_token_put_back_in_its_place_does_not_open() {
 
 #[tokio::test]
 async fn a84_a_token_does_not_open_as_another_clients() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let mut item = world.credential(ANN);
-    item["client_id"] = json!({"S": "2-other.apps.googleusercontent.com"});
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+    let mut world = World::signed_in().await;
+    world.edit(ANN, |item| {
+        item["client_id"] = json!({"S": "2-other.apps.googleusercontent.com"});
+    });
     world.cold_start();
     world.forget_calls();
-    assert_eq!(world.messages("").await.json()["reason"], "seal_broken");
+    assert_eq!(world.messages("").await.reason(), "seal_broken");
     assert_eq!(world.google_calls(), []);
 }
 
 #[tokio::test]
 async fn a84_a_restored_table_works_under_a_name_of_its_own() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let restored = "CredentialsTable-restored";
     let mut tables = harness::template::tables();
     tables.retain(|table| table.name == CREDENTIALS_TABLE);
     tables[0].name = restored.to_owned();
-    world.stack.dynamodb.create_tables(&tables);
-    world.stack.dynamodb.put(restored, world.credential(ANN));
-    world.app = world.environment(&[("CREDENTIALS_TABLE", restored)]);
-    assert_eq!(world.messages("").await.status, 200);
+    world.dynamodb.create_tables(&tables);
+    world.dynamodb.put(restored, world.credential(ANN));
+    world.configure(&[("CREDENTIALS_TABLE", restored)]);
+    world.lists().await;
     world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
 }
 
 #[tokio::test]
-async fn a_token_of_yesterdays_form_opens_and_is_sealed_anew_at_its_next_write() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+async fn a_token_of_yesterdays_form_opens_and_is_sealed_again_at_its_next_write() {
+    let world = World::signed_in().await;
     let mut item = world.credential(ANN);
     item["refresh_token"] = json!({"S": YESTERDAYS_REFRESH_TOKEN});
     item["access_token"] = json!({"S": YESTERDAYS_ACCESS_TOKEN});
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item.clone());
+    world.put(item.clone());
     // Gmail does not know the planted access token, so both are used.
     world.forget_calls();
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    let body =
-        json!({"access_token": "ya29.a0planted", "expires_in": 3599, "token_type": "Bearer"}).to_string();
-    world.stack.google.fail_refresh(Failure::Answer { status: 200, headers, body }, Times::Next(1));
+    let body = json!({"access_token": "ya29.a0planted", "expires_in": 3599, "token_type": "Bearer"});
+    world.google.fail_refresh(Failure::json(&body), 1);
     world.messages("").await;
-    let calls = world.stack.google.calls();
+    let calls = world.google.calls();
     assert_eq!(calls[0].bearer(), Some("ya29.a0planted-access-token-of-yesterday"));
     assert_eq!(calls[1].form_value("refresh_token").as_deref(), Some(PLANTED));
     let after = world.credential(ANN);
@@ -95,111 +84,92 @@ async fn a_token_of_yesterdays_form_opens_and_is_sealed_anew_at_its_next_write()
 }
 
 #[tokio::test]
-async fn a_sign_in_that_brings_no_refresh_token_seals_yesterdays_anew() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+async fn a_sign_in_that_brings_no_refresh_token_seals_yesterdays_again() {
+    let mut world = World::signed_in().await;
     let mut item = world.credential(ANN);
     item["refresh_token"] = json!({"S": YESTERDAYS_REFRESH_TOKEN});
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item.clone());
+    world.put(item.clone());
     world.sign_in(ANN).await;
     let after = world.credential(ANN);
-    assert!(after["refresh_token"]["S"].as_str().unwrap().starts_with("v2.k1."));
+    assert!(is_sealed_with(&after["refresh_token"], "k1"));
     assert_eq!(after["refresh_token_id"], item["refresh_token_id"]);
 }
 
 #[tokio::test]
 async fn f62_a_token_whose_key_is_gone_leads_to_consent_and_raises_the_alarm() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let other = r#"{"primary":"k9","k9":"another-planted-key-0123456789abcdefghijklm"}"#;
     world.plant("another-planted-key-0123456789abcdefghijklm");
     // Twice, so that the version before does not hold the key either.
-    world.stack.secrets.put(KEYRING, other);
-    world.stack.secrets.put(KEYRING, other);
+    world.secrets.put(KEYRING, other);
+    world.secrets.put(KEYRING, other);
     world.cold_start();
     let item = world.credential(ANN);
     world.jar.clear();
     // The session is of the old key, too: the person signs in, and Google sends no refresh token.
-    let url = world.start("").await;
-    let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
-    let answer = world.callback(&query).await;
+    let answer = world.attempt(ANN).await;
     assert_eq!(world.credential(ANN), item, "kept");
-    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
-    let query = world.consent(answer.location(), harness::google::Decision::allow(ANN)).await;
-    assert!(world.callback(&query).await.set_cookie("__Host-session").is_some());
-    assert_eq!(world.messages("").await.status, 200);
+    assert!(forces_consent(answer.location()), "{answer:?}");
+    world.come_back(answer.location(), ANN).await.session();
+    world.lists().await;
     let counted = world.metrics().counted();
     assert!(counted.iter().any(|metric| metric.starts_with("SealFailures ")), "{counted:?}");
 }
 
 #[tokio::test]
 async fn f62_a_key_that_is_gone_is_said_to_the_caller_as_a_broken_seal() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let mut item = world.credential(ANN);
     for attribute in ["access_token", "refresh_token"] {
         let sealed = item[attribute]["S"].as_str().unwrap().replace(".k1.", ".k7.");
         item[attribute]["S"] = json!(sealed);
     }
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item.clone());
+    world.put(item.clone());
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("seal_broken")));
+    assert_eq!(answer.reason(), "seal_broken");
     assert_eq!(world.credential(ANN), item, "kept as it is");
     world.authorize_again(&answer, ANN).await;
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
 }
 
 #[tokio::test]
-async fn f62_while_the_keyring_cannot_be_read_anew_no_key_is_taken_for_gone() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+async fn f62_while_the_keyring_cannot_be_read_again_no_key_is_taken_for_gone() {
+    let world = World::signed_in().await;
     let mut item = world.credential(ANN);
     let sealed = item["access_token"]["S"].as_str().unwrap().replace(".k1.", ".k7.");
     item["access_token"]["S"] = json!(sealed);
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
-    world.stack.secrets.fail("GetSecretValue", harness::Fault::BROKEN, 100);
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "secrets_unavailable"));
+    world.put(item);
+    world.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
+    assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
 }
 
 #[tokio::test]
 async fn f62_a_key_that_was_added_a_moment_ago_is_found_by_a_process_that_has_just_read_the_keyring() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    // This process looks for a key in vain, and reads the keyring anew for it.
+    let world = World::signed_in().await;
+    // This process looks for a key in vain, and reads the keyring again for it.
     let good = world.credential(ANN);
     let mut odd = good.clone();
     odd["access_token"]["S"] = json!(good["access_token"]["S"].as_str().unwrap().replace(".k1.", ".k7."));
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, odd);
-    assert_eq!(world.messages("").await.json()["reason"], "seal_broken");
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, good);
+    world.put(odd);
+    assert_eq!(world.messages("").await.reason(), "seal_broken");
+    world.put(good);
     // Then the keyring is rotated, and a newer process seals with the new key.
-    world.stack.secrets.put(
-        KEYRING,
-        r#"{"primary":"k2","k1":"planted-keyring-0123456789abcdefghijklmnop","k2":"another-planted-key-0123456789abcdefghijklm"}"#,
-    );
-    let event = world.with_cookies(harness::world::Call::get("/messages", "")).event().to_string();
-    world.stack.google.expire_all_access_tokens();
+    world.rotate_keyring();
+    let call = world.list();
+    world.google.expire_all_access_tokens();
     let newer = world.environment(&[]);
-    let answer = harness::world::invoke(Ok(&newer), &event, std::time::Duration::from_secs(8)).await;
+    let answer = world.send_to(&newer, &call).await;
     assert_eq!(answer.status, 200);
-    let sealed = world.credential(ANN)["access_token"]["S"].as_str().unwrap().to_owned();
-    assert!(sealed.starts_with("v2.k2."), "{sealed}");
-    assert_eq!(world.messages("").await.status, 200);
+    assert!(is_sealed_with(&world.credential(ANN)["access_token"], "k2"));
+    world.lists().await;
 }
 
 #[tokio::test]
 async fn the_keyring_before_this_one_opens_no_session_and_no_flow() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let url = world.start("").await;
-    let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
-    world
-        .stack
-        .secrets
-        .put(KEYRING, r#"{"primary":"k9","k9":"another-planted-key-0123456789abcdefghijklm"}"#);
+    let mut world = World::signed_in().await;
+    let query = world.consented(ANN).await;
+    world.replace_keyring("k9");
     world.cold_start();
-    assert_eq!(world.messages("").await.json()["reason"], "session_expired");
-    let answer = world.callback(&query).await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "state_mismatch"));
+    assert_eq!(world.messages("").await.reason(), "session_expired");
+    assert_eq!(world.callback(&query).await.problem(), (400, "state_mismatch"));
 }

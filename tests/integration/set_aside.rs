@@ -6,17 +6,14 @@ use std::time::Duration;
 use futures_util::future::join;
 use harness::Fault;
 use harness::google::{Failure, Times};
-use harness::world::{ANN, BEN, Call, World, invoke, until};
+use harness::world::{ANN, BEN, MODIFY, World, forces_consent, is_sealed_with, until};
 use serde_json::{Value, json};
 
 /// A user whose refresh token Google refuses, and has said so.
 async fn refused(failure: Failure) -> World {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.advance(3600);
-    world.stack.google.fail_refresh(failure, Times::UntilCleared);
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    let world = World::expired().await;
+    world.google.fail_refresh(failure, Times::UntilCleared);
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     world.forget_calls();
     world
 }
@@ -27,7 +24,7 @@ async fn f90_a_dead_token_is_set_aside_and_tried_once_more_ten_minutes_later() {
     let item = world.credential(ANN);
     assert_eq!(item["status"]["S"], "revoked");
     assert!(item.get("refresh_token").is_none() && item.get("access_token").is_none());
-    assert!(item["dead_refresh_token"]["S"].as_str().unwrap().starts_with("v2.k1."));
+    assert!(is_sealed_with(&item["dead_refresh_token"], "k1"));
     for _ in 0..3 {
         assert_eq!(world.messages("").await.status, 401);
     }
@@ -35,8 +32,7 @@ async fn f90_a_dead_token_is_set_aside_and_tried_once_more_ten_minutes_later() {
     assert_eq!(world.messages("").await.status, 401);
     assert_eq!((world.google_calls(), world.dynamodb_calls()), (vec![], vec!["BatchGetItem".into(); 4]));
     world.advance(1);
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.refreshes(), 1, "once");
     world.forget_calls();
     assert_eq!(world.messages("").await.status, 401);
@@ -52,9 +48,9 @@ async fn f90_an_incident_of_an_hour_sends_nobody_through_consent() {
             world.advance(600);
             assert_eq!(world.messages("").await.status, 401);
         }
-        world.stack.google.clear_all();
+        world.google.clear_all();
         world.advance(600);
-        assert_eq!(world.messages("").await.status, 200);
+        world.lists().await;
         let item = world.credential(ANN);
         assert_eq!((&item["status"]["S"], &item["refresh_token_id"]["S"]), (&json!("active"), &id));
         let names = item.as_object().unwrap().keys();
@@ -62,20 +58,18 @@ async fn f90_an_incident_of_an_hour_sends_nobody_through_consent() {
             names.filter(|name| name.starts_with("dead_") || name.starts_with("died_")).collect();
         assert_eq!(left, Vec::<&String>::new());
         world.advance(3600);
-        assert_eq!(world.messages("").await.status, 200, "and goes on");
+        world.lists().await; // And goes on.
     }
 }
 
 #[tokio::test]
 async fn f90_a_dead_token_serves_no_sign_in() {
     let mut world = refused(Failure::InvalidGrant).await;
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.advance(600);
-    world.stack.google.omit_refresh_token(Times::UntilCleared);
-    let url = world.start("").await;
-    let query = world.consent(&url, harness::google::Decision::allow(ANN)).await;
-    let answer = world.callback(&query).await;
-    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
+    world.google.omit_refresh_token(Times::UntilCleared);
+    let answer = world.attempt(ANN).await;
+    assert!(forces_consent(answer.location()), "{answer:?}");
     assert_eq!(world.refreshes(), 0);
 }
 
@@ -89,19 +83,19 @@ async fn f90_a_second_try_that_meets_trouble_leaves_the_way_out_and_waits_anothe
         Failure::InvalidClient,
     ] {
         let world = refused(Failure::InvalidGrant).await;
-        world.stack.google.clear_all();
-        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        world.google.clear_all();
+        world.google.fail_refresh(failure.clone(), Times::UntilCleared);
         world.advance(600);
         for _ in 0..2 {
             let answer = world.messages("").await;
-            assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+            assert_eq!(answer.reason(), "revoked_or_expired");
             assert!(answer.json()["authorization_url"].is_string(), "{failure:?}");
         }
         world.forget_calls();
         world.advance(599);
         assert_eq!(world.messages("").await.status, 401);
         assert_eq!(world.google_calls(), [], "{failure:?}");
-        world.stack.google.clear_all();
+        world.google.clear_all();
         world.advance(1);
         assert_eq!(world.messages("").await.status, 200, "{failure:?}");
     }
@@ -110,19 +104,18 @@ async fn f90_a_second_try_that_meets_trouble_leaves_the_way_out_and_waits_anothe
 #[tokio::test]
 async fn f90_a_second_try_that_meets_trouble_does_not_end_a_grant_that_is_alive_again() {
     let world = refused(Failure::InvalidGrant).await;
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.advance(600);
-    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::Next(1));
+    world.google.fail_refresh(Failure::AdminPolicyEnforced, 1);
     // The one who asked in vain reads late what has become of the credential; its lease is over by
     // then, and somebody else has asked with better luck.
-    world.stack.dynamodb.fail("GetItem", Fault::Delay(Duration::from_millis(700)), 1);
-    let list = world.with_cookies(Call::get("/messages", ""));
-    let event = list.event().to_string();
+    world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_millis(700)), 1);
+    let list = world.list();
     let others = world.environment(&[]);
     let other = async {
-        until(|| !world.stack.dynamodb.calls_of("GetItem").is_empty()).await;
+        until(|| !world.dynamodb.calls_of("GetItem").is_empty()).await;
         world.advance(6);
-        invoke(Ok(&others), &event, Duration::from_secs(8)).await
+        world.send_to(&others, &list).await
     };
     let (late, lucky) = join(world.send(&list), other).await;
     assert_eq!((late.status, lucky.status), (200, 200));
@@ -132,12 +125,12 @@ async fn f90_a_second_try_that_meets_trouble_does_not_end_a_grant_that_is_alive_
 #[tokio::test]
 async fn f61_f90_a_client_that_is_refused_at_a_second_try_is_remembered_for_every_user() {
     let mut world = refused(Failure::InvalidGrant).await;
-    let anns = world.with_cookies(Call::get("/messages", ""));
-    world.stack.google.clear_all();
+    let anns = world.list();
+    world.google.clear_all();
     world.jar.clear();
     world.sign_in(BEN).await;
     world.advance(3600);
-    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    world.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
     world.messages("").await;
     world.advance(1);
     world.forget_calls();
@@ -150,12 +143,12 @@ async fn f61_f90_a_client_that_is_refused_at_a_second_try_is_remembered_for_ever
 #[tokio::test]
 async fn f61_f90_a_second_try_after_which_no_other_secret_can_be_read_counts_as_one() {
     let world = refused(Failure::InvalidGrant).await;
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.advance(600);
-    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
-    world.stack.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
+    world.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    world.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
     assert_eq!(world.messages("").await.status, 401);
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.forget_calls();
     world.advance(599);
     assert_eq!(world.messages("").await.status, 401);
@@ -165,16 +158,15 @@ async fn f61_f90_a_second_try_after_which_no_other_secret_can_be_read_counts_as_
 #[tokio::test]
 async fn f90_after_seven_days_the_first_request_erases_what_was_set_aside() {
     let world = refused(Failure::InvalidGrant).await;
-    world.stack.google.clear_all();
+    world.google.clear_all();
     // As if it had died a week ago.
     let mut item = world.credential(ANN);
     let seconds = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
     for name in ["died_at", "dead_token_tried_at"] {
         item[name] = json!({"N": (seconds(&item[name]) - 7 * 24 * 3600).to_string()});
     }
-    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("revoked_or_expired")));
+    world.put(item);
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.google_calls(), []);
     let item = world.credential(ANN);
     assert!(item.get("dead_refresh_token").is_none(), "{item}");
@@ -184,19 +176,14 @@ async fn f90_after_seven_days_the_first_request_erases_what_was_set_aside() {
 #[tokio::test]
 async fn f90_a_dead_token_of_another_client_or_too_narrow_is_not_tried() {
     let mut world = refused(Failure::InvalidGrant).await;
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.advance(600);
-    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.modify")]);
+    world.configure(&[("GMAIL_SCOPES", MODIFY)]);
     world.forget_calls();
-    assert_eq!(world.messages("").await.json()["reason"], "revoked_or_expired");
-    let other = "2-other.apps.googleusercontent.com";
-    world.stack.google.add_client(other, "GOCSPX-the-other-planted-secret");
-    world.plant("GOCSPX-the-other-planted-secret");
-    let redirect_uri = "https://api.example.com/oauth/callback";
-    let secret = world.stack.google.client_secrets_of(other, &[redirect_uri]).unwrap();
-    world.stack.secrets.put(harness::world::GOOGLE_CLIENT, &secret);
-    world.app = world.environment(&[]);
-    assert_eq!(world.messages("").await.json()["reason"], "revoked_or_expired");
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
+    world.change_client();
+    world.configure(&[]);
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     assert_eq!(world.google_calls(), []);
 }
 
@@ -204,8 +191,8 @@ async fn f90_a_dead_token_of_another_client_or_too_narrow_is_not_tried() {
 async fn f90_a_new_consent_ends_what_was_set_aside() {
     let mut world = refused(Failure::InvalidGrant).await;
     let answer = world.messages("").await;
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.authorize_again(&answer, ANN).await;
     assert!(world.credential(ANN).get("dead_refresh_token").is_none());
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
 }

@@ -6,11 +6,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Rotation, Times};
-use harness::world::{ANN, Answer, BEN, Call, GOOGLE_CLIENT, World, invoke};
+use harness::world::{ANN, Answer, BEN, World, until};
 use postern::app::App;
 use serde_json::json;
-
-const BUDGET: Duration = Duration::from_secs(8);
 
 fn retry_after(answer: &Answer) -> u64 {
     answer.headers["retry-after"].parse().unwrap()
@@ -34,14 +32,14 @@ async fn f89_after_a_failed_refresh_ten_requests_ask_and_write_nothing_until_the
     ] {
         let world = World::expired().await;
         let before = world.kept(ANN);
-        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        world.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let first = world.messages("").await;
-        assert_eq!((first.status, first.code().as_str()), (status, code), "{failure:?}");
+        assert_eq!(first.problem(), (status, code), "{failure:?}");
         assert_eq!(retry_after(&first), 1, "{failure:?}");
         world.forget_calls();
         for _ in 0..10 {
             let answer = world.messages("").await;
-            assert_eq!((answer.status, answer.code().as_str()), (status, code), "{failure:?}");
+            assert_eq!(answer.problem(), (status, code), "{failure:?}");
             assert_eq!(answer.json()["reason"].as_str(), reason);
             assert_eq!(answer.json()["detail"], first.json()["detail"]);
             assert_eq!(retry_after(&answer), 1);
@@ -49,7 +47,7 @@ async fn f89_after_a_failed_refresh_ten_requests_ask_and_write_nothing_until_the
         assert_eq!(world.google_calls(), [], "{failure:?}");
         assert_eq!(world.dynamodb_calls(), ["BatchGetItem"; 10], "{failure:?}");
         assert_eq!(world.kept(ANN), before);
-        world.stack.google.clear_all();
+        world.google.clear_all();
         world.advance(1);
         assert_eq!(world.messages("").await.status, 200, "the next attempt is due: {failure:?}");
         let item = world.credential(ANN);
@@ -66,7 +64,7 @@ async fn f89_the_wait_grows_to_fifteen_seconds_and_to_a_minute_for_a_policy() {
         (Failure::InvalidRapt, [1, 2, 4, 8, 16, 32, 60, 60]),
     ] {
         let world = World::expired().await;
-        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        world.google.fail_refresh(failure.clone(), Times::UntilCleared);
         for wait in waits {
             world.forget_calls();
             let answer = world.messages("").await;
@@ -86,24 +84,24 @@ async fn f89_googles_own_word_of_when_to_come_back_counts_within_bounds() {
     let world = World::expired().await;
     let headers = vec![("retry-after".to_owned(), "12".to_owned())];
     let busy = Failure::Answer { status: 503, headers, body: String::new() };
-    world.stack.google.fail_refresh(busy, Times::UntilCleared);
+    world.google.fail_refresh(busy, Times::UntilCleared);
     assert_eq!(retry_after(&world.messages("").await), 12);
 }
 
 #[tokio::test]
 async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
     let world = World::expired().await;
-    world.stack.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
+    world.google.fail_refresh(Failure::Status(503), Times::UntilCleared);
     let apps: Vec<App> = (0..10).map(|_| world.environment(&[])).collect();
-    let event = world.with_cookies(Call::get("/messages", "")).event().to_string();
-    for answer in join_all(apps.iter().map(|app| invoke(Ok(app), &event, BUDGET))).await {
-        assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    let call = world.list();
+    for answer in join_all(apps.iter().map(|app| world.send_to(app, &call))).await {
+        assert_eq!(answer.problem(), (503, "upstream_unavailable"));
         assert_eq!(retry_after(&answer), 1);
     }
     // One attempt and its repetitions, of which two fit into the lease where the machine is not
     // busy.
     assert!((1..=3).contains(&world.refreshes()), "{}", world.refreshes());
-    let reads = world.stack.dynamodb.calls_of("GetItem").len();
+    let reads = world.dynamodb.calls_of("GetItem").len();
     assert!(reads <= 9 * 12, "those who wait read seldom: {reads}");
     assert_eq!(
         world.dynamodb_calls().iter().filter(|operation| *operation == "UpdateItem").count(),
@@ -114,55 +112,40 @@ async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
 
 #[tokio::test]
 async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_changes() {
-    let mut world = World::new().await;
-    world.sign_in(BEN).await;
-    let bens = world.with_cookies(Call::get("/messages", ""));
-    world.jar.clear();
-    world.sign_in(ANN).await;
+    let (world, bens) = World::with_ben().await;
     world.advance(3600);
     world.messages("").await;
-    world.stack.google.expire_all_access_tokens();
-    let client_id = world.stack.google.client_id();
-    let old = world.stack.google.client_secret();
-    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
-    world.stack.google.refuse_secret(client_id, &old);
-    world.plant("GOCSPX-the-newer-planted-secret");
+    world.google.expire_all_access_tokens();
+    world.replace_client_secret("GOCSPX-the-newer-planted-secret");
+
     assert_eq!(world.messages("").await.code(), "config_error");
     world.forget_calls();
-    let answer = world.send(&bens).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"), "another user");
+    assert_eq!(world.send(&bens).await.problem(), (503, "config_error"), "another user");
     assert_eq!((world.google_calls(), writes(&world)), (vec![], vec![]));
-    // The operator stores the new secret: whoever comes when the next attempt is due finds it.
-    let redirect_uri = "https://api.example.com/oauth/callback";
-    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    // The operator stores the new secret: the first request after the next attempt is due finds it.
+    world.store_client();
     world.advance(1);
     assert_eq!(world.send(&bens).await.status, 200);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
 }
 
 #[tokio::test]
 async fn f89_a_secret_that_a_sign_in_found_serves_at_once() {
     let mut world = World::expired().await;
-    let client_id = world.stack.google.client_id();
-    let old = world.stack.google.client_secret();
-    world.stack.google.accept_secret(client_id, "GOCSPX-the-newer-planted-secret");
-    world.stack.google.refuse_secret(client_id, &old);
-    world.plant("GOCSPX-the-newer-planted-secret");
+    world.replace_client_secret("GOCSPX-the-newer-planted-secret");
+
     assert_eq!(world.messages("").await.code(), "config_error");
-    let redirect_uri = "https://api.example.com/oauth/callback";
-    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    world.store_client();
     world.advance(1);
     // The newer secret is refused twice, so the third attempt waits two seconds.
-    let list = world.with_cookies(Call::get("/messages", ""));
-    world.stack.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
+    let list = world.list();
+    world.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
     assert_eq!(world.send(&list).await.code(), "config_error");
     world.advance(1);
     assert_eq!(world.send(&list).await.code(), "config_error");
-    world.stack.google.clear_all();
-    world.stack.google.refuse_secret(client_id, "GOCSPX-the-newer-planted-secret");
-    world.stack.google.accept_secret(client_id, "GOCSPX-the-newest-planted-secret");
-    world.plant("GOCSPX-the-newest-planted-secret");
-    world.stack.secrets.put(GOOGLE_CLIENT, &world.stack.google.client_secrets(&[redirect_uri]));
+    world.google.clear_all();
+    world.replace_client_secret("GOCSPX-the-newest-planted-secret");
+    world.store_client();
     world.advance(1);
     assert_eq!(world.send(&list).await.code(), "config_error", "it is remembered");
     world.jar.clear();
@@ -172,40 +155,28 @@ async fn f89_a_secret_that_a_sign_in_found_serves_at_once() {
 
 #[tokio::test]
 async fn f89_a_client_that_was_replaced_is_no_refused_client() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    let anns = world.with_cookies(Call::get("/messages", ""));
+    let mut world = World::signed_in().await;
+    let anns = world.list();
     world.advance(3300);
     assert_eq!(world.send(&anns).await.status, 200);
     world.advance(290);
-    let other = "2-other.apps.googleusercontent.com";
-    world.stack.google.add_client(other, "GOCSPX-the-other-planted-secret");
-    world.plant("GOCSPX-the-other-planted-secret");
-    let redirect_uri = "https://api.example.com/oauth/callback";
-    let secret = world.stack.google.client_secrets_of(other, &[redirect_uri]).unwrap();
-    world.stack.secrets.put(GOOGLE_CLIENT, &secret);
-    world.stack.google.expire_all_access_tokens();
-    world.stack.google.fail_refresh(Failure::InvalidClient, Times::Next(1));
-    let answer = world.send(&anns).await;
-    assert_eq!((answer.status, answer.json()["reason"].as_str()), (401, Some("client_changed")));
+    world.change_client();
+    world.google.expire_all_access_tokens();
+    world.google.fail_refresh(Failure::InvalidClient, 1);
+    assert_eq!(world.send(&anns).await.reason(), "client_changed");
     // Nobody else is held up.
     world.jar.clear();
     world.sign_in(BEN).await;
-    world.stack.google.expire_all_access_tokens();
-    assert_eq!(world.messages("").await.status, 200);
+    world.google.expire_all_access_tokens();
+    world.lists().await;
 }
 
 #[tokio::test]
 async fn f89_what_is_refused_of_one_grant_holds_up_no_other() {
     for error in ["unauthorized_client", "invalid_request", "invalid_scope", "unsupported_grant_type"] {
-        let mut world = World::new().await;
-        world.sign_in(BEN).await;
-        let bens = world.with_cookies(Call::get("/messages", ""));
-        world.jar.clear();
-        world.sign_in(ANN).await;
+        let (world, bens) = World::with_ben().await;
         world.advance(3600);
-        let refused = Failure::OAuth { status: 400, error: error.to_owned(), description: String::new() };
-        world.stack.google.fail_refresh(refused, Times::Next(1));
+        world.google.fail_refresh(Failure::oauth(400, error), 1);
         assert_eq!(world.messages("").await.code(), "config_error");
         world.forget_calls();
         assert_eq!(world.messages("").await.code(), "config_error");
@@ -216,41 +187,36 @@ async fn f89_what_is_refused_of_one_grant_holds_up_no_other() {
 
 #[tokio::test]
 async fn f89_that_google_is_too_slow_for_a_refresh_ahead_holds_up_no_expired_request() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.advance(3400);
-    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(1300)), Times::UntilCleared);
-    assert_eq!(world.messages("").await.status, 200);
+    let world = World::ageing().await;
+    world.google.fail_refresh(Failure::Slow(Duration::from_millis(1300)), Times::UntilCleared);
+    world.lists().await;
     world.forget_calls();
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     assert_eq!(world.refreshes(), 0, "and is not tried ahead again at once");
-    world.stack.google.expire_all_access_tokens();
-    assert_eq!(world.messages("").await.status, 200, "there is time enough for this one");
+    world.google.expire_all_access_tokens();
+    world.lists().await; // There is time enough for this one.
     assert_eq!(world.refreshes(), 1);
 }
 
 #[tokio::test]
 async fn f89_a_new_sign_in_clears_what_is_remembered() {
     let mut world = World::expired().await;
-    world.stack.google.fail_refresh(Failure::InvalidRapt, Times::Next(1));
+    world.google.fail_refresh(Failure::InvalidRapt, 1);
     let answer = world.messages("").await;
-    assert_eq!(answer.json()["reason"], "reauth_policy");
-    let back = world.authorize_again(&answer, ANN).await;
-    assert!(back.set_cookie("__Host-session").is_some(), "{back:?}");
-    world.stack.google.expire_all_access_tokens();
-    assert_eq!(world.messages("").await.status, 200, "the refresh is not held up");
+    assert_eq!(answer.reason(), "reauth_policy");
+    world.authorize_again(&answer, ANN).await.session();
+    world.google.expire_all_access_tokens();
+    world.lists().await; // The refresh is not held up.
 }
 
 #[tokio::test]
 async fn f89_a_failed_refresh_ahead_costs_its_request_nothing_and_is_not_repeated_at_once() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.advance(3400);
-    world.stack.google.fail_refresh(Failure::InvalidRapt, Times::UntilCleared);
-    assert_eq!(world.messages("").await.status, 200);
+    let world = World::ageing().await;
+    world.google.fail_refresh(Failure::InvalidRapt, Times::UntilCleared);
+    world.lists().await;
     world.forget_calls();
     for _ in 0..5 {
-        assert_eq!(world.messages("").await.status, 200);
+        world.lists().await;
     }
     assert_eq!(world.google_calls(), [Endpoint::MessagesList; 5]);
     assert_eq!(world.dynamodb_calls(), ["BatchGetItem"; 5]);
@@ -258,30 +224,29 @@ async fn f89_a_failed_refresh_ahead_costs_its_request_nothing_and_is_not_repeate
 
 #[tokio::test]
 async fn f88_a_token_rotated_ahead_is_stored_within_the_whole_time_of_the_request() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.stack.google.rotate_refresh_tokens(Rotation::OldDies);
+    let world = World::signed_in().await;
+    world.google.rotate_refresh_tokens(Rotation::OldDies);
     world.advance(3400);
     world.forget_calls();
     let outage = async {
-        harness::world::until(|| world.refreshes() > 0).await;
-        world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
+        until(|| world.refreshes() > 0).await;
+        world.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
         tokio::time::sleep(Duration::from_millis(2500)).await;
-        world.stack.dynamodb.clear_faults();
+        world.dynamodb.clear_faults();
     };
     let (answer, ()) = futures_util::future::join(world.messages(""), outage).await;
     assert_eq!(answer.status, 200);
     world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200, "the token that replaced the old one is there");
+    world.lists().await; // The token that replaced the old one is there.
 }
 
 #[tokio::test]
 async fn f73_what_a_clock_five_minutes_ahead_remembers_holds_nobody_up() {
     let world = World::expired().await;
-    let mut item = world.credential(ANN);
-    item["refresh_failure"] = json!({"S": "unavailable"});
-    item["refresh_failures"] = json!({"N": "9"});
-    item["refresh_retry_at"] = json!({"N": (1_793_503_600_000_i64 + 315_000).to_string()});
-    world.stack.dynamodb.put(harness::stack::CREDENTIALS_TABLE, item);
-    assert_eq!(world.messages("").await.status, 200);
+    world.edit(ANN, |item| {
+        item["refresh_failure"] = json!({"S": "unavailable"});
+        item["refresh_failures"] = json!({"N": "9"});
+        item["refresh_retry_at"] = json!({"N": (1_793_503_600_000_i64 + 315_000).to_string()});
+    });
+    world.lists().await;
 }

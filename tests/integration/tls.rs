@@ -44,6 +44,7 @@ async fn serve(authority: &Authority, name: &str, ends_in: i64) -> String {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the server runs beside the test")]
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if let Ok(mut stream) = acceptor.accept(stream).await {
@@ -62,8 +63,7 @@ async fn a64_a_server_that_is_not_vouched_for_is_not_google() {
     let (ours, other) = (authority(), authority());
     let roots = std::env::temp_dir().join(format!("postern-roots-{}.pem", std::process::id()));
     std::fs::write(&roots, ours.pem()).unwrap();
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     let before = world.credential(ANN);
     for (authority, name, ends_in, status) in [
         (&ours, "localhost", 3600, 200),
@@ -79,9 +79,8 @@ async fn a64_a_server_that_is_not_vouched_for_is_not_google() {
     }
     // And without the extra root, its server is not vouched for either.
     let url = serve(&ours, "localhost", 3600).await;
-    world.app = world.environment(&[("GMAIL_URL", &url)]);
-    let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "upstream_unavailable"));
+    world.configure(&[("GMAIL_URL", &url)]);
+    assert_eq!(world.messages("").await.problem(), (503, "upstream_unavailable"));
     assert_eq!(world.credential(ANN), before);
     std::fs::remove_file(roots).unwrap();
 }
@@ -89,8 +88,7 @@ async fn a64_a_server_that_is_not_vouched_for_is_not_google() {
 #[tokio::test]
 async fn a76_roots_that_cannot_be_read_are_a_configuration_error() {
     let world = World::new().await;
-    let mut variables = world.variables.clone();
-    variables.insert("EXTRA_ROOT_CERTIFICATES".to_owned(), "/nowhere/roots.pem".to_owned());
-    let error = harness::world::environment(&variables, &world.clock).err().unwrap();
-    assert_eq!(error.error.variable, "EXTRA_ROOT_CERTIFICATES");
+    let answer = world.misconfigured("EXTRA_ROOT_CERTIFICATES", Some("/nowhere/roots.pem")).await;
+    assert_eq!(answer.problem(), (503, "config_error"));
+    assert_eq!(answer.json()["variable"], "EXTRA_ROOT_CERTIFICATES");
 }

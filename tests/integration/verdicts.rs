@@ -3,15 +3,12 @@
 
 mod asked_again;
 mod metadata;
-mod recorded;
 
 use Endpoint::{MessagesList, Token, UserInfo};
 use futures_util::future::join_all;
-use harness::google::{Decision, Endpoint, Failure, Times};
+use harness::google::recorded as body;
+use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, World, parameter};
-
-use self::recorded as body;
-use super::callback::error_of;
 
 const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
@@ -33,7 +30,7 @@ fn line(status: u16, body: &str, verdict: Verdict, calls: &[Endpoint]) -> Line {
     Line { status, headers: vec![JSON], body: body.to_owned(), verdict, calls: calls.to_vec() }
 }
 
-/// A line with these headers alone.
+/// A line with only these headers.
 fn with_headers(headers: &[(&'static str, &'static str)], line: Line) -> Line {
     Line { headers: headers.to_vec(), ..line }
 }
@@ -55,8 +52,7 @@ impl Line {
     /// What is wrong with the verdict on this line, when the failure `spoils` a world whose access
     /// token is `fresh` or not.
     async fn complaint(&self, fresh: bool, spoil: impl Fn(&World, Failure)) -> Option<String> {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
+        let world = World::signed_in().await;
         if !fresh {
             world.advance(3600);
         }
@@ -76,13 +72,13 @@ impl Line {
 
 /// Shows each line of Gmail to a world of its own.
 async fn gmail(lines: &[Line]) {
-    let spoil = |world: &World, failure| world.stack.google.fail(MessagesList, failure, Times::UntilCleared);
+    let spoil = |world: &World, failure| world.google.fail(MessagesList, failure, Times::UntilCleared);
     none(join_all(lines.iter().map(|line| line.complaint(true, spoil))).await);
 }
 
 /// Shows each line of the token endpoint to a refresh.
 async fn refresh(lines: &[Line]) {
-    let spoil = |world: &World, failure| world.stack.google.fail_refresh(failure, Times::UntilCleared);
+    let spoil = |world: &World, failure| world.google.fail_refresh(failure, Times::UntilCleared);
     none(join_all(lines.iter().map(|line| line.complaint(false, spoil))).await);
 }
 
@@ -108,12 +104,10 @@ async fn f39_f79_a_precondition_passes_unless_it_is_that_there_is_no_mailbox() {
 
 #[tokio::test]
 async fn f79_a_precondition_that_failed_once_costs_the_caller_nothing() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.forget_calls();
+    let world = World::signed_in().await;
     let failure = line(400, body::PRECONDITION, UNAVAILABLE, &[]).failure();
-    world.stack.google.fail(MessagesList, failure, Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    world.google.fail(MessagesList, failure, 1);
+    world.lists().await;
     assert_eq!(world.google_calls(), [MessagesList; 2]);
 }
 
@@ -181,17 +175,16 @@ async fn f43_f85_a_daily_limit_is_the_projects_unless_google_saw_no_token() {
 
 #[tokio::test]
 async fn f85_a_token_that_google_did_not_see_once_is_renewed() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let world = World::signed_in().await;
     let failure = line(403, body::DAILY_LIMIT_UNREGISTERED, UNAVAILABLE, &[]).failure();
-    world.stack.google.fail(MessagesList, failure, Times::Next(1));
+    world.google.fail(MessagesList, failure, 1);
     world.forget_calls();
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     assert_eq!(world.google_calls(), [MessagesList, Token, MessagesList]);
 }
 
 #[tokio::test]
-async fn f44_to_f46_f83_what_an_operator_or_an_administrator_must_mend_is_not_tried_again() {
+async fn f44_to_f46_f83_what_an_operator_or_an_administrator_must_repair_is_not_tried_again() {
     let operators = (503, "config_error", Some("60"));
     gmail(&[
         line(403, body::PROJECT_DELETED, operators, ONCE),
@@ -258,14 +251,12 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
         (line(403, &body::oauth("org_internal"), UNAVAILABLE, &[Token]), "org_internal"),
     ];
     for (line, code) in lines {
-        let mut world = World::new().await;
-        world.sign_in(ANN).await;
+        let mut world = World::signed_in().await;
         let before = world.kept(ANN);
-        world.stack.google.fail_exchange(line.failure(), Times::UntilCleared);
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
+        world.google.fail_exchange(line.failure(), Times::UntilCleared);
+        let query = world.consented(ANN).await;
         world.forget_calls();
-        assert_eq!(error_of(&world.callback(&query).await), code, "{:?}", line.failure());
+        assert_eq!(world.callback(&query).await.auth_error(), code, "{:?}", line.failure());
         assert_eq!(world.google_calls(), line.calls, "{:?}", line.failure());
         assert_eq!(world.kept(ANN), before);
     }
@@ -273,14 +264,12 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
 
 /// A sign-in without an ID token, whose UserInfo answers so; gives the error and how often UserInfo
 /// was asked.
-async fn user_info(line: &Line, times: Times) -> (Option<String>, usize) {
+async fn user_info(line: &Line, times: impl Into<Times>) -> (Option<String>, usize) {
     let mut world = World::new().await;
-    world.stack.google.omit_id_token(Times::Next(1));
-    world.stack.google.fail(UserInfo, line.failure(), times);
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let answer = world.callback(&query).await;
-    (parameter(answer.location(), "auth_error"), world.stack.google.calls_to(UserInfo).len())
+    world.google.omit_id_token(1);
+    world.google.fail(UserInfo, line.failure(), times);
+    let answer = world.attempt(ANN).await;
+    (parameter(answer.location(), "auth_error"), world.google.calls_to(UserInfo).len())
 }
 
 #[tokio::test]
@@ -312,6 +301,6 @@ async fn f14_f15_f84_what_user_info_says_is_sorted_as_what_gmail_says() {
 async fn f14_a_rate_limit_of_user_info_is_waited_out() {
     for limit in [line(429, body::CONCURRENT, UNAVAILABLE, &[]), line(403, body::USER_RATE, UNAVAILABLE, &[])]
     {
-        assert_eq!(user_info(&limit, Times::Next(1)).await, (None, 2));
+        assert_eq!(user_info(&limit, 1).await, (None, 2));
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use harness::Fault;
-use harness::google::{Endpoint, Failure, Times};
-use harness::world::{ANN, World};
+use harness::google::{Endpoint, Failure};
+use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
 use postern::clock::Deadline;
 use postern::outside::dynamodb::StoreError;
 use postern::outside::google::Trouble;
@@ -21,13 +21,11 @@ fn in_a_while() -> Deadline {
 
 /// A world with a live access and refresh token of Ann's, as Google gave them.
 async fn with_tokens() -> (World, AccessToken, RefreshToken) {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
-    world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
-    let refresh = &world.stack.google.calls_to(Endpoint::Token)[1];
+    let world = World::expired().await;
+    world.lists().await;
+    let refresh = &world.google.calls_to(Endpoint::Token)[0];
     let refresh_token = RefreshToken::new(refresh.form_value("refresh_token").unwrap());
-    let list = &world.stack.google.calls_to(Endpoint::MessagesList)[0];
+    let list = &world.google.calls_to(Endpoint::MessagesList)[0];
     let access_token = AccessToken::new(list.bearer().unwrap());
     world.forget_calls();
     (world, access_token, refresh_token)
@@ -40,7 +38,7 @@ async fn a_refresh_sends_what_rfc_6749_section_6_says_and_nothing_else() {
     let tokens = world.app.google.refresh(&client, &refresh_token, in_a_while()).await.unwrap();
     assert!(tokens.access_token.expose().starts_with("ya29."));
     assert_eq!(tokens.expires_in, Some(Duration::from_secs(3599)));
-    let call = &world.stack.google.calls_to(Endpoint::Token)[0];
+    let call = &world.google.calls_to(Endpoint::Token)[0];
     assert_eq!((call.method.as_str(), call.path.as_str(), call.query.len()), ("POST", "/token", 0));
     assert_eq!(call.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(call.header("authorization"), None);
@@ -59,7 +57,7 @@ async fn the_token_endpoints_errors_keep_their_class_and_nothing_else() {
         (Failure::InvalidClient, Refusal::ClientRefused),
         (Failure::AdminPolicyEnforced, Refusal::BlockedByAdmin),
     ] {
-        world.stack.google.fail_refresh(failure, Times::Next(1));
+        world.google.fail_refresh(failure, 1);
         let error = world.app.google.refresh(&client, &refresh_token, in_a_while()).await.unwrap_err();
         assert!(matches!(error, TokenError::Refused(found) if found == refusal), "{error:?}");
     }
@@ -71,10 +69,10 @@ async fn f51_a_slow_or_dripping_answer_ends_with_the_deadline() {
     let client = world.app.secrets.google_client().await.unwrap();
     let forever = Duration::from_secs(20);
     for failure in [Failure::Slow(forever), Failure::Drip(forever)] {
-        world.stack.google.fail_refresh(failure.clone(), Times::Next(1));
+        world.google.fail_refresh(failure.clone(), 1);
         let error = world.app.google.refresh(&client, &refresh_token, in_a_while()).await.unwrap_err();
         assert!(matches!(error, TokenError::Trouble(Trouble::Unanswered(Outbound::TimedOut))), "{error:?}");
-        world.stack.google.fail(Endpoint::MessagesList, failure, Times::Next(1));
+        world.google.fail(Endpoint::MessagesList, failure, 1);
         let error = world
             .app
             .google
@@ -89,11 +87,11 @@ async fn f51_a_slow_or_dripping_answer_ends_with_the_deadline() {
 async fn a63_a_redirect_is_not_followed() {
     let (world, _, refresh_token) = with_tokens().await;
     let client = world.app.secrets.google_client().await.unwrap();
-    let elsewhere = format!("{}/oauth2/v3/userinfo", world.stack.google.url());
-    world.stack.google.fail_refresh(Failure::Redirect(elsewhere), Times::Next(1));
+    let elsewhere = format!("{}/oauth2/v3/userinfo", world.google.url());
+    world.google.fail_refresh(Failure::Redirect(elsewhere), 1);
     let error = world.app.google.refresh(&client, &refresh_token, in_a_while()).await.unwrap_err();
     assert!(matches!(error, TokenError::Trouble(Trouble::Malformed { .. })), "{error:?}");
-    assert!(world.stack.google.calls_to(Endpoint::UserInfo).is_empty());
+    assert!(world.google.calls_to(Endpoint::UserInfo).is_empty());
 }
 
 #[tokio::test]
@@ -102,7 +100,7 @@ async fn gmail_is_asked_for_the_token_owners_mailbox_with_a_bearer_token() {
     let query = ListQuery { max_results: Some(3), ..ListQuery::default() };
     let page = world.app.google.list_messages(&access_token, &query, in_a_while()).await.unwrap();
     assert_eq!(page.messages.len(), 3);
-    let call = &world.stack.google.calls_to(Endpoint::MessagesList)[0];
+    let call = &world.google.calls_to(Endpoint::MessagesList)[0];
     assert_eq!((call.method.as_str(), call.path.as_str()), ("GET", "/gmail/v1/users/me/messages"));
     assert_eq!(call.bearer(), Some(access_token.expose()));
     let names: Vec<&str> = call.query.iter().map(|(name, _)| name.as_str()).collect();
@@ -114,13 +112,13 @@ async fn userinfo_says_who_the_user_is_or_refuses() {
     let (world, access_token, _) = with_tokens().await;
     let identity = world.app.google.user_info(&access_token, in_a_while()).await.unwrap();
     assert_eq!(identity.user.as_str(), world.sub(ANN));
-    let call = &world.stack.google.calls_to(Endpoint::UserInfo)[0];
+    let call = &world.google.calls_to(Endpoint::UserInfo)[0];
     assert_eq!(call.bearer(), Some(access_token.expose()));
     let wrong = AccessToken::new("ya29.wrong-planted-token");
     world.plant(wrong.expose());
     let error = world.app.google.user_info(&wrong, in_a_while()).await.unwrap_err();
     assert!(matches!(error, UserInfoError::Refused(401)), "{error:?}");
-    world.stack.google.fail(Endpoint::UserInfo, Failure::NotJson, Times::Next(1));
+    world.google.fail(Endpoint::UserInfo, Failure::NotJson, 1);
     let error = world.app.google.user_info(&access_token, in_a_while()).await.unwrap_err();
     assert!(matches!(error, UserInfoError::Trouble(Trouble::Malformed { .. })), "{error:?}");
 }
@@ -128,8 +126,8 @@ async fn userinfo_says_who_the_user_is_or_refuses() {
 #[tokio::test]
 async fn userinfo_of_the_guides_version_is_read_too() {
     let (world, access_token, _) = with_tokens().await;
-    let older = world
-        .environment(&[("GOOGLE_USERINFO_URL", &format!("{}/oauth2/v2/userinfo", world.stack.google.url()))]);
+    let older =
+        world.environment(&[("GOOGLE_USERINFO_URL", &format!("{}/oauth2/v2/userinfo", world.google.url()))]);
     let identity = older.google.user_info(&access_token, in_a_while()).await.unwrap();
     assert_eq!(identity.user.as_str(), world.sub(ANN));
 }
@@ -139,18 +137,18 @@ async fn dynamodb_is_read_consistently_and_its_failures_are_told_apart() {
     let world = World::new().await;
     let user = UserId::parse("1").unwrap();
     assert!(world.app.store.credential(&user).await.unwrap().is_none());
-    let body = &world.stack.dynamodb.calls_of("GetItem")[0].body;
+    let body = &world.dynamodb.calls_of("GetItem")[0].body;
     assert_eq!(
         (body["ConsistentRead"].as_bool(), body["Key"]["user_id"]["S"].as_str()),
         (Some(true), Some("1"))
     );
-    world.stack.dynamodb.fail("GetItem", Fault::MISSING, 1);
+    world.dynamodb.fail("GetItem", Fault::MISSING, 1);
     assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Refused(_))));
-    world.stack.dynamodb.fail("GetItem", Fault::THROTTLED, 3);
+    world.dynamodb.fail("GetItem", Fault::THROTTLED, 3);
     assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Unavailable(_))));
-    world.stack.dynamodb.fail("GetItem", Fault::CallLost, 1);
+    world.dynamodb.fail("GetItem", Fault::CallLost, 1);
     assert!(world.app.store.credential(&user).await.unwrap().is_none(), "a lost call is repeated");
-    world.stack.dynamodb.fail("GetItem", Fault::Delay(Duration::from_secs(5)), 3);
+    world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_secs(5)), 3);
     let began = std::time::Instant::now();
     assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Unavailable(_))));
     assert!(began.elapsed() < Duration::from_millis(2900), "the operation has a deadline");
@@ -160,14 +158,14 @@ async fn dynamodb_is_read_consistently_and_its_failures_are_told_apart() {
 async fn secrets_are_read_by_name_and_stage() {
     let world = World::new().await;
     world.app.secrets.keyring().await.unwrap();
-    let call = &world.stack.secrets.calls()[0];
+    let call = &world.secrets.calls()[0];
     assert_eq!(call.operation, "GetSecretValue");
-    assert_eq!(call.body["SecretId"], harness::world::KEYRING);
+    assert_eq!(call.body["SecretId"], KEYRING);
     assert_eq!(call.body["VersionStage"], "AWSCURRENT");
-    world.stack.secrets.fail("GetSecretValue", Fault::DENIED, 1);
+    world.secrets.fail("GetSecretValue", Fault::DENIED, 1);
     let error = world.app.secrets.google_client().await.unwrap_err();
     assert!(error.to_string().starts_with("GOOGLE_CLIENT_SECRET_ID"), "{error}");
-    world.stack.secrets.fail("GetSecretValue", Fault::Delay(Duration::from_secs(5)), 3);
+    world.secrets.fail("GetSecretValue", Fault::Delay(Duration::from_secs(5)), 3);
     let began = std::time::Instant::now();
     assert!(world.app.secrets.google_client().await.is_err());
     assert!(began.elapsed() < Duration::from_millis(2900), "the operation has a deadline");
@@ -176,15 +174,14 @@ async fn secrets_are_read_by_name_and_stage() {
 
 #[tokio::test]
 async fn a62_an_answer_that_cannot_be_read_is_not_told_to_the_log() {
-    let mut world = World::new().await;
-    world.sign_in(ANN).await;
+    let mut world = World::signed_in().await;
     world.cold_start();
-    for secret in [harness::world::KEYRING, harness::world::GOOGLE_CLIENT] {
-        world.stack.secrets.fail("GetSecretValue", Fault::AnswerCut, 4);
+    for secret in [KEYRING, GOOGLE_CLIENT] {
+        world.secrets.fail("GetSecretValue", Fault::AnswerCut, 4);
         let answer = world.messages("").await;
         assert_eq!(answer.status, 503, "{secret}: {answer:?}");
-        world.stack.secrets.clear_faults();
+        world.secrets.clear_faults();
     }
-    world.stack.dynamodb.fail("BatchGetItem", Fault::AnswerCut, 4);
+    world.dynamodb.fail("BatchGetItem", Fault::AnswerCut, 4);
     assert_eq!(world.messages("").await.code(), "storage_unavailable");
 }

@@ -81,6 +81,7 @@ async fn start<'a>(
     };
     let stack = Stack::start(options).await;
     let google_control = format!("{}/control", stack.google.url());
+    #[expect(clippy::disallowed_methods, reason = "the page is served beside the functions")]
     tokio::spawn(page::serve(bound.page, api.clone(), google_control));
 
     let mut watch = command("cargo");

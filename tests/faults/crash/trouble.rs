@@ -68,7 +68,6 @@ pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
         (Failure::NotJson, once),
         (Failure::ErrorWithinSuccess, once),
         (Failure::TruncatedJson, once),
-        (Failure::ResetBeforeReading, once),
         (Failure::ResetAfterReading, once),
         (Failure::ResetAfterReading, lasting),
         (Failure::LoseAnswer, once),

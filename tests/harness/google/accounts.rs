@@ -40,19 +40,18 @@ impl Account {
 
 /// Ann has a full mailbox, Ben a small one, Cleo is managed by an organisation, Dora has never got mail.
 pub(super) fn built_in() -> Vec<Account> {
-    let account =
-        |email: &str, sub: &str, given_name: &str, family_name: &str, domain: Option<&str>| Account {
-            email: email.into(),
-            sub: sub.into(),
-            given_name: given_name.into(),
-            family_name: family_name.into(),
-            hosted_domain: domain.map(Into::into),
-            messages: mailbox::of(email),
-        };
+    let account = |email: &str, sub: &str, name: (&str, &str), domain: Option<&str>| Account {
+        email: email.into(),
+        sub: sub.into(),
+        given_name: name.0.into(),
+        family_name: name.1.into(),
+        hosted_domain: domain.map(Into::into),
+        messages: mailbox::of(email),
+    };
     vec![
-        account("ann@example.com", "108204268033311374519", "Ann", "Archer", None),
-        account("ben@example.com", "113487456102835830811", "Ben", "Baker", None),
-        account("cleo@example.org", "100522390781614410207", "Cleo", "Carter", Some("example.org")),
-        account("dora@example.com", "117639980245017735962", "Dora", "Dyer", None),
+        account("ann@example.com", "108204268033311374519", ("Ann", "Archer"), None),
+        account("ben@example.com", "113487456102835830811", ("Ben", "Baker"), None),
+        account("cleo@example.org", "100522390781614410207", ("Cleo", "Carter"), Some("example.org")),
+        account("dora@example.com", "117639980245017735962", ("Dora", "Dyer"), None),
     ]
 }

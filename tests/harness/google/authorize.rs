@@ -1,251 +1,265 @@
-//! The authorization request: what Google checks before it shows a page, and which requests need no page.
+//! The authorization endpoint: what Google checks of a request, and what the person at its page decides.
+
+use url::Url;
 
 use super::answer::Answer;
 use super::calls::Call;
-use super::consent::{self, Decision};
-use super::pkce::Challenge;
+use super::scopes;
 use super::state::{Shared, State};
-use super::{pages, scopes};
+use super::tokens::{CODE_LIFETIME, Code};
+
+/// What the person at the authorization page does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Allows, with some scopes unticked.
+    Allow {
+        /// E-mail address or `sub`.
+        account: String,
+        /// The scopes that are unticked, by full name.
+        without: Vec<String>,
+    },
+    /// Says no.
+    Deny {
+        /// E-mail address or `sub`.
+        account: String,
+    },
+}
+
+impl Decision {
+    /// Allows all that is asked.
+    pub fn allow(account: &str) -> Self {
+        Self::allow_without(account, &[])
+    }
+
+    /// Allows all but these scopes.
+    pub fn allow_without(account: &str, without: &[&str]) -> Self {
+        let without = without.iter().map(|scope| (*scope).into()).collect();
+        Self::Allow { account: account.into(), without }
+    }
+
+    /// Says no.
+    pub fn deny(account: &str) -> Self {
+        Self::Deny { account: account.into() }
+    }
+}
+
+/// Where the browser ends up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Back at the application, with a code or an error in the query.
+    Redirect(String),
+    /// At Google's error page, which names this code; the application hears nothing.
+    ErrorPage(String),
+}
+
+impl Consent {
+    /// A parameter of the URL that the browser was sent back to.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let Self::Redirect(location) = self else { return None };
+        let url = Url::parse(location).ok()?;
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// The code.
+    pub fn code(&self) -> Option<String> {
+        self.parameter("code")
+    }
+}
 
 /// A request that passed every check.
 #[derive(Clone, Debug)]
 pub(super) struct Authorization {
     pub(super) client_id: String,
-    pub(super) redirect_uri: String,
+    redirect_uri: String,
     /// As asked, with short names.
-    pub(super) asked: String,
+    asked: String,
     /// Full names.
     pub(super) scopes: Vec<String>,
-    pub(super) offline: bool,
-    pub(super) prompts: Prompts,
-    pub(super) login_hint: Option<String>,
-    pub(super) hosted_domain: Option<String>,
-    pub(super) include_granted: bool,
-    pub(super) state: Option<String>,
-    pub(super) nonce: Option<String>,
-    pub(super) challenge: Option<Challenge>,
+    is_offline: bool,
+    prompt: String,
+    login_hint: Option<String>,
+    state: Option<String>,
+    nonce: Option<String>,
+    challenge: Option<String>,
 }
 
-/// The words of `prompt`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Prompts {
-    pub(super) none: bool,
-    pub(super) consent: bool,
-    pub(super) select_account: bool,
-}
-
-/// Why Google shows its error page and does not go back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) code: &'static str,
-    pub(super) detail: String,
-}
+/// Why Google shows its error page and does not go back: a code and a sentence.
+type Refusal = (&'static str, String);
 
 fn refuse<T>(code: &'static str, detail: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal { code, detail: detail.into() })
-}
-
-/// The query's values, each at most once.
-struct Parameters<'a>(&'a [(String, String)]);
-
-impl<'a> Parameters<'a> {
-    fn get(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name);
-        let first = values.next();
-        if values.next().is_some() {
-            return refuse(
-                "invalid_request",
-                format!("OAuth 2 parameters can only have a single value: {name}"),
-            );
-        }
-        Ok(first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty()))
-    }
-
-    fn require(&self, name: &str) -> Result<&'a str, Refusal> {
-        match self.get(name)? {
-            Some(value) => Ok(value),
-            None => refuse("invalid_request", format!("Missing required parameter: {name}")),
-        }
-    }
-
-    fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<&'a str>, Refusal> {
-        match self.get(name)? {
-            Some(value) if !allowed.contains(&value) => refuse(
-                "invalid_request",
-                format!("Invalid parameter value for {name}: '{value}' is not one of {allowed:?}"),
-            ),
-            found => Ok(found),
-        }
-    }
+    Err((code, detail.into()))
 }
 
 impl Authorization {
     /// Checks a request in Google's order: client and redirect URI first, for without them there is no way back.
-    pub(super) fn parse(query: &[(String, String)], state: &State) -> Result<Self, Refusal> {
-        let parameters = Parameters(query);
-        let client_id = parameters.require("client_id")?;
-        let Some(client) = state.client(client_id) else {
+    pub(super) fn parse(call: &Call, state: &State) -> Result<Self, Refusal> {
+        if let Some((name, _)) = call.query.iter().find(|(name, _)| call.query_values(name).len() > 1) {
+            let detail = format!("OAuth 2 parameters can only have a single value: {name}");
+            return refuse("invalid_request", detail);
+        }
+        let get = |name: &str| call.query_value(name).filter(|value| !value.is_empty()).map(str::to_owned);
+        let require = |name: &str| {
+            get(name).ok_or_else(|| ("invalid_request", format!("Missing required parameter: {name}")))
+        };
+        let one_of = |name: &str, allowed: &[&str]| match get(name) {
+            Some(value) if !allowed.contains(&value.as_str()) => {
+                refuse("invalid_request", format!("Invalid parameter value for {name}: {value}"))
+            }
+            found => Ok(found),
+        };
+        let client_id = require("client_id")?;
+        let Some(client) = state.client(&client_id) else {
             return refuse("invalid_client", "The OAuth client was not found.");
         };
-        let redirect_uri = parameters.require("redirect_uri")?;
-        if !client.redirect_uris.iter().any(|known| known == redirect_uri) {
-            let detail = format!(
-                "The redirect URI in the request, {redirect_uri}, does not match the ones authorized for the OAuth client."
-            );
+        let redirect_uri = require("redirect_uri")?;
+        if !client.redirect_uris.contains(&redirect_uri) {
+            let detail = format!("The redirect URI {redirect_uri} is not registered for the OAuth client.");
             return refuse("redirect_uri_mismatch", detail);
         }
-        match parameters.require("response_type")? {
-            "code" => {}
-            other => return refuse("unsupported_response_type", format!("Invalid response_type: {other}")),
+        one_of("response_type", &["code"])?;
+        require("response_type")?;
+        let asked = require("scope")?;
+        let scopes = scopes::parse(&asked).map_err(|unknown| {
+            ("invalid_scope", format!("Some requested scopes were invalid. {{invalid=[{unknown}]}}"))
+        })?;
+        let prompts = ["consent", "none", "select_account", "select_account consent"];
+        let challenge = get("code_challenge");
+        if challenge.is_some() {
+            require("code_challenge_method")?;
+            one_of("code_challenge_method", &["S256"])?;
         }
-        let asked = parameters.require("scope")?;
-        let scopes = match scopes::parse(asked) {
-            Ok(scopes) => scopes,
-            Err(unknown) => {
-                return refuse(
-                    "invalid_scope",
-                    format!("Some requested scopes were invalid. {{invalid=[{unknown}]}}"),
-                );
-            }
-        };
         Ok(Self {
-            client_id: client_id.to_owned(),
-            redirect_uri: redirect_uri.to_owned(),
-            asked: asked.to_owned(),
+            client_id,
+            redirect_uri,
+            asked,
             scopes,
-            offline: parameters.one_of("access_type", &["online", "offline"])? == Some("offline"),
-            prompts: prompts(&parameters)?,
-            // `user_id` is the name that the Gmail guide's sample still uses.
-            login_hint: parameters.get("login_hint")?.or(parameters.get("user_id")?).map(Into::into),
-            hosted_domain: parameters.get("hd")?.filter(|domain| *domain != "*").map(Into::into),
-            include_granted: parameters.one_of("include_granted_scopes", &["true", "false"])? == Some("true"),
-            state: parameters.get("state")?.map(Into::into),
-            nonce: parameters.get("nonce")?.map(Into::into),
-            challenge: challenge(&parameters)?,
+            is_offline: one_of("access_type", &["online", "offline"])?.as_deref() == Some("offline"),
+            prompt: one_of("prompt", &prompts)?.unwrap_or_default(),
+            login_hint: get("login_hint"),
+            state: get("state"),
+            nonce: get("nonce"),
+            challenge,
         })
     }
 
-    /// The `sub` of the account that the request itself names: by `login_hint`, or because there is no other.
+    /// The `sub` of the account that the request itself names.
     pub(super) fn named_account(&self, state: &State) -> Option<String> {
-        if let Some(hint) = &self.login_hint {
-            return state.sub_of(hint);
-        }
-        let mut candidates = state
-            .accounts
-            .iter()
-            .filter(|account| self.hosted_domain.is_none() || account.hosted_domain == self.hosted_domain);
-        let only = candidates.next()?;
-        candidates.next().is_none().then(|| only.sub.clone())
+        state.sub_of(self.login_hint.as_ref()?)
     }
 
     /// Whether an account already allowed all that is asked, so that it is not asked again.
-    pub(super) fn is_granted_by(&self, sub: &str, state: &State) -> bool {
+    fn is_granted_by(&self, sub: &str, state: &State) -> bool {
         state.grant(sub, &self.client_id).is_some_and(|grant| scopes::covers(&grant.scopes, &self.scopes))
     }
 
     /// Where Google sends the browser without showing a page, if it does.
     pub(super) fn settle(&self, shared: &Shared, state: &mut State) -> Option<String> {
-        if self.prompts.consent || self.prompts.select_account {
+        if self.prompt.contains("consent") || self.prompt.contains("select_account") {
             return None;
         }
-        let granted = self.named_account(state).filter(|sub| self.is_granted_by(sub, state));
-        match granted {
-            Some(sub) => Some(consent::allow(shared, state, self, &sub, &[])),
-            None if self.prompts.none => Some(consent::error(state, self, "interaction_required")),
+        match self.named_account(state).filter(|sub| self.is_granted_by(sub, state)) {
+            Some(sub) => Some(self.allow(shared, state, &sub, &[])),
+            None if self.prompt == "none" => {
+                Some(self.back(state, &[("error", "interaction_required".into())]))
+            }
             None => None,
         }
     }
-}
 
-fn prompts(parameters: &Parameters<'_>) -> Result<Prompts, Refusal> {
-    let approval = parameters.one_of("approval_prompt", &["auto", "force"])?;
-    let prompt = parameters.get("prompt")?;
-    if approval.is_some() && prompt.is_some() {
-        return refuse("invalid_request", "Conflict params: approval_prompt and prompt");
-    }
-    let mut found = Prompts { consent: approval == Some("force"), ..Prompts::default() };
-    for word in prompt.unwrap_or_default().split_ascii_whitespace() {
-        match word {
-            "none" => found.none = true,
-            "consent" => found.consent = true,
-            "select_account" => found.select_account = true,
-            other => {
-                let detail = format!("Invalid parameter value for prompt: Invalid prompt: {other}");
-                return refuse("invalid_request", detail);
-            }
+    /// Does what the person decided, and gives where the browser is sent.
+    pub(super) fn decide(
+        &self,
+        shared: &Shared,
+        state: &mut State,
+        decision: &Decision,
+    ) -> Result<String, Refusal> {
+        let Decision::Allow { account, without } = decision else {
+            return Ok(self.back(state, &[("error", "access_denied".into())]));
+        };
+        match state.sub_of(account) {
+            Some(sub) => Ok(self.allow(shared, state, &sub, without)),
+            None => refuse("account_not_found", format!("The fake Google has no account {account}.")),
         }
     }
-    if found.none && (found.consent || found.select_account) {
-        return refuse("invalid_request", "Invalid parameter value for prompt: none must stand alone");
-    }
-    Ok(found)
-}
 
-fn challenge(parameters: &Parameters<'_>) -> Result<Option<Challenge>, Refusal> {
-    let method = parameters.one_of("code_challenge_method", &["S256", "plain"])?;
-    let Some(challenge) = parameters.get("code_challenge")? else {
-        return match method {
-            Some(_) => refuse("invalid_request", "Missing required parameter: code_challenge"),
-            None => Ok(None),
+    /// Issues a code. An account that already allowed all of it is not asked again unless the request says so.
+    fn allow(&self, shared: &Shared, state: &mut State, sub: &str, without: &[String]) -> String {
+        let is_asked = self.prompt.contains("consent") || !self.is_granted_by(sub, state);
+        let mut granted = self.scopes.clone();
+        granted.retain(|scope| !is_asked || scopes::is_identity(scope) || !without.contains(scope));
+        // Refusing every box is refusing: Google answers as for the button.
+        if granted.is_empty() {
+            return self.back(state, &[("error", "access_denied".into())]);
+        }
+        let grant = state.grant_mut(sub, &self.client_id);
+        let gives_refresh_token = self.is_offline && (is_asked || !grant.is_offline);
+        grant.is_offline |= self.is_offline;
+        for scope in &granted {
+            scopes::add(&mut grant.scopes, scope);
+        }
+        let code = Code {
+            client_id: self.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            sub: sub.to_owned(),
+            scopes: granted.clone(),
+            gives_refresh_token,
+            challenge: self.challenge.clone(),
+            nonce: self.nonce.clone(),
+            expires_at: shared.now().plus(CODE_LIFETIME),
+            is_spent: false,
         };
-    };
-    let is_unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
-    if !(43..=128).contains(&challenge.len()) || !challenge.chars().all(is_unreserved) {
-        return refuse("invalid_request", "Invalid parameter value for code_challenge");
+        let code = state.tokens.issue_code(code, state.switches.longest_values);
+        let index = state.accounts.iter().position(|account| account.sub == sub).unwrap_or_default();
+        // Google repeats the short names that were asked for before the full ones.
+        let short = self.asked.split_ascii_whitespace().filter(|name| matches!(*name, "email" | "profile"));
+        let names: Vec<&str> = short.chain(granted.iter().map(String::as_str)).collect();
+        let mut answer = vec![("code", code), ("scope", names.join(" ")), ("authuser", index.to_string())];
+        answer.extend(state.accounts[index].hosted_domain.clone().map(|domain| ("hd", domain)));
+        answer.push(("prompt", if is_asked { "consent" } else { "none" }.to_owned()));
+        self.back(state, &answer)
     }
-    Ok(Some(match method {
-        Some("S256") => Challenge::S256(challenge.to_owned()),
-        _ => Challenge::Plain(challenge.to_owned()),
-    }))
+
+    /// The way back to the application.
+    fn back(&self, state: &State, answer: &[(&str, String)]) -> String {
+        let issuer = state.switches.issuer.clone().map(|issuer| ("iss", issuer));
+        let first = self.state.clone().map(|state| ("state", state)).into_iter().chain(issuer);
+        let pairs = first.chain(answer.iter().cloned());
+        let mut url = Url::parse(&self.redirect_uri).expect("a registered redirect URI is a URL");
+        url.query_pairs_mut().extend_pairs(pairs);
+        url.into()
+    }
 }
 
 /// `GET /o/oauth2/v2/auth`: the error page, the way back, or the consent page.
 pub(super) fn page(shared: &Shared, call: &Call) -> Answer {
     let mut state = shared.state();
-    let authorization = match Authorization::parse(&call.query, &state) {
+    let authorization = match Authorization::parse(call, &state) {
         Ok(authorization) => authorization,
-        Err(refusal) => return pages::error(400, refusal.code, &refusal.detail),
+        Err((code, detail)) => return Answer::error_page(400, code, &detail),
     };
-    match authorization.settle(shared, &mut state) {
-        Some(location) => Answer::see_other(&location),
-        None => pages::consent(&authorization, &call.query, &state),
+    if let Some(location) = authorization.settle(shared, &mut state) {
+        return Answer::redirect(303, &location);
     }
-}
-
-/// The same where Google goes back with an error instead of a page.
-pub(super) fn send_back(shared: &Shared, call: &Call, error: &str) -> Answer {
-    let state = shared.state();
-    match Authorization::parse(&call.query, &state) {
-        Ok(authorization) => Answer::see_other(&consent::error(&state, &authorization, error)),
-        Err(refusal) => pages::error(400, refusal.code, &refusal.detail),
-    }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&call.query).finish();
+    Answer::consent_page(&authorization, &query, &state)
 }
 
 /// `POST /o/oauth2/v2/auth/decision`: what the person chose on the consent page.
-pub(super) fn decision(shared: &Shared, query: &[(String, String)], form: &[(String, String)]) -> Answer {
+pub(super) fn decision(shared: &Shared, call: &Call) -> Answer {
     let mut state = shared.state();
-    let authorization = match Authorization::parse(query, &state) {
-        Ok(authorization) => authorization,
-        Err(refusal) => return pages::error(400, refusal.code, &refusal.detail),
-    };
-    let values = |name: &str| -> Vec<&str> {
-        form.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
-    };
-    let ticked = values("scope");
-    let account = values("account").first().map(|account| (*account).to_owned()).unwrap_or_default();
-    let decision = match values("decision").first() {
-        Some(&"allow") => {
-            let is_unticked =
-                |scope: &&String| !scopes::is_identity(scope) && !ticked.contains(&scope.as_str());
-            Decision::Allow {
-                account,
-                without: authorization.scopes.iter().filter(is_unticked).cloned().collect(),
-            }
-        }
-        _ => Decision::Deny { account },
-    };
-    match consent::decide(shared, &mut state, &authorization, &decision) {
-        Ok(location) => Answer::see_other(&location),
-        Err(refusal) => pages::error(400, refusal.code, &refusal.detail),
+    let outcome = Authorization::parse(call, &state).and_then(|authorization| {
+        let form = call.form();
+        let account = call.form_value("account").unwrap_or_default();
+        let is_ticked = |scope: &String| form.iter().any(|(name, value)| name == "scope" && value == scope);
+        let without = authorization.scopes.iter().filter(|scope| !is_ticked(scope)).cloned().collect();
+        let decision = match call.form_value("decision").as_deref() {
+            Some("allow") => Decision::Allow { account, without },
+            _ => Decision::Deny { account },
+        };
+        authorization.decide(shared, &mut state, &decision)
+    });
+    match outcome {
+        Ok(location) => Answer::redirect(303, &location),
+        Err((code, detail)) => Answer::error_page(400, code, &detail),
     }
 }

@@ -1,28 +1,23 @@
-//! The failures that the fake can be told to show. The queue that hands them out is below this file, the bodies
-//! are in `recordings` and `errors`.
-
-mod queue;
+//! The failures that the fake can be told to show.
 
 use std::time::Duration;
 
 use postern_rules::time::Timestamp;
-pub(super) use queue::Failures;
+use serde::{Deserialize, Deserializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::answer::Answer;
 use super::calls::Endpoint;
-use super::{errors, recordings};
-
-/// How long a failure lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Times {
-    /// For the next so many calls of the endpoint.
-    Next(u32),
-    /// Until `clear_failures`.
-    UntilCleared,
-}
+use super::errors::{self, oauth};
+use super::recorded;
 
 /// What goes wrong. Unless its text says otherwise, a failing call changes nothing at the fake: a code is not spent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The control API takes the names in snake case: `"invalid_grant"`, `{"status": 503}`, `{"slow": 10000}` (in
+/// milliseconds), `{"quota": {"status": 403, "retry_after": 30}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
     /// Trouble at Google: this status with the body that the endpoint sends for it (HTML for 502 and 504).
@@ -32,68 +27,96 @@ pub enum Failure {
         /// The status.
         status: u16,
         /// The headers.
+        #[serde(default)]
         headers: Vec<(String, String)>,
         /// The body.
         body: String,
     },
-    /// A refusal by its name in `recordings.rs`; [`Failure::recorded`] makes sure that it is there.
-    Recorded(&'static str),
-    /// 400 `invalid_grant`, "Token has been expired or revoked."
-    InvalidGrant,
-    /// 400 `invalid_grant`, "Bad Request"
-    InvalidGrantBadRequest,
-    /// 400 `invalid_grant` with the subtype `invalid_rapt`: a Workspace session ended.
-    InvalidRapt,
-    /// 401 `invalid_client`, "The provided client secret is invalid."
-    InvalidClient,
-    /// 400 `admin_policy_enforced`; at the authorization page, Google's error page.
-    AdminPolicyEnforced,
     /// Any other error of the token or revoke endpoint.
+    #[serde(rename = "oauth")]
     OAuth {
         /// The status.
         status: u16,
         /// The code.
         error: String,
         /// The description.
+        #[serde(default)]
         description: String,
     },
-    /// `rateLimitExceeded`: the quota per user and minute, with Retry-After in seconds or without.
+    /// 400 `invalid_grant`, "Token has been expired or revoked."
+    InvalidGrant,
+    /// 400 `invalid_grant`, "Bad Request"
+    InvalidGrantBadRequest,
+    /// 400 `invalid_grant`, "Account has been deleted"
+    AccountDeleted,
+    /// 400 `invalid_grant` with the subtype `invalid_rapt`: a Workspace session ended.
+    InvalidRapt,
+    /// 401 `invalid_client`, "The provided client secret is invalid."
+    InvalidClient,
+    /// 401 `deleted_client`
+    DeletedClient,
+    /// 400 `admin_policy_enforced`; at the authorization page, Google's error page.
+    AdminPolicyEnforced,
+    /// 400 `policy_enforced`: Advanced Protection.
+    PolicyEnforced,
+    /// 403 `org_internal`
+    OrgInternal,
+    /// 403 `access_denied` at the authorization page: the application is in testing, the person no test user.
+    NotATestUser,
+    /// 403 `rateLimitExceeded`: the quota per user and minute, with Retry-After in seconds or without.
     Quota {
         /// 403, or 429.
         status: u16,
         /// The header, when there is one.
+        #[serde(default)]
         retry_after: Option<u32>,
     },
-    /// 403 whose message alone says when to come back ("User-rate limit exceeded.  Retry after
-    /// ...").
+    /// `rateLimitExceeded` of which only the message says when to come back.
     QuotaInMessage {
-        /// Seconds from now.
-        retry_after: u32,
-    },
-    /// The same with this status: Google sends 403, and 429 at times.
-    UserRateLimit {
-        /// 403 or 429.
+        /// 403, and 429 at times.
         status: u16,
         /// Seconds from now; what Google says is in the past at times.
         retry_after: i64,
     },
+    /// 403 `userRateLimitExceeded`, the older form of a rate limit.
+    UserRateLimit,
+    /// 429, "Too many concurrent requests for user"
+    Concurrent,
+    /// 429, "Resource has been exhausted (e.g. check quota)."
+    ResourceExhausted,
+    /// 403 `dailyLimitExceeded`
+    DailyLimit,
+    /// 403 `dailyLimitExceededUnreg`: Google saw no token.
+    DailyLimitUnregistered,
     /// The page "We're sorry..." of Google's front ends, with 429, 403 or 503.
     Sorry {
         /// The status.
         status: u16,
     },
-    /// 403 `dailyLimitExceeded`
-    DailyLimit,
+    /// 302 to that page.
+    SorryRedirect,
+    /// 401 "Request is missing required authentication credential."
+    CredentialsMissing,
     /// 401 `authError`, "Invalid Credentials"
     InvalidCredentials,
     /// 403 with the reason `ACCESS_TOKEN_SCOPE_INSUFFICIENT`
     InsufficientScope,
+    /// 403 "Metadata scope does not support 'q' parameter"
+    MetadataScope,
     /// 403 `accessNotConfigured`: the Gmail API is not enabled in the project.
     ServiceDisabled,
+    /// 403 `CONSUMER_INVALID`: the project was deleted.
+    ConsumerInvalid,
+    /// 403 `CONSUMER_SUSPENDED`: Google suspended the project.
+    ConsumerSuspended,
     /// 403 `domainPolicy`
     DomainPolicy,
+    /// 403 `domainCannotUseApis`
+    DomainCannotUseApis,
     /// 400 `failedPrecondition`, "Mail service not enabled"
     MailNotEnabled,
+    /// 400 `failedPrecondition`, "Precondition check failed.": passes by itself.
+    PreconditionFailed,
     /// 404 `notFound`
     NotFound,
     /// 200 with an HTML body.
@@ -103,11 +126,9 @@ pub enum Failure {
     /// The real answer, complete as HTTP, its JSON cut in half. The call takes effect.
     TruncatedJson,
     /// The real answer after a pause. The call takes effect before the pause.
-    Slow(Duration),
+    Slow(#[serde(deserialize_with = "milliseconds")] Duration),
     /// The real answer, one byte at a time with a pause before each. The call takes effect.
-    Drip(Duration),
-    /// The connection is reset when the request's first line arrives; the call is logged without headers and body.
-    ResetBeforeReading,
+    Drip(#[serde(deserialize_with = "milliseconds")] Duration),
     /// The connection is reset once the request was read; it takes no effect.
     ResetAfterReading,
     /// The request takes effect, and then the connection is reset instead of the answer.
@@ -118,85 +139,106 @@ pub enum Failure {
     Redirect(String),
 }
 
-/// What to do with one call.
-#[derive(Clone, Debug)]
-pub(super) enum Treatment {
-    /// Send this and do nothing else.
-    Instead(Answer),
-    /// Send the browser back from the authorization page with this error.
-    SendBack(&'static str),
-    /// Serve the call, then cut its JSON in half.
-    Truncate,
-    /// Serve the call, then pause, then answer.
-    Slow(Duration),
-    /// Serve the call, then send one byte at a time.
-    Drip(Duration),
-    /// Cut the line without serving the call.
-    Cut,
-    /// Serve the call, then cut the line.
-    LoseAnswer,
-    /// Serve the call, then cut the line in the middle of the body.
-    CutBody,
-}
-
-impl Treatment {
-    /// Whether the caller sees no status.
-    pub(super) fn loses_the_answer(&self) -> bool {
-        matches!(self, Self::Cut | Self::LoseAnswer)
-    }
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Ok(Duration::from_millis(u64::deserialize(deserializer)?))
 }
 
 impl Failure {
-    /// A refusal that Google was seen to send, by its name in `recordings.rs`.
-    ///
-    /// # Panics
-    ///
-    /// When there is none of this name.
-    #[track_caller]
-    pub fn recorded(name: &str) -> Self {
-        Self::Recorded(recordings::named(name).unwrap_or_else(|| panic!("there is no recording {name}")))
+    /// 200 with this JSON.
+    pub fn json(body: &serde_json::Value) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self::Answer { status: 200, headers, body: body.to_string() }
     }
 
-    fn treatment(&self, endpoint: Endpoint, now: Timestamp) -> Treatment {
-        let recorded = |name| recordings::treatment(name, endpoint);
-        Treatment::Instead(match self {
-            Self::TruncatedJson => return Treatment::Truncate,
-            Self::Slow(pause) => return Treatment::Slow(*pause),
-            Self::Drip(pause) => return Treatment::Drip(*pause),
-            Self::ResetBeforeReading | Self::ResetAfterReading => return Treatment::Cut,
-            Self::LoseAnswer => return Treatment::LoseAnswer,
-            Self::CutBody => return Treatment::CutBody,
-            Self::Recorded(name) => return recorded(name),
-            Self::InvalidGrant => return recorded("invalid_grant"),
-            Self::InvalidGrantBadRequest => return recorded("invalid_grant_bad_request"),
-            Self::InvalidRapt => return recorded("invalid_rapt"),
-            Self::InvalidClient => return recorded("invalid_client"),
-            Self::AdminPolicyEnforced => return recorded("admin_policy_enforced"),
-            Self::DailyLimit => return recorded("daily_limit"),
-            Self::InvalidCredentials => return recorded("invalid_credentials"),
-            Self::InsufficientScope => return recorded("insufficient_scope"),
-            Self::ServiceDisabled => return recorded("service_disabled"),
-            Self::DomainPolicy => return recorded("domain_policy"),
-            Self::MailNotEnabled => return recorded("mail_not_enabled"),
-            Self::NotFound => return recorded("not_found"),
+    /// An error of the token endpoint with this code.
+    pub fn oauth(status: u16, error: &str) -> Self {
+        Self::OAuth { status, error: error.to_owned(), description: String::new() }
+    }
+
+    /// Whether the call takes effect, and only its answer is spoilt.
+    pub(super) fn has_effect(&self) -> bool {
+        matches!(self, Self::TruncatedJson | Self::Slow(_) | Self::Drip(_) | Self::LoseAnswer | Self::CutBody)
+    }
+
+    /// What a call to `endpoint` gets instead of its answer.
+    pub(super) fn answer(&self, endpoint: Endpoint, now: Timestamp) -> Answer {
+        let api = |status: u16, body: &str| Answer::api(status, body);
+        let forbidden = |body: &str| api(403, body);
+        let (status, error, description) = match self {
+            Self::OAuth { status, error, description } => (*status, error.as_str(), description.as_str()),
+            Self::InvalidGrant => (400, "invalid_grant", errors::EXPIRED_OR_REVOKED),
+            Self::InvalidGrantBadRequest => (400, "invalid_grant", "Bad Request"),
+            Self::AccountDeleted => (400, "invalid_grant", "Account has been deleted"),
+            Self::InvalidClient => (401, "invalid_client", "The provided client secret is invalid."),
+            Self::DeletedClient => (401, "deleted_client", "The OAuth client was deleted."),
+            Self::AdminPolicyEnforced => (
+                400,
+                "admin_policy_enforced",
+                "Access to your account data is restricted by policies within your organization.",
+            ),
+            Self::PolicyEnforced => (
+                400,
+                "policy_enforced",
+                "Advanced Protection prevented your Google Account from being signed in.",
+            ),
+            Self::OrgInternal => {
+                (403, "org_internal", "This client is restricted to users within its organization.")
+            }
+            Self::NotATestUser => {
+                (403, "access_denied", "The developer hasn't given you access to this app.")
+            }
+            Self::InvalidRapt => {
+                let body: serde_json::Value =
+                    serde_json::from_str(recorded::INVALID_RAPT).unwrap_or_default();
+                return Answer::oauth(400, &body);
+            }
             Self::Answer { status, headers, body } => {
-                Answer { status: *status, headers: headers.clone(), body: body.clone().into_bytes() }
+                return Answer { status: *status, headers: headers.clone(), body: body.clone().into_bytes() };
             }
-            Self::Status(status) => errors::server_error(*status, endpoint),
-            Self::OAuth { status, error, description } => errors::oauth(*status, error, description),
-            Self::Quota { status, retry_after } => errors::quota(*status, *retry_after, endpoint),
-            Self::QuotaInMessage { retry_after } => {
-                errors::quota_in_message(403, i64::from(*retry_after), now)
+            Self::Quota { status, retry_after: Some(seconds) } => {
+                return api(*status, recorded::MINUTE_QUOTA).with("retry-after", &seconds.to_string());
             }
-            Self::UserRateLimit { status, retry_after } => {
-                errors::quota_in_message(*status, *retry_after, now)
+            Self::Quota { status, retry_after: None } => return api(*status, recorded::MINUTE_QUOTA),
+            Self::QuotaInMessage { status, retry_after } => {
+                let until = OffsetDateTime::from_unix_timestamp(now.seconds().saturating_add(*retry_after));
+                let until = until.ok().and_then(|until| until.format(&Rfc3339).ok()).unwrap_or_default();
+                return api(*status, &recorded::user_rate_limit(&until));
             }
-            Self::Sorry { status } => errors::sorry(*status),
-            Self::ErrorWithinSuccess => errors::error_within_success(endpoint),
-            Self::NotJson => Answer::html(200, "<!doctype html><title>Sign in</title><p>This is not JSON."),
-            Self::Redirect(location) => {
-                Answer { status: 307, headers: Vec::new(), body: Vec::new() }.with("location", location)
+            Self::UserRateLimit => return forbidden(recorded::USER_RATE),
+            Self::Concurrent => return api(429, recorded::CONCURRENT),
+            Self::ResourceExhausted => return api(429, recorded::EXHAUSTED),
+            Self::DailyLimit => return forbidden(recorded::DAILY_LIMIT),
+            Self::DailyLimitUnregistered => return forbidden(recorded::DAILY_LIMIT_UNREGISTERED),
+            Self::Sorry { status } => return Answer::html(*status, recorded::SORRY).uncached(),
+            Self::SorryRedirect => return Answer::redirect(302, recorded::SORRY_LOCATION),
+            Self::CredentialsMissing => return errors::credentials_missing(),
+            Self::InvalidCredentials => return errors::invalid_credentials(),
+            Self::InsufficientScope => return errors::insufficient_scope(),
+            Self::MetadataScope => return forbidden(recorded::METADATA_SEARCH),
+            Self::ServiceDisabled => return forbidden(recorded::API_DISABLED),
+            Self::ConsumerInvalid => return forbidden(recorded::PROJECT_DELETED),
+            Self::ConsumerSuspended => return forbidden(recorded::PROJECT_SUSPENDED),
+            Self::DomainPolicy => return forbidden(recorded::DOMAIN_POLICY),
+            Self::DomainCannotUseApis => return forbidden(recorded::NO_APIS),
+            Self::MailNotEnabled => return api(400, recorded::MAIL_NOT_ENABLED),
+            Self::PreconditionFailed => return api(400, recorded::PRECONDITION),
+            Self::NotFound => return errors::not_found(),
+            Self::ErrorWithinSuccess => {
+                return Answer { status: 200, ..errors::server_error(500, endpoint) };
             }
-        })
+            Self::NotJson => return Answer::html(200, "<!doctype html><title>Sign in</title>"),
+            Self::Redirect(location) => return Answer::redirect(307, location),
+            Self::Status(status) => return errors::server_error(*status, endpoint),
+            Self::TruncatedJson
+            | Self::Slow(_)
+            | Self::Drip(_)
+            | Self::ResetAfterReading
+            | Self::LoseAnswer
+            | Self::CutBody => return errors::server_error(500, endpoint),
+        };
+        if endpoint == Endpoint::Authorize {
+            return Answer::error_page(status, error, description);
+        }
+        oauth(status, error, description)
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that the fake remembers, behind one lock, and the parts that every handler needs.
+//! Everything that the fake remembers, behind one lock.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use postern::clock::Clock;
 use postern_rules::time::Timestamp;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::accounts::{self, Account};
-use super::batch;
-use super::calls::CallLog;
-use super::clients::{CLIENT_ID, CLIENT_SECRET, Client};
-use super::failures::{Failures, Times};
+use super::calls::Call;
+use super::failures::Failure;
 use super::identity::ISSUER;
-use super::random::Lengths;
 use super::signing::Signer;
 use super::tokens::{Rotation, Tokens};
+use crate::journal::{Journal, Times};
+
+/// The client that every fake starts with.
+pub(super) const CLIENT_ID: &str = "640512773041-p0sternfakeclient.apps.googleusercontent.com";
+/// Its secret; it opens nothing but this fake.
+const CLIENT_SECRET: &str = "GOCSPX-fake-secret-of-the-fake-google";
 
 /// What all handlers share.
-#[derive(Debug)]
 pub(super) struct Shared {
     /// `http://127.0.0.1:PORT`
     pub(super) url: String,
@@ -30,7 +33,15 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(url: String, clock: Clock) -> Self {
-        Self { url, clock, signer: Signer::new(), state: Mutex::new(State::new()) }
+        let state = State {
+            clients: vec![Client::new(CLIENT_ID, CLIENT_SECRET)],
+            accounts: accounts::built_in(),
+            grants: BTreeMap::new(),
+            tokens: Tokens::default(),
+            switches: Switches::default(),
+            journal: Journal::default(),
+        };
+        Self { url, clock, signer: Signer::new(), state: Mutex::new(state) }
     }
 
     /// The state; a panic of another test's thread does not matter, for no write spans two steps.
@@ -43,67 +54,79 @@ impl Shared {
     }
 }
 
+/// A web client of the one Cloud project.
+pub(super) struct Client {
+    pub(super) id: String,
+    /// Every secret that is accepted; the first is the one that is handed out.
+    pub(super) secrets: Vec<String>,
+    pub(super) redirect_uris: Vec<String>,
+}
+
+impl Client {
+    pub(super) fn new(id: &str, secret: &str) -> Self {
+        Self { id: id.into(), secrets: vec![secret.into()], redirect_uris: Vec::new() }
+    }
+
+    /// `client_secrets.json`, on one line as the console writes it, with the fake's endpoints.
+    pub(super) fn secrets_file(&self, base: &str) -> String {
+        json!({"web": {
+            "client_id": self.id,
+            "project_id": "postern-local",
+            "auth_uri": format!("{base}/o/oauth2/v2/auth"),
+            "token_uri": format!("{base}/token"),
+            "auth_provider_x509_cert_url": format!("{base}/oauth2/v1/certs"),
+            "client_secret": self.secrets.first(),
+            "redirect_uris": self.redirect_uris,
+        }})
+        .to_string()
+    }
+}
+
 /// What an account has allowed a client.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grant {
     pub(super) scopes: Vec<String>,
     /// Whether offline access was allowed; until then a refresh token is due.
-    pub(super) offline: bool,
+    pub(super) is_offline: bool,
 }
 
-/// Departures from Google's usual behaviour that are not failures.
-#[derive(Debug)]
+/// Departures from Google's usual behaviour that are not failures. The control API sets them by these names.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Switches {
     pub(super) rotation: Rotation,
-    pub(super) omit_refresh_token: Option<Times>,
-    pub(super) omit_id_token: Option<Times>,
-    /// Scopes that the person unticks, whatever the page says.
-    pub(super) unticked: Vec<(String, Times)>,
-    pub(super) access_lifetime: Duration,
+    /// So many answers that would carry a refresh token come without.
+    pub(super) omit_refresh_token: Times,
+    /// So many answers that would carry an ID token come without.
+    pub(super) omit_id_token: Times,
+    /// In seconds.
+    pub(super) access_token_lifetime: u64,
+    /// In seconds: 604799 for a client in testing, 15551999 where the person unticked "ongoing access". None is for ever.
+    pub(super) refresh_token_lifetime: Option<u64>,
     /// Claims laid over each ID token; null takes one away.
     pub(super) claims: Map<String, Value>,
     /// The `iss` of authorization answers (RFC 9207), when there is one.
     pub(super) issuer: Option<String>,
-    /// How many calls of one user a batch may hold before the rest is refused; none is all.
-    pub(super) batch_allowance: Option<usize>,
-    /// E-mail addresses that are not verified.
-    pub(super) unverified: Vec<String>,
+    /// Codes and tokens are as long as Google says that they may become.
+    pub(super) longest_values: bool,
 }
 
 impl Default for Switches {
     fn default() -> Self {
         Self {
             rotation: Rotation::Off,
-            omit_refresh_token: None,
-            omit_id_token: None,
-            unticked: Vec::new(),
-            access_lifetime: Duration::from_secs(3599),
+            omit_refresh_token: Times::Next(0),
+            omit_id_token: Times::Next(0),
+            access_token_lifetime: 3599,
+            refresh_token_lifetime: None,
             claims: Map::new(),
             issuer: Some(ISSUER.into()),
-            batch_allowance: Some(batch::ALLOWANCE),
-            unverified: Vec::new(),
-        }
-    }
-}
-
-/// Counts one use of a switch down; says whether it was on.
-pub(super) fn take(switch: &mut Option<Times>) -> bool {
-    match switch {
-        None => false,
-        Some(Times::UntilCleared) => true,
-        Some(Times::Next(left)) => {
-            let was_on = *left > 0;
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                *switch = None;
-            }
-            was_on
+            longest_values: false,
         }
     }
 }
 
 /// Everything that changes.
-#[derive(Debug)]
 pub(super) struct State {
     pub(super) clients: Vec<Client>,
     pub(super) accounts: Vec<Account>,
@@ -111,23 +134,10 @@ pub(super) struct State {
     grants: BTreeMap<(String, String), Grant>,
     pub(super) tokens: Tokens,
     pub(super) switches: Switches,
-    pub(super) failures: Failures,
-    pub(super) calls: CallLog,
+    pub(super) journal: Journal<Call, Failure>,
 }
 
 impl State {
-    fn new() -> Self {
-        Self {
-            clients: vec![Client::new(CLIENT_ID, CLIENT_SECRET)],
-            accounts: accounts::built_in(),
-            grants: BTreeMap::new(),
-            tokens: Tokens::default(),
-            switches: Switches::default(),
-            failures: Failures::default(),
-            calls: CallLog::default(),
-        }
-    }
-
     /// The account with this e-mail address or `sub`.
     pub(super) fn account(&self, hint: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.is_meant_by(hint))
@@ -163,9 +173,12 @@ impl State {
 
     /// Failures and switches back to Google's usual behaviour; accounts, grants and tokens stay.
     pub(super) fn clear(&mut self) {
-        self.failures.clear();
+        self.journal.clear_failures();
         self.switches = Switches::default();
-        self.tokens.refresh_lifetime = None;
-        self.tokens.lengths = Lengths::USUAL;
+    }
+
+    /// How long access tokens live.
+    pub(super) fn access_lifetime(&self) -> Duration {
+        Duration::from_secs(self.switches.access_token_lifetime)
     }
 }

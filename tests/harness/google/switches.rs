@@ -1,13 +1,11 @@
-//! What a test can turn on and off at a running fake, and read from it.
+//! What a test sets at a running fake, and reads from it.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::clients::{CLIENT_ID, CLIENT_SECRET, Client};
-use super::random::Lengths;
-use super::state::State;
-use super::{Account, Call, Endpoint, Failure, Google, Rotation, Times};
+use super::state::{CLIENT_ID, Client};
+use super::{Account, Call, Endpoint, Failure, Google, Rotation, Times, control};
 
 impl Google {
     /// The ID of the built-in client.
@@ -16,10 +14,14 @@ impl Google {
     }
 
     /// The first secret of the built-in client.
+    ///
+    /// # Panics
+    ///
+    /// When every secret of the client was refused.
     pub fn client_secret(&self) -> String {
-        let state = self.shared().state();
-        let secret = state.client(CLIENT_ID).and_then(|client| client.secrets.first().cloned());
-        secret.unwrap_or_else(|| CLIENT_SECRET.into())
+        let state = self.shared.state();
+        let client = state.client(CLIENT_ID).expect("the built-in client stays");
+        client.secrets.first().expect("the client has a secret").clone()
     }
 
     /// Registers redirect URIs of the built-in client and gives its `client_secrets.json`, as downloaded.
@@ -29,53 +31,51 @@ impl Google {
 
     /// The same for another client; nothing when there is none with this ID.
     pub fn client_secrets_of(&self, client_id: &str, redirect_uris: &[&str]) -> Option<String> {
-        let mut state = self.shared().state();
+        let mut state = self.shared.state();
         let client = state.client_mut(client_id)?;
-        client.register(redirect_uris);
+        for uri in redirect_uris {
+            client.redirect_uris.retain(|known| known != uri);
+            client.redirect_uris.push((*uri).into());
+        }
         Some(client.secrets_file(self.url()))
     }
 
     /// The built-in client's redirect URI is taken away in the console.
     pub fn unregister(&self, redirect_uri: &str) {
-        if let Some(client) = self.shared().state().client_mut(CLIENT_ID) {
-            client.unregister(redirect_uri);
+        if let Some(client) = self.shared.state().client_mut(CLIENT_ID) {
+            client.redirect_uris.retain(|known| known != redirect_uri);
         }
     }
 
     /// Adds a client of the same Cloud project, or replaces the one with this ID.
     pub fn add_client(&self, client_id: &str, client_secret: &str) {
-        let mut state = self.shared().state();
+        let mut state = self.shared.state();
         state.clients.retain(|client| client.id != client_id);
         state.clients.push(Client::new(client_id, client_secret));
     }
 
     /// Accepts one more secret of a client and hands it out from now on; the old ones go on working.
     pub fn accept_secret(&self, client_id: &str, client_secret: &str) {
-        if let Some(client) = self.shared().state().client_mut(client_id) {
+        if let Some(client) = self.shared.state().client_mut(client_id) {
             client.secrets.insert(0, client_secret.into());
         }
     }
 
     /// No longer accepts a secret of a client.
     pub fn refuse_secret(&self, client_id: &str, client_secret: &str) {
-        if let Some(client) = self.shared().state().client_mut(client_id) {
+        if let Some(client) = self.shared.state().client_mut(client_id) {
             client.secrets.retain(|secret| secret != client_secret);
         }
     }
 
-    /// The built-in accounts: Ann with a full mailbox, Ben, Cleo of an organisation, Dora without mail.
-    pub fn accounts(&self) -> Vec<Account> {
-        self.shared().state().accounts.clone()
-    }
-
     /// The account with this e-mail address or `sub`.
     pub fn account(&self, hint: &str) -> Option<Account> {
-        self.shared().state().account(hint).cloned()
+        self.shared.state().account(hint).cloned()
     }
 
     /// Every call so far, oldest first.
     pub fn calls(&self) -> Vec<Call> {
-        self.shared().state().calls.all()
+        self.shared.state().journal.calls()
     }
 
     /// The calls of one endpoint, oldest first.
@@ -83,128 +83,105 @@ impl Google {
         self.calls().into_iter().filter(|call| call.endpoint == endpoint).collect()
     }
 
-    /// Empties the log.
+    /// Forgets the calls so far.
     pub fn forget_calls(&self) {
-        self.shared().state().calls.forget();
+        self.shared.state().journal.forget_calls();
     }
 
     /// Fails the next calls of an endpoint, after those that earlier failures take.
-    pub fn fail(&self, endpoint: Endpoint, failure: Failure, times: Times) {
-        self.shared().state().failures.add(endpoint, None, failure, times);
+    pub fn fail(&self, endpoint: Endpoint, failure: Failure, times: impl Into<Times>) {
+        control::plant(&mut self.shared.state(), endpoint, None, failure, times.into());
     }
 
-    /// Fails refreshes, and leaves exchanges of codes alone. A reset "before reading" comes after reading here: only
-    /// the body tells one from the other.
-    pub fn fail_refresh(&self, failure: Failure, times: Times) {
-        self.shared().state().failures.add(Endpoint::Token, Some("refresh_token"), failure, times);
+    /// Fails refreshes, and does not touch exchanges of codes.
+    pub fn fail_refresh(&self, failure: Failure, times: impl Into<Times>) {
+        self.fail_grant("refresh_token", failure, times.into());
     }
 
-    /// Fails exchanges of codes, and leaves refreshes alone.
-    pub fn fail_exchange(&self, failure: Failure, times: Times) {
-        self.shared().state().failures.add(Endpoint::Token, Some("authorization_code"), failure, times);
+    /// Fails exchanges of codes, and does not touch refreshes.
+    pub fn fail_exchange(&self, failure: Failure, times: impl Into<Times>) {
+        self.fail_grant("authorization_code", failure, times.into());
+    }
+
+    fn fail_grant(&self, grant_type: &str, failure: Failure, times: Times) {
+        let grant_type = Some(grant_type.to_owned());
+        control::plant(&mut self.shared.state(), Endpoint::Token, grant_type, failure, times);
     }
 
     /// Forgets every failure; switches stay.
     pub fn clear_failures(&self) {
-        self.shared().state().failures.clear();
+        self.shared.state().journal.clear_failures();
     }
 
     /// Back to Google's usual behaviour: no failure, no switch. Grants and tokens stay.
     pub fn clear_all(&self) {
-        self.shared().state().clear();
+        self.shared.state().clear();
     }
 
     /// The person removes the application at their Google Account: every grant and token of theirs ends.
     pub fn revoke_grant(&self, account: &str) {
-        let now = self.shared().now();
-        self.with_sub(account, |state, sub| state.revoke(sub, now));
-    }
-
-    /// The person changes their password: refresh tokens that cover Gmail end, access tokens live on.
-    pub fn change_password(&self, account: &str) {
-        let now = self.shared().now();
-        self.with_sub(account, |state, sub| state.tokens.change_password(sub, now));
+        let mut state = self.shared.state();
+        if let Some(sub) = state.sub_of(account) {
+            state.revoke(&sub, self.shared.now());
+        }
     }
 
     /// The access tokens of an account end now; refresh tokens live on.
     pub fn expire_access_tokens(&self, account: &str) {
-        self.with_sub(account, |state, sub| state.tokens.expire_access_of(Some(sub)));
+        let mut state = self.shared.state();
+        if let Some(sub) = state.sub_of(account) {
+            state.tokens.expire_access_of(Some(&sub));
+        }
     }
 
     /// The access tokens of everybody end now.
     pub fn expire_all_access_tokens(&self) {
-        self.shared().state().tokens.expire_access_of(None);
+        self.shared.state().tokens.expire_access_of(None);
     }
 
     /// How many refresh tokens of an account still work.
     pub fn live_refresh_tokens(&self, account: &str) -> usize {
-        let state = self.shared().state();
+        let state = self.shared.state();
         state.sub_of(account).map_or(0, |sub| state.tokens.living_refresh_of(&sub))
     }
 
     /// What happens to the refresh token at a refresh.
     pub fn rotate_refresh_tokens(&self, rotation: Rotation) {
-        self.shared().state().switches.rotation = rotation;
+        self.shared.state().switches.rotation = rotation;
     }
 
     /// Leaves the refresh token out of answers that would carry one.
-    pub fn omit_refresh_token(&self, times: Times) {
-        self.shared().state().switches.omit_refresh_token = Some(times);
+    pub fn omit_refresh_token(&self, times: impl Into<Times>) {
+        self.shared.state().switches.omit_refresh_token = times.into();
     }
 
     /// Leaves the ID token out of answers that would carry one.
-    pub fn omit_id_token(&self, times: Times) {
-        self.shared().state().switches.omit_id_token = Some(times);
-    }
-
-    /// Leaves a scope out of what is allowed, whatever the person ticks.
-    pub fn untick(&self, scope: &str, times: Times) {
-        self.shared().state().switches.unticked.push((scope.into(), times));
+    pub fn omit_id_token(&self, times: impl Into<Times>) {
+        self.shared.state().switches.omit_id_token = times.into();
     }
 
     /// How long access tokens issued from now on live.
     pub fn access_tokens_live_for(&self, lifetime: Duration) {
-        self.shared().state().switches.access_lifetime = lifetime;
+        self.shared.state().switches.access_token_lifetime = lifetime.as_secs();
     }
 
     /// How long refresh tokens live: seven days for a client whose consent screen is "in testing"; none is for ever.
     pub fn refresh_tokens_live_for(&self, lifetime: Option<Duration>) {
-        self.shared().state().tokens.refresh_lifetime = lifetime;
+        self.shared.state().switches.refresh_token_lifetime = lifetime.map(|lifetime| lifetime.as_secs());
     }
 
     /// Lays claims over each ID token from now on; null takes a claim away. The signature stays right.
     pub fn override_claims(&self, claims: Map<String, Value>) {
-        self.shared().state().switches.claims = claims;
+        self.shared.state().switches.claims = claims;
     }
 
-    /// Makes codes and tokens as long as Google says that they may become, or as long as they
-    /// usually are.
+    /// Makes codes and tokens as long as Google says that they may become, or as long as they usually are.
     pub fn issue_longest_values(&self, are_longest: bool) {
-        let lengths = if are_longest { Lengths::LONGEST } else { Lengths::USUAL };
-        self.shared().state().tokens.lengths = lengths;
+        self.shared.state().switches.longest_values = are_longest;
     }
 
-    /// How many calls of one user a batch may hold before the rest is refused with 429; none is
-    /// all.
-    pub fn allow_in_batch(&self, allowance: Option<usize>) {
-        self.shared().state().switches.batch_allowance = allowance;
-    }
-
-    /// Sends this `iss` with authorization answers (RFC 9207), or none. Google's own is sent when
-    /// nothing is said.
+    /// Sends this `iss` with authorization answers (RFC 9207), or none. Google's own is sent when nothing is said.
     pub fn send_issuer(&self, issuer: Option<&str>) {
-        self.shared().state().switches.issuer = issuer.map(Into::into);
-    }
-
-    /// The e-mail address of an account counts as not verified from now on.
-    pub fn unverify_email(&self, email: &str) {
-        self.shared().state().switches.unverified.push(email.into());
-    }
-
-    fn with_sub(&self, account: &str, change: impl FnOnce(&mut State, &str)) {
-        let mut state = self.shared().state();
-        if let Some(sub) = state.sub_of(account) {
-            change(&mut state, &sub);
-        }
+        self.shared.state().switches.issuer = issuer.map(Into::into);
     }
 }

@@ -1,153 +1,252 @@
-//! The fake at its own wire: what a caller sees of it, with no client of the project in between.
+//! What google.md says that Google really answered, asked of the fake over the wire: its answers are only worth testing
+//! against if they are those. Everything else that the fake must do is seen by the tests of the functions.
 
-use std::io;
+use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use postern::clock::ManualClock;
 use postern_rules::time::Timestamp;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::*;
 
-mod consent_page;
-mod failing;
-mod mail;
-mod reading;
-mod recordings;
-mod signing_in;
-mod wire;
-
-const CALLBACK: &str = "http://localhost:9000/oauth/callback";
-const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
 const ANN: &str = "ann@example.com";
-// RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const CALLBACK: &str = "http://localhost:9000/oauth/callback";
+const LIST: &str = "/gmail/v1/users/me/messages";
 
 async fn google() -> (Google, ManualClock) {
-    let hand = ManualClock::starting_at(Timestamp::from_seconds(1_800_000_000));
-    let google = Google::start_anywhere(Clock::Manual(hand.clone())).await;
+    let clock = ManualClock::starting_at(Timestamp::from_seconds(1_800_000_000));
+    let google = Google::start_anywhere(Clock::Manual(clock.clone())).await;
     google.client_secrets(&[CALLBACK]);
-    (google, hand)
+    (google, clock)
 }
 
-/// An authorization URL as the project sends it, with these parameters changed; an empty value takes one away.
-fn authorization_url(google: &Google, changes: &[(&str, &str)]) -> String {
-    let scope = format!("openid email {READONLY}");
-    let mut parameters = vec![
-        ("client_id", google.client_id()),
-        ("redirect_uri", CALLBACK),
-        ("response_type", "code"),
-        ("scope", &scope),
-        ("access_type", "offline"),
-        ("include_granted_scopes", "true"),
-        ("state", "some state"),
-        ("nonce", "some nonce"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-    for (name, value) in changes {
-        parameters.retain(|(known, _)| known != name);
-        if !value.is_empty() {
-            parameters.push((name, value));
-        }
-    }
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-    format!("{}/o/oauth2/v2/auth?{query}", google.url())
+async fn send(request: hyper::http::request::Builder, body: impl Into<Bytes>) -> Reply {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let response = client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    Reply { status: head.status.as_u16(), headers: head.headers, text }
 }
 
-/// What came back: status, head and body.
-#[derive(Debug)]
 struct Reply {
     status: u16,
-    head: String,
-    body: String,
+    headers: hyper::HeaderMap,
+    text: String,
 }
 
 impl Reply {
     fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
-        pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
-    }
-
-    fn headers(&self, name: &str) -> Vec<&str> {
-        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
-        pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
-    }
-}
-
-async fn send(google: &Google, method: &str, path: &str, headers: &str, body: &str) -> io::Result<Reply> {
-    let address = google.url().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await?;
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    let reply = Reply { status, head: head.into(), body: body.into() };
-    match reply.header("content-length").and_then(|length| length.parse::<usize>().ok()) {
-        Some(length) if length != reply.body.len() => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(reply),
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 
 async fn get(google: &Google, path: &str, token: &str) -> Reply {
-    let headers = format!("Authorization: Bearer {token}\r\n");
-    send(google, "GET", path, &headers, "").await.expect("an answer")
+    let request = Request::get(format!("{}{path}", google.url()));
+    send(request.header("authorization", format!("Bearer {token}")), "").await
 }
 
-async fn post(google: &Google, path: &str, form: &[(&str, &str)]) -> io::Result<Reply> {
+async fn post(google: &Google, path: &str, form: &[(&str, &str)]) -> Reply {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    send(google, "POST", path, "Content-Type: application/x-www-form-urlencoded\r\n", &body).await
+    send(Request::post(format!("{}{path}", google.url())), body).await
 }
 
-async fn token(google: &Google, changes: &[(&str, &str)]) -> io::Result<Reply> {
+async fn token(google: &Google, grant: &[(&str, &str)]) -> Reply {
     let secret = google.client_secret();
     let mut form = vec![("client_id", google.client_id()), ("client_secret", &secret)];
-    for (name, value) in changes {
-        form.retain(|(known, _)| known != name);
-        form.push((name, value));
-    }
+    form.extend(grant);
     post(google, "/token", &form).await
 }
 
-async fn exchange(google: &Google, code: &str) -> io::Result<Reply> {
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", CALLBACK),
-        ("code_verifier", VERIFIER),
-    ];
-    token(google, &form).await
+async fn refresh(google: &Google, value: &str) -> Reply {
+    token(google, &[("grant_type", "refresh_token"), ("refresh_token", value)]).await
 }
 
-async fn refresh(google: &Google, refresh_token: &str) -> Reply {
-    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
-    token(google, &form).await.expect("an answer")
+async fn consent(google: &Google, account: &str) -> Consent {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("client_id", google.client_id()),
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("scope", "openid email https://www.googleapis.com/auth/gmail.readonly"),
+            ("access_type", "offline"),
+            ("prompt", "consent"),
+            ("state", "some state"),
+        ])
+        .finish();
+    let url = format!("{}/o/oauth2/v2/auth?{query}", google.url());
+    google.consent(&url, Decision::allow(account)).await
 }
 
-async fn code(google: &Google, account: &str, changes: &[(&str, &str)]) -> String {
-    let consent = google.consent(&authorization_url(google, changes), Decision::allow(account)).await;
-    consent.code().unwrap_or_else(|| panic!("no code in {consent:?}"))
+/// A whole sign-in: the code and the answer of the token endpoint.
+async fn sign_in(google: &Google) -> (String, Reply) {
+    let code = consent(google, ANN).await.code().unwrap();
+    let grant = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", CALLBACK)];
+    (code.clone(), token(google, &grant).await)
 }
 
-/// The answer of the token endpoint to a whole sign-in.
-async fn sign_in(google: &Google, account: &str, changes: &[(&str, &str)]) -> Value {
-    let code = code(google, account, changes).await;
-    let reply = exchange(google, &code).await.expect("an answer");
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.json()
+#[tokio::test]
+async fn gmail_refuses_in_the_recorded_words() {
+    let (google, _) = google().await;
+    let later = Failure::QuotaInMessage { status: 429, retry_after: 900 };
+    let until = "User-rate limit exceeded.  Retry after 2027-01-15T08:15:00Z";
+    for (failure, status, reason, words) in [
+        (Failure::PreconditionFailed, 400, "failedPrecondition", "Precondition check failed."),
+        (Failure::MailNotEnabled, 400, "failedPrecondition", "Mail service not enabled"),
+        (later, 429, "rateLimitExceeded", until),
+        (Failure::MetadataScope, 403, "forbidden", "Metadata scope does not support 'q' parameter"),
+        (
+            Failure::Quota { status: 403, retry_after: None },
+            403,
+            "rateLimitExceeded",
+            "'Queries per minute per user'",
+        ),
+        (Failure::UserRateLimit, 403, "userRateLimitExceeded", "User Rate Limit Exceeded"),
+        (Failure::Concurrent, 429, "rateLimitExceeded", "Too many concurrent requests for user"),
+        (
+            Failure::ResourceExhausted,
+            429,
+            "rateLimitExceeded",
+            "Resource has been exhausted (e.g. check quota).",
+        ),
+        (Failure::InvalidCredentials, 401, "authError", "Invalid Credentials"),
+        (Failure::InsufficientScope, 403, "insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+        (Failure::ServiceDisabled, 403, "accessNotConfigured", "activationUrl"),
+        (Failure::ConsumerInvalid, 403, "forbidden", "CONSUMER_INVALID"),
+        (Failure::DailyLimitUnregistered, 403, "dailyLimitExceededUnreg", "Continued use requires signup."),
+    ] {
+        google.fail(Endpoint::MessagesList, failure.clone(), 1);
+        let reply = get(&google, LIST, "any").await;
+        assert_eq!(reply.status, status, "{failure:?}");
+        assert_eq!(reply.header("content-type"), "application/json; charset=UTF-8", "{failure:?}");
+        assert_eq!(reply.header("retry-after"), "", "{failure:?}");
+        assert_eq!(reply.json()["error"]["errors"][0]["reason"], reason, "{failure:?}");
+        assert!(reply.text.contains(words), "{failure:?}: {}", reply.text);
+    }
+    for failure in [Failure::Sorry { status: 403 }, Failure::Sorry { status: 429 }, Failure::SorryRedirect] {
+        google.fail(Endpoint::MessagesList, failure.clone(), 1);
+        let reply = get(&google, LIST, "any").await;
+        assert!(reply.header("content-type").starts_with("text/html"), "{failure:?}");
+        let is_redirect = reply.header("location").starts_with("https://www.google.com/sorry/");
+        assert!(is_redirect || reply.text.contains("automated queries"), "{failure:?}");
+    }
+    let identity = get(&google, "/oauth2/v2/userinfo", "unknown").await;
+    assert_eq!(
+        (identity.status, &identity.json()["error"]["errors"][0]["location"]),
+        (401, &"Authorization".into())
+    );
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
+#[tokio::test]
+async fn the_token_endpoint_refuses_in_the_recorded_words() {
+    let (google, _) = google().await;
+    for (failure, status, error, description) in [
+        (Failure::InvalidGrant, 400, "invalid_grant", "Token has been expired or revoked."),
+        (Failure::AccountDeleted, 400, "invalid_grant", "Account has been deleted"),
+        (Failure::InvalidRapt, 400, "invalid_grant", "reauth related error (invalid_rapt)"),
+        (Failure::InvalidClient, 401, "invalid_client", "The provided client secret is invalid."),
+        (Failure::DeletedClient, 401, "deleted_client", "The OAuth client was deleted."),
+    ] {
+        google.fail(Endpoint::Token, failure.clone(), 1);
+        let reply = refresh(&google, "any").await;
+        let body = reply.json();
+        let found = (reply.status, body["error"].as_str(), body["error_description"].as_str());
+        assert_eq!(found, (status, Some(error), Some(description)), "{failure:?}");
+    }
+    google.fail(Endpoint::Authorize, Failure::NotATestUser, 1);
+    assert_eq!(consent(&google, ANN).await, Consent::ErrorPage("access_denied".into()));
+}
+
+#[tokio::test]
+async fn the_way_back_has_googles_parameters_in_googles_order() {
+    let (google, _) = google().await;
+    for (account, names) in [
+        (ANN, vec!["state", "iss", "code", "scope", "authuser", "prompt"]),
+        ("cleo@example.org", vec!["state", "iss", "code", "scope", "authuser", "hd", "prompt"]),
+    ] {
+        let Consent::Redirect(location) = consent(&google, account).await else { panic!("no way back") };
+        let url = url::Url::parse(&location).unwrap();
+        assert_eq!(url.query_pairs().map(|(name, _)| name.into_owned()).collect::<Vec<_>>(), names);
+    }
+}
+
+#[tokio::test]
+async fn tokens_have_googles_headers_lengths_and_ends() {
+    let (google, clock) = google().await;
+    google.refresh_tokens_live_for(Some(Duration::from_secs(604_799)));
+    let (code, reply) = sign_in(&google).await;
+    let body = reply.json();
+    let text = |name: &str| body[name].as_str().unwrap();
+    assert_eq!((code.len(), text("access_token").len(), text("refresh_token").len()), (73, 163, 103));
+    assert_eq!(body["refresh_token_expires_in"], 604_799);
+    assert_eq!(reply.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(reply.header("expires"), "Mon, 01 Jan 1990 00:00:00 GMT");
+    assert_eq!(reply.headers.get_all("vary").iter().count(), 3);
+    let identity = get(&google, "/oauth2/v3/userinfo", text("access_token")).await.json();
+    assert!(identity["picture"].is_string(), "without the scope profile");
+    // What is said of a dead token changes after some hours.
+    google.revoke_grant(ANN);
+    let dead = refresh(&google, text("refresh_token")).await.json();
+    assert_eq!(dead["error_description"], "Token has been expired or revoked.");
+    clock.advance(Duration::from_hours(13));
+    assert_eq!(refresh(&google, text("refresh_token")).await.json()["error_description"], "Bad Request");
+}
+
+#[tokio::test]
+async fn a_batch_has_its_bounds() {
+    let (google, _) = google().await;
+    let access = sign_in(&google).await.1.json()["access_token"].as_str().unwrap().to_owned();
+    let listed = get(&google, LIST, &access).await.json();
+    let id = listed["messages"][0]["id"].as_str().unwrap().to_owned();
+    let batch = async |count: usize| {
+        let part = format!(
+            "--b\r\nContent-Type: application/http\r\nContent-ID: <a>\r\n\r\nGET {LIST}/{id}?format=metadata\r\n\r\n"
+        );
+        let request = Request::post(format!("{}/batch/gmail/v1", google.url()))
+            .header("content-type", "multipart/mixed; boundary=b")
+            .header("authorization", format!("Bearer {access}"));
+        send(request, format!("{}--b--\r\n", part.repeat(count))).await
+    };
+    let whole = batch(26).await;
+    assert_eq!(whole.status, 200);
+    let count = |words: &str| whole.text.matches(words).count();
+    assert_eq!((count("HTTP/1.1 200 OK"), count("HTTP/1.1 429 Too Many")), (25, 1), "{}", whole.text);
+    assert_eq!(count("Content-ID: <response-a>"), 26);
+    assert_eq!(count("\"name\":\"Subject\""), 25);
+    let refused = batch(101).await.json();
+    assert_eq!(
+        refused["error"]["message"],
+        "Inner request count exceeds the limit. Received: 101, Limit: 100"
+    );
+}
+
+#[tokio::test]
+async fn failures_and_switches_are_set_over_http() {
+    let (google, _) = google().await;
+    let control = async |action: &str, body: &str| {
+        send(Request::post(format!("{}/control/{action}", google.url())), body.to_owned()).await
+    };
+    let planted = r#"{"endpoint":"token","failure":{"status":503},"times":1,"grant_type":"refresh_token"}"#;
+    assert_eq!(control("failures", planted).await.json()["ok"], true);
+    assert_eq!([refresh(&google, "x").await.status, refresh(&google, "x").await.status], [503, 400]);
+    assert_eq!(control("failures", "endpoint=messages_list&failure=concurrent&times=").await.status, 303);
+    assert_eq!([get(&google, LIST, "x").await.status, get(&google, LIST, "x").await.status], [429, 429]);
+    assert_eq!(control("clear", "{}").await.status, 200);
+    assert_eq!(get(&google, LIST, "x").await.status, 401);
+    control("switches", r#"{"rotation":"old_dies","omit_id_token":1}"#).await;
+    assert!(sign_in(&google).await.1.json()["id_token"].is_null());
+    for (action, body) in [("failures", r#"{"endpoint":"token","failure":"bad_weather"}"#), ("revoke", "{}")]
+    {
+        assert_eq!(control(action, body).await.status, 400, "{body}");
+    }
+    let page = get(&google, "/control", "").await;
+    assert!(page.status == 200 && page.text.contains("POST /token") && !page.text.contains("GOCSPX"));
 }

@@ -1,178 +1,136 @@
 //! `POST /token`: exchanges codes, refreshes access tokens.
 
+use std::time::Duration;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::calls::Call;
 use super::errors::{EXPIRED_OR_REVOKED, oauth};
-use super::identity::{self, IdTokenFor};
+use super::identity;
 use super::scopes;
-use super::state::{Shared, State, take};
+use super::state::{Shared, State};
 use super::tokens::{AccessToken, Refused, Rotation};
-
-/// The fields of the form, with the client's credentials from wherever they came.
-struct Form {
-    fields: Vec<(String, String)>,
-    client: Option<(String, String)>,
-}
-
-impl Form {
-    fn of(call: &Call) -> Self {
-        let basic =
-            call.header("authorization").and_then(|value| value.strip_prefix("Basic ")).and_then(|pair| {
-                let pair = String::from_utf8(STANDARD.decode(pair).ok()?).ok()?;
-                let (id, secret) = pair.split_once(':')?;
-                Some((unescape(id), unescape(secret)))
-            });
-        Self { fields: call.form(), client: basic }
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        let value = self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        value.filter(|value| !value.is_empty())
-    }
-}
-
-/// RFC 6749, section 2.3.1: both halves of the Basic pair are form-encoded first.
-fn unescape(text: &str) -> String {
-    form_urlencoded::parse(text.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default()
-}
 
 /// Serves the token endpoint.
 pub(super) fn serve(shared: &Shared, call: &Call) -> Answer {
-    let form = Form::of(call);
     let mut state = shared.state();
-    let result = client_id(&form, &state).and_then(|client_id| match form.get("grant_type") {
-        Some("authorization_code") => exchange(shared, &mut state, &form, &client_id),
-        Some("refresh_token") => refresh(shared, &mut state, &form, &client_id),
-        Some(other) => Err(oauth(400, "unsupported_grant_type", &format!("Invalid grant_type: {other}"))),
-        None => Err(oauth(400, "invalid_request", "Required parameter is missing: grant_type")),
-    });
-    result.unwrap_or_else(|refusal| refusal)
+    let result =
+        client_id(call, &state).and_then(|client_id| match call.form_value("grant_type").as_deref() {
+            Some("authorization_code") => exchange(shared, &mut state, call, &client_id),
+            Some("refresh_token") => refresh(shared, &mut state, call, &client_id),
+            Some(other) => Err(oauth(400, "unsupported_grant_type", &format!("Invalid grant_type: {other}"))),
+            None => Err(oauth(400, "invalid_request", "Required parameter is missing: grant_type")),
+        });
+    result.map_or_else(|refusal| refusal, |body| Answer::oauth(200, &body))
 }
 
 /// The client, once its secret was checked.
-fn client_id(form: &Form, state: &State) -> Result<String, Answer> {
-    let (id, secret) = match &form.client {
-        Some((id, secret)) => (Some(id.as_str()), Some(secret.as_str())),
-        None => (form.get("client_id"), form.get("client_secret")),
+fn client_id(call: &Call, state: &State) -> Result<String, Answer> {
+    let Some(id) = call.form_value("client_id") else {
+        return Err(oauth(400, "invalid_request", "Could not determine client ID from request."));
     };
-    let Some(id) = id else {
-        let description = "Could not determine client ID from request.";
-        return Err(oauth(400, "invalid_request", description));
-    };
-    let Some(client) = state.client(id) else {
+    let Some(client) = state.client(&id) else {
         return Err(oauth(401, "invalid_client", "The OAuth client was not found."));
     };
-    match secret {
+    match call.form_value("client_secret") {
         None => Err(oauth(400, "invalid_request", "client_secret is missing.")),
-        Some(secret) if !client.secrets.iter().any(|known| known == secret) => {
+        Some(secret) if !client.secrets.contains(&secret) => {
             Err(oauth(401, "invalid_client", "The provided client secret is invalid."))
         }
-        Some(_) => Ok(id.to_owned()),
+        Some(_) => Ok(id),
     }
 }
 
-fn exchange(shared: &Shared, state: &mut State, form: &Form, client_id: &str) -> Result<Answer, Answer> {
-    let Some(value) = form.get("code") else {
+fn exchange(shared: &Shared, state: &mut State, call: &Call, client_id: &str) -> Result<Value, Answer> {
+    let refuse = |description| oauth(400, "invalid_grant", description);
+    let Some(value) = call.form_value("code") else {
         return Err(oauth(400, "invalid_request", "Missing required parameter: code"));
     };
-    let Some(code) = state.tokens.codes.get_mut(value) else {
-        return Err(oauth(400, "invalid_grant", "Malformed auth code."));
-    };
-    if code.spent || code.client_id != client_id || shared.now() >= code.expires_at {
-        return Err(oauth(400, "invalid_grant", "Bad Request"));
+    let code = state.tokens.codes.get_mut(&value).ok_or_else(|| refuse("Malformed auth code."))?;
+    if code.is_spent || code.client_id != client_id || shared.now() >= code.expires_at {
+        return Err(refuse("Bad Request"));
     }
     // From here on the code is spent, whatever comes of it.
-    code.spent = true;
+    code.is_spent = true;
     let code = code.clone();
-    if form.get("redirect_uri") != Some(&code.redirect_uri) {
+    if call.form_value("redirect_uri").as_ref() != Some(&code.redirect_uri) {
         return Err(oauth(400, "redirect_uri_mismatch", "Bad Request"));
     }
-    match (&code.challenge, form.get("code_verifier")) {
-        (Some(_), None) => return Err(oauth(400, "invalid_grant", "Missing code verifier.")),
-        (None, Some(_)) => {
-            return Err(oauth(400, "invalid_grant", "code_verifier or verifier is not needed."));
-        }
-        (Some(challenge), Some(verifier)) if !challenge.is_met_by(verifier) => {
-            return Err(oauth(400, "invalid_grant", "Invalid code verifier."));
+    match (&code.challenge, call.form_value("code_verifier")) {
+        (Some(_), None) => return Err(refuse("Missing code verifier.")),
+        (None, Some(_)) => return Err(refuse("code_verifier or verifier is not needed.")),
+        (Some(challenge), Some(verifier))
+            if *challenge != URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) =>
+        {
+            return Err(refuse("Invalid code verifier."));
         }
         (None, None) | (Some(_), Some(_)) => {}
     }
-    let access = AccessToken {
-        client_id: client_id.to_owned(),
-        sub: code.sub.clone(),
-        scopes: code.scopes.clone(),
-        offline: code.offline,
-        expires_at: shared.now().plus(state.switches.access_lifetime),
-    };
-    let mut body = answer(shared, state, &access, code.nonce.as_deref());
-    if code.gives_refresh_token && !take(&mut state.switches.omit_refresh_token) {
-        let token = state.tokens.issue_refresh(client_id, &code.sub, &code.scopes, shared.now());
-        body["refresh_token"] = token.into();
+    let mut body = answer(shared, state, client_id, (&code.sub, &code.scopes), code.nonce.as_deref());
+    if code.gives_refresh_token && !state.switches.omit_refresh_token.take() {
+        let is_longest = state.switches.longest_values;
+        body["refresh_token"] =
+            state.tokens.issue_refresh(client_id, &code.sub, &code.scopes, is_longest, shared.now()).into();
         add_lifetime(&mut body, state);
     }
-    Ok(Answer::oauth(200, &body))
+    Ok(body)
 }
 
-fn refresh(shared: &Shared, state: &mut State, form: &Form, client_id: &str) -> Result<Answer, Answer> {
-    let Some(value) = form.get("refresh_token") else {
+fn refresh(shared: &Shared, state: &mut State, call: &Call, client_id: &str) -> Result<Value, Answer> {
+    let Some(value) = call.form_value("refresh_token") else {
         return Err(oauth(400, "invalid_request", "Missing required parameter: refresh_token"));
     };
     let rotation = state.switches.rotation;
-    let now = shared.now();
+    let lifetime = state.switches.refresh_token_lifetime.map(Duration::from_secs);
     let token =
-        state.tokens.use_refresh(value, client_id, rotation, now).map_err(|refused| match refused {
-            Refused::Unknown => oauth(400, "invalid_grant", "Bad Request"),
-            Refused::OtherClient => oauth(400, "unauthorized_client", "Unauthorized"),
-            Refused::ExpiredOrRevoked => oauth(400, "invalid_grant", EXPIRED_OR_REVOKED),
+        state.tokens.use_refresh(&value, client_id, rotation, lifetime, shared.now()).map_err(|refused| {
+            match refused {
+                Refused::Unknown => oauth(400, "invalid_grant", "Bad Request"),
+                Refused::OtherClient => oauth(400, "unauthorized_client", "Unauthorized"),
+                Refused::ExpiredOrRevoked => oauth(400, "invalid_grant", EXPIRED_OR_REVOKED),
+            }
         })?;
-    let mut granted = token.scopes.clone();
-    if let Some(wanted) = form.get("scope") {
-        let wanted = scopes::parse(wanted).unwrap_or_default();
-        if wanted.is_empty() || !scopes::covers(&granted, &wanted) {
-            return Err(oauth(400, "invalid_scope", "Bad Request"));
-        }
-        granted = wanted;
-    }
-    let access = AccessToken {
-        client_id: client_id.to_owned(),
-        sub: token.sub.clone(),
-        scopes: granted,
-        offline: true,
-        expires_at: now.plus(state.switches.access_lifetime),
-    };
-    let mut body = answer(shared, state, &access, None);
+    let mut body = answer(shared, state, client_id, (&token.sub, &token.scopes), None);
     if rotation != Rotation::Off {
-        body["refresh_token"] = state.tokens.rotate(&token, now).into();
+        body["refresh_token"] = state.tokens.rotate(&token, shared.now()).into();
         add_lifetime(&mut body, state);
     }
-    Ok(Answer::oauth(200, &body))
+    Ok(body)
 }
 
 fn add_lifetime(body: &mut Value, state: &State) {
-    if let Some(lifetime) = state.tokens.refresh_lifetime {
-        body["refresh_token_expires_in"] = lifetime.as_secs().into();
+    if let Some(lifetime) = state.switches.refresh_token_lifetime {
+        body["refresh_token_expires_in"] = lifetime.into();
     }
 }
 
 /// What both grant types answer: the access token, and the ID token where `openid` was granted.
-fn answer(shared: &Shared, state: &mut State, access: &AccessToken, nonce: Option<&str>) -> Value {
-    let scopes_text = access.scopes.join(" ");
-    let token = state.tokens.issue_access(access.clone());
+fn answer(
+    shared: &Shared,
+    state: &mut State,
+    client_id: &str,
+    (sub, scopes): (&str, &[String]),
+    nonce: Option<&str>,
+) -> Value {
+    let access = AccessToken {
+        client_id: client_id.to_owned(),
+        sub: sub.to_owned(),
+        scopes: scopes.to_vec(),
+        expires_at: shared.now().plus(state.access_lifetime()),
+    };
+    let token = state.tokens.issue_access(access.clone(), state.switches.longest_values);
     let mut body = json!({
         "access_token": token,
-        "expires_in": state.switches.access_lifetime.as_secs(),
-        "scope": scopes_text,
+        "expires_in": state.switches.access_token_lifetime,
+        "scope": scopes.join(" "),
         "token_type": "Bearer",
     });
-    if scopes::holds(&access.scopes, scopes::OPENID) && !take(&mut state.switches.omit_id_token) {
-        let subject = IdTokenFor { access, access_token: &token, nonce };
-        if let Some(id_token) = identity::id_token(shared, state, &subject) {
-            body["id_token"] = id_token.into();
-        }
+    if scopes::holds(scopes, scopes::OPENID) && !state.switches.omit_id_token.take() {
+        body["id_token"] = identity::id_token(shared, state, &access, &token, nonce).into();
     }
     body
 }

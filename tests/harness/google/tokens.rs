@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use postern_rules::time::Timestamp;
+use serde::Deserialize;
 
-use super::pkce::Challenge;
-use super::random::{self, Lengths};
-use super::scopes::FULL_GMAIL;
+use crate::random_text;
 
 /// How long a code can be exchanged.
 pub(super) const CODE_LIFETIME: Duration = Duration::from_mins(10);
 /// Live refresh tokens that an account and client may have; one more ends the oldest.
-pub(super) const MOST_REFRESH_TOKENS: usize = 100;
+const MOST_REFRESH_TOKENS: usize = 100;
 /// A refresh token that is not used for six months dies.
 const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
 /// For so long Google knows that a dead refresh token was one; then it is as good as made up. One
@@ -20,7 +19,8 @@ const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
 const DEAD_ARE_KNOWN: Duration = Duration::from_hours(12);
 
 /// What happens to the refresh token at a refresh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rotation {
     /// It stays, as at Google today.
     #[default]
@@ -40,12 +40,12 @@ pub(super) struct Code {
     pub(super) redirect_uri: String,
     pub(super) sub: String,
     pub(super) scopes: Vec<String>,
-    pub(super) offline: bool,
     pub(super) gives_refresh_token: bool,
-    pub(super) challenge: Option<Challenge>,
+    /// Made by S256 (RFC 7636).
+    pub(super) challenge: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) expires_at: Timestamp,
-    pub(super) spent: bool,
+    pub(super) is_spent: bool,
 }
 
 /// What an access token may do, and until when.
@@ -54,7 +54,6 @@ pub(super) struct AccessToken {
     pub(super) client_id: String,
     pub(super) sub: String,
     pub(super) scopes: Vec<String>,
-    pub(super) offline: bool,
     pub(super) expires_at: Timestamp,
 }
 
@@ -106,22 +105,25 @@ pub(super) struct Tokens {
     access: HashMap<String, AccessToken>,
     refresh: Vec<RefreshToken>,
     families: u64,
-    /// When refresh tokens die of age: 7 days for a client "in testing".
-    pub(super) refresh_lifetime: Option<Duration>,
-    pub(super) lengths: Lengths,
+}
+
+/// A random value: as long as those that were recorded, or as long as Google says that they may become.
+fn value(prefix: &str, usual: usize, longest: usize, is_longest: bool) -> String {
+    let length = if is_longest { longest } else { usual };
+    format!("{prefix}{}", random_text(length - prefix.len()))
 }
 
 impl Tokens {
     /// Issues a code.
-    pub(super) fn issue_code(&mut self, code: Code) -> String {
-        let value = random::text("4/0A", self.lengths.code);
+    pub(super) fn issue_code(&mut self, code: Code, is_longest: bool) -> String {
+        let value = value("4/0A", 73, 256, is_longest);
         self.codes.insert(value.clone(), code);
         value
     }
 
     /// Issues an access token.
-    pub(super) fn issue_access(&mut self, token: AccessToken) -> String {
-        let value = random::text("ya29.a0", self.lengths.access);
+    pub(super) fn issue_access(&mut self, token: AccessToken, is_longest: bool) -> String {
+        let value = value("ya29.a0", 163, 2048, is_longest);
         self.access.insert(value.clone(), token);
         value
     }
@@ -132,32 +134,27 @@ impl Tokens {
         client_id: &str,
         sub: &str,
         scopes: &[String],
+        is_longest: bool,
         now: Timestamp,
     ) -> String {
         self.families += 1;
-        self.add_refresh(client_id, sub, scopes, self.families, now)
-    }
-
-    fn add_refresh(
-        &mut self,
-        client_id: &str,
-        sub: &str,
-        scopes: &[String],
-        family: u64,
-        now: Timestamp,
-    ) -> String {
-        let value = random::text("1//0", self.lengths.refresh);
-        self.refresh.push(RefreshToken {
-            value: value.clone(),
+        let token = RefreshToken {
+            value: value("1//0", 103, 512, is_longest),
             client_id: client_id.into(),
             sub: sub.into(),
             scopes: scopes.to_vec(),
             issued_at: now,
             last_used_at: now,
-            family,
+            family: self.families,
             superseded: false,
             died_at: None,
-        });
+        };
+        self.add_refresh(token, now)
+    }
+
+    fn add_refresh(&mut self, token: RefreshToken, now: Timestamp) -> String {
+        let (value, client_id, sub) = (token.value.clone(), token.client_id.clone(), token.sub.clone());
+        self.refresh.push(token);
         let mine =
             |token: &&mut RefreshToken| !token.is_dead() && token.client_id == client_id && token.sub == sub;
         let living = self.refresh.iter_mut().filter(mine).count();
@@ -173,9 +170,9 @@ impl Tokens {
         value: &str,
         client_id: &str,
         rotation: Rotation,
+        lifetime: Option<Duration>,
         now: Timestamp,
     ) -> Result<RefreshToken, Refused> {
-        let lifetime = self.refresh_lifetime;
         let Some(token) = self.refresh.iter_mut().find(|token| token.value == value) else {
             return Err(Refused::Unknown);
         };
@@ -208,7 +205,9 @@ impl Tokens {
         for token in self.refresh.iter_mut().filter(|token| token.value == old.value) {
             token.superseded = true;
         }
-        self.add_refresh(&old.client_id, &old.sub, &old.scopes, old.family, now)
+        let value = format!("1//0{}", random_text(old.value.len() - 4));
+        let new = RefreshToken { value, issued_at: now, last_used_at: now, superseded: false, ..old.clone() };
+        self.add_refresh(new, now)
     }
 
     /// The access token with this value, if it is live.
@@ -233,15 +232,6 @@ impl Tokens {
         }
     }
 
-    /// Ends the refresh tokens of an account that cover Gmail, as a change of password does.
-    pub(super) fn change_password(&mut self, sub: &str, now: Timestamp) {
-        let is_gmail = |scope: &String| scope == FULL_GMAIL || scope.contains("/auth/gmail.");
-        let mine = self.refresh.iter_mut().filter(|token| token.sub == sub);
-        for token in mine.filter(|token| token.scopes.iter().any(is_gmail)) {
-            token.die(now);
-        }
-    }
-
     /// Ends the access tokens of one account, or of all.
     pub(super) fn expire_access_of(&mut self, sub: Option<&str>) {
         self.access.retain(|_, token| sub.is_some_and(|sub| token.sub != sub));
@@ -252,6 +242,3 @@ impl Tokens {
         self.refresh.iter().filter(|token| !token.is_dead() && token.sub == sub).count()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -24,13 +24,13 @@ struct State {
 }
 
 impl Gate {
-    /// Counts anew, and holds the request with this number (the first is 1) for as long as its connection lasts.
+    /// Starts counting again, and holds the request with this number (the first is 1) for as long as its connection lasts.
     pub fn arm(&self, number: usize, side: Side) {
         *self.count() = (0, Some((number, side)));
         self.0.holds.send_replace(false);
     }
 
-    /// Counts anew, and holds no further request.
+    /// Starts counting again, and holds no further request.
     pub fn disarm(&self) {
         *self.count() = (0, None);
         self.0.holds.send_replace(false);

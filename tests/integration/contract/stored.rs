@@ -51,7 +51,7 @@ fn both_tables_are_encrypted_and_paid_by_the_request() {
 fn the_keyring_is_generated_and_how_never_changes() {
     let template = harness::template::read();
     let keyring = &template["Resources"]["SealingKeys"]["Properties"];
-    // CloudFormation generates the secret anew when anything here changes, and all that was sealed is lost.
+    // CloudFormation generates a new secret when anything here changes, and all that was sealed is lost.
     let generated = json!({
         "SecretStringTemplate": "{\"primary\":\"k1\"}",
         "GenerateStringKey": "k1",

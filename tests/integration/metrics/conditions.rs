@@ -4,36 +4,37 @@
 use std::time::Duration;
 
 use harness::Fault;
-use harness::google::{Decision, Failure, Rotation, Times};
-use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, BEN, Call, KEYRING, World, invoke};
+use harness::google::{Decision, Failure, Rotation};
+use harness::world::{
+    ANN, BEN, BUDGET, Call, FORGED_STATE, KEYRING, METADATA, MODIFY, World, forces_consent, invoke, until,
+};
 use serde_json::json;
 
-use super::{BUDGET, counted_within, expired, signed_in};
+use super::counted_within;
 
 #[tokio::test]
 async fn each_401_and_a_grant_that_is_too_narrow_are_counted_by_their_reason() {
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     let unauthorized = |reason: &str| vec![format!("Unauthorized Reason={reason} 1")];
-    world.send(&Call::get("/messages", "")).await;
+    world.send(&Call::list("")).await;
     assert_eq!(world.metrics().counted(), unauthorized("not_signed_in"));
-    world.send(&Call::get("/messages", "").cookie("__Host-session=v1.k1.AAAA.BBBB")).await;
+    world.send(&Call::list("").session("v1.k1.AAAA.BBBB")).await;
     assert_eq!(world.metrics().counted(), unauthorized("session_expired"));
-    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.modify")]);
+    world.configure(&[("GMAIL_SCOPES", MODIFY)]);
     world.messages("").await;
     assert_eq!(world.metrics().counted(), unauthorized("scopes_changed"));
-    world.app = world.environment(&[("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata")]);
+    world.configure(&[("GMAIL_SCOPES", METADATA)]);
     world.jar.clear();
     world.sign_in(BEN).await;
     world.metrics();
     assert_eq!(world.messages("q=x").await.status, 403);
     assert_eq!(world.metrics().counted(), unauthorized("insufficient_scope"));
-    let mut item = world.credential(BEN);
-    item["client_id"] = json!({"S": "2-other.apps.googleusercontent.com"});
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+    world.edit(BEN, |item| {
+        item["client_id"] = json!({"S": "2-other.apps.googleusercontent.com"});
+    });
     world.messages("").await;
     assert_eq!(world.metrics().counted(), unauthorized("client_changed"));
-    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(BEN));
+    world.disconnect(BEN);
     world.messages("").await;
     assert_eq!(world.metrics().counted(), unauthorized("not_connected"));
 }
@@ -41,11 +42,8 @@ async fn each_401_and_a_grant_that_is_too_narrow_are_counted_by_their_reason() {
 #[tokio::test]
 async fn a76_a_broken_configuration_is_an_operators_error_that_is_counted() {
     let world = World::new().await;
-    let mut variables = world.variables.clone();
-    variables.remove("CREDENTIALS_TABLE");
-    let broken = harness::world::environment(&variables, &world.clock).err().unwrap();
-    let answer = invoke(Err(&broken), &Call::get("/messages", "").event().to_string(), BUDGET).await;
-    assert_eq!(answer.code(), "config_error");
+    let answer = world.misconfigured("CREDENTIALS_TABLE", None).await;
+    assert_eq!(answer.problem(), (503, "config_error"));
     assert_eq!(world.metrics().counted(), ["OperatorErrors 1", "OperatorErrors Code=config_error 1"]);
 }
 
@@ -79,21 +77,20 @@ async fn a39_a40_f62_f63_what_is_stored_and_does_not_open_is_counted() {
             &["OperatorErrors 1", "OperatorErrors Code=credential_unreadable 1", "SealFailures 1"],
         ),
     ] {
-        let world = signed_in().await;
+        let world = World::signed_in().await;
         let good = world.credential(ANN);
         let mut item = good.clone();
         item[attribute] = json!({"S": value});
-        world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
+        world.put(item);
         assert_eq!(counted_within(&world, BUDGET).await, others, "{attribute}: {value}");
-        world.stack.dynamodb.put(CREDENTIALS_TABLE, good);
+        world.put(good);
     }
     // A sign-in goes on through the consent page, and the operator hears of it all the same.
-    let mut world = signed_in().await;
-    let mut item = world.credential(ANN);
-    item["refresh_token"] = json!({"S": "v1.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
-    world.stack.dynamodb.put(CREDENTIALS_TABLE, item);
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let mut world = World::signed_in().await;
+    world.edit(ANN, |item| {
+        item["refresh_token"] = json!({"S": "v1.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
+    });
+    let query = world.consented(ANN).await;
     assert_eq!(world.callback(&query).await.status, 303);
     assert_eq!(world.metrics().counted(), ["SealFailures 1"]);
 }
@@ -107,16 +104,15 @@ async fn f18_a_refresh_token_that_cannot_be_stored_after_a_sign_in_is_counted() 
         (Fault::DENIED, "config_error", &operator),
     ] {
         let mut world = World::new().await;
-        let url = world.start("").await;
-        let query = world.consent(&url, Decision::allow(ANN)).await;
+        let query = world.consented(ANN).await;
         world.metrics();
-        world.stack.dynamodb.fail("UpdateItem", fault, 100);
-        let call = world.with_cookies(Call::get("/oauth/callback", &query));
+        world.dynamodb.fail("UpdateItem", fault, 100);
+        let call = world.callback_of(&query);
         invoke(Ok(&world.app), &call.event().to_string(), Duration::from_millis(2500)).await;
         let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
         expected.extend([format!("SignIns SignInOutcome={code} 1"), "TokensNotStored 1".to_owned()]);
         assert_eq!(world.metrics().counted(), expected);
-        world.stack.dynamodb.clear_faults();
+        world.dynamodb.clear_faults();
         world.sign_in(BEN).await;
         assert_eq!(world.metrics().counted(), ["SignIns SignInOutcome=connected 1"]);
     }
@@ -124,12 +120,12 @@ async fn f18_a_refresh_token_that_cannot_be_stored_after_a_sign_in_is_counted() 
 
 #[tokio::test]
 async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
-    let mut world = expired().await;
-    world.stack.google.rotate_refresh_tokens(Rotation::OldStillWorks);
-    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), Times::Next(1));
+    let mut world = World::expired().await;
+    world.google.rotate_refresh_tokens(Rotation::OldStillWorks);
+    world.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), 1);
     let refreshed = async {
-        harness::world::until(|| world.refreshes() > 0).await;
-        world.stack.dynamodb.fail("UpdateItem", Fault::BROKEN, 100);
+        until(|| world.refreshes() > 0).await;
+        world.dynamodb.fail("UpdateItem", Fault::BROKEN, 100);
     };
     let (counted, ()) =
         futures_util::future::join(counted_within(&world, Duration::from_secs(2)), refreshed).await;
@@ -137,17 +133,17 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
         counted,
         ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "TokenDeaths 0", "TokensNotStored 1"]
     );
-    world.stack.dynamodb.clear_faults();
+    world.dynamodb.clear_faults();
     // A token of a user who has disconnected meanwhile is nobody's loss.
     world.jar.clear();
     world.sign_in(BEN).await;
     world.advance(3600);
     world.metrics();
     world.forget_calls();
-    world.stack.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), Times::Next(1));
+    world.google.fail_refresh(Failure::Slow(Duration::from_millis(100)), 1);
     let disconnected = async {
-        harness::world::until(|| world.refreshes() > 0).await;
-        world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(BEN));
+        until(|| world.refreshes() > 0).await;
+        world.disconnect(BEN);
     };
     let (counted, ()) = futures_util::future::join(counted_within(&world, BUDGET), disconnected).await;
     let expected = [
@@ -161,22 +157,22 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
 
 #[tokio::test]
 async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_once() {
-    let mut world = signed_in().await;
+    let mut world = World::signed_in().await;
     world.advance(600);
-    world.stack.secrets.fail("GetSecretValue", Fault::BROKEN, 6);
+    world.secrets.fail("GetSecretValue", Fault::BROKEN, 6);
     // Both secrets are needed for the URL of a 401.
-    world.send(&Call::get("/messages", "")).await;
+    world.send(&Call::list("")).await;
     let stale = ["StaleSecrets 1", "Unauthorized Reason=not_signed_in 1"];
     assert_eq!(world.metrics().counted(), stale);
-    world.stack.secrets.clear_faults();
-    world.send(&Call::get("/messages", "")).await;
+    world.secrets.clear_faults();
+    world.send(&Call::list("")).await;
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), stale, "not asked again within the minute, and stale all the same");
     assert!(metrics.timed().is_empty());
     world.advance(60);
     world.start("").await;
     assert_eq!(world.metrics().counted(), Vec::<String>::new());
-    world.stack.secrets.put(KEYRING, "not a keyring");
+    world.secrets.put(KEYRING, "not a keyring");
     world.advance(300);
     world.start("").await;
     assert_eq!(world.metrics().counted(), ["StaleSecrets 1"]);
@@ -186,9 +182,8 @@ async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_on
 async fn each_callback_that_ends_a_sign_in_is_counted_by_how() {
     let mut world = World::new().await;
     let ended = |outcome: &str| vec![format!("SignIns SignInOutcome={outcome} 1")];
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    world.callback(&query).await;
+    let query = world.consented(ANN).await;
+    world.callback(&query).await.session();
     assert_eq!(world.metrics().counted(), ended("connected"));
     assert_eq!(world.callback(&query).await.location(), "https://app.example.com/");
     assert_eq!(world.metrics().counted(), Vec::<String>::new(), "a reload of a signed-in browser");
@@ -196,15 +191,13 @@ async fn each_callback_that_ends_a_sign_in_is_counted_by_how() {
     let query = world.consent(&url, Decision::deny(ANN)).await;
     assert_eq!(world.callback(&query).await.status, 303);
     assert_eq!(world.metrics().counted(), ended("consent_denied"));
-    let forged = "code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let forged = &format!("code=x&state={FORGED_STATE}");
     assert_eq!(world.send(&Call::get("/oauth/callback", forged)).await.status, 400);
     assert_eq!(world.metrics().counted(), ended("state_mismatch"));
     // On the way through the consent page a sign-in has not ended.
-    world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
-    let answer = world.callback(&query).await;
-    assert!(answer.location().contains("prompt=consent"), "{answer:?}");
+    world.disconnect(ANN);
+    let answer = world.attempt(ANN).await;
+    assert!(forces_consent(answer.location()), "{answer:?}");
     assert_eq!(world.metrics().counted(), Vec::<String>::new());
     let query = world.consent(answer.location(), Decision::allow(ANN)).await;
     world.callback(&query).await;

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use harness::google::{Endpoint, Failure, Rotation, Times};
-use harness::world::GOOGLE_CLIENT;
+use harness::world::{BUDGET, GOOGLE_CLIENT, World};
 use serde_json::json;
 
-use super::{BUDGET, counted_within, expired, signed_in};
+use super::counted_within;
 
 #[tokio::test]
 async fn each_refresh_is_counted_once_by_what_became_of_it() {
-    let oauth =
-        |error: &str| Failure::OAuth { status: 400, error: error.to_owned(), description: String::new() };
+    let oauth = |error: &str| Failure::oauth(400, error);
     let operator = ["OperatorErrors 1", "OperatorErrors Code=config_error 1"];
     for (failure, outcome, others) in [
         (Failure::InvalidGrant, "revoked_or_expired", &["Unauthorized Reason=revoked_or_expired 1"][..]),
@@ -25,8 +24,8 @@ async fn each_refresh_is_counted_once_by_what_became_of_it() {
         (Failure::Slow(Duration::from_secs(30)), "timed_out", &[]),
         (Failure::NotJson, "malformed", &[]),
     ] {
-        let world = expired().await;
-        world.stack.google.fail_refresh(failure.clone(), Times::UntilCleared);
+        let world = World::expired().await;
+        world.google.fail_refresh(failure.clone(), Times::UntilCleared);
         let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
         let deaths = u8::from(outcome == "revoked_or_expired");
         expected.extend(["RefreshFailures 1".to_owned(), format!("Refreshes Outcome={outcome} 1")]);
@@ -39,8 +38,8 @@ async fn each_refresh_is_counted_once_by_what_became_of_it() {
 #[tokio::test]
 async fn a_refresh_that_brings_a_token_is_no_failure() {
     for (rotation, outcome) in [(Rotation::Off, "refreshed"), (Rotation::OldDies, "rotated")] {
-        let world = expired().await;
-        world.stack.google.rotate_refresh_tokens(rotation);
+        let world = World::expired().await;
+        world.google.rotate_refresh_tokens(rotation);
         let expected = ["RefreshFailures 0", &format!("Refreshes Outcome={outcome} 1"), "TokenDeaths 0"]
             .map(str::to_owned);
         assert_eq!(counted_within(&world, BUDGET).await, expected);
@@ -50,20 +49,20 @@ async fn a_refresh_that_brings_a_token_is_no_failure() {
 
 #[tokio::test]
 async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once() {
-    let world = expired().await;
-    world.stack.google.fail_refresh(Failure::ResetAfterReading, Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    let world = World::expired().await;
+    world.google.fail_refresh(Failure::ResetAfterReading, 1);
+    world.lists().await;
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1", "TokenDeaths 0"]);
     assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
     // The client's secret was changed, and the one before is tried too.
     let mut newer: serde_json::Value =
-        serde_json::from_str(&world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]))
+        serde_json::from_str(&world.google.client_secrets(&["https://api.example.com/oauth/callback"]))
             .unwrap();
     newer["web"]["client_secret"] = json!("GOCSPX-not-known-to-google-yet");
-    world.stack.secrets.put(GOOGLE_CLIENT, &newer.to_string());
+    world.secrets.put(GOOGLE_CLIENT, &newer.to_string());
     world.advance(3600);
-    assert_eq!(world.messages("").await.status, 200);
+    world.lists().await;
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1", "TokenDeaths 0"]);
     assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
@@ -71,8 +70,8 @@ async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once(
 
 #[tokio::test]
 async fn f90_a_second_refusal_of_a_dead_token_is_part_of_no_rate() {
-    let world = expired().await;
-    world.stack.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
+    let world = World::expired().await;
+    world.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
     world.messages("").await;
     world.metrics();
     world.advance(600);
@@ -81,15 +80,15 @@ async fn f90_a_second_refusal_of_a_dead_token_is_part_of_no_rate() {
         counted,
         ["Refreshes Outcome=revoked_or_expired 1", "Unauthorized Reason=revoked_or_expired 1"]
     );
-    world.stack.google.clear_all();
+    world.google.clear_all();
     world.advance(600);
     assert_eq!(counted_within(&world, BUDGET).await, ["Refreshes Outcome=revived 1"]);
 }
 
 #[tokio::test]
 async fn f89_what_is_answered_from_memory_is_no_refresh() {
-    let world = expired().await;
-    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::UntilCleared);
+    let world = World::expired().await;
+    world.google.fail_refresh(Failure::AdminPolicyEnforced, Times::UntilCleared);
     world.messages("").await;
     world.metrics();
     assert_eq!(counted_within(&world, BUDGET).await, Vec::<String>::new());
@@ -97,10 +96,9 @@ async fn f89_what_is_answered_from_memory_is_no_refresh() {
 
 #[tokio::test]
 async fn what_fails_beside_a_good_answer_is_counted_all_the_same() {
-    let world = signed_in().await;
-    world.advance(3400);
-    world.stack.google.fail_refresh(Failure::AdminPolicyEnforced, Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    let world = World::ageing().await;
+    world.google.fail_refresh(Failure::AdminPolicyEnforced, 1);
+    world.lists().await;
     assert_eq!(
         world.metrics().counted(),
         ["RefreshFailures 1", "Refreshes Outcome=blocked_by_admin 1", "TokenDeaths 0"]
@@ -129,8 +127,8 @@ async fn f39_to_f45_what_gmail_refuses_is_counted_by_a_word_of_ours() {
         (Failure::Status(500), "unavailable", vec![]),
         (Failure::Slow(Duration::from_secs(30)), "timed_out", vec![]),
     ] {
-        let world = signed_in().await;
-        world.stack.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
+        let world = World::signed_in().await;
+        world.google.fail(Endpoint::MessagesList, failure.clone(), Times::UntilCleared);
         let mut expected = others;
         expected.push(format!("GmailErrors GmailReason={reason} 1"));
         expected.sort();
@@ -140,10 +138,10 @@ async fn f39_to_f45_what_gmail_refuses_is_counted_by_a_word_of_ours() {
 
 #[tokio::test]
 async fn f45_a_gmail_api_that_is_not_enabled_is_told_in_words_of_its_own() {
-    let world = signed_in().await;
-    world.stack.google.fail(Endpoint::MessagesList, Failure::ServiceDisabled, Times::Next(1));
+    let world = World::signed_in().await;
+    world.google.fail(Endpoint::MessagesList, Failure::ServiceDisabled, 1);
     let answer = world.messages("").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "config_error"));
+    assert_eq!(answer.problem(), (503, "config_error"));
     let detail = "The Gmail API is not enabled in the application's Google Cloud project.";
     assert_eq!(answer.json()["detail"], detail);
     assert_eq!(answer.headers["retry-after"], "60");
@@ -151,13 +149,13 @@ async fn f45_a_gmail_api_that_is_not_enabled_is_told_in_words_of_its_own() {
 
 #[tokio::test]
 async fn a_refusal_that_was_waited_out_is_counted_and_two_reasons_make_two_lines() {
-    let world = signed_in().await;
+    let world = World::signed_in().await;
     let patience = Failure::Quota { status: 429, retry_after: Some(1) };
-    world.stack.google.fail(Endpoint::MessagesList, patience, Times::Next(1));
-    assert_eq!(world.messages("").await.status, 200);
+    world.google.fail(Endpoint::MessagesList, patience, 1);
+    world.lists().await;
     assert_eq!(world.metrics().counted(), ["GmailErrors GmailReason=rate_limited 1"]);
-    world.stack.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, Times::Next(1));
-    world.stack.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, Times::Next(1));
+    world.google.fail(Endpoint::MessagesList, Failure::InvalidCredentials, 1);
+    world.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, 1);
     assert_eq!(world.messages("").await.status, 403);
     let metrics = world.metrics();
     assert_eq!(metrics.0.len(), 2);

@@ -1,9 +1,7 @@
 //! A person whom Google had to ask, and who is sent once more through its page.
 
 use harness::google::{Decision, Times};
-use harness::world::{ANN, World, parameter};
-
-use crate::callback::error_of;
+use harness::world::{ANN, Call, METADATA, World, forces_consent, parameter};
 
 /// A callback with this error; gives where the browser goes.
 async fn callback_with(world: &mut World, url: &str, error: &str) -> String {
@@ -31,45 +29,40 @@ async fn f86_a_person_whom_google_must_ask_goes_once_more_through_its_page() {
         assert_eq!(world.google_calls(), []);
         let url = world.start("return_to=https%3A%2F%2Fapp.example.com%2Finbox").await;
         let again = callback_with(&mut world, &url, error).await;
-        let query = world.consent(&again, Decision::allow(ANN)).await;
-        assert_eq!(world.callback(&query).await.location(), "https://app.example.com/inbox");
-        assert_eq!(world.messages("").await.status, 200);
+        assert_eq!(world.come_back(&again, ANN).await.location(), "https://app.example.com/inbox");
+        world.lists().await;
     }
 }
 
 #[tokio::test]
 async fn f86_what_was_asked_for_and_of_whom_is_asked_again() {
     let mut world = World::new().await;
-    let metadata = "https://www.googleapis.com/auth/gmail.metadata";
-    world.app = world.environment(&[("GMAIL_SCOPES", metadata)]);
+    world.configure(&[("GMAIL_SCOPES", METADATA)]);
     world.sign_in(ANN).await;
-    let refused = world.browse(harness::world::Call::get("/messages", "q=x")).await;
-    let url = refused.json()["authorization_url"].as_str().unwrap().to_owned();
+    let refused = world.browse(Call::list("q=x")).await;
+    let url = refused.authorization_url();
     let again = callback_with(&mut world, &url, "interaction_required").await;
     assert_eq!(parameter(&again, "scope"), parameter(&url, "scope"));
     assert_eq!(parameter(&again, "login_hint"), Some(world.sub(ANN)));
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    assert_eq!(world.callback(&query).await.status, 303);
+    assert_eq!(world.come_back(&again, ANN).await.status, 303);
     assert_eq!(world.messages("q=x").await.status, 200);
 }
 
 #[tokio::test]
 async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once() {
     let mut world = World::new().await;
-    world.stack.google.omit_refresh_token(Times::UntilCleared);
+    world.google.omit_refresh_token(Times::UntilCleared);
     let url = world.start("").await;
     let again = callback_with(&mut world, &url, "interaction_required").await;
     let query = world.consent(&again, Decision::allow(ANN)).await;
     let consent = world.callback(&query).await.location().to_owned();
-    assert_eq!(parameter(&consent, "prompt").as_deref(), Some("consent"));
+    assert!(forces_consent(&consent));
     let refused = callback_with(&mut world, &consent, "login_required").await;
     assert_eq!(refused, "https://app.example.com/?auth_error=provider_error");
     // And the other way round.
-    let url = world.start("").await;
-    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let query = world.consented(ANN).await;
     let consent = world.callback(&query).await.location().to_owned();
     let again = callback_with(&mut world, &consent, "login_required").await;
-    assert_eq!(parameter(&again, "prompt").as_deref(), Some("consent"));
-    let query = world.consent(&again, Decision::allow(ANN)).await;
-    assert_eq!(error_of(&world.callback(&query).await), "no_refresh_token");
+    assert!(forces_consent(&again));
+    assert_eq!(world.come_back(&again, ANN).await.auth_error(), "no_refresh_token");
 }

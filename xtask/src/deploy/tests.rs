@@ -41,6 +41,7 @@ impl Aws {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(self.clone());
+        #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         Account::at(&url)
     }

@@ -101,6 +101,7 @@ impl Aws {
         aws.answer("DescribeTable CredentialsTable", 200, &table("user_id", true));
         aws.answer("DescribeContinuousBackups", 200, &recovery("ENABLED"));
         let router = Router::new().fallback(answer).with_state(aws.clone());
+        #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         aws
     }
@@ -122,7 +123,10 @@ impl Aws {
             _ => "oauth-callback",
         };
         let variables = self.account().functions[name]["Environment"]["Variables"].clone();
-        // The future of a function does not move between threads.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the future of a function does not move between threads"
+        )]
         let invocation = tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let set_by_lambda = |name: &str| name.starts_with("AWS_").then_some("us-east-1");

@@ -1,0 +1,186 @@
+//! The AWS back ends' side of the wire: their JSON protocol, a journal of the calls, and the faults that spoil some.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::journal::{Journal, Times};
+use crate::server::{Cut, Reply, Server, whole};
+
+/// One call that a back end received, whether or not it was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The operation, as the last part of `X-Amz-Target` names it: `UpdateItem`.
+    pub operation: String,
+    /// The request body; `null` when it was not JSON.
+    pub body: Value,
+}
+
+/// How a call is spoilt.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The service refuses the call, which has no effect.
+    Refusal {
+        /// The HTTP status.
+        status: u16,
+        /// The name of the exception: `ThrottlingException`.
+        exception: &'static str,
+    },
+    /// The call is carried out, but only after this long.
+    Delay(Duration),
+    /// The connection is closed before the call had any effect.
+    CallLost,
+    /// The call is carried out, and then the connection is closed without an answer.
+    AnswerLost,
+    /// The call is carried out, and its answer loses its last character: JSON that does not end.
+    AnswerCut,
+    /// BatchGetItem reads nothing and names every key as unprocessed.
+    Unprocessed,
+}
+
+impl Fault {
+    /// The service is asked too much.
+    pub const THROTTLED: Self = Self::Refusal { status: 400, exception: "ThrottlingException" };
+    /// The service is broken.
+    pub const BROKEN: Self = Self::Refusal { status: 500, exception: "InternalServerError" };
+    /// The table or the secret is not there.
+    pub const MISSING: Self = Self::Refusal { status: 400, exception: "ResourceNotFoundException" };
+    /// The role may not do this.
+    pub const DENIED: Self = Self::Refusal { status: 400, exception: "AccessDeniedException" };
+}
+
+/// A service of AWS.
+pub trait Backend: Send + Sync + 'static {
+    /// What AWS writes before the name of an exception in this service's `__type`.
+    const EXCEPTION_PREFIX: &'static str;
+    /// The content type of its answers.
+    const CONTENT_TYPE: &'static str;
+
+    /// Carries the call out.
+    fn answer(
+        &self,
+        operation: &str,
+        request: Request<Bytes>,
+    ) -> impl Future<Output = Response<Bytes>> + Send;
+}
+
+type Calls = Mutex<Journal<Call, Fault>>;
+
+/// A back end on loopback. Clones are the same back end; it stops with the last.
+pub struct Service<B> {
+    pub(crate) backend: Arc<B>,
+    calls: Arc<Calls>,
+    server: Arc<Server>,
+}
+
+// By hand, for `derive` would ask the back end itself to be `Clone` and `Debug`.
+impl<B> Clone for Service<B> {
+    fn clone(&self) -> Self {
+        let (backend, calls) = (Arc::clone(&self.backend), Arc::clone(&self.calls));
+        Self { backend, calls, server: Arc::clone(&self.server) }
+    }
+}
+
+impl<B> std::fmt::Debug for Service<B> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Service").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend> Service<B> {
+    pub(crate) fn serve(listener: TcpListener, backend: B) -> Self {
+        let (backend, calls) = (Arc::new(backend), Arc::<Calls>::default());
+        let server = Server::start(listener, {
+            let (backend, calls) = (Arc::clone(&backend), Arc::clone(&calls));
+            move |request| respond(Arc::clone(&backend), Arc::clone(&calls), request)
+        });
+        Self { backend, calls, server: Arc::new(server) }
+    }
+
+    /// The base URL, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Every call received so far, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.calls).calls()
+    }
+
+    /// The calls of one operation, in order.
+    pub fn calls_of(&self, operation: &str) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.operation == operation).collect()
+    }
+
+    /// Forgets the calls received so far.
+    pub fn forget_calls(&self) {
+        lock(&self.calls).forget_calls();
+    }
+
+    /// Spoils the next calls of `operation`; what was asked for earlier comes first.
+    pub fn fail(&self, operation: &str, fault: Fault, times: impl Into<Times>) {
+        let name = operation.to_owned();
+        let is_meant = move |call: &Call| call.operation == name;
+        lock(&self.calls).fail(operation.to_owned(), is_meant, fault, times.into());
+    }
+
+    /// Spoils no further call.
+    pub fn clear_faults(&self) {
+        lock(&self.calls).clear_failures();
+    }
+}
+
+fn lock(calls: &Calls) -> MutexGuard<'_, Journal<Call, Fault>> {
+    calls.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn respond<B: Backend>(
+    backend: Arc<B>,
+    calls: Arc<Calls>,
+    request: Request<Bytes>,
+) -> Result<Reply, Cut> {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or("");
+    let operation = target.rsplit('.').next().unwrap_or("").to_owned();
+    let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
+    let keys = body["RequestItems"].clone();
+    let (_, fault) = lock(&calls).record(Call { operation: operation.clone(), body });
+    let answer = match fault {
+        Some(Fault::CallLost) => return Err(Cut::Close),
+        Some(Fault::Refusal { status, exception }) => exception_answer::<B>(status, exception),
+        Some(Fault::Unprocessed) => {
+            json_answer::<B>(StatusCode::OK, &json!({ "Responses": {}, "UnprocessedKeys": keys }))
+        }
+        _ => {
+            if let Some(Fault::Delay(pause)) = fault {
+                tokio::time::sleep(pause).await;
+            }
+            backend.answer(&operation, request).await
+        }
+    };
+    match fault {
+        Some(Fault::AnswerLost) => Err(Cut::Close),
+        Some(Fault::AnswerCut) => Ok(answer.map(|body| whole(body.slice(..body.len().saturating_sub(1))))),
+        _ => Ok(answer.map(whole)),
+    }
+}
+
+fn exception_answer<B: Backend>(status: u16, exception: &str) -> Response<Bytes> {
+    let body = json!({
+        "__type": format!("{}{exception}", B::EXCEPTION_PREFIX),
+        "message": "The harness was told to refuse this call.",
+    });
+    json_answer::<B>(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &body)
+}
+
+pub(crate) fn json_answer<B: Backend>(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body.to_string()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(B::CONTENT_TYPE));
+    answer
+}

@@ -1,0 +1,122 @@
+//! What must hold after every test, whatever it was about (I1 to I7; SECURITY.md says what each means).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use super::{Answer, KEY, World, log};
+use crate::google::{Call, Endpoint};
+use crate::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
+
+/// What a world must know to judge its end.
+#[derive(Debug, Default)]
+pub(super) struct Witness {
+    /// The secrets that must turn up in no log and no table.
+    pub(super) secrets: Mutex<BTreeSet<String>>,
+    /// How often each flow, by its verifier, was exchanged with an outcome.
+    pub(super) exchanged: Mutex<BTreeMap<String, u32>>,
+    /// The users that a test, in Google's place, named in an answer of its own.
+    pub(super) named: Mutex<BTreeSet<String>>,
+    /// How long the log was at the beginning.
+    pub(super) log_began: usize,
+}
+
+impl Witness {
+    pub(super) fn saw(&self, call: &Call) {
+        let mut secrets = self.secrets.lock().unwrap();
+        secrets.extend(call.bearer().map(str::to_owned));
+        if call.endpoint == Endpoint::Token {
+            let names = ["code", "refresh_token", "client_secret", "code_verifier"];
+            secrets.extend(names.into_iter().filter_map(|name| call.form_value(name)));
+        }
+        // What Google did not process (a wrong client, a plea for patience, a page for automated callers) may be sent
+        // again; nothing else (I5).
+        let is_processed = call.status.is_none_or(|status| ![302, 401, 403, 429, 503].contains(&status));
+        if is_processed && let Some(verifier) = call.form_value("code_verifier") {
+            *self.exchanged.lock().unwrap().entry(verifier).or_default() += 1;
+        }
+    }
+}
+
+/// I1 to I3, as far as one answer shows them.
+pub(super) fn assert_of_answer(answer: &Answer) {
+    assert_ne!(answer.status, 500, "I1: {answer:?}");
+    for told in answer.headers.values().chain([&answer.body]).chain(&answer.cookies) {
+        for never in ["ya29.", "1//0", "GOCSPX-", "planted-keyring"] {
+            assert!(!told.contains(never), "I2: an answer tells a secret");
+        }
+    }
+    assert_eq!(answer.headers["cache-control"], "no-store", "I3");
+    // The other headers of every answer.
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers["x-frame-options"], "DENY");
+    assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    assert!(answer.headers["content-security-policy"].contains("frame-ancestors 'none'"));
+    assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")));
+}
+
+impl World {
+    /// How many calls DynamoDB and Google have seen.
+    pub(super) fn outbound_calls(&self) -> (usize, usize) {
+        (self.dynamodb.calls().len(), self.google_calls().len())
+    }
+
+    /// I6: nobody outside is asked for a flow that does not verify.
+    pub(super) fn assert_unverified_asks_nobody(&self, answer: &Answer, before: (usize, usize)) {
+        // The code stands in a browser's page too.
+        let is_unverified = ["state_missing", "state_mismatch", "state_expired"]
+            .into_iter()
+            .any(|code| answer.code() == code || answer.body.contains(&format!("\"code\":\"{code}\"")));
+        assert!(!is_unverified || self.outbound_calls() == before, "I6: {answer:?}");
+    }
+
+    /// I2: no secret is in the log, nor in clear in a table.
+    fn assert_secrets_are_kept(&self) {
+        self.plant(&self.google.client_secret());
+        self.plant(KEY);
+        let log = log::since(self.witness.log_began);
+        let tables: String = [CREDENTIALS_TABLE, SESSIONS_TABLE]
+            .iter()
+            .flat_map(|table| self.dynamodb.scan(table))
+            .map(|item| item.to_string())
+            .collect();
+        let secrets = std::mem::take(&mut *self.witness.secrets.lock().unwrap());
+        for secret in secrets.iter().filter(|secret| secret.len() >= 16) {
+            assert!(!log.contains(secret.as_str()), "I2: a secret is in the log");
+            assert!(!tables.contains(secret.as_str()), "I2: a secret stands in clear in a table");
+        }
+    }
+
+    /// I4: a credential in use has its refresh token, sealed; a dead one has none.
+    fn assert_active_credentials_have_tokens(&self) {
+        for item in self.dynamodb.scan(CREDENTIALS_TABLE) {
+            let token = item["refresh_token"]["S"].as_str().unwrap_or_default();
+            let has_token = token.starts_with("v2.k") || token.starts_with("v1.k");
+            assert_eq!(item["status"]["S"] == "active", has_token, "I4: {}", item["user_id"]);
+        }
+    }
+
+    /// I7: a session belongs to an account that Google named.
+    fn assert_sessions_are_of_named_users(&self) {
+        for session in self.sessions() {
+            let user = session["user_id"]["S"].as_str().unwrap();
+            let is_named =
+                self.google.account(user).is_some() || self.witness.named.lock().unwrap().contains(user);
+            assert!(is_named, "I7: {session}");
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.metrics();
+        self.note_what_google_saw();
+        self.assert_secrets_are_kept();
+        let counts = self.witness.exchanged.lock().unwrap().clone();
+        assert!(counts.values().all(|count| *count == 1), "I5: one exchange for each state");
+        self.assert_active_credentials_have_tokens();
+        self.assert_sessions_are_of_named_users();
+    }
+}
