@@ -6,9 +6,7 @@ use ring::digest;
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    hash
+    digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 /// Lower-case hexadecimal digits.

@@ -50,7 +50,7 @@ impl Scopes {
     }
 
     /// Whether the set has `gmail.metadata` and a scope that includes it.
-    pub fn have_metadata_beside_broader(&self) -> bool {
+    pub(crate) fn have_metadata_beside_broader(&self) -> bool {
         self.have_metadata() && BROADER_THAN_METADATA.iter().any(|broader| self.0.contains(*broader))
     }
 

@@ -69,7 +69,7 @@ impl LoginHint {
     }
 
     /// The hint for a known user: the e-mail address if usable, else the `sub`.
-    pub fn for_user(user: &UserId, email: Option<&Email>) -> Self {
+    pub(crate) fn for_user(user: &UserId, email: Option<&Email>) -> Self {
         email.and_then(|email| Self::parse(email.as_str())).unwrap_or_else(|| Self(user.as_str().to_owned()))
     }
 

@@ -35,7 +35,7 @@ impl Flow {
     }
 
     /// Whether an error offered this flow.
-    pub const fn was_offered(&self) -> bool {
+    pub(super) const fn was_offered(&self) -> bool {
         self.offer.is_some()
     }
 
