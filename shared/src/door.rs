@@ -38,10 +38,8 @@ use crate::telemetry::{self, metrics};
 const BUDGET: Duration = Duration::from_secs(8);
 /// The response is sent this long before Lambda would end the process (F66).
 const MARGIN: Duration = Duration::from_millis(500);
-
 /// Grace period for a handler to report its own timeout.
 const GRACE: Duration = Duration::from_millis(200);
-
 /// A longer unknown path is answered with 414 instead of 404.
 const LONG_PATH: usize = 1024;
 
@@ -81,7 +79,7 @@ pub struct Invocation {
 /// # Errors
 ///
 /// If the Lambda runtime API is unreachable. A configuration error becomes the response to each
-/// request: Lambda would restart a function that fails to start again and again.
+/// request: Lambda would keep restarting a function that fails to start.
 pub async fn run<H>(route: Route, handle: H) -> Result<(), lambda_runtime::Error>
 where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
@@ -131,16 +129,14 @@ where
     let answering = Box::pin(answer(app, route, handle, event, invocation, &outgoing));
     let answering = AssertUnwindSafe(answering).catch_unwind();
     let (outcome, mut collected) = metrics::collect(tokio::time::timeout(time, answering)).await;
-    let outcome = match outcome {
-        Ok(Ok(answered)) => Ok(answered),
+    let answered = match outcome {
+        Ok(Ok(answered)) => answered,
         // The panic hook logged the place. The message may contain anything, so drop it.
-        Ok(Err(_)) => Err(Error::Internal),
-        // A request must survive cancellation at any await anyway; cancelling here leaves time to
-        // reply.
-        Err(_) => Err(Error::OutOfTime),
+        Ok(Err(_)) => Answered::plain_problem(Error::Internal, request_id),
+        // Requests must survive cancellation at any await. Cancelling here leaves time to reply.
+        Err(_) => Answered::plain_problem(Error::OutOfTime, request_id),
     };
-    let Answered { mut reply, error, request_id } =
-        outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));
+    let Answered { mut reply, error, request_id } = answered;
     reply::finish(&mut reply, &outgoing);
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
     if let Some(error) = &error {
@@ -191,13 +187,11 @@ where
         Ok(app) => app,
         Err(broken) => return Answered::plain_problem(Error::Config(broken.error.clone()), request.id),
     };
-    let outcome = async {
-        match check(app, route, &request)? {
-            Some(reply) => Ok(reply),
-            None => handle(app, &request).await,
-        }
+    let outcome = match check(app, route, &request).transpose() {
+        Some(outcome) => outcome,
+        None => handle(app, &request).await,
     };
-    match outcome.await {
+    match outcome {
         Ok(mut reply) => {
             let error = reply.extensions_mut().remove::<Arc<Error>>();
             Answered { reply, error, request_id: request.id }

@@ -29,39 +29,36 @@ pub struct Begun {
 
 /// Begins a sign-in. Stores nothing, and makes no call once the secrets are cached.
 pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
-    let begin = |client_id: &str, _: &[Held], now| Flow::begin(beginning, client_id, now);
-    begin_with(app, request, beginning, Newcomer::SignIn, begin).await
+    begin_as(Newcomer::SignIn, app, request, beginning).await
 }
 
 /// Offers a flow with an error: this browser's newest matching offer, else a new one. Makes no
 /// calls, like [`begin`].
 pub(super) async fn offer(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
-    let offer = |client_id: &str, held: &[Held], now| {
-        let flows =
-            held.iter().filter_map(|held| if let Held::Flow(flow) = held { Some(flow) } else { None });
-        let known =
-            flows.filter_map(|flow| Some((flow.began_at(), flow.offered_again(beginning, client_id, now)?)));
-        let newest = known.max_by_key(|(began_at, _)| *began_at).map(|(_, known)| known);
-        newest.unwrap_or_else(|| Flow::offer(beginning, client_id, now))
-    };
-    begin_with(app, request, beginning, Newcomer::Offer, offer).await
+    begin_as(Newcomer::Offer, app, request, beginning).await
 }
 
-/// Sets the cookie of the flow that `choose` returns, and builds its URL.
-async fn begin_with(
+async fn begin_as(
+    newcomer: Newcomer,
     app: &App,
     request: &Request,
     beginning: &Beginning,
-    newcomer: Newcomer,
-    choose: impl FnOnce(&str, &[Held], Timestamp) -> (Flow, State),
 ) -> Result<Begun, Error> {
     let public_url = request.public_url(app)?;
     let (keyring, client) =
         futures_util::future::join(app.secrets.keyring(), app.secrets.google_client()).await;
     let (keyring, client) = (keyring?, client?);
-    let held: Vec<Held> = request.flows().iter().map(|cookie| open(&keyring, cookie)).collect();
-    let now = app.clock.now();
-    let (flow, state) = choose(&client.client_id, &held, now);
+    let (client_id, now) = (client.client_id.as_str(), app.clock.now());
+    let (flow, state) = if newcomer == Newcomer::Offer {
+        let offered = |cookie: &(String, String)| match open(&keyring, cookie) {
+            Held::Flow(flow) => Some((flow.began_at(), flow.offered_again(beginning, client_id, now)?)),
+            Held::Unknown | Held::Unusable => None,
+        };
+        let newest = request.flows().iter().filter_map(offered).max_by_key(|(began_at, _)| *began_at);
+        newest.map_or_else(|| Flow::offer(beginning, client_id, now), |(_, offered)| offered)
+    } else {
+        Flow::begin(beginning, client_id, now)
+    };
     keep(request, &keyring, &state, &flow, newcomer, now)?;
     let authorization = AuthorizationRequest {
         client: &client,
@@ -97,7 +94,7 @@ pub async fn tell(app: &App, request: &Request, state: &State, flow: &Flow) {
         Err(error) => Err(error.into()),
     };
     if let Err(error) = told {
-        tracing::warn!(error = %error, "a browser could not be told what became of its flow");
+        tracing::warn!(error = %error, "the flow cookie could not be updated");
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn touch(app: &App, session: &Session) {
         return;
     }
     if let Err(error) = app.store.touch_session(session).await {
-        tracing::warn!(error = %error, "the last use of a session could not be written");
+        tracing::warn!(error = %error, "the session's last use could not be updated");
     }
 }
 

@@ -9,7 +9,7 @@ use postern_rules::flow::is_cookie_suffix;
 /// The cookie with the session token.
 pub const SESSION: &str = "__Host-session";
 /// Prefix of the flow cookies' names.
-pub const FLOW_PREFIX: &str = "__Host-flow-";
+pub(super) const FLOW_PREFIX: &str = "__Host-flow-";
 
 /// Limits on a request's cookies. This API's own stay below 6.5 KiB: the session; four flows of at
 /// most 1.3 KiB, mostly `return_to`; two small offers. API Gateway accepts 10,240 bytes of headers.
@@ -58,7 +58,7 @@ impl Cookies {
     }
 
     /// Whether any cookie belongs to this API.
-    pub fn has_ours(&self) -> bool {
+    pub(super) fn has_ours(&self) -> bool {
         self.0.iter().any(|(name, _)| name == SESSION || name.starts_with(FLOW_PREFIX))
     }
 }

@@ -15,7 +15,7 @@ use postern_rules::error::Error;
 use super::Invocation;
 use super::cookie::{Cookies, Outgoing};
 use super::query::Query;
-use super::request::{ApiAddress, BODY_LIMIT, Request};
+use super::request::{BODY_LIMIT, Request};
 
 /// In bytes; API Gateway's limits keep real events far below.
 const EVENT_LIMIT: usize = 11 * 1024 * 1024;
@@ -46,10 +46,6 @@ pub(super) fn admit(event: &str, invocation: Invocation, outgoing: &Arc<Outgoing
     }
     let query = Query::parse(&raw_query)?;
     let cookies = cookies(&mut event)?;
-    let api_address = ApiAddress {
-        domain_name: event.request_context.domain_name.take(),
-        stage: event.request_context.stage.take(),
-    };
     // API Gateway's ID also appears in its access log and in the caller's response.
     let id = event.request_context.request_id.take().filter(|id| is_plain(id));
     check_body(&mut event)?;
@@ -60,13 +56,14 @@ pub(super) fn admit(event: &str, invocation: Invocation, outgoing: &Arc<Outgoing
         event.headers.remove(name);
     }
     Ok(Request {
+        domain_name: event.request_context.domain_name.take(),
+        stage: event.request_context.stage.take(),
         http: LambdaRequest::ApiGatewayV2(event).into(),
         path,
         query,
         cookies,
         id: id.unwrap_or(invocation.request_id),
         deadline: invocation.deadline,
-        api_address,
         outgoing: Arc::clone(outgoing),
     })
 }

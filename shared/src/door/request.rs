@@ -16,12 +16,6 @@ use crate::clock::Deadline;
 /// In bytes.
 pub(super) const BODY_LIMIT: usize = 16 * 1024;
 
-/// The address at which API Gateway received the event.
-pub(super) struct ApiAddress {
-    pub(super) domain_name: Option<String>,
-    pub(super) stage: Option<String>,
-}
-
 /// One request.
 pub struct Request {
     pub(super) http: lambda_http::Request,
@@ -34,7 +28,9 @@ pub struct Request {
     pub id: String,
     /// When the response is due.
     pub deadline: Deadline,
-    pub(super) api_address: ApiAddress,
+    /// Where API Gateway received the event.
+    pub(super) domain_name: Option<String>,
+    pub(super) stage: Option<String>,
     pub(super) outgoing: Arc<Outgoing>,
 }
 
@@ -60,7 +56,7 @@ impl Request {
     }
 
     /// Whether the method changes nothing (RFC 9110 section 9.2.1).
-    pub fn is_safe(&self) -> bool {
+    pub(super) fn is_safe(&self) -> bool {
         self.http.method().is_safe()
     }
 
@@ -78,7 +74,7 @@ impl Request {
     }
 
     /// Whether a header is present.
-    pub fn has_header(&self, name: &str) -> bool {
+    pub(super) fn has_header(&self, name: &str) -> bool {
         self.http.headers().contains_key(name)
     }
 
@@ -93,7 +89,7 @@ impl Request {
     }
 
     /// Whether the caller prefers an HTML page to a problem document.
-    pub fn prefers_html(&self) -> bool {
+    pub(super) fn prefers_html(&self) -> bool {
         negotiation::prefers(self.header("accept"), "text/html", "application/problem+json")
     }
 
@@ -103,7 +99,7 @@ impl Request {
         if let Some(url) = &app.config.public_url {
             return Ok(url.clone());
         }
-        let domain_name = self.api_address.domain_name.as_deref().filter(|name| is_host_name(name));
+        let domain_name = self.domain_name.as_deref().filter(|name| is_host_name(name));
         let base = domain_name.map(|name| format!("https://{name}{}", self.stage_prefix()));
         base.as_deref().and_then(PublicUrl::parse).ok_or(Error::Config(ConfigError::unusable(
             names::PUBLIC_URL.name,
@@ -139,7 +135,7 @@ impl Request {
     }
 
     fn stage_prefix(&self) -> String {
-        match self.api_address.stage.as_deref() {
+        match self.stage.as_deref() {
             None | Some("" | "$default") => String::new(),
             Some(stage) => format!("/{stage}"),
         }
