@@ -5,11 +5,11 @@
 pub(super) fn prefers(accept: Option<&str>, wanted: &str, other: &str) -> bool {
     let Some(accept) = accept else { return false };
     let (wanted, other) = (rank(accept, wanted), rank(accept, other));
-    wanted.0 > 0 && wanted > other
+    wanted.0 > 0.0 && wanted > other
 }
 
-/// The weight of a media type in thousandths, and the specificity of the matching range.
-fn rank(accept: &str, media_type: &str) -> (u32, u32) {
+/// The weight of a media type, and the specificity of the matching range.
+fn rank(accept: &str, media_type: &str) -> (f32, u32) {
     let (kind, _) = media_type.split_once('/').unwrap_or((media_type, ""));
     let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
@@ -20,24 +20,15 @@ fn rank(accept: &str, media_type: &str) -> (u32, u32) {
             ("*", "*") => 0,
             _ => return None,
         };
-        let weight =
-            parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
-        Some((specificity, weight.map_or(1000, thousandths)))
+        let text = parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
+        Some((specificity, text.map_or(1.0, weight)))
     });
-    ranges.max_by_key(|range| range.0).map_or((0, 0), |(specificity, weight)| (weight, specificity))
+    ranges.max_by_key(|range| range.0).map_or((0.0, 0), |(specificity, weight)| (weight, specificity))
 }
 
-fn thousandths(weight: &str) -> u32 {
-    let value: f32 = weight.trim().parse().unwrap_or(0.0);
-    if (0.0..=1.0).contains(&value) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the value lies between 0 and 1000"
-        )]
-        return (value * 1000.0).round() as u32;
-    }
-    0
+/// A weight from 0 to 1; an invalid one counts as 0.
+fn weight(text: &str) -> f32 {
+    text.trim().parse().ok().filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -52,10 +52,6 @@ pub(super) fn is_embedded(request: &Request) -> bool {
         .is_some_and(|destination| destination != "document" && destination != "empty")
 }
 
-fn is_cross_site(request: &Request) -> bool {
-    request.header("sec-fetch-site") == Some("cross-site")
-}
-
 /// A listed page or the user (typed address, bookmark) may begin a sign-in, by navigation or fetch.
 /// A fetch without `Origin` must come from the API's own origin. From a neighbouring host nobody
 /// could read its response, and it would only displace sign-ins.
@@ -65,7 +61,8 @@ fn may_start(app: &App, request: &Request) -> bool {
     }
     is_listed(app, request).unwrap_or_else(|| {
         let is_fetch = request.header("sec-fetch-dest") == Some("empty");
-        let is_foreign = is_cross_site(request) || (is_fetch && !is_same_origin_or_direct(request));
+        let is_cross_site = request.header("sec-fetch-site") == Some("cross-site");
+        let is_foreign = is_cross_site || (is_fetch && !is_same_origin_or_direct(request));
         !is_foreign || referrer_is_listed(app, request)
     })
 }
@@ -93,8 +90,8 @@ fn sends_csrf_header(request: &Request) -> bool {
     request.has_header("x-requested-with")
 }
 
-/// A listed page may make changes. So may a client without `Origin` that sends none of our cookies;
-/// one that sends them, as the callback's POST does, must name a listed origin.
+/// A listed page, or a page of this API's own origin, may make changes. So may a client without
+/// `Origin` that sends none of our cookies; the callback's POST must send one.
 fn may_change(app: &App, request: &Request) -> bool {
     is_listed(app, request).unwrap_or_else(|| {
         request.header("sec-fetch-site") == Some("same-origin")

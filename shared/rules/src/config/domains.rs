@@ -23,10 +23,7 @@ impl Domains {
 
     /// The domain, if there is exactly one. Google then offers only its accounts.
     pub fn only(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [domain] => Some(domain),
-            _ => None,
-        }
+        if let [domain] = self.0.as_slice() { Some(domain) } else { None }
     }
 }
 
