@@ -1,5 +1,5 @@
-//! The door: turns an event into a request, calls the handler, turns an error or a panic into a problem, sets the
-//! headers, logs once and writes the metrics. Knows no route's rules.
+//! The door: turns an event into a request, calls the handler and turns its result into a response.
+//! Logs once and writes the metrics. Knows no route's rules.
 
 pub mod authorization;
 pub mod caller;
@@ -34,42 +34,43 @@ use crate::clock::{Clock, Deadline};
 use crate::config;
 use crate::telemetry::{self, metrics};
 
-/// The longest that a request may take.
+/// The longest time a request may take.
 const BUDGET: Duration = Duration::from_secs(8);
-/// The answer is under way this long before Lambda would end the process (F66).
+/// The response is sent this long before Lambda would end the process (F66).
 const MARGIN: Duration = Duration::from_millis(500);
-
 /// Grace period for a handler to report its own timeout.
 const GRACE: Duration = Duration::from_millis(200);
+/// A longer unknown path is answered with 414 instead of 404.
+const LONG_PATH: usize = 1024;
 
-/// Who comes to a route, which decides what is asked of the request before its handler sees it.
+/// Who calls a route. Decides which checks precede the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A page's script or another program.
     Api,
-    /// A browser that a front end sends here, or a page's script: where a sign-in begins.
+    /// A browser sent by a front end, or a page's script, to begin a sign-in.
     Start,
-    /// A browser that Google sends here, or a page's script that posts the code: where a sign-in ends.
+    /// A browser sent by Google, or a page's script that posts the code, to end a sign-in.
     Callback,
 }
 
 /// What a function serves.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// The path, exactly, without the stage.
+    /// The exact path, without the stage.
     pub path: &'static str,
-    /// The methods, as an `Allow` header lists them.
+    /// The methods, in the form of an `Allow` header.
     pub methods: &'static str,
-    /// Who comes here.
+    /// Who calls it.
     pub entry: Entry,
 }
 
-/// What the runtime says of an invocation.
+/// The runtime's data about an invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// The request's id, for the answer and the log.
+    /// The request ID for the response and the log.
     pub request_id: String,
-    /// By when the answer must be there.
+    /// When the response is due.
     pub deadline: Deadline,
 }
 
@@ -77,8 +78,8 @@ pub struct Invocation {
 ///
 /// # Errors
 ///
-/// When the Lambda runtime API cannot be reached. A configuration error is an answer to each request, not an end: a
-/// function that does not start would be restarted over and over.
+/// If the Lambda runtime API is unreachable. A configuration error becomes the response to each
+/// request: Lambda would keep restarting a function that fails to start.
 pub async fn run<H>(route: Route, handle: H) -> Result<(), lambda_runtime::Error>
 where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
@@ -93,7 +94,7 @@ where
         };
         Ok::<_, Infallible>(respond(app.as_ref(), route, handle, event.payload.get(), invocation).await)
     }));
-    // Begun while the first event is on its way, and not waited for: init is on the first caller's path.
+    // Load the keys while the first event arrives. Waiting would add to the first caller's latency.
     let warming = async {
         if let Ok(app) = app {
             let _ = app.secrets.keyring().await;
@@ -102,8 +103,8 @@ where
     futures_util::future::join(serving, warming).await.0
 }
 
-/// What a request may take, by the runtime's word of when the process ends (in milliseconds since the epoch). A moment
-/// that has passed is none: `cargo lambda watch` gives a duration instead.
+/// How long a request may take, if the process ends at `ends_at` (milliseconds since the epoch). A
+/// past time is ignored: `cargo lambda watch` sends a duration instead.
 fn budget(ends_at: u64, now: Timestamp) -> Duration {
     let ends_at = Timestamp::from_millis(i64::try_from(ends_at).unwrap_or(i64::MAX));
     if ends_at <= now { BUDGET } else { BUDGET.min(ends_at.since(now).saturating_sub(MARGIN)) }
@@ -123,20 +124,19 @@ where
     let started = tokio::time::Instant::now();
     let request_id = invocation.request_id.clone();
     let time = invocation.deadline.remaining() + GRACE;
-    // On the heap: the future of a whole request is large, and is moved more than once on its way.
+    // On the heap, because this large future is moved several times.
     let outgoing = Arc::new(Outgoing::default());
     let answering = Box::pin(answer(app, route, handle, event, invocation, &outgoing));
     let answering = AssertUnwindSafe(answering).catch_unwind();
     let (outcome, mut collected) = metrics::collect(tokio::time::timeout(time, answering)).await;
-    let outcome = match outcome {
-        Ok(Ok(answered)) => Ok(answered),
-        // The hook has logged where; what a panic says may hold anything and is dropped.
-        Ok(Err(_)) => Err(Error::Internal),
-        // A request must survive cancellation at any await anyway; cancelling here leaves time to reply.
-        Err(_) => Err(Error::OutOfTime),
+    let answered = match outcome {
+        Ok(Ok(answered)) => answered,
+        // The panic hook logged the place. The message may contain anything, so drop it.
+        Ok(Err(_)) => Answered::plain_problem(Error::Internal, request_id),
+        // Requests must survive cancellation at any await. Cancelling here leaves time to reply.
+        Err(_) => Answered::plain_problem(Error::OutOfTime, request_id),
     };
-    let Answered { mut reply, error, request_id } =
-        outcome.unwrap_or_else(|error| Answered::plain_problem(error, request_id));
+    let Answered { mut reply, error, request_id } = answered;
     reply::finish(&mut reply, &outgoing);
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
     if let Some(error) = &error {
@@ -152,7 +152,7 @@ where
     reply::into_event(reply)
 }
 
-/// A reply, and what there is to log of it.
+/// A reply, and the error to log.
 struct Answered {
     reply: Reply,
     error: Option<Arc<Error>>,
@@ -160,7 +160,7 @@ struct Answered {
 }
 
 impl Answered {
-    /// A problem document that leads nowhere.
+    /// A problem document without links.
     fn plain_problem(error: Error, request_id: String) -> Self {
         let reply = problem::render(&error, &request_id, &Links::default(), false);
         Self { reply, error: Some(Arc::new(error)), request_id }
@@ -179,21 +179,19 @@ where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
 {
     let request_id = invocation.request_id.clone();
-    let request = match event::admit(event, invocation) {
-        Ok(request) => request.answered_with(outgoing),
+    let request = match event::admit(event, invocation, outgoing) {
+        Ok(request) => request,
         Err(error) => return Answered::plain_problem(error, request_id),
     };
     let app = match app {
         Ok(app) => app,
         Err(broken) => return Answered::plain_problem(Error::Config(broken.error.clone()), request.id),
     };
-    let outcome = async {
-        match check(app, route, &request)? {
-            Asked::Handler => handle(app, &request).await,
-            Asked::Nothing => Ok(reply::nothing()),
-        }
+    let outcome = match check(app, route, &request).transpose() {
+        Some(outcome) => outcome,
+        None => handle(app, &request).await,
     };
-    match outcome.await {
+    match outcome {
         Ok(mut reply) => {
             let error = reply.extensions_mut().remove::<Arc<Error>>();
             Answered { reply, error, request_id: request.id }
@@ -207,16 +205,16 @@ where
     }
 }
 
-/// Where the caller may go on after `error`; making the way may fail with an error of its own, which is then the answer: one
-/// that asks for authorization without saying where is no answer.
+/// Where the caller can continue after `error`. If the authorization URL cannot be built, returns
+/// that error instead: a 401 without a URL leaves the caller stuck.
 async fn links_after(app: &App, route: Route, request: &Request, error: Error) -> (Error, Links) {
     let Some(invitation) = error.invitation() else {
-        // A callback that failed is begun anew, whatever it was.
+        // After any failed callback the user can start again.
         let public_url = (route.entry == Entry::Callback).then(|| request.public_url(app).ok()).flatten();
         let start_url = public_url.map(|url| url.join(authorization::START_PATH));
         return (error, Links { begun: None, start_url });
     };
-    // What a page embeds cannot follow the way, and its cookies would crowd out a flow that is under way.
+    // An embedded resource cannot follow links, and its cookies would displace a flow in progress.
     if origin::is_embedded(request) {
         return (error, Links::default());
     }
@@ -235,27 +233,21 @@ async fn links_after(app: &App, route: Route, request: &Request, error: Error) -
     }
 }
 
-/// Whom a request that passed the door asks.
-enum Asked {
-    Handler,
-    /// `OPTIONS`: API Gateway answers a preflight itself; one that reaches a function gets no CORS header (B42).
-    Nothing,
-}
-
-/// What is asked of every request before its handler: the path, the method, the body's type, where it comes from.
-fn check(app: &App, route: Route, request: &Request) -> Result<Asked, Error> {
+/// Checks path, method, body type and origin. `Some` is the reply to `OPTIONS`: API Gateway answers
+/// preflights, so one that reaches a function gets no CORS header (B42).
+fn check(app: &App, route: Route, request: &Request) -> Result<Option<Reply>, Error> {
     if request.route_path(app) != route.path {
-        return Err(if request.path_is_long() { Error::UriTooLong } else { Error::NotFound });
+        return Err(if request.path.len() > LONG_PATH { Error::UriTooLong } else { Error::NotFound });
     }
     if request.method() == "OPTIONS" {
-        return Ok(Asked::Nothing);
+        return Ok(Some(reply::nothing()));
     }
     if !route.methods.split(", ").any(|method| method == request.method()) {
         return Err(Error::MethodNotAllowed(route.methods));
     }
     request.check_body()?;
     origin::check(app, route, request)?;
-    Ok(Asked::Handler)
+    Ok(None)
 }
 
 #[cfg(test)]

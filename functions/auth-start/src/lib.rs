@@ -1,4 +1,4 @@
-//! `GET /auth/start`: begins a sign-in. Sends the browser to Google, or tells a page where to send it. Writes nothing.
+//! `GET /auth/start`: begins a sign-in by redirecting to Google or returning the URL as JSON.
 
 use lambda_http::http::StatusCode;
 use postern::app::App;
@@ -8,22 +8,21 @@ use postern_rules::flow::{Beginning, Channel, ReturnTo};
 use postern_rules::user::LoginHint;
 use serde::Serialize;
 
-/// What this function serves.
+/// The route of this function.
 pub const ROUTE: Route = Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start };
 
-/// The JSON answer.
 #[derive(Serialize)]
 struct Started<'a> {
     authorization_url: &'a str,
     expires_at: i64,
 }
 
-/// Begins a flow. Parameters that are not its own are ignored: nothing of the authorization URL is the caller's choice
-/// but the hint (A26).
+/// Begins a sign-in. Ignores unknown parameters: of the authorization URL, the caller chooses only
+/// the `login_hint` (A26).
 ///
 /// # Errors
 ///
-/// A `return_to` of another origin or an impossible `login_hint`, secrets that cannot be read.
+/// A `return_to` of another origin, an invalid `login_hint`, or secrets that cannot be read.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let json = request.wants_json();
     let beginning = Beginning {
@@ -41,8 +40,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     }
 }
 
-/// Where the sign-in ends: where the caller says, else at the page whose script asks, else at the
-/// first origin.
+/// Where to return: the caller's choice, else the home page of the calling script, else the first
+/// allowed origin.
 fn return_to(app: &App, request: &Request, json: bool) -> Result<ReturnTo, Error> {
     let origins = &app.config.allowed_origins;
     match request.query.one("return_to")? {

@@ -1,4 +1,4 @@
-//! `GET /messages`: lists the mailbox of the signed-in user, one page or all of them.
+//! `GET /messages`: lists one page, or all pages, of the signed-in user's mailbox.
 
 mod query;
 
@@ -15,22 +15,21 @@ use postern_rules::scopes::Need;
 
 use self::query::Wanted;
 
-/// What this function serves.
+/// The route of this function.
 pub const ROUTE: Route = Route { path: "/messages", methods: "GET", entry: Entry::Api };
 
-/// The most messages that `all=true` collects.
+/// Limit on the messages that `all=true` collects.
 const MOST_MESSAGES: usize = 5000;
-/// The most pages that `all=true` follows: pages may be small, or empty.
+/// Limit on the pages that `all=true` follows: pages can be small or empty.
 const MOST_PAGES: usize = 200;
-/// With less than this left, another page is not begun.
+/// Time that must be left to fetch another page.
 const PAGE_TIME: Duration = Duration::from_millis(1500);
 
 /// Lists the caller's mailbox.
 ///
 /// # Errors
 ///
-/// 401 with a reason when the caller has no valid session or no working grant; a parameter that is not usable; what
-/// Gmail refuses.
+/// Invalid parameters, 401 without a valid session and a working grant, and Gmail's errors.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let wanted = Wanted::parse(&request.query)?;
     let caller = caller::authenticate(app, request).await?;
@@ -38,16 +37,15 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let need = if wanted.query.q.is_some() { Need::Search } else { Need::List };
     let mut access = Access::open(app, credential, need, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
-    let (page, ()) = join(Box::pin(pages(app, &mut access, wanted, request)), touch).await;
+    let page = async {
+        if wanted.all {
+            all_pages(app, &mut access, wanted.query, request).await
+        } else {
+            one_page(app, &mut access, &wanted.query, request).await
+        }
+    };
+    let (page, ()) = join(Box::pin(page), touch).await;
     door::json(StatusCode::OK, &page?)
-}
-
-async fn pages(app: &App, access: &mut Access<'_>, wanted: Wanted, request: &Request) -> Result<Page, Error> {
-    if wanted.all {
-        all_pages(app, access, wanted.query, request).await
-    } else {
-        one_page(app, access, &wanted.query, request).await
-    }
 }
 
 async fn one_page(
@@ -59,14 +57,15 @@ async fn one_page(
     let page =
         access.call(async |token| app.google.list_messages(token, query, request.deadline).await).await;
     page.map_err(|error| match error {
-        // Gmail does not say which of the two it dislikes; one that it gave itself is the likelier.
+        // Gmail's error does not name the parameter. A stale page token is more likely than a bad
+        // query.
         Error::InvalidQuery if query.page_token.is_some() => Error::InvalidPageToken,
         other => other,
     })
 }
 
-/// Follows `nextPageToken` to the end, 5,000 messages or the end of the time, and says where to go on. A page that fails
-/// after others came does not take those away: the caller goes on where it failed.
+/// Follows `nextPageToken` until the last page, 5,000 messages or the end of the time. If a later
+/// page fails, returns the pages so far: the caller can continue from the failed one.
 async fn all_pages(
     app: &App,
     access: &mut Access<'_>,
@@ -75,7 +74,7 @@ async fn all_pages(
 ) -> Result<Page, Error> {
     let mut whole = one_page(app, access, &query, request).await?;
     for _ in 1..MOST_PAGES {
-        // A page that leads to itself would be followed for ever.
+        // A page token that repeats itself would loop forever.
         let Some(next) = whole.next_page_token.clone().filter(|next| query.page_token.as_ref() != Some(next))
         else {
             break;
@@ -84,7 +83,8 @@ async fn all_pages(
         if room == 0 || !request.deadline.allows(PAGE_TIME) {
             break;
         }
-        // A page is never cut: its rest would be lost to the caller, who goes on by page tokens.
+        // Shrink the last request instead of cutting its page: the cut messages would be
+        // unreachable.
         query.max_results = query.max_results.map(|size| size.min(u16::try_from(room).unwrap_or(u16::MAX)));
         query.page_token = Some(next);
         let Ok(page) = one_page(app, access, &query, request).await else { break };

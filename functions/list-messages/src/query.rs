@@ -1,30 +1,24 @@
-//! The parameters of `GET /messages`, parsed: those of Gmail's `users.messages.list` that are a caller's to choose.
+//! Parses the parameters of `GET /messages`: a subset of Gmail's `users.messages.list`.
 
 use postern::door::query::Query;
 use postern::outside::google::gmail::ListQuery;
 use postern_rules::error::Error;
 use postern_rules::user::is_bidirectional_control;
 
-/// The most bytes of `q`.
 const Q_LIMIT: usize = 2048;
-/// The most bytes of `pageToken`.
 const PAGE_TOKEN_LIMIT: usize = 1024;
-/// The most `labelIds`, and the most bytes of one.
 const LABELS_LIMIT: usize = 20;
 const LABEL_LIMIT: usize = 256;
-/// Gmail's largest page.
 const LARGEST_PAGE: u16 = 500;
 
-/// What a caller asks for.
 pub(crate) struct Wanted {
-    /// The list.
     pub(crate) query: ListQuery,
-    /// Whether every page is followed.
+    /// Whether to follow every page.
     pub(crate) all: bool,
 }
 
 impl Wanted {
-    /// Reads the parameters; Google's own system parameters are not passed through (A37, B51).
+    /// Reads the parameters. Google's system parameters are not passed through (A37, B51).
     pub(crate) fn parse(query: &Query) -> Result<Self, Error> {
         query.only(&["q", "labelIds", "maxResults", "pageToken", "includeSpamTrash", "all"])?;
         let all = flag(query.one("all")?)?;
@@ -33,7 +27,7 @@ impl Wanted {
             query: ListQuery {
                 q: query.one("q")?.map(search).transpose()?.filter(|q| !q.is_empty()),
                 label_ids: labels(query)?,
-                // Whoever wants everything wants it in as few calls as may be.
+                // The largest page size needs the fewest calls.
                 max_results: max_results.or(all.then_some(LARGEST_PAGE)),
                 page_token: query.one("pageToken")?.map(page_token).transpose()?,
                 include_spam_trash: flag(query.one("includeSpamTrash")?)?,
@@ -96,20 +90,10 @@ mod tests {
         for good in ["1", "500", "25"] {
             assert_eq!(code(&format!("maxResults={good}")), "ok");
         }
-        for bad in [
-            "0",
-            "-1",
-            "501",
-            "1e3",
-            "0x10",
-            "%EF%BC%91%EF%BC%90",
-            "%2010",
-            "10.0",
-            "18446744073709551616",
-            "",
-            "10,20",
-            "0010",
-        ] {
+        let (full_width, beyond_u64) = ("%EF%BC%91%EF%BC%90", "18446744073709551616");
+        for bad in
+            ["", "0", "-1", "501", "1e3", "0x10", "%2010", "10.0", "10,20", "0010", full_width, beyond_u64]
+        {
             assert_eq!(code(&format!("maxResults={bad}")), "invalid_request", "{bad}");
         }
     }

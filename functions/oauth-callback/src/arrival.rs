@@ -1,4 +1,4 @@
-//! What a callback brings, parsed: a code or a refusal, and the state that it belongs to. Decides nothing.
+//! Parses a callback: Google's code or error, and the `state`. Makes no decisions.
 
 use postern::door::Request;
 use postern::outside::google::identity::ISSUER;
@@ -7,33 +7,31 @@ use postern_rules::flow;
 use postern_rules::secret::{AuthorizationCode, State};
 use serde::Deserialize;
 
-/// What Google said.
+/// Google's authorization response.
 pub(crate) enum AuthorizationResponse {
-    /// A code (RFC 6749 section 4.1.2).
+    /// RFC 6749 section 4.1.2.
     Code(AuthorizationCode),
-    /// Google must ask the person something, and was not on its page to do so (OpenID Connect Core
-    /// section 3.1.2.6).
+    /// Google must show the user a page, but was asked not to (OpenID Connect Core section
+    /// 3.1.2.6).
     MustAsk {
-        /// Whether it is the consent that is missing.
+        /// Whether consent is what is missing.
         consent: bool,
     },
-    /// Why there is no code (RFC 6749 section 4.1.2.1).
+    /// The error response (RFC 6749 section 4.1.2.1).
     Refused(Error),
 }
 
-/// A callback of the form that one has.
+/// A well-formed callback.
 pub(crate) struct Arrival {
-    /// What Google said.
     pub(crate) answer: AuthorizationResponse,
-    /// The state that it belongs to.
     pub(crate) state: State,
-    /// Whether the answer names another issuer than Google (RFC 9207); an answer that names none is accepted.
+    /// Whether `iss` names another issuer than Google (RFC 9207). A missing `iss` is accepted.
     pub(crate) foreign_issuer: bool,
-    /// Whether a page posted it.
+    /// Whether it came as a POST.
     pub(crate) posted: bool,
 }
 
-/// The body of a POST. Other members are ignored: a page may post all that Google gave it.
+/// The body of a POST. Unknown members are ignored: a page may post all that Google returned.
 #[derive(Deserialize)]
 struct Posted {
     code: String,
@@ -41,7 +39,6 @@ struct Posted {
 }
 
 impl Arrival {
-    /// Reads the query of a GET or the body of a POST.
     pub(crate) fn parse(request: &Request) -> Result<Self, Error> {
         if request.method() == "POST" { Self::from_body(request) } else { Self::from_query(request) }
     }
@@ -52,7 +49,7 @@ impl Arrival {
         let issuer = query.one("iss")?;
         let answer = match (code, error) {
             (Some(code), None) => AuthorizationResponse::Code(code_of(code)?),
-            (None, Some(error)) => without_code(error),
+            (None, Some(error)) => refusal(error),
             (Some(_), Some(_)) => return Err(Error::InvalidRequest("code and error exclude each other.")),
             (None, None) => return Err(Error::InvalidRequest("The query has neither code nor error.")),
         };
@@ -77,15 +74,16 @@ fn state_of(text: Option<&str>) -> Result<State, Error> {
     flow::parse_state(text).ok_or(Error::InvalidRequest("state is not one that this API gave out."))
 }
 
-/// Google's error codes, enumerated; the text itself goes nowhere (A51).
-fn without_code(error: &str) -> AuthorizationResponse {
+/// Maps Google's error codes. Google's text is never repeated to the caller (A51).
+fn refusal(error: &str) -> AuthorizationResponse {
     AuthorizationResponse::Refused(match error {
         "interaction_required" | "login_required" | "account_selection_required" => {
             return AuthorizationResponse::MustAsk { consent: false };
         }
         "consent_required" => return AuthorizationResponse::MustAsk { consent: true },
         "access_denied" => Error::ConsentDenied,
-        // The second is Google's Advanced Protection, which the person chose: a wall all the same.
+        // `policy_enforced` is Google's Advanced Protection: the user's own choice, but it blocks
+        // as well.
         "admin_policy_enforced" | "policy_enforced" => Error::BlockedByAdmin,
         "org_internal" => Error::OrgInternal,
         "disallowed_useragent" => Error::DisallowedUserAgent,

@@ -1,5 +1,5 @@
-//! `GET` and `POST /oauth/callback`: ends a sign-in. Verifies the flow, spends its state, redeems Google's code, stores the
-//! credential and begins a session.
+//! `GET` and `POST /oauth/callback`: ends a sign-in. Verifies the flow, spends its state, redeems
+//! the code, stores the credential and begins a session.
 
 mod arrival;
 
@@ -17,10 +17,10 @@ use serde::Serialize;
 
 use self::arrival::{Arrival, AuthorizationResponse};
 
-/// What this function serves.
+/// The route of this function.
 pub const ROUTE: Route = Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback };
 
-/// The answer to a POST.
+/// The JSON response to a POST.
 #[derive(Serialize)]
 struct Connected<'a> {
     user: User<'a>,
@@ -35,14 +35,14 @@ struct User<'a> {
     email: Option<&'a str>,
 }
 
-/// Ends a sign-in. Until the flow is verified and its state spent, nothing is asked of Google and
-/// an error stays here; from then on a browser goes back to where the flow began, with or without
-/// `auth_error`. The flow cookie stays until it runs out, marked as one that is over: it is what
-/// lets the Back button be told from a stranger (A04).
+/// Ends a sign-in. Before the flow is verified and its state spent, Google is not called and errors
+/// are rendered here. After that, a browser returns to where the flow began, with `auth_error` on
+/// failure. The flow cookie stays until it expires, marked as spent: it distinguishes the Back
+/// button from a stolen URL (A04).
 ///
 /// # Errors
 ///
-/// A callback that is malformed, belongs to no flow of this browser, or came before; a store that cannot be reached.
+/// A malformed or repeated callback, one that matches no flow of this browser, or storage failures.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let arrival = Arrival::parse(request)?;
     let old_session = caller::old_session(request)?;
@@ -54,8 +54,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     if !resumed.is_spent() {
         let became = match &spending {
             Ok(_) => resumed.over(),
-            // Perhaps it was carried out. This request gives up, and with its attempt's name the
-            // browser may go on (F16).
+            // The write may have succeeded. Remember the attempt, so that a retry can continue
+            // (F16).
             Err(_) => resumed.with_unanswered(&attempt),
         };
         authorization::tell(app, request, &arrival.state, &became).await;
@@ -63,7 +63,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let flow = match spending? {
         Spending::First(flow) => flow,
         Spending::Again { flow, session_seed } => {
-            // The Back button, or a reload: the browser has the session that this very flow gave it (A04).
+            // Back button or reload: the browser has the session that this flow created (A04).
             let signed_in = old_session.is_some_and(|session| Some(session.seed_digest) == session_seed);
             return if signed_in && !arrival.posted {
                 let return_to = flow.return_to(&app.config.allowed_origins);
@@ -76,7 +76,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let posted = arrival.posted;
     let return_to = flow.return_to(&app.config.allowed_origins);
     match finish(app, request, arrival, &flow, &seed, old_session.as_ref()).await {
-        // A script that asked for JSON reads the problem; a browser goes back.
+        // A script that asked for JSON gets the problem document; a browser is redirected.
         Err(error) if !posted && !request.wants_json() => door::redirect_with_error(&return_to, error),
         outcome => outcome,
     }
@@ -117,7 +117,7 @@ async fn finish(
     }
 }
 
-/// Sends the browser to Google's page once more, with a flow of its own.
+/// Redirects the browser to Google again, with a new flow.
 async fn to_google(app: &App, request: &Request, beginning: &Beginning) -> Result<Reply, Error> {
     let begun = authorization::begin(app, request, beginning).await?;
     door::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)

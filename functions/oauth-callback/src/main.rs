@@ -1,4 +1,4 @@
-//! The Lambda binary; everything it does is in the library beside it.
+//! The Lambda binary. The library in this package does the work.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

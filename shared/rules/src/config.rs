@@ -1,5 +1,5 @@
-//! The meaning of the configuration: which variables there are, what each may hold, and what is
-//! wrong with one that cannot be used. Reads nothing itself: the caller looks the variables up.
+//! The configuration: its variables, their meaning and their errors. The caller reads the
+//! environment.
 
 mod address;
 mod domains;
@@ -14,7 +14,7 @@ pub use self::metrics_names::MetricsNames;
 pub use self::variables::{Default, VARIABLES, Variable, Variables, names};
 use crate::scopes::Scopes;
 
-/// A variable that cannot be used. Never holds its value.
+/// A variable that is missing or unusable. Never holds its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {}", self.problem.sentence())]
 pub struct ConfigError {
@@ -27,9 +27,9 @@ pub struct ConfigError {
 /// What is wrong with a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// It is required and not set.
+    /// It is required but not set.
     Missing,
-    /// Its value, or the secret, table or file that it names, cannot be used: a sentence says why.
+    /// Its value, or the secret, table or file it names, is unusable. The sentence says why.
     Unusable(&'static str),
 }
 
@@ -44,19 +44,19 @@ impl Problem {
 }
 
 impl ConfigError {
-    /// `variable` is required and not set.
+    /// The error for a required variable that is not set.
     pub const fn missing(variable: &'static str) -> Self {
         Self { variable, problem: Problem::Missing }
     }
 
-    /// `variable` cannot be used; `sentence` says why.
+    /// The error for an unusable variable; `sentence` says why.
     pub const fn unusable(variable: &'static str, sentence: &'static str) -> Self {
         Self { variable, problem: Problem::Unusable(sentence) }
     }
 }
 
-/// The configuration of a process, but for its AWS credentials and endpoints. [`VARIABLES`] says
-/// what each variable means.
+/// A process's configuration, without AWS credentials and endpoints. [`VARIABLES`] explains each
+/// variable.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `CREDENTIALS_TABLE`.
@@ -67,13 +67,13 @@ pub struct Config {
     pub google_client_secret_id: String,
     /// `SEALING_KEYS_SECRET_ID`.
     pub sealing_keys_secret_id: String,
-    /// `PUBLIC_URL`; unset, the event's domain name is used.
+    /// `PUBLIC_URL`; if unset, the URL is built from the event's domain name.
     pub public_url: Option<PublicUrl>,
     /// `ALLOWED_ORIGINS`.
     pub allowed_origins: Origins,
-    /// `ALLOWED_DOMAINS`; empty: any account may connect.
+    /// `ALLOWED_DOMAINS`; if empty, any account may connect.
     pub allowed_domains: Domains,
-    /// `GMAIL_SCOPES` with `openid email` added: what every grant must cover.
+    /// `GMAIL_SCOPES` plus `openid email`: every grant must cover these.
     pub scopes: Scopes,
     /// `GMAIL_URL`, without a trailing slash.
     pub gmail_url: String,
@@ -86,7 +86,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the variables through `look_up`; an empty value counts as unset.
+    /// Reads the variables through `look_up`. An empty value counts as unset.
     pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(look_up);
         let scopes = match variables.optional(&names::GMAIL_SCOPES) {

@@ -1,4 +1,4 @@
-//! A user's stored credential and the rules on it: scopes, freshness, drift, death. Pure: no call, no key, no clock.
+//! A user's stored credential and its rules: scopes, freshness, client changes and revocation.
 
 mod setback;
 
@@ -10,19 +10,18 @@ use crate::secret::Sealed;
 use crate::time::Timestamp;
 use crate::user::{Email, UserId};
 
-/// An access token this close to its end is not used any more.
+/// An access token this close to its expiry is not used.
 const MARGIN: Duration = Duration::from_mins(1);
-/// An access token this close to its end is refreshed ahead, while it is still used.
+/// An access token this close to its expiry is refreshed in the background while it is still used.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
-/// A token that was refreshed less than this ago is not refreshed ahead again.
-const LEAST_INTERVAL: Duration = Duration::from_mins(1);
-/// A refresh token that Google refused is tried once more after this long, as long as its user
-/// comes.
-const SECOND_CHANCE: Duration = Duration::from_mins(10);
-/// A refresh token that Google refused is kept for this long.
-const SET_ASIDE: Duration = Duration::from_hours(7 * 24);
-/// How far the clocks of two processes may be apart.
-const SKEW: Duration = Duration::from_mins(5);
+/// A token younger than this is not refreshed in the background.
+const REFRESH_AHEAD_INTERVAL: Duration = Duration::from_mins(1);
+/// A refused refresh token is tried again after this long, when its user makes a request.
+const RETRY_REFUSED_AFTER: Duration = Duration::from_mins(10);
+/// A refused refresh token is kept for this long.
+const KEEP_REFUSED_FOR: Duration = Duration::from_hours(7 * 24);
+/// Tolerated clock difference between two processes.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// An access token at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,122 +39,123 @@ pub struct StoredAccessToken {
 pub struct StoredRefreshToken {
     /// The sealed token.
     pub sealed: Sealed,
-    /// A random name given when the token was received: a write that concerns this very token is conditional on it,
-    /// whatever key the token is sealed with by then.
+    /// A random ID for conditional writes. Unlike the sealed text, it stays when the token is
+    /// resealed.
     pub id: String,
-    /// When Google stops accepting it, for a grant of limited time.
+    /// When Google stops accepting it, if the grant is time-limited.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A refresh token that Google refused, kept in case that was a mistake: an incident at Google, or
-/// a client that was misconfigured there for a while. It is used for nothing but to ask once more.
+/// A refresh token that Google refused, kept in case that was temporary: an incident at Google or a
+/// misconfigured client. Used only to try again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
     /// The token.
     pub token: StoredRefreshToken,
-    /// When Google refused it first.
+    /// When Google first refused it.
     pub died_at: Timestamp,
-    /// When Google refused it last.
+    /// When Google last refused it.
     pub tried_at: Timestamp,
 }
 
 impl SetAside {
-    /// Whether its time is over, so that it is to be erased.
+    /// Whether to delete it.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        now.since(self.died_at) >= SET_ASIDE
+        now.since(self.died_at) >= KEEP_REFUSED_FOR
     }
 
-    /// Whether Google is to be asked once more.
+    /// Whether to try it again.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        !self.is_over(now) && now.since(self.tried_at) >= SECOND_CHANCE
+        !self.is_over(now) && now.since(self.tried_at) >= RETRY_REFUSED_AFTER
     }
 }
 
-/// The right to refresh a credential, held by one execution environment for a short time.
+/// The right to refresh a credential, held by one process for a short time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The write that took the lease.
+    /// ID of the write that took the lease.
     pub holder: String,
-    /// When it runs out by itself.
+    /// When it expires.
     pub until: Timestamp,
 }
 
-/// Where a credential stands.
+/// The state of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It is in use.
+    /// It can be used.
     Active,
-    /// Google said that the grant is gone.
+    /// Google refused the refresh token.
     Revoked,
 }
 
-/// What is stored of one Google user.
+/// The stored record of one Google user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// The owner.
     pub user: UserId,
     /// The owner's address, for display.
     pub email: Option<Email>,
-    /// The OAuth client that the grant belongs to.
+    /// The OAuth client that received the grant.
     pub client_id: String,
     /// The granted scopes.
     pub scopes: Scopes,
-    /// Whether it is in use.
+    /// Whether it can be used.
     pub status: Status,
-    /// The refresh token; `None` once it is dead.
+    /// The refresh token; `None` once Google refused it.
     pub refresh_token: Option<StoredRefreshToken>,
-    /// The name of the refresh token that died last, while none is in use.
+    /// ID of the last refused refresh token; `None` while a token is in use.
     pub dead_token_id: Option<String>,
-    /// That token itself, for seven days.
+    /// That refused token, for seven days.
     pub set_aside: Option<SetAside>,
-    /// The newest access token, if one may be reused.
+    /// The newest access token, if it may be reused.
     pub access_token: Option<StoredAccessToken>,
-    /// Who refreshes at the moment.
+    /// Who is refreshing now.
     pub lease: Option<Lease>,
-    /// The failures of the refresh since it last succeeded.
+    /// The refresh failures since the last success.
     pub setback: Option<Setback>,
     /// Grows by one with each write.
     pub version: u64,
     /// When the user first connected.
     pub connected_at: Timestamp,
-    /// Sessions that began before this moment are over.
+    /// Sessions that began earlier are invalid.
     pub sessions_valid_from: Timestamp,
 }
 
-/// What stands against the use of a credential.
+/// Why a credential cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The grant is gone, or its agreed time is over.
+    /// The grant was revoked, or its time limit has passed.
     Dead,
     /// The grant belongs to another OAuth client.
     ClientChanged,
-    /// The grant does not cover what is needed today.
+    /// The grant does not cover the scopes needed now.
     ScopesChanged,
 }
 
-/// What may be done with the stored access token.
+/// What to do with the stored access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// It is used as it is.
+    /// Use it.
     Fresh,
-    /// It is used, and one caller gets the next one meanwhile.
+    /// Use it, and let one caller refresh it in the background.
     Ageing,
-    /// It is not used: it has expired, is about to, or there is none.
+    /// Do not use it: it is missing, expired or about to expire.
     Expired,
 }
 
 impl Credential {
-    /// What stands against using this credential: death first, then the client (where today's is known), then scopes.
+    /// What prevents the use of this credential. The client is only checked if `client_id` is
+    /// known.
     pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
         let alive = self.refresh_token.as_ref().filter(|_| self.status == Status::Active);
         if alive.is_none_or(|token| token.expires_at.is_some_and(|end| end <= now)) {
             return Some(Obstacle::Dead);
         }
-        self.drift(needed, client_id)
+        self.mismatch(needed, client_id)
     }
 
-    /// The refresh token to ask Google with: the one in use, or the one that was set aside, when it
-    /// is due and nothing but its death stands against it.
+    /// The refresh token to send to Google: the one in use, or the one set aside, if it is due and
+    /// nothing else stands in the way.
     pub fn refreshable(
         &self,
         needed: &Scopes,
@@ -165,7 +165,7 @@ impl Credential {
         match (self.obstacle(needed, Some(client_id), now), &self.refresh_token, &self.set_aside) {
             (None, Some(token), _) => Ok(token),
             (Some(Obstacle::Dead), None, Some(set_aside))
-                if set_aside.is_due(now) && self.drift(needed, Some(client_id)).is_none() =>
+                if set_aside.is_due(now) && self.mismatch(needed, Some(client_id)).is_none() =>
             {
                 Ok(&set_aside.token)
             }
@@ -173,20 +173,20 @@ impl Credential {
         }
     }
 
-    fn drift(&self, needed: &Scopes, client_id: Option<&str>) -> Option<Obstacle> {
+    fn mismatch(&self, needed: &Scopes, client_id: Option<&str>) -> Option<Obstacle> {
         if client_id.is_some_and(|today| today != self.client_id) {
             return Some(Obstacle::ClientChanged);
         }
         (!self.scopes.missing(needed).is_empty()).then_some(Obstacle::ScopesChanged)
     }
 
-    /// What may be done with the stored access token now.
+    /// What to do with the stored access token at `now`.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         let Some(token) = &self.access_token else { return Freshness::Expired };
         if token.expires_at <= now.plus(MARGIN) {
             Freshness::Expired
         } else if token.expires_at <= now.plus(REFRESH_AHEAD)
-            && now.since(token.obtained_at) >= LEAST_INTERVAL
+            && now.since(token.obtained_at) >= REFRESH_AHEAD_INTERVAL
         {
             Freshness::Ageing
         } else {
@@ -194,16 +194,16 @@ impl Credential {
         }
     }
 
-    /// Who holds the lease at this moment, by the clock of whoever took it.
+    /// Who holds the lease at `now`, if it has not expired.
     pub fn holder(&self, now: Timestamp) -> Option<&str> {
         self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| lease.holder.as_str())
     }
 }
 
-/// The moment from which sessions count for a credential that is made at `now`: a process whose
-/// clock is behind may have begun one a moment ago (F73).
+/// The `sessions_valid_from` of a credential created at `now`. A process whose clock is behind may
+/// have begun a session a moment ago (F73).
 pub fn first_session_at(now: Timestamp) -> Timestamp {
-    now.minus(SKEW)
+    now.minus(CLOCK_SKEW)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What can go wrong, as conditions. [`Error::facts`] gives each its status, code and words; nothing here renders HTTP,
-//! and no text here repeats what a caller or Google sent.
+//! Every error condition. [`Error::facts`] gives its status, code and text. Error texts never
+//! repeat what a caller or Google sent.
 
 mod facts;
 
@@ -10,32 +10,32 @@ use crate::config::ConfigError;
 use crate::scopes::Scopes;
 use crate::user::{Email, LoginHint, UserId};
 
-/// Where an error came from; kept for the log, never shown to a caller.
+/// The underlying error: logged, never shown to a caller.
 pub type Source = Box<dyn StdError + Send + Sync>;
 
-/// Why a caller has to go through Google's authorization page again: the closed list of 401 reasons.
+/// Why a caller must go through Google's authorization page: the `reason` of a 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The request carried no session.
+    /// The request has no session.
     NotSignedIn,
-    /// The session is not valid any more, or never was.
+    /// The session is invalid or expired.
     SessionExpired,
-    /// There is no credential for this user.
+    /// The user has no credential.
     NotConnected,
-    /// Google says that the grant is gone.
+    /// Google refused the refresh token.
     RevokedOrExpired,
-    /// The Workspace administrator's session control asks for a new sign-in (`invalid_rapt`).
+    /// The Workspace administrator's session control requires a new sign-in (`invalid_rapt`).
     ReauthPolicy,
-    /// The application now needs scopes that the grant does not cover.
+    /// The grant does not cover the scopes needed now.
     ScopesChanged,
-    /// The grant belongs to another OAuth client than the configured one.
+    /// The grant belongs to another OAuth client.
     ClientChanged,
-    /// A stored token does not open: it was altered or moved, or its key is gone.
+    /// A stored token cannot be opened: it was altered or moved, or its key is gone.
     SealBroken,
 }
 
 impl Reason {
-    /// The reason's word in the problem document.
+    /// Its name in the problem document.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotSignedIn => "not_signed_in",
@@ -49,119 +49,116 @@ impl Reason {
         }
     }
 
-    /// Whether only a new consent helps: the grant is dead, drifted or missing. Whoever is only not
-    /// signed in may well have a good one.
+    /// Whether the user must consent again. A user who is only signed out may have a working grant.
     const fn needs_consent(self) -> bool {
         !matches!(self, Self::NotSignedIn | Self::SessionExpired)
     }
 }
 
-/// Whom an authorization URL is for.
+/// Parameters of an authorization URL offered to a caller.
 #[derive(Clone, Debug, Default)]
 pub struct Invitation {
-    /// The user who must be the one to finish the flow, when one is known.
+    /// The user who must finish the flow, if known.
     pub bound_to: Option<UserId>,
     /// The account that Google preselects.
     pub hint: Option<LoginHint>,
-    /// What is asked for besides the configured scopes.
+    /// Scopes to request in addition to the configured ones.
     pub more_scopes: Scopes,
-    /// Whether Google shows its consent page in any case (`prompt=consent`), which makes it issue a
-    /// refresh token: only where the grant is dead, drifted or missing, for of a hundred tokens of
-    /// one user and client the oldest ends silently.
+    /// Whether to send `prompt=consent`, so that Google issues a refresh token. Only if the user
+    /// has no working grant: above 100 tokens per user and client, Google silently revokes the
+    /// oldest.
     pub force_consent: bool,
-    /// Whether the person was sent to Google's page once more, because Google had to ask there: not
-    /// a third time.
+    /// Whether this is the second try because Google required interaction. There is no third.
     pub asked_again: bool,
 }
 
 impl Invitation {
-    /// For a user who is known and whose grant does not serve: the flow is bound to that account,
-    /// and Google preselects it.
+    /// For a known user without a working grant: the flow is bound to that account.
     pub fn of(user: &UserId, email: Option<&Email>) -> Self {
         let hint = Some(LoginHint::for_user(user, email));
         Self { bound_to: Some(user.clone()), hint, ..Self::to_consent() }
     }
 
-    /// For somebody of whom nothing is known but that a new consent is needed.
+    /// For an unknown user who must consent again.
     pub fn to_consent() -> Self {
         Self { force_consent: true, ..Self::default() }
     }
 }
 
-/// Every condition under which a request does not get what it asked for.
+/// Every condition that prevents the requested response.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.facts().code)]
 pub enum Error {
-    /// Something in the request is not as the contract says; the text says what.
+    /// The request breaks the contract; the text says how.
     InvalidRequest(&'static str),
     /// A percent-encoding is broken or is not UTF-8.
     MalformedEncoding,
-    /// A parameter that may stand once stands twice.
+    /// A parameter that must be unique is repeated.
     DuplicateParameter,
-    /// A parameter that this route does not have.
+    /// The route does not have this parameter.
     UnsupportedParameter,
-    /// More parameters, or a longer query, than any caller needs.
+    /// The query has too many parameters or bytes.
     TooManyParameters,
     /// `return_to` is not a URL of an allowed origin.
     InvalidReturnTo,
-    /// `pageToken` is not usable, by its form or by Gmail's word.
+    /// `pageToken` is malformed, or Gmail refused it.
     InvalidPageToken,
-    /// `q` or `labelIds` is not usable, by its form or by Gmail's word.
+    /// `q` or `labelIds` is malformed, or Gmail refused it.
     InvalidQuery,
-    /// One of this API's cookies came twice.
+    /// One of this API's cookies is repeated.
     AmbiguousCookie,
-    /// The callback came without a state.
+    /// The callback has no state.
     StateMissing,
-    /// The state and the flow cookie do not belong together.
+    /// The state does not match a flow cookie.
     StateMismatch,
-    /// The flow began more than ten minutes ago.
+    /// The flow is older than ten minutes.
     StateExpired,
     /// The state was used before.
     StateUsed,
     /// The callback names another issuer than Google.
     IssuerMismatch,
-    /// The ID token was made for another flow.
+    /// The ID token was issued for another flow.
     NonceMismatch,
     /// Google refused the authorization code.
     CodeRejected,
-    /// No such path.
+    /// No route has this path.
     NotFound,
-    /// The path has no such method; the allowed ones.
+    /// The path does not have this method; lists the allowed ones.
     MethodNotAllowed(&'static str),
-    /// The path or query is longer than any caller needs.
+    /// The path or query is too long.
     UriTooLong,
     /// The body is not plain JSON.
     UnsupportedMediaType,
-    /// The body is larger than any caller needs.
+    /// The body is too large.
     PayloadTooLarge,
-    /// The headers or cookies are larger than any caller needs.
+    /// The headers or cookies are too large.
     HeadersTooLarge,
     /// The request comes from a page of another origin.
     ForbiddenOrigin,
     /// A POST without `X-Requested-With`.
     CsrfHeaderMissing,
-    /// A speculative load of a page that must not be loaded speculatively.
+    /// A browser's prefetch of a route with effects.
     PrefetchRefused,
-    /// The person said no on Google's page.
+    /// The user denied access.
     ConsentDenied,
-    /// The person unticked a scope that is needed.
+    /// The user did not grant a required scope.
     ConsentIncomplete {
-        /// The needed scopes that were not granted.
+        /// The required scopes that were not granted.
         missing: Scopes,
         /// For the next attempt.
         invitation: Invitation,
     },
-    /// The organisation's administrator blocks this application.
+    /// The organisation's administrator blocks the application.
     BlockedByAdmin,
-    /// Google admits accounts of the owner's organisation alone.
+    /// Google admits only accounts of the project's organisation.
     OrgInternal,
-    /// Google does not show its page in this kind of browser.
+    /// Google refuses this kind of browser.
     DisallowedUserAgent,
-    /// Google's page ended with an error that has no better name.
+    /// Google's page returned another error.
     ProviderError,
     /// The flow was bound to one account and finished with another.
     AccountMismatch,
-    /// The account belongs to none of the domains that may connect.
+    /// The account belongs to no allowed domain.
     DomainNotAllowed,
     /// The caller must go through Google's authorization page.
     Unauthorized {
@@ -172,86 +169,85 @@ pub enum Error {
     },
     /// The grant lacks a scope that this request needs (RFC 6750 section 3.1).
     InsufficientScope {
-        /// The scopes that would do.
+        /// The scopes that would suffice.
         missing: Scopes,
-        /// Whether the grant has `gmail.metadata`, with which Gmail does not search.
+        /// Whether the grant has `gmail.metadata`, with which Gmail refuses searches.
         has_metadata: bool,
         /// For the next attempt.
         invitation: Invitation,
     },
     /// The account has no Gmail mailbox.
     MailNotEnabled,
-    /// The organisation's policy forbids the use of Gmail's API.
+    /// The organisation's policy forbids the Gmail API.
     DomainPolicy,
-    /// Too many requests for this mailbox; try again after so many seconds.
+    /// Too many requests for this mailbox; retry after these seconds.
     RateLimited(u64),
     /// The project's daily quota is used up.
     QuotaExhausted,
-    /// A setting is missing or unusable.
+    /// A variable is missing or unusable.
     Config(ConfigError),
     /// The Gmail API is not enabled in the client's project.
     GmailNotEnabled,
-    /// Google refuses the client or the project as they are set up.
+    /// Google refuses the client's or project's configuration.
     GoogleSetup(#[source] Source),
-    /// DynamoDB does not answer.
+    /// DynamoDB is unavailable.
     StorageUnavailable(#[source] Source),
-    /// An item is not one this version can read.
+    /// This version cannot read a stored item.
     CredentialUnreadable(#[source] Source),
-    /// Secrets Manager does not answer and nothing usable is remembered.
+    /// Secrets Manager is unavailable and no usable secret is cached.
     SecretsUnavailable(#[source] Source),
-    /// A refresh failed, now or a moment ago: the condition in which that leaves the caller, and
-    /// the seconds until the next attempt is due.
+    /// A refresh failed, now or recently.
     Deferred {
-        /// What the caller is told.
+        /// The resulting condition.
         #[source]
         condition: Box<Error>,
-        /// Seconds until the next attempt is due.
+        /// Seconds until the next attempt.
         retry_after: u64,
     },
-    /// The time of the request is over, whatever it was waiting for.
+    /// The request's time is used up.
     OutOfTime,
-    /// Google is unavailable; try again after so many seconds.
+    /// Google is unavailable.
     UpstreamUnavailable {
-        /// Seconds until the next attempt may help.
+        /// Seconds until the next attempt.
         retry_after: u64,
-        /// What happened.
+        /// The underlying error.
         #[source]
         source: Source,
     },
-    /// Google failed while it redeemed the code; the outcome is unknown.
+    /// Google failed while redeeming the code; the outcome is unknown.
     ExchangeFailed {
         /// For the next attempt.
         invitation: Invitation,
-        /// What happened.
+        /// The underlying error.
         #[source]
         source: Source,
     },
-    /// Google did not answer in time.
+    /// Google did not respond in time.
     UpstreamTimeout {
-        /// For the next attempt, when one is needed.
+        /// For the next attempt, if the user must start again.
         invitation: Option<Invitation>,
-        /// What happened.
+        /// The underlying error.
         #[source]
         source: Source,
     },
-    /// Google's answer makes no sense.
+    /// Google's response is malformed.
     UpstreamMalformed(#[source] Source),
-    /// Google refused in a way that has no better name.
+    /// Google refused for another reason.
     UpstreamRejected(#[source] Source),
-    /// Google did not say who the user is.
+    /// Google did not identify the user.
     IdentityUnavailable,
     /// The ID token is not valid for this client.
     IdentityInvalid,
     /// The ID token and UserInfo name different users.
     IdentityMismatch,
-    /// Google gave no refresh token even after the consent page, and none is stored.
+    /// Google issued no refresh token even after consent, and none is stored.
     NoRefreshToken(Invitation),
-    /// A defect of ours.
+    /// A defect in Postern.
     Internal,
 }
 
 impl Error {
-    /// The condition itself, without the word of when to come back.
+    /// The condition itself, without the wrapper that adds a retry time.
     pub fn condition(&self) -> &Self {
         match self {
             Self::Deferred { condition, .. } => condition.condition(),
@@ -259,7 +255,7 @@ impl Error {
         }
     }
 
-    /// Whom the answer's authorization URL is for; `None` when going to Google again would not help.
+    /// The invitation for the response's authorization URL; `None` if authorizing would not help.
     pub fn invitation(&self) -> Option<&Invitation> {
         match self.condition() {
             Self::Unauthorized { invitation, .. }
@@ -272,7 +268,7 @@ impl Error {
         }
     }
 
-    /// The variable that is missing or unusable, where that is the condition.
+    /// The variable that is missing or unusable.
     pub const fn variable(&self) -> Option<&'static str> {
         match self {
             Self::Config(error) => Some(error.variable),
@@ -280,7 +276,7 @@ impl Error {
         }
     }
 
-    /// Seconds after which the same request may succeed (RFC 9110 section 10.2.3).
+    /// Seconds after which the request may succeed (RFC 9110 section 10.2.3).
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RateLimited(seconds) => Some(*seconds),
@@ -297,13 +293,13 @@ impl Error {
         }
     }
 
-    /// The 401 for a caller of whom nothing is known.
+    /// The 401 for an unknown caller.
     pub fn unauthorized(reason: Reason) -> Self {
         let invitation = Invitation { force_consent: reason.needs_consent(), ..Invitation::default() };
         Self::Unauthorized { reason, invitation }
     }
 
-    /// The 401 for a user who is signed in and has no credential.
+    /// The 401 for a signed-in user without a credential.
     pub fn not_connected(user: &UserId) -> Self {
         Self::Unauthorized { reason: Reason::NotConnected, invitation: Invitation::of(user, None) }
     }

@@ -1,7 +1,7 @@
-//! One sign-in, from the authorization URL to the code: its state, PKCE, browser binding and expiry. Pure rules.
+//! One sign-in, from the authorization URL to the code: state, PKCE, browser binding and expiry.
 //!
-//! The order of checks is a type: only [`Flow::verify`] makes a [`Verified`], only spending its state makes a
-//! [`Redeemable`], and only that can be exchanged for tokens.
+//! Types enforce the order of checks: only [`Flow::verify`] makes a [`Verified`], only spending its
+//! state makes a [`Redeemable`], and only that can be exchanged for tokens.
 
 mod fate;
 mod kept;
@@ -37,16 +37,16 @@ pub const LIFETIME: Duration = Duration::from_mins(10);
 /// How a flow may be finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// By Google's redirect alone.
+    /// Only by Google's redirect.
     #[serde(rename = "r")]
     Redirect,
-    /// By Google's redirect, or by a page that posts the code; only a page that asked for JSON gets such a flow.
+    /// By Google's redirect or by a page's POST. Only for a page that asked for JSON.
     #[serde(rename = "p")]
     RedirectOrPost,
 }
 
-/// What the flow cookie holds, sealed. What was added later may be missing, and is passed over by
-/// those who do not know it: while a new version is put up, both read the cookies of both.
+/// The content of the sealed flow cookie. Two versions run side by side during a deployment, so
+/// newer members are optional and unknown ones are ignored.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Flow {
     #[serde(rename = "s")]
@@ -71,7 +71,7 @@ pub struct Flow {
     started_at_millis: i64,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
-    /// What was asked for besides the configured scopes, separated by spaces.
+    /// Scopes requested in addition to the configured ones, space separated.
     #[serde(rename = "w", default, skip_serializing_if = "String::is_empty")]
     more_scopes: String,
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
@@ -80,20 +80,19 @@ pub struct Flow {
     fate: Fate,
 }
 
-/// What a flow begins with.
+/// The parameters of a new flow.
 #[derive(Clone, Debug)]
 pub struct Beginning {
-    /// Where the browser goes in the end.
+    /// Where the browser returns.
     pub return_to: ReturnTo,
     /// How the flow may be finished.
     pub channel: Channel,
-    /// The user who must be the one to finish it, the account to preselect, and whether consent is
-    /// forced.
+    /// Parameters of the authorization URL.
     pub invitation: Invitation,
 }
 
 impl Flow {
-    /// A new flow, whose authorization URL names `client_id`, and its state.
+    /// Creates a flow and its state. The authorization URL will name `client_id`.
     pub fn begin(beginning: &Beginning, client_id: &str, now: Timestamp) -> (Self, State) {
         let state = random::token();
         let flow = Self {
@@ -120,7 +119,7 @@ impl Flow {
         Self { started_at: now.seconds(), started_at_millis, ..self.clone() }
     }
 
-    /// The OAuth client that the authorization URL named; a flow of an older version does not say.
+    /// The OAuth client of the authorization URL; `None` in a cookie of an older version.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
@@ -135,23 +134,21 @@ impl Flow {
         &self.nonce
     }
 
-    /// When the flow began, in whole seconds.
-    pub const fn started_at(&self) -> Timestamp {
+    const fn started_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.started_at)
     }
 
-    /// When the flow began, or was offered last, to the millisecond: for its age among others.
+    /// When the flow began or was last offered, in milliseconds: decides which flow is newest.
     pub const fn began_at(&self) -> Timestamp {
         Timestamp::from_millis(self.started_at().millis().saturating_add(self.started_at_millis))
     }
 
-    /// When the flow is too old.
+    /// When the flow expires.
     pub fn expires_at(&self) -> Timestamp {
         self.started_at().plus(LIFETIME)
     }
 
-    /// Checks that `state` is this flow's (in constant time), that the flow may be finished through `channel`, and
-    /// that it is not too old.
+    /// Checks the state (in constant time), the channel and the age.
     pub fn verify(self, state: &State, posted: bool, now: Timestamp) -> Result<Verified, Error> {
         let state_hash = sha256(state.expose().as_bytes());
         let expected = URL_SAFE_NO_PAD.encode(state_hash);
@@ -173,7 +170,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// SHA-256 of the state in hexadecimal: the name under which it is spent.
+    /// SHA-256 of the state in hexadecimal: the key under which it is spent.
     pub fn state_digest(&self) -> String {
         hex(&self.state_hash)
     }
@@ -183,18 +180,18 @@ impl Verified {
         &self.flow
     }
 
-    /// Where the browser goes, checked against the origins that are allowed today.
+    /// Where the browser returns, checked against the currently allowed origins.
     pub fn return_to(&self, allowed: &Origins) -> ReturnTo {
         ReturnTo::parse(&self.flow.return_to, allowed).unwrap_or_else(|_| ReturnTo::default_of(allowed))
     }
 
-    /// The flow as one whose state is spent. For the store alone, after it has recorded that.
+    /// Marks the state as spent. Only for the store, after it has recorded that.
     pub const fn spent(self) -> Redeemable {
         Redeemable(self)
     }
 }
 
-/// A flow whose state was spent by this very request: its code may be exchanged, once.
+/// A flow whose state this request spent: its code may be exchanged, once.
 pub struct Redeemable(Verified);
 
 impl Redeemable {
@@ -203,7 +200,7 @@ impl Redeemable {
         &self.0.flow
     }
 
-    /// Where the browser goes, checked against the origins that are allowed today.
+    /// Where the browser returns, checked against the currently allowed origins.
     pub fn return_to(&self, allowed: &Origins) -> ReturnTo {
         self.0.return_to(allowed)
     }
@@ -213,12 +210,12 @@ impl Redeemable {
         self.flow().bound_to.as_deref().is_none_or(|bound| bound == user.as_str())
     }
 
-    /// Whether the consent page was already forced.
+    /// Whether consent was already forced.
     pub const fn consent_was_forced(&self) -> bool {
         self.0.flow.consent_forced
     }
 
-    /// The same sign-in once more, through the consent page.
+    /// The same sign-in again, with forced consent.
     pub fn again_with_consent(&self, allowed: &Origins) -> Beginning {
         let bound_to = self.flow().bound_to.as_deref().and_then(UserId::parse);
         Beginning {
@@ -234,8 +231,8 @@ impl Redeemable {
         }
     }
 
-    /// The same sign-in once more through Google's page, for Google had to ask there; `None` when
-    /// it was once more already.
+    /// The same sign-in again, because Google required interaction; `None` if this was already the
+    /// second try.
     pub fn asked_again(&self, allowed: &Origins, force_consent: bool) -> Option<Beginning> {
         let mut beginning = self.again_with_consent(allowed);
         beginning.invitation.force_consent = force_consent || self.consent_was_forced();

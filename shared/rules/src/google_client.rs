@@ -1,4 +1,4 @@
-//! Google's `client_secrets.json`, in the form in which Google's console downloads it. Pure: reads text, asks nobody.
+//! Parses Google's `client_secrets.json`, as downloaded from Google's console.
 
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -9,10 +9,10 @@ use crate::secret::ClientSecret;
 
 const AUTHORIZATION_ENDPOINT: &str = "https://accounts.google.com/o/oauth2/v2/auth";
 const TOKEN_ENDPOINT: &str = "https://oauth2.googleapis.com/token";
-/// The authorization endpoint that Google's downloads still name; it has no PKCE and takes the old parameter names.
+/// The endpoint in Google's downloads, which predates PKCE and today's parameter names.
 const OLD_AUTHORIZATION_ENDPOINT: &str = "https://accounts.google.com/o/oauth2/auth";
 
-/// The OAuth client of the deployment.
+/// The deployment's OAuth client.
 #[derive(Debug)]
 pub struct GoogleClient {
     /// The client ID.
@@ -40,8 +40,8 @@ struct Download {
 }
 
 impl GoogleClient {
-    /// Reads `{"web": {...}}` as downloaded, or a bare `{"client_id", "client_secret"}`, which uses
-    /// Google's own endpoints. The error is a sentence that says why the text is not usable.
+    /// Parses `{"web": {...}}` as downloaded, or a bare `{"client_id", "client_secret"}`, which
+    /// uses Google's endpoints. The error is a sentence for the operator.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let download: Download =
             serde_json::from_str(text).map_err(|_| "The secret is not Google's client_secrets.json.")?;
@@ -71,7 +71,7 @@ impl GoogleClient {
         Ok(Self { client_id: wire.client_id, client_secret, authorization_endpoint, token_endpoint })
     }
 
-    /// Whether `other` has the same ID and secret.
+    /// Whether both have the same ID and secret.
     pub fn is_same_as(&self, other: &Self) -> bool {
         let same_secret =
             self.client_secret.expose().as_bytes().ct_eq(other.client_secret.expose().as_bytes());

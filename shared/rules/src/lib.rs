@@ -1,9 +1,8 @@
-//! Postern's rules: what must be true, whatever the network does. No async runtime, no HTTP client,
-//! no AWS: this crate's `Cargo.toml` keeps them out.
+//! Postern's rules, free of I/O: `Cargo.toml` has no async runtime, HTTP client or AWS crate.
 
 pub mod config;
 pub mod credential;
-pub mod digest;
+mod digest;
 pub mod error;
 pub mod flow;
 pub mod google_client;

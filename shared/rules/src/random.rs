@@ -1,4 +1,4 @@
-//! Random values, all from the operating system's generator. The only file that asks for randomness.
+//! Random values from the operating system. The only file that asks for randomness.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 ///
 /// # Panics
 ///
-/// When the operating system has no randomness to give: nothing safe can be done without it.
+/// If the operating system provides no randomness.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -16,17 +16,17 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// 32 random bytes as 43 characters of base64url (RFC 4648 section 5): 256 bits nobody can guess.
+/// 32 random bytes as 43 characters of base64url (RFC 4648 section 5): an unguessable secret.
 pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<32>())
 }
 
-/// 16 random bytes as 22 characters of base64url: a name that never repeats.
+/// 16 random bytes as 22 characters of base64url: a unique name.
 pub fn identifier() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
 
-/// A random share of `limit_milliseconds`, for backoff with full jitter.
+/// A random number from 0 to `limit_milliseconds`, for backoff with full jitter.
 pub fn jitter(limit_milliseconds: u64) -> u64 {
     u64::from_le_bytes(bytes::<8>()) % limit_milliseconds.saturating_add(1)
 }

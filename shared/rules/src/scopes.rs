@@ -1,4 +1,4 @@
-//! OAuth scopes, and what a call on Gmail needs of them. Pure rules.
+//! OAuth scopes, and which of them Gmail calls need.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,34 +8,33 @@ const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
 const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
 const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
 
-/// The scopes that cover `gmail.metadata`.
+/// The scopes that include `gmail.metadata`.
 const BROADER_THAN_METADATA: [&str; 3] = [READONLY, MODIFY, MAIL];
 
-/// A set of OAuth scopes (RFC 6749 section 3.3), under the names that requests use.
+/// A set of OAuth scopes (RFC 6749 section 3.3), by their short names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<String>);
 
 impl Scopes {
-    /// Reads a space-separated list. Google answers `email` and `profile` under longer names; they
-    /// are one here.
+    /// Parses a space-separated list. Google returns `email` and `profile` under longer names.
     pub fn parse(text: &str) -> Self {
         Self(text.split_ascii_whitespace().map(short_name).map(str::to_owned).collect())
     }
 
-    /// What a grant must cover: the configured scopes and `openid email`.
+    /// The scopes a grant must cover: the configured ones and `openid email`.
     pub fn needed(configured: &str) -> Self {
         let mut scopes = Self::parse(configured);
         scopes.0.extend(["openid".to_owned(), "email".to_owned()]);
         scopes
     }
 
-    /// What a grant must cover when nothing is configured: reading the mailbox.
+    /// The default: reading the mailbox.
     pub fn default_needed() -> Self {
         Self::needed(READONLY)
     }
 
-    /// These scopes and `others`, as Google is asked for them: without `gmail.metadata` beside a
-    /// broader scope, which covers it, for a grant that has both does not search.
+    /// The union, as requested from Google. Drops `gmail.metadata` beside a broader scope: Gmail
+    /// refuses to search with a grant that has both.
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         let mut scopes = Self(self.0.union(&others.0).cloned().collect());
@@ -45,36 +44,36 @@ impl Scopes {
         scopes
     }
 
-    /// Whether `gmail.metadata` is among them.
+    /// Whether `gmail.metadata` is in the set.
     pub fn have_metadata(&self) -> bool {
         self.0.contains(METADATA)
     }
 
-    /// Whether `gmail.metadata` stands beside a scope that covers it.
-    pub fn have_metadata_beside_broader(&self) -> bool {
+    /// Whether the set has `gmail.metadata` and a scope that includes it.
+    pub(crate) fn have_metadata_beside_broader(&self) -> bool {
         self.have_metadata() && BROADER_THAN_METADATA.iter().any(|broader| self.0.contains(*broader))
     }
 
-    /// The scopes among `needed` that this grant does not cover; broader Gmail scopes cover
-    /// narrower ones.
+    /// The scopes of `needed` that this grant does not cover. Broader Gmail scopes cover narrower
+    /// ones.
     #[must_use]
     pub fn missing(&self, needed: &Self) -> Self {
         Self(needed.0.iter().filter(|scope| !self.covers(scope)).cloned().collect())
     }
 
-    /// Whether a grant of these covers all of `others` and more, for every use: one that has
-    /// `gmail.metadata` does not search, so it is not wider than one without.
+    /// Whether this grant allows strictly more than `others`. With `gmail.metadata` a grant cannot
+    /// search, so it is not wider than one without.
     pub fn are_wider_than(&self, others: &Self) -> bool {
         let searches_less = self.have_metadata() && !others.have_metadata();
         self.missing(others).is_empty() && !others.missing(self).is_empty() && !searches_less
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// The number of scopes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -95,18 +94,18 @@ impl Scopes {
     }
 }
 
-/// What a call on Gmail needs of a grant (Gmail API, `users.messages.list`).
+/// What a Gmail call needs (Gmail API, `users.messages.list`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// To list messages.
+    /// List messages.
     List,
-    /// To search them.
+    /// Search messages.
     Search,
 }
 
 impl Need {
-    /// The scopes that `granted` lacks for it. Gmail refuses every search of a grant that has
-    /// `gmail.metadata`, whatever else it has, so such a grant lacks what a search needs.
+    /// The scopes that `granted` lacks. Gmail refuses searches with any grant that has
+    /// `gmail.metadata`.
     pub fn missing_in(self, granted: &Scopes) -> Scopes {
         if self == Self::Search && granted.have_metadata() {
             self.scopes()
@@ -115,7 +114,7 @@ impl Need {
         }
     }
 
-    /// The least scopes that do for it.
+    /// The narrowest sufficient scopes.
     pub fn scopes(self) -> Scopes {
         Scopes::parse(match self {
             Self::List => METADATA,
@@ -126,13 +125,7 @@ impl Need {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, scope) in self.0.iter().enumerate() {
-            if index > 0 {
-                formatter.write_str(" ")?;
-            }
-            formatter.write_str(scope)?;
-        }
-        Ok(())
+        formatter.write_str(&self.iter().collect::<Vec<_>>().join(" "))
     }
 }
 

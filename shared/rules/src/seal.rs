@@ -1,9 +1,9 @@
-//! Sealing: AES-256-GCM with a key id and associated data, under subkeys of the keyring. Knows nothing of what it seals.
+//! Authenticated encryption: AES-256-GCM with key IDs, associated data and a subkey per purpose.
 //!
 //! A sealed text is `<form>.<key id>.<base64url of nonce, ciphertext and tag>`. The associated data
-//! binds it to its purpose, its key and its place, so that a text moved elsewhere does not open.
-//! The form tells what a place is made of: tokens at rest are written as `v2`, and read as `v1`
-//! too; everything else is `v1`.
+//! binds it to its purpose, key and place: moved elsewhere, it does not open. The form names the
+//! layout of the associated data: tokens at rest are written as `v2` and read as `v1` or `v2`;
+//! everything else is `v1`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,15 +20,15 @@ use crate::random;
 use crate::secret::Sealed;
 use crate::user::UserId;
 
-/// The least characters of a key's text.
+/// In characters.
 const LEAST_KEY_LENGTH: usize = 32;
 
-/// What a text is sealed for; each purpose has a subkey of its own, so none can stand in for another (A08).
+/// What a text is sealed for. Each purpose has its own subkey: texts are not interchangeable (A08).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// The flow cookie.
     Flow,
-    /// The user id inside a session token.
+    /// The user ID in a session token.
     Session,
     /// A token at rest.
     Token,
@@ -43,7 +43,7 @@ impl Purpose {
         }
     }
 
-    /// The form of the texts that are sealed today.
+    /// The form of newly sealed texts.
     const fn form(self) -> &'static str {
         match self {
             Self::Flow | Self::Session => "v1",
@@ -51,7 +51,6 @@ impl Purpose {
         }
     }
 
-    /// Whether texts of this form are opened.
     fn opens(self, form: &str) -> bool {
         form == self.form() || (self == Self::Token && form == "v1")
     }
@@ -60,15 +59,15 @@ impl Purpose {
 /// Why a sealed text did not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The text names a key that this keyring does not have; a newer keyring may.
+    /// This keyring does not have the key; a newer one may.
     #[error("the text is sealed with a key that the keyring does not hold")]
     UnknownKey,
-    /// The text is not one of ours, was altered, or stands in a place that it was not sealed for.
+    /// The text is not ours, was altered, or was sealed for another place.
     #[error("the sealed text does not open here")]
     Broken,
 }
 
-/// Why a keyring's text is unusable.
+/// Why a keyring is unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyringError {
     /// It is not a JSON object of strings.
@@ -80,7 +79,7 @@ pub enum KeyringError {
     /// A key has fewer than 32 characters.
     #[error("a key of the keyring has fewer than 32 characters")]
     ShortKey,
-    /// A key id has other characters than letters, digits, `-` and `_`, or more than 32.
+    /// A key ID is not 1 to 32 letters, digits, `-` or `_`.
     #[error("a key id of the keyring is not 1 to 32 letters, digits, '-' or '_'")]
     BadKeyId,
 }
@@ -92,7 +91,7 @@ struct Subkeys {
     pseudonym: hmac::Key,
 }
 
-/// The sealing keys: the primary seals, every one of them opens.
+/// The sealing keys. The primary seals; any of them opens.
 pub struct Keyring {
     primary: String,
     keys: BTreeMap<String, Subkeys>,
@@ -105,8 +104,8 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Reads `{"primary":"k1","k1":"<at least 32 characters>", ...}` and stretches each key with HKDF-SHA256
-    /// (RFC 5869) into one subkey a purpose.
+    /// Parses `{"primary":"k1","k1":"<at least 32 characters>", ...}` and derives one subkey per
+    /// purpose from each key with HKDF-SHA256 (RFC 5869).
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         #[derive(Deserialize)]
         struct Wire {
@@ -125,7 +124,7 @@ impl Keyring {
             if material.chars().count() < LEAST_KEY_LENGTH {
                 return Err(KeyringError::ShortKey);
             }
-            keys.insert(id, Subkeys::stretch(material.as_bytes()));
+            keys.insert(id, Subkeys::derive(material.as_bytes()));
         }
         if keys.contains_key(&primary) { Ok(Self { primary, keys }) } else { Err(KeyringError::NoPrimary) }
     }
@@ -134,7 +133,7 @@ impl Keyring {
     ///
     /// # Panics
     ///
-    /// Only if the text were longer than AES-GCM can seal (64 GiB).
+    /// Only for texts beyond AES-GCM's limit (64 GiB).
     pub fn seal(&self, purpose: Purpose, place: &[&str], plaintext: &[u8]) -> Sealed {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + AES_256_GCM.tag_len());
@@ -148,7 +147,7 @@ impl Keyring {
         Sealed::from_text(format!("{}.{}.{}", purpose.form(), self.primary, URL_SAFE_NO_PAD.encode(sealed)))
     }
 
-    /// Opens a text that was sealed for the same purpose and place, with whichever key it names.
+    /// Opens a text that was sealed for the same purpose and place, with the key it names.
     pub fn open(
         &self,
         purpose: Purpose,
@@ -174,12 +173,12 @@ impl Keyring {
         Ok(Zeroizing::new(opened.to_vec()))
     }
 
-    /// Whether the text is sealed with another key, or in another form, than is sealed with today.
+    /// Whether the text uses another key or form than new texts.
     pub fn should_be_resealed(&self, purpose: Purpose, sealed: &Sealed) -> bool {
         split(sealed).is_none_or(|(form, id, _)| form != purpose.form() || id != self.primary)
     }
 
-    /// A stable stand-in for a user in logs: 16 hexadecimal digits of an HMAC, which lead nobody back to the `sub`.
+    /// A stable pseudonym for logs: 16 hexadecimal digits of an HMAC of the user ID.
     pub fn pseudonym(&self, user: &UserId) -> String {
         let tag = hmac::sign(&self.keys[&self.primary].pseudonym, user.as_str().as_bytes());
         hex(&tag.as_ref()[..8])
@@ -187,7 +186,7 @@ impl Keyring {
 }
 
 impl Subkeys {
-    fn stretch(material: &[u8]) -> Self {
+    fn derive(material: &[u8]) -> Self {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"postern").extract(material);
         let subkey = |label: &str| {
             let mut key = Zeroizing::new([0; 32]);
@@ -218,21 +217,19 @@ impl Subkeys {
     }
 }
 
-/// The key that a sealed text names; nothing is proven yet.
+/// The key ID in a sealed text, not authenticated.
 pub fn key_id(sealed: &Sealed) -> &str {
     split(sealed).map_or("", |(_, id, _)| id)
 }
 
-/// The form, the key id and the rest.
 fn split(sealed: &Sealed) -> Option<(&str, &str, &str)> {
     let (form, rest) = sealed.as_str().split_once('.')?;
     let (id, body) = rest.split_once('.')?;
     Some((form, id, body))
 }
 
-/// Each part is preceded by its length, so that no two lists of parts give the same bytes. A later
-/// form than the first is a part of its own, so that a text cannot be passed off as one of another
-/// form.
+/// Length-prefixes each part, so that different lists never give the same bytes. Forms after `v1`
+/// are a part too, so that a text cannot pass as another form.
 fn associated_data(purpose: Purpose, form: &str, key_id: &str, place: &[&str]) -> Vec<u8> {
     let later_form = (form != "v1").then_some(form);
     let parts = [purpose.label(), key_id].into_iter().chain(later_form).chain(place.iter().copied());
@@ -257,18 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_in_its_place() {
-        let keyring = keyring(ONE);
-        let sealed = keyring.seal(Purpose::Token, &["credentials", "1", "refresh_token"], b"1//token");
-        let opened = keyring.open(Purpose::Token, &["credentials", "1", "refresh_token"], &sealed).unwrap();
-        assert_eq!(opened.as_slice(), b"1//token");
-        assert!(!sealed.as_str().contains("token"));
-    }
-
-    #[test]
     fn a39_a_sealed_text_opens_for_no_other_user_attribute_or_table() {
         let keyring = keyring(ONE);
-        let sealed = keyring.seal(Purpose::Token, &["credentials", "1", "refresh_token"], b"1//token");
+        let place = ["credentials", "1", "refresh_token"];
+        let sealed = keyring.seal(Purpose::Token, &place, b"1//token");
+        assert!(!sealed.as_str().contains("token"));
+        assert_eq!(keyring.open(Purpose::Token, &place, &sealed).unwrap().as_slice(), b"1//token");
         for place in [
             ["credentials", "2", "refresh_token"],
             ["credentials", "1", "access_token"],

@@ -1,7 +1,8 @@
-//! Sessions: the token a caller holds and the row behind it. Pure rules; the row never holds the token.
+//! Sessions: the caller's token and the stored row, which never holds the token.
 //!
-//! A token is `v1.<key id>.<sealed user id>.<32 random bytes>`: the sealed part tells whose session it is before anything
-//! is read, so that session and credential come in one read; the row is found by the SHA-256 of the whole token.
+//! A token is `v1.<key id>.<sealed user id>.<32 random bytes>`. The sealed part identifies the
+//! user, so that session and credential need only one read. The row's key is the SHA-256 of the
+//! token.
 
 use std::time::Duration;
 
@@ -13,31 +14,31 @@ use crate::secret::{Sealed, SessionToken};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// A session ends when it was not used for this long.
+/// Idle time after which a session ends.
 pub const IDLE: Duration = Duration::from_hours(12);
-/// A session ends this long after it began.
+/// A session's longest lifetime.
 pub const ABSOLUTE: Duration = Duration::from_hours(7 * 24);
-/// The row's time of last use is written at most this often: less often than access tokens end, so that a request that
-/// refreshes does not usually write it too.
+/// How often the row's time of last use is written. Longer than an access token lives, so that few
+/// requests both refresh and write it.
 const TOUCH_INTERVAL: Duration = Duration::from_hours(2);
-/// The most characters of a token; a real one has about 150.
+/// In bytes; a real token has about 150.
 const LENGTH_LIMIT: usize = 1024;
 
-/// The random half of a session token, known before the user is.
+/// The random half of a session token, created before the user is known.
 pub struct Seed(String);
 
 impl Seed {
-    /// A new one: 256 random bits.
+    /// A new seed of 256 random bits.
     pub fn new() -> Self {
         Self(random::token())
     }
 
-    /// What may be stored of it.
+    /// Its SHA-256, which may be stored.
     pub fn digest(&self) -> String {
         hex(&sha256(self.0.as_bytes()))
     }
 
-    /// The token of a session of `user`.
+    /// The session token for `user`.
     pub fn token(&self, user: &UserId, keyring: &Keyring) -> SessionToken {
         let sealed = keyring.seal(Purpose::Session, &[], user.as_str().as_bytes());
         SessionToken::new(format!("{}.{}", sealed.as_str(), self.0))
@@ -50,18 +51,18 @@ impl Default for Seed {
     }
 }
 
-/// The parts of a token that has the form of one; nothing is proven yet.
+/// The parts of a well-formed token. Nothing is authenticated yet.
 pub struct PresentedToken {
-    /// The sealed user id.
+    /// The sealed user ID.
     pub sealed_user: Sealed,
-    /// SHA-256 of the whole token: the row's name.
+    /// SHA-256 of the token: the row's key.
     pub digest: String,
     /// SHA-256 of the random half.
     pub seed_digest: String,
 }
 
 impl PresentedToken {
-    /// Takes a token apart; `None` when it does not have the form of one.
+    /// Splits a token; `None` if it is malformed.
     pub fn parse(token: &str) -> Option<Self> {
         if token.len() > LENGTH_LIMIT || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
@@ -80,11 +81,11 @@ impl PresentedToken {
 pub struct Session {
     /// SHA-256 of the token in hexadecimal.
     pub digest: String,
-    /// Whose session it is.
+    /// The session's user.
     pub user: UserId,
     /// When it began.
     pub began_at: Timestamp,
-    /// When it was last used, to within two hours.
+    /// When it was last used, accurate to two hours.
     pub last_used_at: Timestamp,
 }
 
@@ -101,7 +102,8 @@ impl Session {
         self.began_at.plus(ABSOLUTE)
     }
 
-    /// Whether it may be used now by `user`: in time, not idle for too long, and not ended by signing out everywhere.
+    /// Whether `user` may use it now: not expired, not idle too long, and not ended by signing out
+    /// everywhere.
     pub fn is_valid(&self, user: &UserId, credential: Option<&Credential>, now: Timestamp) -> bool {
         let ended_everywhere =
             credential.is_some_and(|credential| self.began_at < credential.sessions_valid_from);
@@ -111,7 +113,7 @@ impl Session {
             && !ended_everywhere
     }
 
-    /// Whether the time of last use should be written again.
+    /// Whether to write the time of last use.
     pub fn should_be_touched(&self, now: Timestamp) -> bool {
         now.since(self.last_used_at) >= TOUCH_INTERVAL
     }

@@ -1,18 +1,18 @@
-//! Moments of wall-clock time. Pure: nothing here asks what time it is.
+//! Wall-clock time as a value. Never asks for the current time.
 
 use std::time::Duration;
 
-/// A moment of wall-clock time, in milliseconds since the Unix epoch.
+/// A point in time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment `milliseconds` after the Unix epoch.
+    /// From milliseconds since the Unix epoch.
     pub const fn from_millis(milliseconds: i64) -> Self {
         Self(milliseconds)
     }
 
-    /// The moment `seconds` after the Unix epoch.
+    /// From seconds since the Unix epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
@@ -27,25 +27,25 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The beginning of this moment's second: what is left of it once it was stored.
+    /// Rounded down to the second, which is how it is stored.
     #[must_use]
     pub const fn whole_seconds(self) -> Self {
         Self::from_seconds(self.seconds())
     }
 
-    /// This moment and `duration` more; saturates at the end of time.
+    /// This time plus `duration`, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// This moment less `duration`; saturates at the beginning of time.
+    /// This time minus `duration`, saturating.
     #[must_use]
-    pub fn minus(self, duration: Duration) -> Self {
+    pub(crate) fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long it is from `earlier` to this moment; nothing when `earlier` is not earlier.
+    /// The time since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -1,23 +1,23 @@
-//! Who a user is: Google's `sub`, the e-mail for display, and the hint that preselects an account.
+//! A user's identity: Google's `sub`, the e-mail address for display, and the login hint.
 
 use std::fmt;
 
-/// The most characters of a displayed text that are kept.
+/// In characters.
 const DISPLAY_LIMIT: usize = 256;
 
-/// A Google account's stable identifier: the ID token's `sub` (OpenID Connect Core section 2: at most 255 ASCII
-/// characters), which UserInfo v2 calls `id`. The only key of a user.
+/// A Google account's stable ID, the only key of a user: `sub` in the ID token (at most 255 ASCII
+/// characters, OpenID Connect Core section 2), `id` in UserInfo v2.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes `sub` if it has the form the standard gives it.
+    /// Parses a `sub`: 1 to 255 visible ASCII characters.
     pub fn parse(sub: &str) -> Option<Self> {
         let fits = (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(sub.to_owned()))
     }
 
-    /// The identifier's text.
+    /// The ID.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -29,12 +29,12 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// An e-mail address as Google gave it: shown to its owner, used for no decision.
+/// An e-mail address from Google. Only for display: no decision depends on it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
-    /// Takes an address for display, cut after 256 characters; control characters make it unusable.
+    /// Takes an address without control characters, cut after 256 characters.
     pub fn for_display(address: &str) -> Option<Self> {
         let unusable = address.is_empty() || address.chars().any(char::is_control);
         (!unusable).then(|| Self(address.chars().take(DISPLAY_LIMIT).collect()))
@@ -52,13 +52,14 @@ impl fmt::Debug for Email {
     }
 }
 
-/// A `login_hint` for Google's account chooser (OpenID Connect Core section 3.1.2.1): an e-mail address or a `sub`.
-/// It goes to Google, percent-encoded, and nowhere else.
+/// A `login_hint` (OpenID Connect Core section 3.1.2.1): an e-mail address or a `sub`. It is sent
+/// only to Google, percent-encoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginHint(String);
 
 impl LoginHint {
-    /// Takes a hint of 1 to 320 characters with at most one `@` and no control or bidirectional-format character.
+    /// Parses 1 to 320 characters with at most one `@` and no control or bidirectional-format
+    /// character.
     pub fn parse(hint: &str) -> Option<Self> {
         let length = hint.chars().count();
         let fits = (1..=320).contains(&length)
@@ -67,12 +68,12 @@ impl LoginHint {
         fits.then(|| Self(hint.to_owned()))
     }
 
-    /// The hint for a user who is known: the e-mail when there is a usable one, else the `sub`.
-    pub fn for_user(user: &UserId, email: Option<&Email>) -> Self {
+    /// The hint for a known user: the e-mail address if usable, else the `sub`.
+    pub(crate) fn for_user(user: &UserId, email: Option<&Email>) -> Self {
         email.and_then(|email| Self::parse(email.as_str())).unwrap_or_else(|| Self(user.as_str().to_owned()))
     }
 
-    /// The hint's text.
+    /// The hint.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -84,7 +85,7 @@ impl fmt::Debug for LoginHint {
     }
 }
 
-/// Whether a character changes the direction of the text around it (Unicode UAX #9), which hides what a text says.
+/// Whether a character changes the direction of text (Unicode UAX #9), which can disguise it.
 pub fn is_bidirectional_control(character: char) -> bool {
     matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

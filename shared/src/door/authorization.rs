@@ -1,4 +1,5 @@
-//! The beginning of a flow, seen from the browser: Google's URL and the sealed flow cookie; and the cookie's way back.
+//! Begins a flow for a browser, with Google's URL and the sealed flow cookie, and reads the cookie
+//! back.
 
 use postern_rules::error::Error;
 use postern_rules::flow::{self, Beginning, Flow, Held, Newcomer};
@@ -11,57 +12,53 @@ use super::cookie::FLOW_PREFIX;
 use crate::app::App;
 use crate::outside::google::oauth::AuthorizationRequest;
 
-/// The path of the callback under this API's address: what is registered with Google.
+/// The callback's path, registered with Google as part of the redirect URI.
 pub const CALLBACK_PATH: &str = "/oauth/callback";
 /// The path where a sign-in begins.
 pub const START_PATH: &str = "/auth/start";
 
-/// A flow that has begun; its cookie is set on the answer.
+/// A flow that began; its cookie is on the response.
 pub struct Begun {
-    /// Google's authorization URL, ready to open.
+    /// Google's authorization URL.
     pub authorization_url: String,
-    /// This API's `/auth/start`.
+    /// The URL of this API's `/auth/start`.
     pub start_url: String,
-    /// Until when the flow can be finished.
+    /// When the flow expires.
     pub expires_at: Timestamp,
 }
 
-/// Begins a sign-in. Writes nothing; once the secrets are remembered it makes no call at all.
+/// Begins a sign-in. Stores nothing, and makes no call once the secrets are cached.
 pub async fn begin(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
-    let begin = |client_id: &str, _: &[Held], now| Flow::begin(beginning, client_id, now);
-    lead(app, request, beginning, Newcomer::SignIn, begin).await
+    begin_as(Newcomer::SignIn, app, request, beginning).await
 }
 
-/// Offers a flow with an error: the one that this browser was offered before, if it is not over and
-/// fits, else a new one. Calls nobody, like [`begin`].
+/// Offers a flow with an error: this browser's newest matching offer, else a new one. Makes no
+/// calls, like [`begin`].
 pub(super) async fn offer(app: &App, request: &Request, beginning: &Beginning) -> Result<Begun, Error> {
-    let offer = |client_id: &str, held: &[Held], now| {
-        let flows =
-            held.iter().filter_map(|held| if let Held::Flow(flow) = held { Some(flow) } else { None });
-        let known =
-            flows.filter_map(|flow| Some((flow.began_at(), flow.offered_again(beginning, client_id, now)?)));
-        let newest = known.max_by_key(|(began_at, _)| *began_at).map(|(_, known)| known);
-        newest.unwrap_or_else(|| Flow::offer(beginning, client_id, now))
-    };
-    lead(app, request, beginning, Newcomer::Offer, offer).await
+    begin_as(Newcomer::Offer, app, request, beginning).await
 }
 
-/// Takes the flow that `choose` makes of the client, the flows of this browser and the time, sets
-/// its cookie and makes its URL.
-async fn lead(
+async fn begin_as(
+    newcomer: Newcomer,
     app: &App,
     request: &Request,
     beginning: &Beginning,
-    newcomer: Newcomer,
-    choose: impl FnOnce(&str, &[Held], Timestamp) -> (Flow, State),
 ) -> Result<Begun, Error> {
     let public_url = request.public_url(app)?;
     let (keyring, client) =
         futures_util::future::join(app.secrets.keyring(), app.secrets.google_client()).await;
     let (keyring, client) = (keyring?, client?);
-    let held: Vec<Held> = request.flows().iter().map(|cookie| open(&keyring, cookie)).collect();
-    let now = app.clock.now();
-    let (flow, state) = choose(&client.client_id, &held, now);
+    let (client_id, now) = (client.client_id.as_str(), app.clock.now());
+    let (flow, state) = if newcomer == Newcomer::Offer {
+        let offered = |cookie: &(String, String)| match open(&keyring, cookie) {
+            Held::Flow(flow) => Some((flow.began_at(), flow.offered_again(beginning, client_id, now)?)),
+            Held::Unknown | Held::Unusable => None,
+        };
+        let newest = request.flows().iter().filter_map(offered).max_by_key(|(began_at, _)| *began_at);
+        newest.map_or_else(|| Flow::offer(beginning, client_id, now), |(_, offered)| offered)
+    } else {
+        Flow::begin(beginning, client_id, now)
+    };
     keep(request, &keyring, &state, &flow, newcomer, now)?;
     let authorization = AuthorizationRequest {
         client: &client,
@@ -80,8 +77,8 @@ async fn lead(
     })
 }
 
-/// The flow that `state` names, out of its cookie. A cookie that is absent, altered, foreign or sealed with a key that is
-/// gone is one answer.
+/// Opens the flow cookie for `state`. A missing, altered or foreign cookie, or one whose key is
+/// gone, gives the same error.
 pub async fn resume(app: &App, request: &Request, state: &State) -> Result<Flow, Error> {
     let suffix = flow::cookie_suffix(state);
     let value = request.cookies.one(&format!("{FLOW_PREFIX}{suffix}"))?.ok_or(Error::StateMismatch)?;
@@ -90,19 +87,18 @@ pub async fn resume(app: &App, request: &Request, state: &State) -> Result<Flow,
     serde_json::from_slice(&json).map_err(|_| Error::StateMismatch)
 }
 
-/// Tells the browser what became of the flow that it brought, with whatever answer follows. A
-/// failure ends no sign-in: the browser then knows what it knew before.
+/// Records in the cookie what became of the flow. If that fails, the browser keeps its old cookie.
 pub async fn tell(app: &App, request: &Request, state: &State, flow: &Flow) {
     let told = match app.secrets.keyring().await {
         Ok(keyring) => keep(request, &keyring, state, flow, Newcomer::Nobody, app.clock.now()),
         Err(error) => Err(error.into()),
     };
     if let Err(error) = told {
-        tracing::warn!(error = %error, "a browser could not be told what became of its flow");
+        tracing::warn!(error = %error, "the flow cookie could not be updated");
     }
 }
 
-/// Sets the cookie of a flow on the answer, and clears those that give way.
+/// Sets a flow's cookie on the response, and removes the flows it displaces.
 fn keep(
     request: &Request,
     keyring: &Keyring,
@@ -114,7 +110,7 @@ fn keep(
     let suffix = flow::cookie_suffix(state);
     let json = serde_json::to_vec(flow).map_err(|_| Error::Internal)?;
     let sealed = keyring.seal(Purpose::Flow, &[suffix], &json);
-    // Whole seconds, like the flow's own end, which a cookie must not come before.
+    // Round like the flow's expiry: the cookie must not expire first.
     let lifetime = flow.expires_at().since(now.whole_seconds());
     request.set_cookie(&format!("{FLOW_PREFIX}{suffix}"), sealed.as_str(), lifetime);
     let cookies = request.flows();

@@ -1,4 +1,4 @@
-//! Who calls: the session cookie or the bearer token, never both, never from a URL.
+//! Authenticates the caller by session cookie or bearer token, never both, never from the URL.
 
 use postern_rules::credential::Credential;
 use postern_rules::error::{Error, Reason};
@@ -15,14 +15,14 @@ use crate::outside::dynamodb::within;
 pub struct Caller {
     /// The session.
     pub session: Session,
-    /// The user's credential, if there is one.
+    /// The user's credential, if any.
     pub credential: Option<Credential>,
 }
 
-/// Opens the caller's token, and reads the session and the credential in one consistent read.
+/// Opens the caller's token and reads session and credential in one consistent read.
 pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, Error> {
     let token = token(request)?.ok_or_else(|| Error::unauthorized(Reason::NotSignedIn))?;
-    // Unknown, altered, expired and revoked look the same from outside (A32).
+    // Unknown, altered, expired and revoked sessions are indistinguishable to the caller (A32).
     let expired = || Error::unauthorized(Reason::SessionExpired);
     let presented = PresentedToken::parse(token).ok_or_else(expired)?;
     let opened = app.secrets.open(Purpose::Session, &[], &presented.sealed_user).await?;
@@ -36,17 +36,18 @@ pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, Error>
     Ok(Caller { session, credential })
 }
 
-/// Writes that the session is in use, at most once in two hours. A failure costs nothing but a session that may end early.
+/// Updates the session's time of last use, at most every two hours. A failure only means that the
+/// session may end early.
 pub async fn touch(app: &App, session: &Session) {
     if !session.should_be_touched(app.clock.now()) {
         return;
     }
     if let Err(error) = app.store.touch_session(session).await {
-        tracing::warn!(error = %error, "the last use of a session could not be written");
+        tracing::warn!(error = %error, "the session's last use could not be updated");
     }
 }
 
-/// The session that the browser already has, whatever it is worth.
+/// The session token that the browser sent, not authenticated.
 pub fn old_session(request: &Request) -> Result<Option<PresentedToken>, Error> {
     Ok(request.cookies.one(SESSION)?.and_then(PresentedToken::parse))
 }
@@ -58,11 +59,11 @@ fn token(request: &Request) -> Result<Option<&str>, Error> {
     if !request.has_header("authorization") {
         return Ok(cookie);
     }
-    // A header that came twice, or with other than visible ASCII, is malformed too (RFC 6750 section 2.1).
+    // A repeated header or one with other than visible ASCII is malformed (RFC 6750 section 2.1).
     let value = request.header("authorization").ok_or(MALFORMED)?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        // Another scheme is not ours to judge beside a cookie; alone it is a credential that does not work here (B29).
+        // Ignore another scheme beside a cookie; without one it is an invalid credential (B29).
         return cookie.map_or(Err(Error::unauthorized(Reason::SessionExpired)), |cookie| Ok(Some(cookie)));
     }
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte);

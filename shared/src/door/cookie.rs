@@ -1,4 +1,4 @@
-//! Cookies: read as bytes with exact names (RFC 6265bis section 5.4), written with every protection there is.
+//! Cookies: names are compared exactly (RFC 6265bis section 5.4), and every protection is set.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use postern_rules::error::Error;
 use postern_rules::flow::is_cookie_suffix;
 
-/// The cookie that holds the session token.
+/// The cookie with the session token.
 pub const SESSION: &str = "__Host-session";
-/// What the names of the flow cookies begin with.
-pub const FLOW_PREFIX: &str = "__Host-flow-";
+/// Prefix of the flow cookies' names.
+pub(super) const FLOW_PREFIX: &str = "__Host-flow-";
 
-/// The most cookies and bytes of cookies of a request. This API's own stay below 6.5 KiB: the
-/// session; three sign-ins and one that is over, of at most 1.3 KiB each, most of it `return_to`;
-/// two that were offered, which return to an origin. API Gateway takes 10,240 bytes of headers.
+/// Limits on a request's cookies. This API's own stay below 6.5 KiB: the session; four flows of at
+/// most 1.3 KiB, mostly `return_to`; two small offers. API Gateway accepts 10,240 bytes of headers.
 const COUNT_LIMIT: usize = 100;
 const LENGTH_LIMIT: usize = 8 * 1024;
 
-/// The cookies of a request, in their order.
+/// A request's cookies, in order.
 #[derive(Default)]
 pub struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
-    /// Reads `name=value` pairs. A pair with a control or non-ASCII character is left out, and nothing is unquoted.
+    /// Reads `name=value` pairs without unquoting. Skips pairs with control or non-ASCII
+    /// characters.
     pub fn parse<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<Self, Error> {
         let mut cookies = Vec::new();
         let mut length = 0;
@@ -43,41 +43,40 @@ impl Cookies {
         Ok(Self(cookies))
     }
 
-    /// The cookie of this name; two of them are ambiguous (A30), for a neighbour may have planted one.
+    /// The cookie with this name. Two are ambiguous: a neighbouring host may have set one (A30).
     pub fn one(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let first = values.next();
         if values.next().is_some() { Err(Error::AmbiguousCookie) } else { Ok(first) }
     }
 
-    /// The flow cookies: the rest of each name, if it is one that this API gives, and the value.
+    /// The flow cookies: the suffix of each name, and the value.
     pub fn flows(&self) -> impl Iterator<Item = (&str, &str)> {
         let flows =
             self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(FLOW_PREFIX)?, value.as_str())));
         flows.filter(|(suffix, _)| is_cookie_suffix(suffix))
     }
 
-    /// Whether there is any cookie of this API.
-    pub fn has_ours(&self) -> bool {
+    /// Whether any cookie belongs to this API.
+    pub(super) fn has_ours(&self) -> bool {
         self.0.iter().any(|(name, _)| name == SESSION || name.starts_with(FLOW_PREFIX))
     }
 }
 
-/// The cookies that an answer sets, whatever the answer turns out to be: a reply, an error, or what
-/// is said when the time is over.
+/// The cookies to set on the response, whether a reply, an error or a timeout.
 #[derive(Default)]
 pub(super) struct Outgoing(Mutex<Vec<(String, String, Duration)>>);
 
 impl Outgoing {
-    /// Sets a cookie, in place of what this answer said of it before.
+    /// Sets a cookie, replacing an earlier value.
     pub(super) fn set(&self, name: &str, value: &str, lifetime: Duration) {
         let mut cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cookies.retain(|(known, ..)| known != name);
         cookies.push((name.to_owned(), value.to_owned(), lifetime));
     }
 
-    /// What a browser then holds of the cookies whose names begin so, which it had in this order;
-    /// what is set anew comes last.
+    /// The cookies with this prefix that the browser holds after this response; those it sets come
+    /// last.
     pub(super) fn onto<'a>(
         &self,
         prefix: &str,
@@ -93,17 +92,15 @@ impl Outgoing {
         kept.chain(set).collect()
     }
 
-    /// The `Set-Cookie` values.
+    /// The `Set-Cookie` values: only for this host, over TLS, without script access, and withheld
+    /// from cross-site requests except top-level navigation such as Google's redirect.
     pub(super) fn headers(&self) -> Vec<String> {
         let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cookies.iter().map(|(name, value, lifetime)| set(name, value, *lifetime)).collect()
+        let set_cookie = |(name, value, lifetime): &(String, String, Duration)| {
+            format!("{name}={value}; Max-Age={}; Path=/; Secure; HttpOnly; SameSite=Lax", lifetime.as_secs())
+        };
+        cookies.iter().map(set_cookie).collect()
     }
-}
-
-/// A `Set-Cookie` value: for this host alone, over TLS alone, out of reach of scripts, not sent by other sites' requests
-/// except a top-level navigation (which Google's redirect is).
-fn set(name: &str, value: &str, lifetime: Duration) -> String {
-    format!("{name}={value}; Max-Age={}; Path=/; Secure; HttpOnly; SameSite=Lax", lifetime.as_secs())
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
-//! The raw event, checked before `lambda_http` converts it: its conversion panics on raw quotes, spaces and control
-//! bytes in the query, on odd `Host` and `X-Forwarded-Proto` values, on long URIs and on broken base64 (A70).
+//! Checks the raw event before `lambda_http` converts it. The conversion panics on raw quotes,
+//! spaces and control bytes in the query, odd `Host` and `X-Forwarded-Proto` values, long URIs and
+//! broken base64 (A70).
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,21 +13,20 @@ use lambda_http::request::LambdaRequest;
 use postern_rules::error::Error;
 
 use super::Invocation;
-use super::cookie::Cookies;
+use super::cookie::{Cookies, Outgoing};
 use super::query::Query;
-use super::request::{ApiAddress, BODY_LIMIT, Request};
+use super::request::{BODY_LIMIT, Request};
 
-/// The most bytes of an event that are looked at; API Gateway's own limits keep real ones far below.
+/// In bytes; API Gateway's limits keep real events far below.
 const EVENT_LIMIT: usize = 11 * 1024 * 1024;
-/// The most bytes of a path.
 const PATH_LIMIT: usize = 2048;
-/// The most bytes of a query; more is too many parameters.
+/// A longer query counts as too many parameters.
 const QUERY_LIMIT: usize = 4096;
-/// Beyond this a query is not even counted.
+/// A query longer than this is rejected without counting its parameters.
 const URI_LIMIT: usize = 16 * 1024;
 
-/// Takes an event of API Gateway's HTTP API, payload format 2.0, and makes a request of it.
-pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Error> {
+/// Converts an API Gateway HTTP API event (payload format 2.0) into a request.
+pub(super) fn admit(event: &str, invocation: Invocation, outgoing: &Arc<Outgoing>) -> Result<Request, Error> {
     const NOT_AN_EVENT: Error =
         Error::InvalidRequest("The event is not an API Gateway HTTP API request of payload format 2.0.");
     if event.len() > EVENT_LIMIT {
@@ -44,45 +46,45 @@ pub(super) fn admit(event: &str, invocation: Invocation) -> Result<Request, Erro
     }
     let query = Query::parse(&raw_query)?;
     let cookies = cookies(&mut event)?;
-    let api_address = ApiAddress {
-        domain_name: event.request_context.domain_name.take(),
-        stage: event.request_context.stage.take(),
-    };
-    // API Gateway's id is the one that its access log and the caller see.
+    // API Gateway's ID also appears in its access log and in the caller's response.
     let id = event.request_context.request_id.take().filter(|id| is_plain(id));
-    let invocation = Invocation { request_id: id.unwrap_or(invocation.request_id), ..invocation };
-    convert(event, query, cookies, path, api_address, invocation)
-}
-
-fn convert(
-    mut event: ApiGatewayV2httpRequest,
-    query: Query,
-    cookies: Cookies,
-    path: String,
-    api_address: ApiAddress,
-    invocation: Invocation,
-) -> Result<Request, Error> {
-    let has_body = !matches!(event.request_context.http.method, Method::GET | Method::HEAD);
-    event.body = if has_body { event.body.take() } else { None };
-    if let Some(body) = &event.body {
-        let limit = if event.is_base64_encoded { BODY_LIMIT.div_ceil(3) * 4 } else { BODY_LIMIT };
-        if body.len() > limit {
-            return Err(Error::PayloadTooLarge);
-        }
-        if event.is_base64_encoded && STANDARD.decode(body).is_err() {
-            return Err(Error::InvalidRequest("The body is not valid base64."));
-        }
-    }
-    // What the conversion would build a URI of; this API's own address comes from the configuration (A24, B55, B56).
+    check_body(&mut event)?;
+    // The conversion builds a URI from these. This API's address comes from the configuration (A24,
+    // B55, B56).
     event.raw_path = Some("/".to_owned());
     for name in [HOST.as_str(), "x-forwarded-proto", COOKIE.as_str()] {
         event.headers.remove(name);
     }
-    let http = LambdaRequest::ApiGatewayV2(event).into();
-    Ok(Request::new(http, path, query, cookies, api_address, invocation))
+    Ok(Request {
+        domain_name: event.request_context.domain_name.take(),
+        stage: event.request_context.stage.take(),
+        http: LambdaRequest::ApiGatewayV2(event).into(),
+        path,
+        query,
+        cookies,
+        id: id.unwrap_or(invocation.request_id),
+        deadline: invocation.deadline,
+        outgoing: Arc::clone(outgoing),
+    })
 }
 
-/// The cookies: the event's list, else the header; never both (B28).
+/// Drops the body of a GET or HEAD, and checks size and base64 of any other.
+fn check_body(event: &mut ApiGatewayV2httpRequest) -> Result<(), Error> {
+    if matches!(event.request_context.http.method, Method::GET | Method::HEAD) {
+        event.body = None;
+    }
+    let Some(body) = &event.body else { return Ok(()) };
+    let limit = if event.is_base64_encoded { BODY_LIMIT.div_ceil(3) * 4 } else { BODY_LIMIT };
+    if body.len() > limit {
+        return Err(Error::PayloadTooLarge);
+    }
+    if event.is_base64_encoded && STANDARD.decode(body).is_err() {
+        return Err(Error::InvalidRequest("The body is not valid base64."));
+    }
+    Ok(())
+}
+
+/// The cookies from the event's list, else from the header; never both (B28).
 fn cookies(event: &mut ApiGatewayV2httpRequest) -> Result<Cookies, Error> {
     if let Some(list) = event.cookies.take() {
         return Cookies::parse(list.iter().map(String::as_str));

@@ -1,43 +1,34 @@
-//! Which of two media types a caller prefers (RFC 9110 section 12.5.1), as far as this API needs it.
+//! Content negotiation between two media types (RFC 9110 section 12.5.1).
 
-/// Whether an `Accept` header prefers `wanted` to `other`: by its weight, and between equal weights by being named more
-/// exactly (`application/json, */*` wants JSON). A tie, or no header, is no preference.
+/// Whether `Accept` prefers `wanted` to `other`: by weight, then by specificity (`application/json,
+/// */*` prefers JSON). A tie or a missing header is no preference.
 pub(super) fn prefers(accept: Option<&str>, wanted: &str, other: &str) -> bool {
     let Some(accept) = accept else { return false };
-    let (wanted, other) = (standing(accept, wanted), standing(accept, other));
-    wanted.0 > 0 && wanted > other
+    let (wanted, other) = (rank(accept, wanted), rank(accept, other));
+    wanted.0 > 0.0 && wanted > other
 }
 
-/// The weight of a media type in thousandths, and how exactly the range that decides names it.
-fn standing(accept: &str, media_type: &str) -> (u32, u32) {
+/// The weight of a media type, and the specificity of the matching range.
+fn rank(accept: &str, media_type: &str) -> (f32, u32) {
     let (kind, _) = media_type.split_once('/').unwrap_or((media_type, ""));
     let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next()?.to_ascii_lowercase();
-        let exactness = match name.split_once('/')? {
+        let specificity = match name.split_once('/')? {
             _ if name == media_type => 2,
             (range_kind, "*") if range_kind == kind => 1,
             ("*", "*") => 0,
             _ => return None,
         };
-        let weight =
-            parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
-        Some((exactness, weight.map_or(1000, thousandths)))
+        let text = parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
+        Some((specificity, text.map_or(1.0, weight)))
     });
-    ranges.max_by_key(|(exactness, _)| *exactness).map_or((0, 0), |(exactness, weight)| (weight, exactness))
+    ranges.max_by_key(|range| range.0).map_or((0.0, 0), |(specificity, weight)| (weight, specificity))
 }
 
-fn thousandths(weight: &str) -> u32 {
-    let value: f32 = weight.trim().parse().unwrap_or(0.0);
-    if (0.0..=1.0).contains(&value) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the value lies between 0 and 1000"
-        )]
-        return (value * 1000.0).round() as u32;
-    }
-    0
+/// A weight from 0 to 1; an invalid one counts as 0.
+fn weight(text: &str) -> f32 {
+    text.trim().parse().ok().filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -52,7 +43,7 @@ mod tests {
         assert!(!prefers(Some(BROWSER), "application/json", "text/html"));
         assert!(prefers(Some("application/json"), "application/json", "text/html"));
         assert!(prefers(Some("application/json;q=0.9, */*;q=0.1"), "application/json", "text/html"));
-        // What widely used clients send by default.
+        // The default of widely used HTTP clients.
         assert!(prefers(Some("application/json, text/plain, */*"), "application/json", "text/html"));
     }
 

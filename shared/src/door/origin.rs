@@ -1,12 +1,13 @@
-//! Where a request comes from: `Origin`, `Referer`, Fetch Metadata. API Gateway makes the CORS headers; what a page of
-//! another origin may not do is refused here, by exact comparison (A17, A18, A42 to A47, A82).
+//! Where a request comes from: `Origin`, `Referer` and Fetch Metadata. Rejects what pages of other
+//! origins may not do, by exact comparison (A17, A18, A42 to A47, A82). API Gateway sets the CORS
+//! headers.
 
 use postern_rules::error::Error;
 
 use super::{Entry, Request, Route};
 use crate::app::App;
 
-/// Refuses a request that a page of another origin made, or that a browser makes ahead of time.
+/// Refuses requests from pages of other origins, and prefetches.
 pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Error> {
     let ahead_of_time = ["sec-purpose", "purpose", "x-moz"]
         .iter()
@@ -16,7 +17,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
     }
     let allowed = if request.is_safe() {
         match route.entry {
-            // Google sends the browser here; the state says whether it belongs.
+            // Google redirects the browser here; the state is checked instead.
             Entry::Callback => true,
             Entry::Start => may_start(app, request),
             Entry::Api => !request.cookies.has_ours() || may_read(app, request)?,
@@ -39,46 +40,41 @@ fn is_listed(app: &App, request: &Request) -> Option<bool> {
         .then(|| request.header("origin").is_some_and(|origin| app.config.allowed_origins.contain(origin)))
 }
 
-/// The origin that the `Referer` belongs to is listed.
 fn referrer_is_listed(app: &App, request: &Request) -> bool {
     let referrer = request.header("referer").and_then(|referrer| url::Url::parse(referrer).ok());
     referrer.is_some_and(|url| app.config.allowed_origins.contain(&url.origin().ascii_serialization()))
 }
 
-/// Whether a page embeds the answer (an image, a frame, a script), by Fetch Metadata.
+/// Whether a page embeds the response (image, frame, script), by Fetch Metadata.
 pub(super) fn is_embedded(request: &Request) -> bool {
     request
         .header("sec-fetch-dest")
         .is_some_and(|destination| destination != "document" && destination != "empty")
 }
 
-fn is_cross_site(request: &Request) -> bool {
-    request.header("sec-fetch-site") == Some("cross-site")
-}
-
-/// A sign-in is begun by a listed page or by the person (an address typed, a bookmark), as a
-/// document or a fetch. A fetch without an `Origin` is of the API's own origin, or nobody sees it:
-/// a neighbour's would only crowd out sign-ins.
+/// A listed page or the user (typed address, bookmark) may begin a sign-in, by navigation or fetch.
+/// A fetch without `Origin` must come from the API's own origin. From a neighbouring host nobody
+/// could read its response, and it would only displace sign-ins.
 fn may_start(app: &App, request: &Request) -> bool {
     if is_embedded(request) {
         return false;
     }
     is_listed(app, request).unwrap_or_else(|| {
         let is_fetch = request.header("sec-fetch-dest") == Some("empty");
-        let is_foreign = is_cross_site(request) || (is_fetch && !is_own_or_nobodys(request));
+        let is_cross_site = request.header("sec-fetch-site") == Some("cross-site");
+        let is_foreign = is_cross_site || (is_fetch && !is_same_origin_or_direct(request));
         !is_foreign || referrer_is_listed(app, request)
     })
 }
 
-/// Whether the browser says that a page of this very origin, or no page at all, makes the request.
-fn is_own_or_nobodys(request: &Request) -> bool {
+/// Whether the browser reports this API's own origin, or no page, as the initiator.
+fn is_same_origin_or_direct(request: &Request) -> bool {
     request.header("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none")
 }
 
-/// A read with a cookie comes from a listed page, or from none. Without an `Origin` the browser's
-/// own word decides: a page of a neighbouring host may send the cookie in a `no-cors` request, and
-/// how long the answer takes and how large it is would tell it something (A82). A client that says
-/// nothing of where it is proves by a header that it is no such request.
+/// A listed page, or no page, may read with a cookie. Without `Origin`, Fetch Metadata decides: a
+/// neighbouring host's page could send the cookie in a `no-cors` request and learn from the
+/// response's time and size (A82). A client without Fetch Metadata must send the CSRF header.
 fn may_read(app: &App, request: &Request) -> Result<bool, Error> {
     if let Some(listed) = is_listed(app, request) {
         return Ok(listed);
@@ -86,16 +82,16 @@ fn may_read(app: &App, request: &Request) -> Result<bool, Error> {
     if !request.has_header("sec-fetch-site") {
         return if sends_csrf_header(request) { Ok(true) } else { Err(Error::CsrfHeaderMissing) };
     }
-    Ok(is_own_or_nobodys(request))
+    Ok(is_same_origin_or_direct(request))
 }
 
-/// A header that a page of another origin cannot send without being asked for by a preflight.
+/// A header that a page of another origin can send only after a preflight.
 fn sends_csrf_header(request: &Request) -> bool {
     request.has_header("x-requested-with")
 }
 
-/// A change comes from a listed page. A program that has none of our cookies may leave the origin out; one that sends
-/// them, as the callback's POST must, names a listed origin as a page does.
+/// A listed page, or a page of this API's own origin, may make changes. So may a client without
+/// `Origin` that sends none of our cookies; the callback's POST must send one.
 fn may_change(app: &App, request: &Request) -> bool {
     is_listed(app, request).unwrap_or_else(|| {
         request.header("sec-fetch-site") == Some("same-origin")

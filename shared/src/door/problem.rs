@@ -1,4 +1,4 @@
-//! Errors as HTTP: RFC 9457 problem documents, or a static page for a browser. Renders what [`Error::facts`] says and
+//! Renders errors as RFC 9457 problem documents or as a static page. Shows only [`Error::facts`],
 //! nothing that a caller or Google sent.
 
 use lambda_http::http::header::{
@@ -31,16 +31,15 @@ struct Document<'a> {
     start_url: Option<&'a str>,
 }
 
-/// Where a caller who got an error may go on.
+/// Where a caller can continue after an error.
 #[derive(Default)]
 pub(super) struct Links {
-    /// The flow that the authorization URL begins.
+    /// The flow of the authorization URL.
     pub(super) begun: Option<Begun>,
-    /// This API's `/auth/start`.
+    /// The URL of this API's `/auth/start`.
     pub(super) start_url: Option<String>,
 }
 
-/// The reply for `error`.
 pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool) -> Reply {
     let facts = error.facts();
     let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -74,24 +73,19 @@ pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool)
     };
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
-    match error.condition() {
+    let header = match error.condition() {
         Error::Unauthorized { reason: Reason::SessionExpired, .. } => {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"gmail\", error=\"invalid_token\""),
-            );
+            Some((WWW_AUTHENTICATE, "Bearer realm=\"gmail\", error=\"invalid_token\""))
         }
-        Error::Unauthorized { .. } => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gmail\""));
-        }
+        Error::Unauthorized { .. } => Some((WWW_AUTHENTICATE, "Bearer realm=\"gmail\"")),
         Error::InsufficientScope { .. } => {
-            let challenge = HeaderValue::from_static("Bearer realm=\"gmail\", error=\"insufficient_scope\"");
-            headers.insert(WWW_AUTHENTICATE, challenge);
+            Some((WWW_AUTHENTICATE, "Bearer realm=\"gmail\", error=\"insufficient_scope\""))
         }
-        Error::MethodNotAllowed(methods) => {
-            headers.insert(ALLOW, HeaderValue::from_static(methods));
-        }
-        _ => {}
+        Error::MethodNotAllowed(methods) => Some((ALLOW, *methods)),
+        _ => None,
+    };
+    if let Some((name, value)) = header {
+        headers.insert(name, HeaderValue::from_static(value));
     }
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -99,7 +93,7 @@ pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool)
     reply
 }
 
-/// A page of fixed text; it loads nothing, and its one link is our own or Google's.
+/// A page of constant text that loads nothing. Its only link is ours or Google's.
 fn page(title: &str, facts: Facts, links: &Links) -> Reply {
     let way = links.begun.as_ref().map(|begun| &begun.authorization_url).or(links.start_url.as_ref());
     let link =

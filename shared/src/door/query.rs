@@ -1,19 +1,19 @@
-//! The query string, read strictly: decoded once, valid UTF-8 or refused, nothing merged and nothing guessed.
+//! The query string, parsed strictly: decoded once, invalid UTF-8 refused, nothing merged or
+//! guessed.
 
-use percent::decode;
 use postern_rules::error::Error;
 
-/// The most parameters of a query.
 const LIMIT: usize = 32;
 
-/// The parameters of a request, in their order.
+/// A request's parameters, in order.
 #[derive(Debug, Default)]
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads `application/x-www-form-urlencoded` text (WHATWG URL), refusing what its lenient parser would repair.
+    /// Parses `application/x-www-form-urlencoded` text, refusing what the lenient WHATWG parser
+    /// repairs.
     pub fn parse(raw: &str) -> Result<Self, Error> {
-        // These cannot stand in a query (RFC 3986 section 3.4), and API Gateway is not known to keep them out.
+        // Not allowed in a query (RFC 3986 section 3.4); API Gateway may let them through.
         if raw.bytes().any(|byte| !byte.is_ascii_graphic() || b"\"<>#".contains(&byte)) {
             return Err(Error::MalformedEncoding);
         }
@@ -28,19 +28,19 @@ impl Query {
         Ok(Self(pairs))
     }
 
-    /// A parameter that may stand once.
+    /// A parameter that must not be repeated.
     pub fn one(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut values = self.all(name);
         let first = values.next();
         if values.next().is_some() { Err(Error::DuplicateParameter) } else { Ok(first) }
     }
 
-    /// A parameter that may stand several times.
+    /// A parameter that may be repeated.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Refuses any parameter that is not one of `known`.
+    /// Refuses parameters that are not in `known`.
     pub fn only(&self, known: &[&str]) -> Result<(), Error> {
         if self.0.iter().all(|(name, _)| known.contains(&name.as_str())) {
             Ok(())
@@ -50,30 +50,26 @@ impl Query {
     }
 }
 
-mod percent {
-    use postern_rules::error::Error;
-
-    /// Decodes percent-encoding and `+`; a broken triplet or what is not UTF-8 is an error.
-    pub(super) fn decode(text: &str) -> Result<String, Error> {
-        let mut bytes = Vec::with_capacity(text.len());
-        let mut rest = text.bytes();
-        while let Some(byte) = rest.next() {
-            bytes.push(match byte {
-                b'+' => b' ',
-                b'%' => 16 * digit(rest.next())? + digit(rest.next())?,
-                other => other,
-            });
-        }
-        String::from_utf8(bytes).map_err(|_| Error::MalformedEncoding)
+/// Decodes percent-encoding and `+`. Refuses broken triplets and invalid UTF-8.
+fn decode(text: &str) -> Result<String, Error> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => 16 * digit(rest.next())? + digit(rest.next())?,
+            other => other,
+        });
     }
+    String::from_utf8(bytes).map_err(|_| Error::MalformedEncoding)
+}
 
-    fn digit(byte: Option<u8>) -> Result<u8, Error> {
-        match byte {
-            Some(byte @ b'0'..=b'9') => Ok(byte - b'0'),
-            Some(byte @ b'a'..=b'f') => Ok(byte - b'a' + 10),
-            Some(byte @ b'A'..=b'F') => Ok(byte - b'A' + 10),
-            _ => Err(Error::MalformedEncoding),
-        }
+fn digit(byte: Option<u8>) -> Result<u8, Error> {
+    match byte {
+        Some(byte @ b'0'..=b'9') => Ok(byte - b'0'),
+        Some(byte @ b'a'..=b'f') => Ok(byte - b'a' + 10),
+        Some(byte @ b'A'..=b'F') => Ok(byte - b'A' + 10),
+        _ => Err(Error::MalformedEncoding),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Replies: how they are made, the headers that each one carries, and their way back into an event.
+//! Replies: how to build them, their common headers, and their conversion to an event.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use super::cookie::Outgoing;
 
-/// A reply: `lambda_http`'s response type with a text body.
+/// `lambda_http`'s response type with a text body.
 pub type Reply = Response<String>;
 
-/// What every reply carries: nothing is stored, sniffed, framed or told to other sites (OWASP Secure Headers).
-const ALWAYS: [(&str, &str); 8] = [
+/// On every reply: no storing, sniffing, framing or leaking to other sites (OWASP Secure Headers).
+const COMMON_HEADERS: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
     (
         "content-security-policy",
@@ -33,47 +33,45 @@ const ALWAYS: [(&str, &str); 8] = [
 /// A JSON reply.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Reply, Error> {
     let text = serde_json::to_string(body).map_err(|_| Error::Internal)?;
-    let mut reply = Response::new(text);
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(reply)
+    reply(status, (CONTENT_TYPE, "application/json"), text)
 }
 
-/// A reply without content.
 pub(super) fn nothing() -> Reply {
     let mut reply = Response::new(String::new());
     *reply.status_mut() = StatusCode::NO_CONTENT;
     reply
 }
 
-/// A reply that sends the browser to `location`.
+/// A redirect to `location`.
 pub fn redirect(status: StatusCode, location: &str) -> Result<Reply, Error> {
-    let mut reply = Response::new(String::new());
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(LOCATION, HeaderValue::from_str(location).map_err(|_| Error::Internal)?);
-    Ok(reply)
+    reply(status, (LOCATION, location), String::new())
 }
 
-/// A reply that sends the browser back to where its flow began and tells the front end, by code, how the flow failed.
-/// The error travels with the reply to the one place that logs.
+fn reply(status: StatusCode, (name, value): (HeaderName, &str), body: String) -> Result<Reply, Error> {
+    Response::builder().status(status).header(name, value).body(body).map_err(|_| Error::Internal)
+}
+
+/// Redirects the browser to where its flow began, with the error's code for the front end. The
+/// error travels with the reply to the place that logs.
 pub fn redirect_with_error(return_to: &ReturnTo, error: Error) -> Result<Reply, Error> {
     let mut reply = redirect(StatusCode::SEE_OTHER, &return_to.with_auth_error(error.facts().code))?;
     reply.extensions_mut().insert(Arc::new(error));
     Ok(reply)
 }
 
-/// Sets the headers that every reply carries, and the cookies that were set on the way.
+/// Sets the common headers and the response's cookies.
 pub(super) fn finish(reply: &mut Reply, outgoing: &Outgoing) {
-    // Made by us of visible ASCII.
+    // Cannot fail: we build them from visible ASCII.
     for value in outgoing.headers().iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
         reply.headers_mut().append(SET_COOKIE, value);
     }
-    for (name, value) in ALWAYS {
+    for (name, value) in COMMON_HEADERS {
         reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
 }
 
-/// The reply as API Gateway takes it: cookies apart, for it keeps only the first of a repeated header.
+/// Converts the reply for API Gateway. Cookies go into their own list: of a repeated header it
+/// keeps only the first.
 pub(super) fn into_event(reply: Reply) -> ApiGatewayV2httpResponse {
     let (mut parts, body) = reply.into_parts();
     let mut event = ApiGatewayV2httpResponse::default();

@@ -1,4 +1,4 @@
-//! A request as handlers see it: `lambda_http`'s, with the query, the cookies and the origin of the event read strictly.
+//! The request that handlers see: `lambda_http`'s, with strictly parsed query and cookies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,76 +8,44 @@ use postern_rules::config::{ConfigError, PublicUrl, names};
 use postern_rules::error::Error;
 
 use super::cookie::{Cookies, FLOW_PREFIX, Outgoing};
+use super::negotiation;
 use super::query::Query;
-use super::{Invocation, negotiation};
 use crate::app::App;
 use crate::clock::Deadline;
 
-/// The most bytes of a body.
+/// In bytes.
 pub(super) const BODY_LIMIT: usize = 16 * 1024;
-/// A path longer than this is answered as too long, not as unknown.
-const LONG_PATH: usize = 1024;
-
-/// Where API Gateway says the event came in.
-pub(super) struct ApiAddress {
-    pub(super) domain_name: Option<String>,
-    pub(super) stage: Option<String>,
-}
 
 /// One request.
 pub struct Request {
-    http: lambda_http::Request,
-    path: String,
+    pub(super) http: lambda_http::Request,
+    pub(super) path: String,
     /// The query's parameters.
     pub query: Query,
     /// The cookies.
     pub cookies: Cookies,
-    /// The request's id.
+    /// The request ID.
     pub id: String,
-    /// By when the answer must be there.
+    /// When the response is due.
     pub deadline: Deadline,
-    api_address: ApiAddress,
-    outgoing: Arc<Outgoing>,
+    /// Where API Gateway received the event.
+    pub(super) domain_name: Option<String>,
+    pub(super) stage: Option<String>,
+    pub(super) outgoing: Arc<Outgoing>,
 }
 
 impl Request {
-    pub(super) fn new(
-        http: lambda_http::Request,
-        path: String,
-        query: Query,
-        cookies: Cookies,
-        api_address: ApiAddress,
-        invocation: Invocation,
-    ) -> Self {
-        Self {
-            http,
-            path,
-            query,
-            cookies,
-            id: invocation.request_id,
-            deadline: invocation.deadline,
-            api_address,
-            outgoing: Arc::default(),
-        }
-    }
-
-    /// The request, whose answer sets `outgoing`.
-    pub(super) fn answered_with(self, outgoing: &Arc<Outgoing>) -> Self {
-        Self { outgoing: Arc::clone(outgoing), ..self }
-    }
-
-    /// Sets a cookie on the answer, whatever the answer turns out to be.
+    /// Sets a cookie on the response, even if that is an error.
     pub fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) {
         self.outgoing.set(name, value, lifetime);
     }
 
-    /// Removes a cookie from the browser, with whatever answer follows.
+    /// Removes a cookie from the browser.
     pub(super) fn clear_cookie(&self, name: &str) {
         self.outgoing.set(name, "", Duration::ZERO);
     }
 
-    /// The flow cookies that the browser holds after what this answer sets so far: the rest of each
-    /// name, and the value.
+    /// The suffix and value of each flow cookie that the browser will hold after this response.
     pub(super) fn flows(&self) -> Vec<(String, String)> {
         self.outgoing.onto(FLOW_PREFIX, self.cookies.flows())
     }
@@ -87,50 +55,51 @@ impl Request {
         self.http.method().as_str()
     }
 
-    /// Whether the method is one that changes nothing (RFC 9110 section 9.2.1).
-    pub fn is_safe(&self) -> bool {
+    /// Whether the method changes nothing (RFC 9110 section 9.2.1).
+    pub(super) fn is_safe(&self) -> bool {
         self.http.method().is_safe()
     }
 
-    /// A header's value, if it is there once and is visible ASCII.
+    /// A header's value, if it appears once and is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.http.headers().get_all(name).iter();
         let value = values.next()?;
         if values.next().is_some() { None } else { value.to_str().ok() }
     }
 
-    /// The address of the page that calls: its origin, or for a request that needs none (a read of
-    /// the page's own origin) its referrer, which may be a whole URL.
+    /// The calling page: `Origin`, or `Referer` (possibly a whole URL) if there is none, as on a
+    /// same-origin GET.
     pub fn page(&self) -> Option<&str> {
         self.header("origin").or_else(|| self.header("referer"))
     }
 
-    /// Whether a header is there at all.
-    pub fn has_header(&self, name: &str) -> bool {
+    /// Whether a header is present.
+    pub(super) fn has_header(&self, name: &str) -> bool {
         self.http.headers().contains_key(name)
     }
 
-    /// The body's bytes; empty for none.
+    /// The body; empty if there is none.
     pub fn body(&self) -> &[u8] {
         self.http.body().as_ref()
     }
 
-    /// Whether the caller would rather have JSON than be redirected.
+    /// Whether the caller prefers JSON to a redirect.
     pub fn wants_json(&self) -> bool {
         negotiation::prefers(self.header("accept"), "application/json", "text/html")
     }
 
-    /// Whether the caller would rather read a page than a problem document.
-    pub fn prefers_html(&self) -> bool {
+    /// Whether the caller prefers an HTML page to a problem document.
+    pub(super) fn prefers_html(&self) -> bool {
         negotiation::prefers(self.header("accept"), "text/html", "application/problem+json")
     }
 
-    /// This API's address as browsers see it: configured, else the domain name of the event. Never the Host header.
+    /// This API's address as browsers see it: configured, else the event's domain name. Never
+    /// `Host`.
     pub fn public_url(&self, app: &App) -> Result<PublicUrl, Error> {
         if let Some(url) = &app.config.public_url {
             return Ok(url.clone());
         }
-        let domain_name = self.api_address.domain_name.as_deref().filter(|name| is_host_name(name));
+        let domain_name = self.domain_name.as_deref().filter(|name| is_host_name(name));
         let base = domain_name.map(|name| format!("https://{name}{}", self.stage_prefix()));
         base.as_deref().and_then(PublicUrl::parse).ok_or(Error::Config(ConfigError::unusable(
             names::PUBLIC_URL.name,
@@ -138,7 +107,7 @@ impl Request {
         )))
     }
 
-    /// The path without the one prefix that the API is deployed under: the stage, or the path of the public URL.
+    /// The path without its deployment prefix: the stage, or the path of the public URL.
     pub(super) fn route_path(&self, app: &App) -> &str {
         let configured = app.config.public_url.as_ref().map(PublicUrl::path_prefix).unwrap_or_default();
         let stage = self.stage_prefix();
@@ -149,11 +118,7 @@ impl Request {
             .unwrap_or(&self.path)
     }
 
-    pub(super) fn path_is_long(&self) -> bool {
-        self.path.len() > LONG_PATH
-    }
-
-    /// A body is JSON in UTF-8, not encoded, and of a reasonable size.
+    /// Requires JSON in UTF-8, without content encoding, within the size limit.
     pub(super) fn check_body(&self) -> Result<(), Error> {
         if self.is_safe() {
             return Ok(());
@@ -170,14 +135,14 @@ impl Request {
     }
 
     fn stage_prefix(&self) -> String {
-        match self.api_address.stage.as_deref() {
+        match self.stage.as_deref() {
             None | Some("" | "$default") => String::new(),
             Some(stage) => format!("/{stage}"),
         }
     }
 }
 
-/// Letters, digits, hyphens and dots, with a letter or digit at both ends.
+/// Letters, digits, hyphens and dots, starting and ending with a letter or digit.
 fn is_host_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.ends_with(|last: char| last.is_ascii_alphanumeric())

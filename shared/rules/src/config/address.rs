@@ -1,23 +1,23 @@
-//! Addresses in the configuration: URLs that are safe to use, front-end origins and the public URL.
+//! Addresses in the configuration: safe URLs, front-end origins and the public URL.
 
 use url::{Host, Url};
 
-/// The front-end origins that may call, be returned to and post (RFC 6454): compared whole, never in part.
+/// The allowed front-end origins (RFC 6454), compared as whole strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// Whether `origin`, exactly as a browser writes it, is in the list.
+    /// Whether the list has `origin`, as browsers serialize it.
     pub fn contain(&self, origin: &str) -> bool {
         self.0.iter().any(|allowed| allowed == origin)
     }
 
-    /// The first origin, where the browser goes when nothing else was asked for.
+    /// The first origin: the default for redirects.
     pub fn first(&self) -> &str {
         &self.0[0]
     }
 
-    /// Reads a comma-separated list; every entry must be an origin as browsers write it.
+    /// Parses a comma-separated list. Every entry must be an origin as browsers serialize it.
     pub fn parse(list: &str) -> Option<Self> {
         let origins: Vec<String> = list.split(',').map(|entry| entry.trim().to_owned()).collect();
         origins.iter().all(|origin| is_origin(origin)).then_some(Self(origins))
@@ -29,26 +29,26 @@ impl Origins {
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// Takes an https URL (http for a loopback host) without query, fragment or user.
+    /// Parses an https URL (http for loopback hosts) without query, fragment or user info.
     pub fn parse(text: &str) -> Option<Self> {
         let url = safe_url(text)?;
         let plain = url.query().is_none() && url.fragment().is_none();
         plain.then(|| Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 
-    /// The URL of `path` (which begins with a slash) under this base.
+    /// The URL of `path`, which starts with a slash.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
-    /// The path that the base itself has; empty for none.
+    /// The path of the base URL, without a trailing slash; empty if it has none.
     pub fn path_prefix(&self) -> &str {
         let after_scheme = self.0.find("://").map_or(0, |index| index + 3);
         self.0[after_scheme..].find('/').map_or("", |index| &self.0[after_scheme + index..])
     }
 }
 
-/// An https URL, or http for a loopback host, without a user.
+/// Parses an https URL (http for loopback hosts) without user info.
 pub fn safe_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let anonymous = url.username().is_empty() && url.password().is_none();

@@ -1,34 +1,29 @@
-//! The Google Workspace domains whose accounts may connect. Knows nothing of addresses: an address
-//! proves no membership.
+//! The Google Workspace domains whose accounts may connect. An e-mail address proves no membership.
 
-/// The longest DNS name, and the longest part of one (RFC 1035 section 2.3.4).
+/// RFC 1035 section 2.3.4.
 const NAME_LIMIT: usize = 253;
 const LABEL_LIMIT: usize = 63;
 
-/// The allowed domains; none: every account may connect.
+/// The allowed domains. If empty, any account may connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Domains(Vec<String>);
 
 impl Domains {
-    /// Reads a comma-separated list; every entry must be a DNS name in lower case with at least two
-    /// parts.
+    /// Parses a comma-separated list of lower-case DNS names with at least two labels.
     pub fn parse(list: &str) -> Option<Self> {
         let domains: Vec<String> = list.split(',').map(|entry| entry.trim().to_owned()).collect();
         domains.iter().all(|domain| is_domain(domain)).then_some(Self(domains))
     }
 
-    /// Whether an account may connect whose ID token names this domain (its claim `hd`), or none.
+    /// Whether an account with this `hd` claim in its ID token may connect.
     pub fn admit(&self, hosted_domain: Option<&str>) -> bool {
         let is_listed = |hosted: &str| self.0.iter().any(|domain| domain.eq_ignore_ascii_case(hosted));
         self.0.is_empty() || hosted_domain.is_some_and(is_listed)
     }
 
-    /// The domain, where there is exactly one: Google then offers its accounts alone.
+    /// The domain, if there is exactly one. Google then offers only its accounts.
     pub fn only(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [domain] => Some(domain),
-            _ => None,
-        }
+        if let [domain] = self.0.as_slice() { Some(domain) } else { None }
     }
 }
 

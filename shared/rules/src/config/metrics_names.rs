@@ -1,14 +1,13 @@
-//! What the metrics are written under. Apart from the rest of the configuration, because a setting
-//! that is wrong there must still be logged and counted.
+//! Namespace and dimensions of the metrics. Separate from `Config`, so that a broken configuration
+//! still produces metrics.
 
 use super::{ConfigError, Variables, names};
 
-/// CloudWatch's limit for a namespace.
+/// CloudWatch's limit (PutMetricData, `Namespace`).
 const LONGEST_NAMESPACE: usize = 255;
-/// The function's name where Lambda does not give one.
-const NO_NAME: &str = "unknown";
+const UNKNOWN_FUNCTION: &str = "unknown";
 
-/// What metrics are written under.
+/// What metrics are published under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsNames {
     /// `METRICS_NAMESPACE`: the CloudWatch namespace.
@@ -18,7 +17,7 @@ pub struct MetricsNames {
 }
 
 impl MetricsNames {
-    /// Reads the variables through `look_up`; an empty value counts as unset.
+    /// Reads the variables through `look_up`. `None` without a namespace.
     pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, ConfigError> {
         let variables = Variables(look_up);
         let is_usable = |text: &str| is_namespace(text).then(|| text.to_owned());
@@ -26,12 +25,12 @@ impl MetricsNames {
             return Ok(None);
         };
         let function_name = variables.optional(&names::AWS_LAMBDA_FUNCTION_NAME);
-        let function_name = function_name.unwrap_or_else(|| NO_NAME.to_owned());
+        let function_name = function_name.unwrap_or_else(|| UNKNOWN_FUNCTION.to_owned());
         Ok(Some(Self { namespace, function_name }))
     }
 }
 
-/// CloudWatch's alphabet (PutMetricData, `Namespace`), of which the first character is not a colon.
+/// CloudWatch's characters (PutMetricData, `Namespace`); a leading colon is reserved.
 fn is_namespace(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-#/:".contains(&byte);
     text.len() <= LONGEST_NAMESPACE && !text.starts_with(':') && text.bytes().all(is_allowed)

@@ -1,16 +1,15 @@
-//! Every environment variable, with its meaning: the one list that the code reads from and that
-//! docs/configuration.md is made of.
+//! Every environment variable with its meaning. docs/configuration.md is generated from this list.
 
 use super::{ConfigError, safe_url};
 
-/// What holds where a variable is not set.
+/// What applies if a variable is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Default {
-    /// Nothing: the variable is required.
+    /// The variable is required.
     Required,
     /// This value.
     Value(&'static str),
-    /// What this phrase describes.
+    /// The behavior that this phrase describes.
     Described(&'static str),
     /// The Lambda runtime sets the variable.
     SetByLambda,
@@ -21,16 +20,16 @@ pub enum Default {
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What holds where it is not set.
+    /// What applies if it is not set.
     pub default: Default,
-    /// What it means, as the documentation says it.
+    /// Its meaning, as documented.
     pub meaning: &'static str,
-    /// What is wrong with a value that is refused.
+    /// The problem of an invalid value.
     form: &'static str,
 }
 
 impl Variable {
-    /// The error of a value that is refused.
+    /// The error for an invalid value.
     pub const fn unusable(&self) -> ConfigError {
         ConfigError::unusable(self.name, self.form)
     }
@@ -49,7 +48,7 @@ pub mod names {
                 pub const $name: Variable =
                     Variable { name: stringify!($name), default: $default, meaning: $meaning, form: $form };
             )*
-            /// All of them, in the order of the documentation.
+            /// All variables, in the order of the documentation.
             pub(super) const ALL: &[Variable] = &[$($name),*];
         };
     }
@@ -100,14 +99,14 @@ pub mod names {
     }
 }
 
-/// Every variable, in the order of the documentation.
+/// All variables, in the order of the documentation.
 pub const VARIABLES: &[Variable] = names::ALL;
 
-/// The environment, seen through a function that looks a name up. An empty value counts as unset.
+/// The environment, read through a lookup function. An empty value counts as unset.
 pub struct Variables<F>(pub F);
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
-    /// The value, if it is set.
+    /// The value, if set.
     pub fn optional(&self, variable: &Variable) -> Option<String> {
         (self.0)(variable.name).filter(|value| !value.trim().is_empty())
     }
@@ -117,7 +116,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.optional(variable).ok_or(ConfigError::missing(variable.name))
     }
 
-    /// The value as `parse` reads it, if it is set.
+    /// The parsed value, if set.
     pub fn parsed<T>(
         &self,
         variable: &Variable,
@@ -126,12 +125,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.optional(variable).map(|text| parse(&text).ok_or(variable.unusable())).transpose()
     }
 
-    /// An https URL (http for a loopback host) as it was written, if it is set.
+    /// An https URL (http for loopback hosts) as written, if set.
     pub fn url(&self, variable: &Variable) -> Result<Option<String>, ConfigError> {
         self.parsed(variable, |text| safe_url(text).map(|_| text.to_owned()))
     }
 
-    /// A URL without its trailing slash: the one that is set, or the variable's default.
+    /// The URL that is set, or the variable's default, without a trailing slash.
     pub(super) fn url_or_default(&self, variable: &Variable) -> Result<String, ConfigError> {
         let default = if let Default::Value(default) = variable.default { default } else { "" };
         let without_slash =

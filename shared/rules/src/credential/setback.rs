@@ -1,35 +1,34 @@
-//! What a failed refresh leaves behind: why it failed, and how long the next attempt waits. Pure
-//! rules.
+//! What a failed refresh stores: its cause and the time of the next attempt.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// The first wait; it doubles with each failure in a row.
+/// Doubles with each consecutive failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait after trouble that passes, or after a refused client.
+/// Longest wait after a temporary failure or a refused client.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// The longest wait after a refusal that only a person can lift.
+/// Longest wait after a refusal that only a person can lift.
 const LONGEST_POLICY_WAIT: Duration = Duration::from_mins(1);
 
-/// Why a refresh failed, by what the next requests are told.
+/// Why a refresh failed, as reported to later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetbackCause {
-    /// Google did not answer, or is unavailable.
+    /// Google did not respond, or is unavailable.
     Unavailable,
-    /// Google did not answer in the little time that a refresh ahead of the token's end has.
+    /// Google did not respond in the short time that a background refresh has.
     TooSlow,
-    /// Google's answer made no sense.
+    /// Google's response was malformed.
     Malformed,
-    /// Google refused in a way that has no better name.
+    /// Google refused for another reason.
     Rejected,
-    /// Google refused the OAuth client, or what it asked for.
+    /// Google refused the OAuth client or its configuration.
     ClientRefused,
-    /// The organisation's session control asks for a new sign-in (`invalid_rapt`).
+    /// The organisation's session control requires a new sign-in (`invalid_rapt`).
     ReauthPolicy,
     /// The organisation's administrator blocks the application.
     BlockedByAdmin,
-    /// Google admits accounts of the owner's organisation alone.
+    /// Google admits only accounts of the project's organisation.
     OrgInternal,
 }
 
@@ -45,7 +44,7 @@ impl SetbackCause {
         Self::OrgInternal,
     ];
 
-    /// Its word in a stored item.
+    /// Its name in a stored item.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -59,7 +58,7 @@ impl SetbackCause {
         }
     }
 
-    /// The cause that a word stands for.
+    /// The cause with this name.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.word() == word)
     }
@@ -74,20 +73,20 @@ impl SetbackCause {
     }
 }
 
-/// The failures of a refresh in a row, and when the next attempt is due.
+/// Consecutive refresh failures, and when to try again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setback {
     /// Why the last attempt failed.
     pub cause: SetbackCause,
-    /// How many attempts failed in a row, at least one.
+    /// How many attempts in a row failed, at least one.
     pub failures: u32,
-    /// When the next attempt is due.
+    /// When to try again.
     pub retry_at: Timestamp,
 }
 
 impl Setback {
-    /// One more failure, after `previous` ones. `asked` is the wait that Google itself asked for;
-    /// it counts within the same bounds.
+    /// Adds a failure to `previous`. `asked` is the wait that Google requested, within the same
+    /// bounds.
     pub fn after(
         previous: Option<&Self>,
         cause: SetbackCause,
@@ -100,15 +99,15 @@ impl Setback {
         Self { cause, failures, retry_at: now.plus(wait) }
     }
 
-    /// How long the next attempt still waits; `None` when it is due. A moment further away than any
-    /// wait comes from a clock that is ahead of ours, and holds nobody up (F73).
+    /// How long to wait before the next attempt; `None` if it is due. A wait beyond the longest one
+    /// comes from a clock ahead of ours and is ignored (F73).
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         let left = self.retry_at.since(now);
         (!left.is_zero() && left <= self.cause.longest_wait()).then_some(left)
     }
 }
 
-/// Whole seconds of a wait, at least one: what a `Retry-After` header says.
+/// A wait for a `Retry-After` header: whole seconds, rounded up, at least one.
 pub fn whole_seconds(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
 }

@@ -1,33 +1,33 @@
-//! What each condition is called: status, code, words and fault, in one exhaustive match.
+//! Status, code, text and fault of every error condition.
 
 use super::{Error, Reason};
 
-/// Whose fault a condition is; it decides the log level.
+/// Whose fault a condition is. Decides the log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The caller's: logged at info.
     Caller,
-    /// An outside system's: logged at warn.
+    /// An external system's: logged at warn.
     Upstream,
-    /// The operator's or ours: logged at error.
+    /// The operator's or Postern's: logged at error.
     Operator,
 }
 
-/// What a condition is called and what is said of it.
+/// How a condition is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The HTTP status.
     pub status: u16,
     /// The stable code.
     pub code: &'static str,
-    /// The fixed text for people.
+    /// The constant text for people.
     pub detail: &'static str,
     /// Whose fault it is.
     pub fault: Fault,
 }
 
 impl Error {
-    /// Status, code, words and fault of each condition.
+    /// How each condition is reported.
     #[expect(clippy::too_many_lines, reason = "one arm for each condition, in one place")]
     pub fn facts(&self) -> Facts {
         use Fault::{Caller, Operator, Upstream};

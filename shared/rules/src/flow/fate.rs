@@ -1,49 +1,46 @@
-//! What a browser was told of its flow's end: that it is over, or that a request gave up without
-//! knowing. Pure rules.
+//! How a browser's flow ended: spent, or tried with an unknown outcome.
 
 use serde::{Deserialize, Serialize};
 
 use super::Flow;
 
-/// How many attempts to spend a state are remembered that were never answered.
-const UNANSWERED: usize = 4;
+/// How many attempts with an unknown outcome are remembered.
+const ATTEMPT_LIMIT: usize = 4;
 
-/// What became of a flow's state, as far as its browser was told.
+/// What the flow cookie records about the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Fate {
-    /// Nobody has spent it.
+    /// Not spent.
     #[default]
     #[serde(rename = "o")]
     Open,
-    /// Requests that have given up tried to, under these names, and do not know whether they did.
+    /// Requests tried to spend it, with an unknown outcome. Holds the names of the attempts.
     #[serde(rename = "u")]
     Unanswered(Vec<String>),
-    /// It is spent: the flow is over.
+    /// Spent: the flow is over.
     #[serde(rename = "s")]
     Spent,
 }
 
 impl Fate {
-    /// Whether there is nothing to write down.
     pub(super) fn is_open(&self) -> bool {
         *self == Self::Open
     }
 }
 
 impl Flow {
-    /// Whether the browser was told that the flow is over.
+    /// Whether the cookie records that the flow is over.
     pub fn is_spent(&self) -> bool {
         self.fate == Fate::Spent
     }
 
-    /// The flow as one that is over.
+    /// This flow, marked as over.
     #[must_use]
     pub fn over(&self) -> Self {
         Self { fate: Fate::Spent, ..self.clone() }
     }
 
-    /// The names under which requests that have given up tried to spend the state, and do not know
-    /// whether they did.
+    /// Names of the attempts to spend the state whose outcome is unknown.
     pub fn unanswered(&self) -> &[String] {
         match &self.fate {
             Fate::Unanswered(attempts) => attempts,
@@ -51,12 +48,11 @@ impl Flow {
         }
     }
 
-    /// The flow as one whose state this request tried to spend as `attempt`, without an answer; the
-    /// browser is told so when the request gives up, and not before.
+    /// This flow with one more attempt whose outcome is unknown.
     #[must_use]
     pub fn with_unanswered(&self, attempt: &str) -> Self {
         let known = self.unanswered();
-        let newest = known.len().saturating_sub(UNANSWERED - 1);
+        let newest = known.len().saturating_sub(ATTEMPT_LIMIT - 1);
         let attempts = known[newest..].iter().cloned().chain([attempt.to_owned()]).collect();
         Self { fate: Fate::Unanswered(attempts), ..self.clone() }
     }

@@ -1,45 +1,43 @@
-//! Which of its flows a browser keeps. Pure rules: nothing here reads or writes a cookie.
+//! Which flows a browser keeps. Neither reads nor writes cookies.
 
 use std::cmp::Reverse;
 
 use super::Flow;
 use crate::time::Timestamp;
 
-/// How many sign-ins a browser may have under way.
-const SIGN_INS: usize = 3;
-/// How many offered flows it may have. One is offered again and again; a second comes of two
-/// answers that cross, of a second front end, or when the first was offered for an hour.
-const OFFERS: usize = 2;
+/// How many sign-ins a browser may have in progress.
+const SIGN_IN_LIMIT: usize = 3;
+/// How many offered flows it may have. Offers are reused; a second one comes from concurrent
+/// responses, a second front end, or an offer older than an hour.
+const OFFER_LIMIT: usize = 2;
 
-/// A flow cookie of a browser, opened.
+/// An opened flow cookie.
 pub enum Held {
     /// A flow.
     Flow(Box<Flow>),
-    /// One that is sealed with a key of a newer keyring: it may be under way elsewhere. Its age is
-    /// unknown.
+    /// Sealed with a key of a newer keyring: it may be valid elsewhere. Its age is unknown.
     Unknown,
-    /// One that is not ours, or was altered.
+    /// Not ours, or altered.
     Unusable,
 }
 
-/// The flow that has just begun in a browser.
+/// What was just added to a browser's flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newcomer {
-    /// A sign-in, which somebody chose.
+    /// A sign-in that the user started.
     SignIn,
-    /// One that an error offers, and that perhaps nobody takes up.
+    /// A flow that an error offers and that may never be used.
     Offer,
-    /// None.
+    /// Nothing.
     Nobody,
 }
 
-/// The positions of the flows that give way, of all in the order of the request (between flows of
-/// one age the later is the newer, RFC 6265 section 5.4) and the newcomer last.
+/// The positions of the flows to remove. `held` is in the order of the request, oldest first for
+/// equal ages (RFC 6265 section 5.4), with the new flow last.
 ///
-/// The newest three sign-ins stay, and only another sign-in takes the place of one: a poll that is
-/// answered 401 in another tab must end nobody's (A81). Of those that were offered the newest two
-/// stay, too: somebody may be at Google with either. Of those that are over the newest one stays,
-/// for the Back button (A04); it counts among neither.
+/// The newest three sign-ins stay, and only another sign-in removes one: a 401 in another tab must
+/// not end a sign-in (A81). The newest two offers stay as well: the user may be at Google with
+/// either. The newest spent flow also stays, for the Back button (A04).
 pub fn crowded_out(held: &[Held], newcomer: Newcomer) -> Vec<usize> {
     let (mut sign_ins, mut offers, mut over, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (position, held) in held.iter().enumerate() {
@@ -58,8 +56,8 @@ pub fn crowded_out(held: &[Held], newcomer: Newcomer) -> Vec<usize> {
     }
     out.extend(all_but_the_newest(1, over));
     match newcomer {
-        Newcomer::SignIn => out.extend(all_but_the_newest(SIGN_INS, sign_ins)),
-        Newcomer::Offer => out.extend(all_but_the_newest(OFFERS, offers)),
+        Newcomer::SignIn => out.extend(all_but_the_newest(SIGN_IN_LIMIT, sign_ins)),
+        Newcomer::Offer => out.extend(all_but_the_newest(OFFER_LIMIT, offers)),
         Newcomer::Nobody => {}
     }
     out

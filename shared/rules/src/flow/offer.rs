@@ -1,7 +1,7 @@
-//! A flow that an error offers, and offers again for as long as nobody has finished it. Pure rules.
+//! A flow that an error offers, and offers again until it is finished.
 //!
-//! It is offered again, and not replaced, because the browser may be at Google with the URL of an
-//! earlier answer (A81).
+//! It is reused, not replaced: the browser may be at Google with the URL of an earlier response
+//! (A81).
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use crate::secret::State;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// For so long after the first time a flow is offered again: the life of a state has an end.
+/// How long an offer is reused. Limits the lifetime of its state.
 pub const OFFERED_FOR: Duration = Duration::from_hours(1);
 
-/// What only a flow that was offered holds.
+/// The extra members of an offered flow.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Offer {
-    /// The state itself, to make the URL again; sealed like the rest.
+    /// The state, to build the URL again. Sealed like the rest.
     #[serde(rename = "s")]
     state: String,
-    /// When it was offered first, in seconds.
+    /// When it was first offered, in seconds.
     #[serde(rename = "t")]
     first_at: i64,
 }
 
 impl Flow {
-    /// A new flow that an error offers, and its state.
+    /// Creates a flow that an error offers, and its state.
     pub fn offer(beginning: &Beginning, client_id: &str, now: Timestamp) -> (Self, State) {
         let (flow, state) = Self::begin(beginning, client_id, now);
         let offer = Offer { state: state.expose().to_owned(), first_at: now.seconds() };
@@ -35,12 +35,12 @@ impl Flow {
     }
 
     /// Whether an error offered this flow.
-    pub const fn was_offered(&self) -> bool {
+    pub(super) const fn was_offered(&self) -> bool {
         self.offer.is_some()
     }
 
-    /// The same flow once more, with all of its time ahead of it, if it was offered, can still be
-    /// finished, and is what a new one would be.
+    /// Renews this flow for another ten minutes, if it was offered, can still be finished and
+    /// equals what a new flow would be.
     pub fn offered_again(
         &self,
         beginning: &Beginning,

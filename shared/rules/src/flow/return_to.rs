@@ -1,25 +1,24 @@
-//! Where the browser goes after a flow: a URL of an allowed origin, compared whole and never repaired.
+//! Where the browser returns after a flow: a URL of an allowed origin, never repaired.
 
 use url::Url;
 
 use crate::config::Origins;
 use crate::error::Error;
 
-/// The most characters of a `return_to`.
 const RETURN_TO_LIMIT: usize = 512;
-/// The parameter that tells the front end how a sign-in failed.
+/// The parameter that tells the front end why a sign-in failed.
 const AUTH_ERROR: &str = "auth_error";
 
-/// Where the browser goes after the flow: a URL of an allowed origin.
+/// Where the browser returns after a flow: a URL of an allowed origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo(Url);
 
 impl ReturnTo {
-    /// Takes an absolute URL of at most 512 characters that begins with one of the allowed origins, whole.
+    /// Parses an absolute URL of at most 512 characters whose origin is allowed.
     pub fn parse(text: &str, allowed: &Origins) -> Result<Self, Error> {
         let well_formed = text.len() <= RETURN_TO_LIMIT
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        // What the text itself says must agree with what the parser makes of it.
+        // The origin as written must equal the parsed one.
         let (scheme, rest) = text.split_once("://").ok_or(Error::InvalidReturnTo)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let url = Url::parse(text).map_err(|_| Error::InvalidReturnTo)?;
@@ -28,24 +27,23 @@ impl ReturnTo {
             return Err(Error::InvalidReturnTo);
         }
         let url = without_auth_error(url);
-        // The parser encodes what a URL must not hold, which makes it longer; what is kept is what was measured.
+        // Percent-encoding by the parser can lengthen the URL.
         if url.as_str().len() > RETURN_TO_LIMIT {
             return Err(Error::InvalidReturnTo);
         }
         Ok(Self(url))
     }
 
-    /// The start page of the first allowed origin.
+    /// The root URL of the first allowed origin.
     ///
     /// # Panics
     ///
-    /// Never: each origin of a configuration was read as a URL.
+    /// Never: the configuration parsed each origin as a URL.
     pub fn default_of(allowed: &Origins) -> Self {
         Self(Url::parse(allowed.first()).expect("an origin of the configuration is a URL"))
     }
 
-    /// The start page of the origin that `page` belongs to, when that is allowed, else of the
-    /// first.
+    /// The root URL of `page`'s origin if that is allowed, else of the first allowed origin.
     pub fn home_of(page: Option<&str>, allowed: &Origins) -> Self {
         page.and_then(|page| Url::parse(page).ok())
             .and_then(|url| Self::parse(&url.origin().ascii_serialization(), allowed).ok())
@@ -57,7 +55,7 @@ impl ReturnTo {
         self.0.as_str()
     }
 
-    /// The URL with `auth_error=<code>` for the front end to read.
+    /// The URL with `auth_error=<code>`.
     pub fn with_auth_error(&self, code: &str) -> String {
         let mut url = self.0.clone();
         url.query_pairs_mut().append_pair(AUTH_ERROR, code);
@@ -65,7 +63,7 @@ impl ReturnTo {
     }
 }
 
-/// A page that sends its own address as `return_to` after a failure does not carry the old failure along.
+/// A page may send its own URL as `return_to`, with the error of the last attempt: remove it.
 fn without_auth_error(mut url: Url) -> Url {
     let kept: Vec<(String, String)> = url
         .query_pairs()

@@ -1,38 +1,37 @@
-//! The words of a sign-in that come back from outside, taken only in the form in which they were
-//! given out.
+//! Parses state and code, strictly in the form in which they were issued.
 
 use crate::secret::{AuthorizationCode, State};
 
-/// The characters of a state: 32 bytes in base64url.
+/// 32 bytes in base64url.
 const STATE_LENGTH: usize = 43;
-/// How many of them name the flow's cookie, so that several tabs can each have a flow.
+/// Length of the state's prefix in the flow cookie's name. Each tab can have its own flow.
 const NAME_LENGTH: usize = 6;
-/// The most bytes of a code; Google's own limit is 256.
+/// Google's own limit is 256 bytes.
 const CODE_LIMIT: usize = 1024;
 
-/// Whether `text` can be the rest of a flow cookie's name.
+/// Whether `text` is a possible suffix of a flow cookie's name.
 pub fn is_cookie_suffix(text: &str) -> bool {
     text.len() == NAME_LENGTH && text.bytes().all(is_state_byte)
 }
 
-/// The first characters of a state, which name its cookie.
+/// The prefix of the state that names its cookie.
 pub fn cookie_suffix(state: &State) -> &str {
     &state.expose()[..NAME_LENGTH]
 }
 
-/// Takes a state of the form this API gives out: 43 characters of base64url.
+/// Parses a state as this API issues it: 43 characters of base64url.
 pub fn parse_state(text: &str) -> Option<State> {
     let fits = text.len() == STATE_LENGTH && text.bytes().all(is_state_byte);
     fits.then(|| State::new(text))
 }
 
-/// The alphabet of base64url (RFC 4648 section 5).
+/// The base64url alphabet (RFC 4648 section 5).
 const fn is_state_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// Takes an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11,
-/// without the space).
+/// Parses an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11,
+/// without spaces).
 pub fn parse_code(text: &str) -> Option<AuthorizationCode> {
     let fits = (1..=CODE_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then(|| AuthorizationCode::new(text))
