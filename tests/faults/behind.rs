@@ -1,4 +1,4 @@
-//! A world whose functions reach each back end through a proxy.
+//! A world in which the functions reach each back end through a proxy.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use postern_rules::credential::StoredRefreshToken;
 use postern_rules::secret::{RefreshToken, Sealed};
 use postern_rules::user::UserId;
 
-/// The query of a list: short, for thousands are asked for.
+/// A query for a short list, because the tests ask for thousands.
 pub(crate) const LIST: &str = "maxResults=1";
 
-/// The proxies, and the world behind them.
+/// A world and the proxies in front of its back ends.
 pub(crate) struct Behind {
     pub(crate) world: World,
     pub(crate) google: Proxy,
     pub(crate) dynamodb: Proxy,
     pub(crate) secrets: Proxy,
-    /// The requests through all three.
+    /// Counts the requests through all three.
     pub(crate) gate: Gate,
 }
 
 impl Behind {
-    /// A new world; its environment and every one that it makes go through the proxies.
+    /// A new world. All its environments go through the proxies.
     pub(crate) async fn new() -> Self {
         let mut world = World::new().await;
         let gate = Gate::default();
@@ -49,14 +49,14 @@ impl Behind {
         Self { world, google, dynamodb, secrets, gate }
     }
 
-    /// The same with Ann signed in.
+    /// A world in which Ann is signed in.
     pub(crate) async fn signed_in() -> Self {
         let mut behind = Self::new().await;
         behind.world.sign_in(ANN).await;
         behind
     }
 
-    /// The same when her access token has ended.
+    /// A world in which Ann is signed in and her access token has expired.
     pub(crate) async fn expired() -> Self {
         let behind = Self::signed_in().await;
         behind.world.advance(3600);
@@ -64,7 +64,8 @@ impl Behind {
         behind
     }
 
-    /// Ann at Google's consent page, which gives a new refresh token: the callback that her browser is sent to.
+    /// The callback that Ann's browser is sent to after she gave consent, which means a new refresh
+    /// token.
     pub(crate) async fn consented(&mut self) -> Call {
         let url = self.world.start("").await;
         let url = url.replace("access_type=offline", "access_type=offline&prompt=consent");
@@ -77,20 +78,20 @@ impl Behind {
         self.world.with_cookies(Call::get("/messages", LIST))
     }
 
-    /// Sends a call to an environment, with so much time.
+    /// Sends a call to an environment, with a deadline after `budget`.
     pub(crate) async fn send_within(&self, app: &App, call: &Call, budget: Duration) -> Answer {
         invoke(Ok(app), &call.event().to_string(), budget).await
     }
 
-    /// Closes every connection, and whatever was on its way is lost.
+    /// Closes every connection. Requests and answers on their way are lost.
     pub(crate) async fn close_connections(&self) {
         for proxy in [&self.google, &self.dynamodb, &self.secrets] {
             proxy.close_connections().await;
         }
     }
 
-    /// Lets every byte pass, and every call succeed.
-    pub(crate) async fn mend(&self) {
+    /// Ends every fault.
+    pub(crate) async fn recover(&self) {
         self.gate.disarm();
         for proxy in [&self.google, &self.dynamodb, &self.secrets] {
             proxy.set(Mode::Pass).await;
@@ -100,12 +101,12 @@ impl Behind {
         self.world.stack.secrets.clear_faults();
     }
 
-    /// Ann's refresh token that is in use, in clear. Asks nobody.
+    /// Ann's refresh token that is in use, decrypted. Makes no call.
     pub(crate) async fn stored_refresh_token(&self) -> Option<String> {
         self.opened("refresh_token", "refresh_token_id").await
     }
 
-    /// Ann's refresh token that was set aside, in clear. Asks nobody.
+    /// Ann's refresh token that was set aside, decrypted. Makes no call.
     pub(crate) async fn refresh_token_set_aside(&self) -> Option<String> {
         self.opened("dead_refresh_token", "dead_token_id").await
     }
@@ -123,7 +124,7 @@ impl Behind {
         Some(token.expose().to_owned())
     }
 
-    /// Whether Google still takes a refresh token.
+    /// Whether Google still accepts a refresh token.
     pub(crate) async fn is_alive(&self, token: &str) -> bool {
         let app = &self.world.app;
         let client = app.secrets.google_client().await.unwrap();

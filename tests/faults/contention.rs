@@ -1,5 +1,6 @@
-//! Many act at once: environments that refresh one credential, callbacks with one state, a refresh against a callback or
-//! against the end of the credential. Each case is repeated with another random schedule every time.
+//! Many requests at once: environments that refresh one credential, callbacks with one state, a
+//! refresh against a callback or against the deletion of the credential. Each repetition of a case
+//! has another random schedule.
 
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn end_delays(world: &World) {
     world.stack.dynamodb.clear_faults();
 }
 
-/// Repeats a case in several worlds at a time, to make use of each other's waits.
+/// Repeats a case in several worlds at a time, because each of them waits a lot.
 async fn repeat(case: &str, repetitions: usize, worlds: usize, lane: impl AsyncFn(Schedule, usize)) {
     let mut schedule = Schedule::of(case);
     let lanes = (0..worlds).map(|_| lane(schedule.fork(), repetitions / worlds));
@@ -52,16 +53,16 @@ async fn send_after(pause: Duration, app: &App, call: &Call) -> Answer {
     invoke(Ok(app), &call.event().to_string(), BUDGET).await
 }
 
-/// A callback with a new consent of Ann's.
+/// A callback after Ann gave consent again.
 async fn consented(world: &mut World) -> Call {
     let url = world.start("").await.replace("access_type=offline", "access_type=offline&prompt=consent");
     let query = world.consent(&url, Decision::allow(ANN)).await;
     world.with_cookies(Call::get("/oauth/callback", &query))
 }
 
-/// Some environments refresh at once, again and again.
+/// Some environments refresh at once, repeatedly.
 async fn refresh_together(environments: usize, repetitions: usize, worlds: usize) {
-    // The more there are, the longer two cores take to let them all begin.
+    // The more there are, the longer two cores take to start them all.
     let spread = 20.max(2 * u64::try_from(environments).unwrap());
     let lane = async |mut schedule: Schedule, repetitions| {
         let mut world = World::new().await;
@@ -97,11 +98,11 @@ async fn f32_f33_of_10_environments_one_refreshes_and_all_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f32_f33_of_50_environments_one_refreshes_and_all_answer() {
     let _cores = extent::all_cores().await;
-    // One world at a time: each repetition is half a thousand calls.
+    // One world at a time: each repetition makes about 500 calls.
     refresh_together(50, extent::repetitions(), 1).await;
 }
 
-/// Some environments get the same callback, again and again.
+/// Some environments get the same callback, repeatedly.
 async fn callback_together(environments: usize) {
     let lane = async |mut schedule: Schedule, repetitions| {
         let mut world = World::new().await;
@@ -150,7 +151,7 @@ async fn f23_f31_f35_a_refresh_against_a_newer_consent_never_loses_the_newer_ref
             world.forget_calls();
             delay_back_ends(&world, &mut schedule);
             world.stack.google.rotate_refresh_tokens(schedule.one_of(&ROTATIONS));
-            // Sometimes the old refresh token is dead: only that one may be buried.
+            // Sometimes Google refuses the old refresh token: only that one may be marked as dead.
             if schedule.coin() {
                 world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
             }
@@ -161,7 +162,8 @@ async fn f23_f31_f35_a_refresh_against_a_newer_consent_never_loses_the_newer_ref
                 signed_in.set_cookie("__Host-session").is_some(),
                 "repetition {repetition}: {signed_in:?}"
             );
-            // The callback ends the session that the lists came with, and a dead token is said to be dead.
+            // 401, because the callback ends the session of the lists, or because the token is
+            // dead.
             for answer in lists {
                 assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
             }

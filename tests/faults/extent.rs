@@ -1,4 +1,4 @@
-//! How much of what could be tried a run tries, how it says so, and how many cores a test may keep busy.
+//! How much of all combinations a run tries, how it prints that, and how many cores a test may use.
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -8,7 +8,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// The variable that asks for everything; without it a run tries a sample.
 const VARIABLE: &str = "POSTERN_FAULTS";
 
-/// A sample has one kill point in so many. Each fault starts at another one, so that together they meet every point.
+/// A sample has one kill point in this many. Each fault starts one point later than the fault
+/// before, so that together they cover the whole request.
 const SAMPLE: usize = 4;
 
 #[expect(
@@ -21,7 +22,7 @@ static IS_WHOLE: LazyLock<bool> = LazyLock::new(|| match std::env::var(VARIABLE)
     Err(_) => false,
 });
 
-/// From one kill point to the next that is tried with the same fault.
+/// The distance between two kill points that are tried with the same fault.
 pub(crate) fn step() -> usize {
     if *IS_WHOLE { 1 } else { SAMPLE }
 }
@@ -31,25 +32,26 @@ pub(crate) fn repetitions() -> usize {
     if *IS_WHOLE { 100 } else { 100 / SAMPLE }
 }
 
-/// Prints a line past the test runner, which hides what a test that passes prints.
+/// Prints a line although the test runner hides what passing tests print.
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stderr();
     writeln!(out, "{line}").unwrap();
 }
 
-/// The test runner starts more tests than there are cores, because most tests only wait. These permits keep the few that
-/// compute from slowing each other down: deadlines are real time.
+/// The test runner starts more tests than there are cores, because most tests only wait. These
+/// permits keep the few tests that need a core from slowing each other down: their deadlines are
+/// real time.
 static CORES: LazyLock<(Semaphore, u32)> = LazyLock::new(|| {
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (Semaphore::new(count), u32::try_from(count).unwrap())
 });
 
-/// One core for a test that keeps it busy.
+/// Waits for a core that no other such test uses.
 pub(crate) async fn one_core() -> SemaphorePermit<'static> {
     CORES.0.acquire().await.unwrap()
 }
 
-/// All of them for a test that relies on the deadlines of fifty processes at once.
+/// Waits for all cores: for a test in which fifty processes must meet their deadlines at once.
 pub(crate) async fn all_cores() -> SemaphorePermit<'static> {
     CORES.0.acquire_many(CORES.1).await.unwrap()
 }

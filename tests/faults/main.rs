@@ -1,5 +1,5 @@
-//! What fails around the functions, and when: the line to a back end, the process itself, and the order of things when
-//! many act at once. Every test goes through the door.
+//! What fails around the functions, and when: the connection to a back end, the process itself, and
+//! the order of events when many requests run at once. Every test sends events to the functions.
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 

@@ -1,19 +1,21 @@
-//! DynamoDB or Secrets Manager is away for a while: the answer says so in time, nothing is lost, and afterwards all works.
+//! DynamoDB or Secrets Manager is unavailable for a while. The answer says so in time, nothing is
+//! lost, and afterwards everything works.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join;
+use harness::google::{Endpoint, Failure, Rotation, Times};
 use harness::proxy::Mode;
-use harness::world::{ANN, Answer, Call, World};
+use harness::world::{ANN, Answer, Call};
 
 use crate::behind::{Behind, LIST};
 
-/// What a request may take.
+/// The time that a request has.
 const BUDGET: Duration = Duration::from_secs(8);
 /// Lambda ends the process this long after the budget.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// The ways in which a back end is away.
+/// The ways in which a back end is unavailable.
 const OUTAGES: [Mode; 5] = [
     Mode::Cut,
     Mode::ResetAfter(0),
@@ -27,7 +29,7 @@ fn assert_unavailable(answer: &Answer, code: &str, mode: Mode) {
     assert_eq!(answer.headers["content-type"], "application/problem+json", "{mode:?}");
     let seconds: u32 = answer.headers["retry-after"].parse().unwrap();
     assert!((1..=60).contains(&seconds), "{mode:?}: {seconds}");
-    // A callback's flow is told of the attempt that gave up.
+    // A callback may set the flow cookie, which remembers the attempt.
     let is_flow = |cookie: &String| cookie.starts_with("__Host-flow-");
     assert!(answer.location().is_empty() && answer.cookies.iter().all(is_flow), "{mode:?}: {answer:?}");
 }
@@ -66,8 +68,8 @@ async fn f16_f17_a_callback_while_dynamodb_is_away_exchanges_nothing_and_a_reloa
         assert!(took < BUDGET, "{mode:?} took {took:?}");
         assert_eq!(behind.world.exchanges(), 0, "{mode:?}");
         behind.dynamodb.set(Mode::Pass).await;
-        // Also where the write arrived and its answer did not: then the state is spent, and the
-        // browser knows by whom.
+        // This also works if the write arrived and its answer was lost: the state is used, and the
+        // cookie says by which attempt.
         behind.world.keep_cookies(&answer);
         let reload = behind.world.with_cookies(Call { cookies: Vec::new(), ..callback });
         let answer = behind.world.send(&reload).await;
@@ -93,13 +95,13 @@ async fn f53_a_dynamodb_that_is_slow_is_waited_for() {
 async fn f59_secrets_that_are_known_serve_while_secrets_manager_is_away() {
     let check = async |mode| {
         let behind = Behind::signed_in().await;
-        // Both secrets are old enough to be read anew, and the access token has ended.
+        // Both secrets are due to be read again, and the access token has expired.
         behind.world.advance(3600);
         behind.secrets.set(mode).await;
         let (answer, took) = timed(behind.world.messages(LIST)).await;
         assert_eq!(answer.status, 200, "{mode:?}: {answer:?}");
         assert!(took < BUDGET, "{mode:?} took {took:?}");
-        // Within the minute nobody waits again.
+        // For a minute, no other request waits for Secrets Manager.
         let (answer, took) = timed(behind.world.messages(LIST)).await;
         assert_eq!(answer.status, 200, "{mode:?}: {answer:?}");
         assert!(took < Duration::from_millis(700), "{mode:?} took {took:?}");
@@ -133,13 +135,18 @@ async fn f60_a_cold_start_while_secrets_manager_is_away_says_so_in_time_and_work
     futures_util::future::join_all(OUTAGES.map(check)).await;
 }
 
-/// Turns DynamoDB into a black hole once Google has been asked for tokens.
-async fn swallowed_after_token_call(behind: &Behind) {
-    let asked = |world: &World| world.exchanges() + world.refreshes() > 0;
-    while !asked(&behind.world) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    behind.dynamodb.set(Mode::BlackHole).await;
+/// Sends a call, and turns DynamoDB into a black hole as soon as Google has been asked for tokens.
+async fn swallowed_after_token_call(behind: &Behind, call: &Call, budget: Duration) -> (Answer, Duration) {
+    // Google's answer takes so long that DynamoDB is gone before anything can be written.
+    let slow = Failure::Slow(Duration::from_millis(100));
+    behind.world.stack.google.fail(Endpoint::Token, slow, Times::Next(1));
+    let swallow = async {
+        while behind.world.exchanges() + behind.world.refreshes() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        behind.dynamodb.set(Mode::BlackHole).await;
+    };
+    join(timed(behind.send_within(&behind.world.app, call, budget)), swallow).await.0
 }
 
 #[tokio::test]
@@ -170,8 +177,7 @@ async fn f18_f66_a_callback_whose_credential_cannot_be_written_is_answered_in_ti
     let callback = behind.consented().await;
     behind.world.forget_calls();
     let budget = Duration::from_secs(3);
-    let answer = timed(behind.send_within(&behind.world.app, &callback, budget));
-    let ((answer, took), ()) = join(answer, swallowed_after_token_call(&behind)).await;
+    let (answer, took) = swallowed_after_token_call(&behind, &callback, budget).await;
     assert!(answer.set_cookie("__Host-session").is_none(), "{answer:?}");
     assert!(answer.location().contains("auth_error=storage_unavailable"), "{answer:?}");
     assert_eq!(behind.world.kept(ANN), before, "the old credential is kept");
@@ -181,13 +187,11 @@ async fn f18_f66_a_callback_whose_credential_cannot_be_written_is_answered_in_ti
 #[tokio::test]
 async fn f31_f66_a_rotation_that_cannot_be_written_is_answered_in_time() {
     let behind = Behind::expired().await;
-    behind.world.stack.google.rotate_refresh_tokens(harness::google::Rotation::OldStillWorks);
+    behind.world.stack.google.rotate_refresh_tokens(Rotation::OldStillWorks);
     let budget = Duration::from_secs(3);
-    let list = behind.list();
-    let answer = timed(behind.send_within(&behind.world.app, &list, budget));
-    let ((answer, took), ()) = join(answer, swallowed_after_token_call(&behind)).await;
+    let (answer, took) = swallowed_after_token_call(&behind, &behind.list(), budget).await;
     assert_unavailable(&answer, "storage_unavailable", Mode::BlackHole);
-    behind.mend().await;
+    behind.recover().await;
     behind.world.advance(10);
     assert_eq!(behind.world.messages(LIST).await.status, 200);
     assert!(took < budget + MARGIN, "took {took:?}, and Lambda had ended the process");

@@ -1,4 +1,4 @@
-//! Random schedules that can be run again: a small generator (SplitMix64) and where its seed comes from.
+//! Random schedules that can be repeated: a small generator (SplitMix64) and its seed.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use crate::extent;
 /// The variable that repeats the random choices of an earlier run. Each run prints its seed.
 const VARIABLE: &str = "POSTERN_TEST_SEED";
 
-/// One seed for all tests of a run. A fixed one would never find what it did not find at first.
+/// The seed for all tests of a run. A fixed one would never find anything new.
 static SEED: LazyLock<u64> = LazyLock::new(|| {
     #[expect(clippy::disallowed_methods, reason = "a test's seed is not configuration of the functions")]
     let seed = match std::env::var(VARIABLE) {
@@ -39,7 +39,7 @@ impl Schedule {
         mixed ^ (mixed >> 31)
     }
 
-    /// A generator of its own, for what goes on at the same time.
+    /// Another generator, for something that runs at the same time.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())
     }

@@ -1,4 +1,4 @@
-//! A process wakes up, and the connections that it kept are dead: nobody notices but the log.
+//! A process wakes up and its pooled connections are dead. Only the log shows it.
 
 use harness::google::Endpoint;
 use harness::proxy::Proxy;
@@ -9,9 +9,9 @@ use crate::behind::{Behind, LIST};
 /// How connections end while a process sleeps.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// In good order: the process can see it before it sends.
+    /// Closed by the other end: the process can see it before it sends.
     Closed,
-    /// Without a word: the next bytes are answered by a reset.
+    /// Gone without notice: the next bytes are answered by a reset.
     Reset,
 }
 
@@ -32,7 +32,7 @@ async fn f03_f29_f68_after_all_idle_connections_ended_the_next_list_succeeds() {
             assert_eq!(behind.world.messages(LIST).await.status, 200);
             let connections = [&behind.google, &behind.dynamodb].map(Proxy::connections);
             end_connections(&behind, end).await;
-            // After an hour the access token has ended as well, and both secrets are read anew.
+            // After an hour the access token has expired as well, and both secrets are read again.
             behind.world.advance(seconds);
             behind.world.forget_calls();
             let answer = behind.world.messages(LIST).await;
@@ -48,7 +48,7 @@ async fn f03_f29_f68_after_all_idle_connections_ended_the_next_list_succeeds() {
 async fn f03_after_all_idle_connections_ended_a_code_is_exchanged_once_on_a_connection_of_its_own() {
     for end in [End::Closed, End::Reset] {
         let mut behind = Behind::expired().await;
-        // A connection to the token endpoint is left in the pool by a refresh.
+        // A refresh leaves a connection to the token endpoint in the pool.
         assert_eq!(behind.world.messages(LIST).await.status, 200);
         let callback: Call = behind.consented().await;
         behind.world.forget_calls();

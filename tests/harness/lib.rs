@@ -9,8 +9,8 @@ pub mod metrics;
 pub mod proxy;
 pub mod secrets_manager;
 pub mod stack;
-pub mod template;
 pub mod world;
 
 pub use calls::{Call, Fault};
+pub use postern_template as template;
 pub use stack::{Listeners, Options, Stack};

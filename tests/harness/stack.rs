@@ -11,14 +11,7 @@ use crate::google::Google;
 use crate::secrets_manager::{SecretsManager, random_text};
 use crate::template;
 
-/// The table of credentials, as the template calls it.
-pub const CREDENTIALS_TABLE: &str = "CredentialsTable";
-/// The table of sessions and spent states, as the template calls it.
-pub const SESSIONS_TABLE: &str = "SessionsTable";
-/// The secret with Google's `client_secrets.json`.
-pub const GOOGLE_CLIENT_SECRET: &str = "postern/google-client";
-/// The secret with the keyring.
-pub const SEALING_KEYS_SECRET: &str = "postern/sealing-keys";
+pub use postern_template::{CREDENTIALS_TABLE, GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET, SESSIONS_TABLE};
 
 /// What a stack is started with.
 #[derive(Debug)]

@@ -142,6 +142,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "KmsKeyArn",
         "LogLevel",
         "LogRetention",
+        "PermissionsBoundary",
         "PublicUrl",
         "RequestBurstLimit",
         "RequestRateLimit",

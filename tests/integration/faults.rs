@@ -338,12 +338,16 @@ async fn f66_without_the_time_to_keep_its_result_a_code_is_not_redeemed() {
         Vec::<String>::new(),
         "the state is not spent: the same callback may come again"
     );
-    // The time goes by while the state is spent: the code is not redeemed either.
+    // The time passes while the state is spent: the code is not redeemed, and a reload may do it.
     let spent_late = world.with_cookies(Call::get("/oauth/callback", &query)).event().to_string();
     world.stack.dynamodb.fail("PutItem", Fault::Delay(Duration::from_millis(700)), 1);
     let answer = invoke(Ok(&world.app), &spent_late, Duration::from_millis(1500)).await;
-    assert_eq!(parameter(answer.location(), "auth_error").as_deref(), Some("upstream_unavailable"));
+    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
     assert_eq!(world.exchanges(), 0);
+    world.keep_cookies(&answer);
+    let reloaded = world.browse(Call::get("/oauth/callback", &query)).await;
+    assert!(reloaded.set_cookie("__Host-session").is_some(), "{reloaded:?}");
+    assert_eq!(world.exchanges(), 1);
 }
 
 #[tokio::test]

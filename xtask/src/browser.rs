@@ -1,8 +1,10 @@
-//! As much of a browser as the checks need: keeps cookies, follows no redirect by itself, runs no script.
+//! As much of a browser as the checks need: keeps cookies, follows no redirect by itself, runs no
+//! script.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use postern::outside::http::{HttpStack, send};
 use reqwest::header::{ACCEPT, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use serde_json::Value;
 
@@ -12,98 +14,87 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A browser with the cookies of one site.
 #[derive(Clone)]
-pub struct Browser {
+pub(crate) struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<String, String>,
-    names: Vec<Name>,
-}
-
-/// Where a site is that no name server knows.
-#[derive(Clone)]
-struct Name {
-    site: String,
-    address: String,
-    host: String,
+    /// Sites that no name server knows: origin, the origin to ask in its place, and the host to ask
+    /// for.
+    names: Vec<[String; 3]>,
 }
 
 /// What a server answered.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The body; null when it is not JSON.
-    pub body: Value,
+    pub(crate) body: Value,
     headers: HeaderMap,
 }
 
 impl Answer {
     /// Where the answer sends the browser.
-    pub fn location(&self) -> Option<&str> {
+    pub(crate) fn location(&self) -> Option<&str> {
         self.headers.get(LOCATION)?.to_str().ok()
     }
 
     /// Whether the answer sets a cookie whose name begins so.
-    pub fn sets_cookie(&self, beginning: &str) -> bool {
+    pub(crate) fn sets_cookie(&self, beginning: &str) -> bool {
         set_cookies(&self.headers).any(|cookie| cookie.starts_with(beginning))
     }
 }
 
 impl Browser {
     /// A browser without cookies.
-    pub fn new() -> Result<Self, String> {
-        let stack = postern::outside::http::HttpStack::new(None).map_err(|error| error.to_string())?;
+    pub(crate) fn new() -> Result<Self, String> {
+        let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), names: Vec::new() })
     }
 
-    /// From now on, what begins with the origin `site` is asked of the origin `address`, under the name `host`.
+    /// From now on, what begins with the origin `site` is asked of `address`, under the name
+    /// `host`.
     #[must_use]
-    pub fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
-        let [site, address, host] = [site, address, host].map(str::to_owned);
-        self.names.push(Name { site, address, host });
+    pub(crate) fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
+        self.names.push([site, address, host].map(str::to_owned));
         self
     }
 
     /// Opens a URL, as a click on a link does.
-    pub async fn get(&mut self, url: &str) -> Result<Answer, String> {
+    pub(crate) async fn get(&mut self, url: &str) -> Result<Answer, String> {
         self.send(self.client.get(url)).await
     }
 
     /// Fetches a URL from a page of `origin`, with the cookies.
-    pub async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
+    pub(crate) async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
         self.send(self.client.get(url).header(ORIGIN, origin).header(ACCEPT, "application/json")).await
     }
 
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> Result<Answer, String> {
-        let cookies: Vec<String> =
-            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
+    async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Result<Answer, String> {
+        if !self.cookies.is_empty() {
+            let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+            request = request.header(COOKIE, cookies.collect::<Vec<_>>().join("; "));
+        }
         let mut request = request.build().map_err(|error| error.without_url().to_string())?;
-        self.find(&mut request)?;
-        let answer = postern::outside::http::send(&self.client, request, TIMEOUT, LARGEST_ANSWER)
-            .await
-            .map_err(|failure| failure.to_string())?;
+        let site = request.url().origin().ascii_serialization();
+        if let Some([_, address, host]) = self.names.iter().find(|[known, ..]| *known == site) {
+            let there = format!("{address}{}", &request.url().as_str()[site.len()..]);
+            *request.url_mut() = there.parse().map_err(|_| format!("{address} is no origin"))?;
+            let host = host.parse().map_err(|_| format!("{host} is no host"))?;
+            request.headers_mut().insert(HOST, host);
+        }
+        let answer = send(&self.client, request, TIMEOUT, LARGEST_ANSWER).await;
+        let answer = answer.map_err(|failure| failure.to_string())?;
         for cookie in set_cookies(&answer.headers) {
-            let pair = cookie.split(';').next().unwrap_or("");
-            if let Some((name, value)) = pair.split_once('=') {
-                if value.is_empty() || cookie.to_ascii_lowercase().contains("max-age=0") {
-                    self.cookies.remove(name);
-                } else {
-                    self.cookies.insert(name.to_owned(), value.to_owned());
-                }
+            let Some((name, value)) = cookie.split(';').next().unwrap_or("").split_once('=') else {
+                continue;
+            };
+            if value.is_empty() || cookie.to_ascii_lowercase().contains("max-age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
         let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         Ok(Answer { status: answer.status, body, headers: answer.headers })
-    }
-
-    fn find(&self, request: &mut reqwest::Request) -> Result<(), String> {
-        let url = request.url().clone();
-        let site = url.origin().ascii_serialization();
-        let Some(name) = self.names.iter().find(|name| name.site == site) else { return Ok(()) };
-        let there = format!("{}{}", name.address, &url.as_str()[site.len()..]);
-        *request.url_mut() = there.parse().map_err(|_| format!("{} is no origin", name.address))?;
-        let host = name.host.parse().map_err(|_| format!("{} is no host", name.host))?;
-        request.headers_mut().insert(HOST, host);
-        Ok(())
     }
 }
 

@@ -1,95 +1,78 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
-use std::path::PathBuf;
+mod check;
+mod page;
+pub(crate) mod ports;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness::{Options, Stack};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
-use xtask::browser::Browser;
-use xtask::cargo_lambda::CargoLambda;
-use xtask::log;
-use xtask::ports::{Ports, port_of};
-use xtask::processes::{Processes, asked_to_stop, command, root};
 
-use crate::{check, page};
+use crate::browser::Browser;
+use crate::cargo_lambda::Builder;
+use crate::commands::{DevOptions, Ports};
+use crate::log;
+use crate::processes::{INTERRUPTED, Processes, command, root, run_to_the_end};
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =
     [("auth-start", "/auth/start"), ("oauth-callback", "/oauth/callback"), ("list-messages", "/messages")];
 
-/// How long a function may take from its first request to its first answer; it may have to be compiled.
+/// How long a function may take from its first request to its first answer; it may have to be
+/// compiled.
 const FIRST_ANSWER: Duration = Duration::from_mins(5);
 
 /// The local Postern, ready.
-pub(crate) struct Local {
-    pub(crate) stack: Stack,
-    pub(crate) api: String,
-    pub(crate) page: String,
+struct Local {
+    stack: Stack,
+    api: String,
+    page: String,
 }
 
-/// Where the functions' own words go.
-enum Words {
-    Terminal,
-    Log(PathBuf),
-}
-
-/// Runs until Ctrl-C.
-pub(crate) async fn serve(ports: Ports) -> Result<(), String> {
-    let mut processes = Processes::default();
-    let outcome = tokio::select! {
-        outcome = serve_until_it_fails(ports, &mut processes) => outcome,
-        () = asked_to_stop() => {
-            println!("stopping");
-            Ok(())
-        }
-    };
-    processes.stop().await;
-    outcome
-}
-
-/// Starts everything on free ports, tries the whole flow, and stops.
-pub(crate) async fn check() -> Result<(), String> {
-    let mut processes = Processes::default();
-    let path = root().join("target").join("xtask-check.log");
-    let words = Words::Log(path.clone());
-    let outcome = tokio::select! {
-        outcome = async {
-            let (local, _) = start(Ports::FREE, &words, &mut processes).await?;
+/// Serves until Ctrl-C, or tries everything once.
+pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
+    if options.check {
+        let log: PathBuf = root().join("target").join("xtask-check.log");
+        let outcome = run_to_the_end(async |processes| {
+            let (local, _) = start(ports::FREE, Some(&log), processes).await?;
             check::run(&local).await
-        } => outcome,
-        () = asked_to_stop() => Err("interrupted".to_owned()),
-    };
-    processes.stop().await;
-    outcome.inspect_err(|_| log::show_end_of(&path))
+        });
+        return outcome.await.inspect_err(|_| log::show_end_of(&log));
+    }
+    let outcome = run_to_the_end(async |processes| serve(options.ports, processes).await).await;
+    // There is no other way to end it.
+    if outcome.as_ref().is_err_and(|problem| problem == INTERRUPTED) { Ok(()) } else { outcome }
 }
 
-async fn serve_until_it_fails(ports: Ports, processes: &mut Processes) -> Result<(), String> {
-    let (local, watch) = start(ports, &Words::Terminal, processes).await?;
-    let google = local.stack.google.url().to_owned();
+async fn serve(ports: Ports, processes: &mut Processes) -> Result<(), String> {
+    let (local, watch) = start(ports, None, processes).await?;
     println!();
     println!("  demo page                   {}", local.page);
     println!("  API                         {}", local.api);
-    println!("  fake Google, control page   {google}/control");
+    println!("  fake Google, control page   {}/control", local.stack.google.url());
     println!("  DynamoDB                    {}", local.stack.dynamodb.url());
     println!("  Secrets Manager             {}", local.stack.secrets.url());
     println!();
     println!("ready; Ctrl-C stops everything");
     let _ = watch.wait().await;
-    Err("cargo lambda watch ended by itself; its last words are above".to_owned())
+    Err("cargo lambda watch ended by itself; its output is above".to_owned())
 }
 
+/// Starts everything. The functions' output goes to the terminal or to `log`.
 async fn start<'a>(
     ports: Ports,
-    words: &Words,
+    log: Option<&Path>,
     processes: &'a mut Processes,
 ) -> Result<(Local, &'a mut Child), String> {
-    let bound = ports.bind().await?;
-    let cargo_lambda = CargoLambda::find(processes).await?;
+    let bound = ports::take(ports).await?;
+    let cargo_lambda = Builder::find_without_zig(processes).await?;
     build(processes).await?;
 
     let api = format!("http://localhost:{}", bound.api);
-    let page = format!("http://localhost:{}", port_of(&bound.page)?);
+    let page = format!("http://localhost:{}", ports::port_of(&bound.page)?);
     let options = Options {
         public_url: api.clone(),
         allowed_origins: page.clone(),
@@ -100,7 +83,20 @@ async fn start<'a>(
     let google_control = format!("{}/control", stack.google.url());
     tokio::spawn(page::serve(bound.page, api.clone(), google_control));
 
-    let watch = watch(&cargo_lambda, bound.api, &stack, words, processes)?;
+    let mut watch = command("cargo");
+    cargo_lambda.put_on_path(&mut watch)?;
+    watch
+        .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &bound.api.to_string()])
+        .envs(stack.environment())
+        .env("AWS_LAMBDA_LOG_LEVEL", "INFO")
+        // A session token or profile of the caller's account has no business with the fakes.
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_PROFILE");
+    if let Some(log) = log {
+        log::write_words_of(&mut watch, log)?;
+        watch.arg("--ignore-changes");
+    }
+    let watch = processes.start(&mut watch)?;
     tokio::select! {
         outcome = wake_up(&api) => outcome?,
         _ = watch.wait() => return Err("cargo lambda watch ended before it was ready".to_owned()),
@@ -108,45 +104,18 @@ async fn start<'a>(
     Ok((Local { stack, api, page }, watch))
 }
 
-/// Builds the functions where the progress can be seen; `cargo lambda watch` then finds them built. No package is
-/// named, for then cargo chooses the same features as that command's own `cargo run --bin`.
+/// Builds the functions where the progress can be seen; `cargo lambda watch` then finds them built.
+/// No package is named, for then cargo chooses the same features as that command's `cargo run
+/// --bin`.
 async fn build(processes: &mut Processes) -> Result<(), String> {
     println!("building the functions");
     let mut cargo = command("cargo");
-    cargo.arg("build");
-    for (function, _) in FUNCTIONS {
-        cargo.args(["--bin", function]);
-    }
-    if processes.run(&mut cargo).await? {
-        Ok(())
-    } else {
-        Err("the functions do not build; cargo's words are above".to_owned())
-    }
+    cargo.arg("build").args(FUNCTIONS.iter().flat_map(|(function, _)| ["--bin", function]));
+    let is_built = processes.run(&mut cargo).await?;
+    if is_built { Ok(()) } else { Err("the functions do not build; cargo's output is above".to_owned()) }
 }
 
-fn watch<'a>(
-    cargo_lambda: &CargoLambda,
-    port: u16,
-    stack: &Stack,
-    words: &Words,
-    processes: &'a mut Processes,
-) -> Result<&'a mut Child, String> {
-    let mut command = cargo_lambda.command();
-    command
-        .args(["watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()])
-        .envs(stack.environment())
-        .env("AWS_LAMBDA_LOG_LEVEL", "INFO")
-        // A session token or profile of the caller's own account has no business with the fakes.
-        .env_remove("AWS_SESSION_TOKEN")
-        .env_remove("AWS_PROFILE");
-    if let Words::Log(path) = words {
-        log::write_words_of(&mut command, path)?;
-        command.arg("--ignore-changes");
-    }
-    processes.start(&mut command)
-}
-
-/// Asks each function something harmless until it answers, so that the first click of a person is a fast one.
+/// Asks each function something harmless until it answers, so that a person's first click is fast.
 async fn wake_up(api: &str) -> Result<(), String> {
     println!("starting the functions");
     let deadline = Instant::now() + FIRST_ANSWER;

@@ -1,4 +1,4 @@
-//! Files under `target/` for the words of a program that nobody wants to read unless something goes wrong.
+//! Files under `target/` for output that nobody wants to read unless something goes wrong.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 const LINES_SHOWN: usize = 40;
 
-/// Sends what `command` says into a new file at `path`.
-pub fn write_words_of(command: &mut Command, path: &Path) -> Result<(), String> {
+/// Sends the output of `command` to a new file at `path`.
+pub(crate) fn write_words_of(command: &mut Command, path: &Path) -> Result<(), String> {
     let file = path
         .parent()
         .map_or(Ok(()), std::fs::create_dir_all)
@@ -21,7 +21,7 @@ pub fn write_words_of(command: &mut Command, path: &Path) -> Result<(), String> 
 }
 
 /// Prints the last lines of the file, if it is there.
-pub fn show_end_of(path: &Path) {
+pub(crate) fn show_end_of(path: &Path) {
     let Ok(text) = std::fs::read_to_string(path) else { return };
     let lines: Vec<&str> = text.lines().collect();
     eprintln!("the end of {}:", path.display());

@@ -1,35 +1,69 @@
-//! The project's own commands: reads the command line and hands over.
+//! The project's own commands: parses the command line and hands over.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's words go to its terminal")]
+#![cfg_attr(
+    not(all(feature = "aws", feature = "local")),
+    allow(dead_code, reason = "a build without some commands leaves some of what they share unused")
+)]
 
-mod arguments;
-mod check;
-mod contract;
-mod dev;
-mod on_aws;
-mod page;
+mod cargo_lambda;
+mod commands;
+mod log;
+mod processes;
+mod python;
+mod sam;
 mod validate;
+
+#[cfg(feature = "aws")]
+mod account;
+#[cfg(feature = "aws")]
+mod deploy;
+#[cfg(feature = "aws")]
+mod doctor;
+#[cfg(feature = "aws")]
+mod stack;
+#[cfg(feature = "aws")]
+mod token_endpoint;
+#[cfg(feature = "aws")]
+mod web_client;
+
+#[cfg(feature = "local")]
+mod browser;
+#[cfg(feature = "local")]
+mod contract;
+#[cfg(feature = "local")]
+mod dev;
+#[cfg(feature = "local")]
+mod ministack;
+#[cfg(feature = "local")]
+mod visit;
+
+#[cfg(all(feature = "aws", feature = "local"))]
+mod e2e;
+#[cfg(not(all(feature = "aws", feature = "local")))]
+mod rebuild;
 
 use std::process::ExitCode;
 
-use arguments::Command;
+use clap::Parser;
+use commands::{Command, CommandLine};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match arguments::parse(std::env::args().skip(1)) {
-        Ok(Command::Help) => {
-            print!("{}", arguments::HELP);
-            Ok(())
-        }
-        Ok(Command::Dev(ports)) => dev::serve(ports).await,
-        Ok(Command::Check) => dev::check().await,
-        Ok(Command::Contract) => contract::run().await,
-        Ok(Command::Validate) => validate::run().await,
-        Ok(Command::OnAws(words)) => match on_aws::run(&words).await {
-            Ok(code) => return code,
-            Err(problem) => Err(problem),
-        },
-        Err(problem) => Err(problem),
+    let outcome = match CommandLine::parse().command {
+        Command::Validate => validate::run().await,
+        #[cfg(feature = "local")]
+        Command::Dev(options) => dev::run(options).await,
+        #[cfg(feature = "local")]
+        Command::Contract => contract::run().await,
+        #[cfg(feature = "aws")]
+        Command::Deploy(options) => deploy::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Doctor(options) => doctor::run(options).await,
+        #[cfg(all(feature = "aws", feature = "local"))]
+        Command::E2e => e2e::run().await,
+        #[cfg(not(all(feature = "aws", feature = "local")))]
+        other => Err(rebuild::with_all_that_needs(&other)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

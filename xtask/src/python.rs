@@ -1,4 +1,4 @@
-//! Programs that come from PyPI, each in a folder of its own under `.tools/`, with nothing installed into the machine.
+//! Programs from PyPI, each in a folder of its own under `.tools/`. Nothing else is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,56 +7,60 @@ use tokio::process::Command;
 
 use crate::processes::{Processes, command, root};
 
-/// Whether a package is fetched with the packages it depends on.
-#[derive(Clone, Copy)]
-pub enum Needs {
-    /// The package is a program that stands alone.
-    Nothing,
-    /// The package is a Python program.
-    ItsDependencies,
+/// A Python program of this version, which runs as a module.
+pub(crate) struct Program {
+    /// Its name on PyPI.
+    pub(crate) name: &'static str,
+    /// The version that is fetched.
+    pub(crate) version: &'static str,
+    /// The module that runs it.
+    pub(crate) module: &'static str,
+    /// Another requirement that it has, if pip does not know of it.
+    pub(crate) beside: Option<&'static str>,
 }
 
-/// Finds a Python program, which runs as the module `runs_as`, in the folder `folder` of `.tools/`, or fetches it there with
-/// everything it depends on; gives the folder. `name` is what people call it.
-pub async fn program(
-    name: &str,
-    folder: &str,
-    requirements: &[&str],
-    runs_as: &str,
-    processes: &mut Processes,
-) -> Result<PathBuf, String> {
-    let folder = root().join(".tools").join(folder);
-    if answers(runs_as, &folder).await {
-        return Ok(folder);
+impl Program {
+    /// Finds it in the project's own folder, or fetches it there with everything it depends on;
+    /// gives the folder.
+    pub(crate) async fn find(&self, processes: &mut Processes) -> Result<PathBuf, String> {
+        let Self { name, version, .. } = self;
+        let beside = self.beside.map(|beside| format!("+{beside}")).unwrap_or_default();
+        let folder = root().join(".tools").join(format!("{name}-{version}{beside}"));
+        if !self.answers(&folder).await {
+            println!("fetching {name} {version} into .tools/ (this project's own folder)");
+            let requirement = format!("{name}=={version}");
+            let requirements: Vec<&str> = self.beside.into_iter().chain([requirement.as_str()]).collect();
+            install(&requirements, &folder, processes).await;
+        }
+        if self.answers(&folder).await {
+            return Ok(folder);
+        }
+        Err(format!("{name} {version} is missing, and python3 -m pip could not fetch it"))
     }
-    println!("fetching {name} into .tools/ (this project's own folder)");
-    install(requirements, Needs::ItsDependencies, &folder, processes).await;
-    if answers(runs_as, &folder).await {
-        return Ok(folder);
+
+    async fn answers(&self, folder: &Path) -> bool {
+        folder.is_dir() && succeeds(module(self.module, folder).arg("--help")).await
     }
-    Err(format!("{name} is missing and python3 -m pip could not fetch it"))
 }
 
-async fn answers(runs_as: &str, folder: &Path) -> bool {
-    let mut help = module(runs_as, folder);
-    help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null());
-    folder.is_dir() && help.status().await.is_ok_and(|status| status.success())
-}
-
-/// Fetches packages such as `name==1.2.3` into `folder`; says whether pip succeeded.
-pub async fn install(requirements: &[&str], needs: Needs, folder: &Path, processes: &mut Processes) -> bool {
+/// Fetches packages such as `name==1.2.3` into `folder`. Whether that worked shows when they run.
+pub(crate) async fn install(requirements: &[&str], folder: &Path, processes: &mut Processes) {
     let mut pip = command("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
-    if matches!(needs, Needs::Nothing) {
-        pip.arg("--no-deps");
-    }
-    pip.arg("--target").arg(folder).args(requirements).stdout(Stdio::null()).stderr(Stdio::null());
-    processes.run(&mut pip).await.unwrap_or(false)
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]);
+    pip.arg(folder).args(requirements).stdout(Stdio::null()).stderr(Stdio::null());
+    let _ = processes.run(&mut pip).await;
 }
 
-/// The beginning of a command that runs a module out of `folder`, and sees no package of the user's own.
-pub fn module(name: &str, folder: &Path) -> Command {
+/// The beginning of a command that runs a module from `folder` and sees none of the user's
+/// packages.
+pub(crate) fn module(name: &str, folder: &Path) -> Command {
     let mut python = command("python3");
     python.args(["-s", "-m", name]).env("PYTHONPATH", folder).env("PYTHONDONTWRITEBYTECODE", "1");
     python
+}
+
+/// Runs a command without its output.
+pub(crate) async fn succeeds(command: &mut Command) -> bool {
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    status.is_ok_and(|status| status.success())
 }

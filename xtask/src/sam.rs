@@ -1,39 +1,47 @@
-//! Where the SAM CLI comes from: a copy in `.tools/`, fetched when it is missing.
+//! The SAM CLI and what comes with it.
 
 use std::path::PathBuf;
 
 use tokio::process::Command;
 
-use crate::processes::Processes;
-use crate::python;
+use crate::processes::{Processes, command};
+use crate::python::{Program, module, succeeds};
 
-/// The version that is fetched; it brings cfn-lint with it.
-const VERSION: &str = "1.170.0";
-const MODULE: &str = "samcli";
+const SAM: Program = Program { name: "aws-sam-cli", version: "1.170.0", module: "samcli", beside: None };
 
-/// The SAM CLI.
-pub struct Sam(PathBuf);
+/// The SAM CLI: in this folder, or the machine's own.
+pub(crate) struct Sam(Option<PathBuf>);
 
 impl Sam {
     /// Finds it in the project's own folder, or fetches it there.
-    pub async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let (name, folder) = (format!("the SAM CLI {VERSION}"), format!("aws-sam-cli-{VERSION}"));
-        let requirement = format!("aws-sam-cli=={VERSION}");
-        python::program(&name, &folder, &[&requirement], MODULE, processes).await.map(Self)
+    pub(crate) async fn find(processes: &mut Processes) -> Result<Self, String> {
+        SAM.find(processes).await.map(|folder| Self(Some(folder)))
+    }
+
+    /// Finds any version that the machine has, or else the project's own.
+    pub(crate) async fn of_the_machine_or_fetched(processes: &mut Processes) -> Result<Self, String> {
+        if succeeds(Self(None).command().arg("--version")).await {
+            return Ok(Self(None));
+        }
+        Self::find(processes).await
     }
 
     /// The beginning of a `sam ...` command.
-    pub fn command(&self) -> Command {
-        let mut command = python::module(MODULE, &self.0);
-        command.env("SAM_CLI_TELEMETRY", "0");
-        command
+    pub(crate) fn command(&self) -> Command {
+        let mut sam = self.program(SAM.module, "sam");
+        sam.env("SAM_CLI_TELEMETRY", "0");
+        sam
     }
 
     /// The beginning of a `cfn-lint ...` command.
-    pub fn linter(&self) -> Command {
-        let mut command = python::module("cfnlint.runner.cli", &self.0);
-        // Python remarks that a module which is run was imported, too.
-        command.env("PYTHONWARNINGS", "ignore::RuntimeWarning:runpy");
-        command
+    pub(crate) fn linter(&self) -> Command {
+        let mut linter = self.program("cfnlint.runner.cli", "cfn-lint");
+        // Python warns of a module that is both imported and run.
+        linter.env("PYTHONWARNINGS", "ignore::RuntimeWarning:runpy");
+        linter
+    }
+
+    fn program(&self, name: &str, own: &str) -> Command {
+        self.0.as_ref().map_or_else(|| command(own), |folder| module(name, folder))
     }
 }

@@ -1,19 +1,15 @@
-//! `cargo xtask validate`: what can be said of the templates without an AWS account, by those who know CloudFormation best.
-//! Needs PyPI for the tools, and nothing else of the network.
+//! `cargo xtask validate`: what can be said of the templates without an AWS account. Needs PyPI for
+//! the tools, and nothing else of the network.
 
-use std::path::PathBuf;
+use crate::processes::{Processes, run_to_the_end};
+use crate::python::{Program, module};
+use crate::sam::Sam;
 
-use tokio::process::Command;
-use xtask::processes::{Processes, asked_to_stop};
-use xtask::python;
-use xtask::sam::Sam;
-
-/// The version of checkov that is fetched.
-const CHECKOV_VERSION: &str = "3.3.30";
-const CHECKOV_MODULE: &str = "checkov.main";
+/// It looks for settings that are unsafe. What it depends on differs from what the SAM CLI needs.
+const CHECKOV: Program = Program { name: "checkov", version: "3.3.30", module: "checkov.main", beside: None };
 /// Each template. SAM knows the first.
 const TEMPLATES: [&str; 3] = ["template.yaml", "infra/monitoring.yaml", "infra/import.yaml"];
-/// What would make a check depend on the account of whoever runs it.
+/// What would make a check depend on the caller's account.
 const OF_THE_CALLER: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
@@ -26,59 +22,31 @@ const OF_THE_CALLER: [&str; 7] = [
 
 /// Runs each check, also after one that found something.
 pub(crate) async fn run() -> Result<(), String> {
-    let mut processes = Processes::default();
-    let outcome = tokio::select! {
-        outcome = check(&mut processes) => outcome,
-        () = asked_to_stop() => Err("interrupted".to_owned()),
-    };
-    processes.stop().await;
-    outcome
+    run_to_the_end(check).await
 }
 
 async fn check(processes: &mut Processes) -> Result<(), String> {
     let sam = Sam::find(processes).await?;
-    let checkov = Checkov::find(processes).await?;
     let mut validate = sam.command();
-    validate.args(["validate", "--lint", "--template-file", "template.yaml"]);
+    validate.args(["validate", "--lint", "--template-file", TEMPLATES[0]]);
     let mut lint = sam.linter();
     lint.args(TEMPLATES);
-    let mut policies = checkov.command();
-    policies
-        .args(["--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--file"])
-        .args(TEMPLATES);
+    let mut policies = module(CHECKOV.module, &CHECKOV.find(processes).await?);
+    policies.args(["--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--file"]);
+    policies.args(TEMPLATES);
 
     let mut failed = Vec::new();
-    for (name, command) in
-        [("sam validate --lint", &mut validate), ("cfn-lint", &mut lint), ("checkov", &mut policies)]
+    for (name, mut command) in [("sam validate --lint", validate), ("cfn-lint", lint), ("checkov", policies)]
     {
         for variable in OF_THE_CALLER {
             command.env_remove(variable);
         }
-        let passed = processes.run(command).await?;
+        let passed = processes.run(&mut command).await?;
         println!("{name}: {}", if passed { "passed" } else { "failed" });
-        if !passed {
-            failed.push(name);
-        }
+        failed.extend((!passed).then_some(name));
     }
     if failed.is_empty() {
         return Ok(());
     }
-    Err(format!("the templates do not pass {}; the words are above", failed.join(", ")))
-}
-
-/// checkov, which looks for settings that are unsafe.
-struct Checkov(PathBuf);
-
-impl Checkov {
-    /// Finds it in the project's own folder, or fetches it there. What it depends on differs from what the SAM CLI does.
-    async fn find(processes: &mut Processes) -> Result<Self, String> {
-        let (name, requirement) =
-            (format!("checkov {CHECKOV_VERSION}"), format!("checkov=={CHECKOV_VERSION}"));
-        let folder = format!("checkov-{CHECKOV_VERSION}");
-        python::program(&name, &folder, &[&requirement], CHECKOV_MODULE, processes).await.map(Self)
-    }
-
-    fn command(&self) -> Command {
-        python::module(CHECKOV_MODULE, &self.0)
-    }
+    Err(format!("the templates do not pass {}; the output is above", failed.join(", ")))
 }

@@ -1,4 +1,4 @@
-//! A person in front of a front end's page: signs in at the fake Google, lists mail, is asked to authorize again.
+//! A user of a front end: signs in at the fake Google, lists mail, is asked to authorize again.
 
 use harness::google::{Consent, Decision, Google};
 use serde_json::Value;
@@ -7,10 +7,10 @@ use url::form_urlencoded;
 use crate::browser::{Answer, Browser};
 
 /// The account of the fake Google that is connected if no other is named.
-pub const ACCOUNT: &str = "ann@example.com";
+pub(crate) const ACCOUNT: &str = "ann@example.com";
 
 /// One person, one browser, one mailbox.
-pub struct Visit<'a> {
+pub(crate) struct Visit<'a> {
     google: &'a Google,
     api: String,
     page: String,
@@ -20,29 +20,30 @@ pub struct Visit<'a> {
 
 /// A page of messages.
 #[derive(Debug)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The ids of the messages, in order.
-    pub ids: Vec<String>,
+    pub(crate) ids: Vec<String>,
     /// Where the next page is.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl<'a> Visit<'a> {
-    /// A person with `browser` on the front end at the origin `page`, which calls the API at the base URL `api`.
-    pub fn new(google: &'a Google, api: &str, page: &str, browser: Browser) -> Self {
+    /// A person with `browser` on the front end at the origin `page`, which calls the API at the
+    /// base URL `api`.
+    pub(crate) fn new(google: &'a Google, api: &str, page: &str, browser: Browser) -> Self {
         let [api, page, account] = [api, page, ACCOUNT].map(str::to_owned);
         Self { google, api, page, browser, account }
     }
 
     /// The same person with another account of the fake Google.
     #[must_use]
-    pub fn with_account(mut self, account: &str) -> Self {
+    pub(crate) fn with_account(mut self, account: &str) -> Self {
         account.clone_into(&mut self.account);
         self
     }
 
     /// Goes to `/auth/start`; gives the authorization URL that the answer leads to.
-    pub async fn start(&mut self) -> Result<String, String> {
+    pub(crate) async fn start(&mut self) -> Result<String, String> {
         let return_to = format!("{}/", self.page);
         let query =
             form_urlencoded::Serializer::new(String::new()).append_pair("return_to", &return_to).finish();
@@ -53,7 +54,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Allows everything on Google's page and follows the redirect back.
-    pub async fn connect(&mut self, authorization_url: &str) -> Result<(), String> {
+    pub(crate) async fn connect(&mut self, authorization_url: &str) -> Result<(), String> {
         let consent = self.google.consent(authorization_url, Decision::allow(&self.account)).await;
         let back = match consent {
             Consent::Redirect(back) => back,
@@ -68,7 +69,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Lists a page of the mailbox.
-    pub async fn list(&mut self, query: &[(&str, &str)]) -> Result<Listed, String> {
+    pub(crate) async fn list(&mut self, query: &[(&str, &str)]) -> Result<Listed, String> {
         let answer = self.fetch_messages(query).await?;
         expect_status(&answer, 200, "GET /messages")?;
         let messages = answer.body["messages"].as_array().ok_or("GET /messages has no messages")?;
@@ -79,7 +80,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Lists, and is answered 401 for `expected`; gives the authorization URL of that answer.
-    pub async fn is_asked_to_authorize_again(&mut self, expected: &str) -> Result<String, String> {
+    pub(crate) async fn is_asked_to_authorize_again(&mut self, expected: &str) -> Result<String, String> {
         let answer = self.fetch_messages(&[]).await?;
         expect_status(&answer, 401, "GET /messages")?;
         let reason = &answer.body["reason"];
@@ -92,19 +93,19 @@ impl<'a> Visit<'a> {
     }
 
     /// Fetches `/messages`, whatever the answer.
-    pub async fn fetch_messages(&mut self, query: &[(&str, &str)]) -> Result<Answer, String> {
+    pub(crate) async fn fetch_messages(&mut self, query: &[(&str, &str)]) -> Result<Answer, String> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         self.browser.fetch(&format!("{}/messages?{query}", self.api), &self.page).await
     }
 }
 
-/// Refuses what is not so, in words.
-pub fn expect(is_so: bool, what: &str) -> Result<(), String> {
+/// Fails with a sentence if something is not so.
+pub(crate) fn expect(is_so: bool, what: &str) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(format!("this is not so: {what}")) }
 }
 
 /// Refuses another status than the expected one.
-pub fn expect_status(answer: &Answer, status: u16, what: &str) -> Result<(), String> {
+pub(crate) fn expect_status(answer: &Answer, status: u16, what: &str) -> Result<(), String> {
     let (got, body) = (answer.status, &answer.body);
     if got == status { Ok(()) } else { Err(format!("{what} answers {got}, not {status}: {body}")) }
 }

@@ -1,4 +1,4 @@
-//! Every death of a process that ends a sign-in: of a user who has a credential, and of one who has none.
+//! The process dies during a callback, of a user who has a credential and of one who has none.
 
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::ANN;
@@ -14,7 +14,7 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
     behind.world.forget_calls();
     trouble.arrange(&behind.world.stack);
     let answer = points.kill(behind, &callback, trouble.budget).await;
-    behind.mend().await;
+    behind.recover().await;
 
     assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
     let stored = behind.stored_refresh_token().await;
@@ -25,7 +25,7 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
     let sub = behind.world.sub(ANN);
     assert!(behind.world.sessions().iter().all(|row| row["user_id"]["S"] == sub.as_str()), "{at}: I7");
 
-    // The person reloads the page that did not come.
+    // The user reloads the page that did not arrive.
     if let Some(answer) = &answer {
         behind.world.keep_cookies(answer);
     } else {
@@ -67,7 +67,7 @@ async fn killed_anywhere_in_a_callback_with_any_fault_of_googles_the_old_credent
 
 #[tokio::test]
 async fn killed_anywhere_in_a_callback_with_any_fault_of_awss_the_old_credential_survives() {
-    enumerate("callback of a known user, AWS's faults", of_aws(), 200, killed_in_a_callback).await;
+    enumerate("callback of a known user, AWS's faults", of_aws(), 300, killed_in_a_callback).await;
 }
 
 #[tokio::test]
@@ -78,5 +78,5 @@ async fn f08_f09_f19_to_f21_killed_anywhere_in_a_first_callback_with_any_fault_o
 
 #[tokio::test]
 async fn f16_to_f21_f53_killed_anywhere_in_a_first_callback_with_any_fault_of_awss_the_user_can_go_on() {
-    enumerate("callback of a new user, AWS's faults", of_aws(), 200, killed_in_a_first_callback).await;
+    enumerate("callback of a new user, AWS's faults", of_aws(), 300, killed_in_a_first_callback).await;
 }

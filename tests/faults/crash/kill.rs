@@ -1,5 +1,5 @@
-//! Kill points: the future of a request is dropped, as the end of a process drops it. Either at each of its suspensions,
-//! or at each call that it makes, before and after the call has its effect.
+//! Kill points: the future of a request is dropped, as if its process had died. Either when it
+//! suspends, or at a call that it makes, before or after the call has its effect.
 
 use std::fmt;
 use std::pin::pin;
@@ -12,9 +12,9 @@ use harness::world::{Answer, Call, invoke};
 
 use crate::behind::Behind;
 
-/// No request has more suspensions or calls than this; one that has hangs.
+/// A request with more suspensions or calls than this hangs.
 const MOST: usize = 500;
-/// What is on its way when the process dies arrives within this time.
+/// A call that is on its way when the process dies arrives within this time.
 const ON_ITS_WAY: Duration = Duration::from_millis(8);
 
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ enum Kind {
     Calls(Side),
 }
 
-/// Kill points of one kind, one after the other: every one, or with a step above one every so many.
+/// The kill points of one kind, in order: every `step`-th of them.
 #[derive(Debug)]
 pub(super) struct Points {
     kind: Kind,
@@ -54,7 +54,8 @@ impl Points {
         self.killed
     }
 
-    /// Sends a call to a new environment and kills that at this point; the answer, if it came before.
+    /// Sends a call to a new environment and kills it at this point. Returns the answer if that
+    /// came first.
     pub(super) async fn kill(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
         let app = behind.world.environment(&[]);
         let event = call.event().to_string();
@@ -78,7 +79,7 @@ impl Points {
         answer
     }
 
-    /// Goes on to the next point; false when the request came to its end before this one.
+    /// Moves to the next point. False if the request ended before this one.
     pub(super) fn go_on(&mut self, answer: Option<&Answer>) -> bool {
         assert!(self.number < MOST, "the request makes no end");
         self.killed += usize::from(answer.is_none());
@@ -90,7 +91,8 @@ impl Points {
             }
             Kind::Suspensions => self.number += self.step,
         }
-        // A call whose answer the fault itself loses has no other side, and is not the last.
+        // If the fault itself loses a call's answer, nothing can be killed after it, and more calls
+        // may follow.
         answer.is_none() || matches!(kind, Kind::Calls(Side::After))
     }
 }

@@ -1,9 +1,9 @@
-//! Every death of a process that lists messages with an access token that has ended.
+//! The process dies while it lists messages with an expired access token.
 
 use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
 use crate::behind::{Behind, LIST};
 
-/// More than the time that a lease lasts.
+/// Seconds; longer than a lease lasts.
 const PAST_THE_LEASE: u64 = 10;
 
 async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
@@ -13,7 +13,7 @@ async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mu
     let before = behind.stored_refresh_token().await;
     trouble.arrange(&behind.world.stack);
     let answer = points.kill(behind, &behind.list(), trouble.budget).await;
-    behind.mend().await;
+    behind.recover().await;
 
     assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
     let stored = behind.stored_refresh_token().await;
@@ -33,12 +33,12 @@ async fn f24_to_f35_f70_killed_anywhere_in_a_refresh_with_any_fault_of_googles_t
     let mut troubles = trouble::of_the_token_endpoint(true);
     troubles.extend(trouble::of_omission());
     troubles.extend(trouble::of_gmail());
-    enumerate("refresh, Google's faults", troubles, 200, killed_in_a_refresh).await;
+    enumerate("refresh, Google's faults", troubles, 350, killed_in_a_refresh).await;
 }
 
 #[tokio::test]
 async fn f31_f33_f70_killed_anywhere_in_a_refresh_that_rotates_with_any_fault_the_credential_survives() {
-    enumerate("refresh with rotation", trouble::of_rotation(), 200, killed_in_a_refresh).await;
+    enumerate("refresh with rotation", trouble::of_rotation(), 300, killed_in_a_refresh).await;
 }
 
 #[tokio::test]

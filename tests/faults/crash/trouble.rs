@@ -1,17 +1,18 @@
-//! The faults that can be at work while a process dies: those of the catalogue's section 2, by the calls they spoil.
+//! The faults that can coincide with the death of a process, by the calls that they affect.
 
 use std::time::Duration;
 
 use harness::google::{Endpoint, Failure, Rotation, Times};
 use harness::{Fault, Stack};
 
-/// A fault, and what it may come to.
+/// A fault and what it may cause.
 pub(super) struct Trouble {
     /// For the message of a failed assertion.
     pub(super) name: String,
-    /// Whether Google says `invalid_grant` of the stored refresh token, by itself or for what else happened.
+    /// Whether Google may answer `invalid_grant` to the stored refresh token.
     pub(super) ends_grant: bool,
-    /// Whether it makes a call's effect and its answer differ: then the process also dies at each call, on either side.
+    /// Whether a call can have an effect that its answer does not show. Then the process also dies
+    /// before and after each call.
     pub(super) is_torn: bool,
     /// The time that the request gets.
     pub(super) budget: Duration,
@@ -20,7 +21,7 @@ pub(super) struct Trouble {
 
 impl Trouble {
     fn new(name: String, arrange: impl Fn(&Stack) + 'static) -> Self {
-        // Too little for a wait of Google's second or more, which no kill point is in.
+        // Too little for a retry after a second or more: no kill point is in that wait.
         let budget = Duration::from_millis(1500);
         Self { name, ends_grant: false, is_torn: false, budget, arrange: Box::new(arrange) }
     }
@@ -31,7 +32,7 @@ impl Trouble {
         self
     }
 
-    /// Brings it about.
+    /// Makes the fault happen.
     pub(super) fn arrange(&self, stack: &Stack) {
         (self.arrange)(stack);
     }
@@ -42,7 +43,7 @@ pub(super) fn none() -> Trouble {
     Trouble { is_torn: true, ..Trouble::new("nothing else".to_owned(), |_| {}) }
 }
 
-/// What the token endpoint does wrong; in a refresh some of it ends the grant.
+/// Faults of the token endpoint. In a refresh, some of them end the grant.
 pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
     let (once, lasting) = (Times::Next(1), Times::UntilCleared);
     let refusal =
@@ -89,7 +90,7 @@ pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
     troubles
 }
 
-/// What rotation does, and what goes wrong just then.
+/// Rotation of refresh tokens, with what can go wrong at that moment.
 pub(super) fn of_rotation() -> Vec<Trouble> {
     let mut troubles = Vec::new();
     for rotation in [Rotation::OldStillWorks, Rotation::OldDies, Rotation::ReuseEndsFamily] {
@@ -98,7 +99,8 @@ pub(super) fn of_rotation() -> Vec<Trouble> {
                 stack.google.rotate_refresh_tokens(rotation);
                 more(stack);
             });
-            // A second attempt uses a token that the first, whose answer did not come in time, has ended.
+            // The first attempt ended the token although its answer was lost; a second attempt uses
+            // it again.
             let ends_grant = rotation != Rotation::OldStillWorks;
             troubles.push(Trouble { ends_grant, is_torn: true, ..trouble });
         };
@@ -115,7 +117,7 @@ pub(super) fn of_rotation() -> Vec<Trouble> {
     troubles
 }
 
-/// What answers leave out.
+/// Members that Google's answers lack.
 pub(super) fn of_omission() -> Vec<Trouble> {
     vec![
         Trouble::new("no refresh token".to_owned(), |stack| stack.google.omit_refresh_token(Times::Next(1))),
@@ -127,7 +129,7 @@ pub(super) fn of_omission() -> Vec<Trouble> {
     ]
 }
 
-/// What Gmail does wrong.
+/// Faults of the Gmail API.
 pub(super) fn of_gmail() -> Vec<Trouble> {
     let failures = [
         Failure::InvalidCredentials,
@@ -150,7 +152,7 @@ pub(super) fn of_gmail() -> Vec<Trouble> {
     failures.map(trouble).into()
 }
 
-/// What DynamoDB does wrong with these operations.
+/// Faults of DynamoDB in these operations.
 pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     let faults = [
         (Fault::THROTTLED, 1),
@@ -174,7 +176,7 @@ pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     operations.iter().flat_map(|operation| spoil(operation)).collect()
 }
 
-/// What DynamoDB does wrong while a dead grant is buried.
+/// Faults of DynamoDB while a grant is marked as revoked.
 pub(super) fn of_burial() -> Vec<Trouble> {
     let faults = [Fault::BROKEN, Fault::CallLost, Fault::AnswerLost];
     let spoil = |fault: Fault| {
@@ -187,7 +189,7 @@ pub(super) fn of_burial() -> Vec<Trouble> {
     faults.map(spoil).into()
 }
 
-/// What Secrets Manager does wrong.
+/// Faults of Secrets Manager.
 pub(super) fn of_secrets() -> Vec<Trouble> {
     let faults = [
         (Fault::THROTTLED, 1),

@@ -36,6 +36,10 @@ fn a72_the_apis_own_address_can_be_switched_off_and_is_off_beside_a_domain() {
     assert_eq!(template["Conditions"]["HasNoDefaultEndpoint"], condition);
     let has_domain = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]});
     assert_eq!(template["Conditions"]["HasDomain"], has_domain);
+    // Whatever PublicUrl says: without a domain of API Gateway nothing else leads to the API.
+    let rule = &template["Rules"]["AnApiNeedsAnAddress"];
+    assert_eq!(rule["RuleCondition"], json!({"Fn::Equals": [{"Ref": "DefaultEndpoint"}, "off"]}));
+    assert_eq!(rule["Assertions"][0]["Assert"], has_domain);
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! The command line: every command with its options, parsed by clap. Compiled into every build of
+//! xtask, so it names no type of a command that a build may leave out.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The commands of this project")]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs Postern on this machine with a fake Google, and a page to try it on.
+    Dev(DevOptions),
+    /// Runs the tests of the store and the secrets against MiniStack, an emulator of AWS.
+    Contract,
+    /// Checks the templates with sam validate --lint, cfn-lint and checkov.
+    Validate,
+    /// Puts Postern into an AWS account: Google's client into Secrets Manager, then sam build and
+    /// sam deploy.
+    Deploy(DeployOptions),
+    /// Checks a deployment, or the stack of `cargo xtask dev`, without a browser.
+    #[command(after_help = AFTER_DOCTOR)]
+    Doctor(DoctorOptions),
+    /// Deploys to MiniStack, an emulator of AWS, and tests the whole life of a deployment there.
+    E2e,
+}
+
+/// The options of `dev`.
+#[derive(Debug, Args)]
+pub(crate) struct DevOptions {
+    /// Starts everything on free ports, connects a mailbox over HTTP, and stops.
+    #[arg(long, conflicts_with = "Ports")]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) ports: Ports,
+}
+
+/// The ports of 127.0.0.1 that `dev` listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Ports {
+    /// The functions, served by cargo lambda watch.
+    #[arg(long = "api-port", value_name = "PORT", default_value_t = Self::DEFAULT.api, value_parser = port())]
+    pub(crate) api: u16,
+    /// The demo page.
+    #[arg(long = "page-port", value_name = "PORT", default_value_t = Self::DEFAULT.page, value_parser = port())]
+    pub(crate) page: u16,
+    /// The fake Google and its control page.
+    #[arg(long = "google-port", value_name = "PORT", default_value_t = Self::DEFAULT.google, value_parser = port())]
+    pub(crate) google: u16,
+    /// DynamoDB.
+    #[arg(long = "dynamodb-port", value_name = "PORT", default_value_t = Self::DEFAULT.dynamodb, value_parser = port())]
+    pub(crate) dynamodb: u16,
+    /// Secrets Manager.
+    #[arg(long = "secrets-port", value_name = "PORT", default_value_t = Self::DEFAULT.secrets, value_parser = port())]
+    pub(crate) secrets: u16,
+}
+
+impl Ports {
+    /// Where people expect things.
+    pub(crate) const DEFAULT: Self =
+        Self { api: 9000, page: 9100, google: 9200, dynamodb: 9300, secrets: 9400 };
+}
+
+fn port() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
+}
+
+/// The AWS account to work in; what is not given is found in the environment and in `~/.aws`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct AccountOptions {
+    /// The profile of ~/.aws/config.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// The region, such as eu-central-1.
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+}
+
+/// The options of `deploy`.
+#[derive(Debug, Args)]
+pub(crate) struct DeployOptions {
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+    /// The stack to create or update.
+    #[arg(long, value_name = "NAME", default_value = "postern")]
+    pub(crate) stack_name: String,
+    /// The JSON file of a web client, as downloaded from Google's console. It is stored in Secrets
+    /// Manager.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret: Option<PathBuf>,
+    /// A parameter of template.yaml; repeat the option for each. Other parameters keep their
+    /// values.
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+    /// Deploys without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// With --yes: also if the OAuth client changes, after which every user must consent again.
+    #[arg(long)]
+    pub(crate) change_client: bool,
+    /// Creates a new, empty table and keyring even if an earlier stack of this name left its own.
+    #[arg(long)]
+    pub(crate) start_empty: bool,
+    /// More arguments for `sam deploy`, for instance `-- --tags team=mail --role-arn ARN`.
+    #[arg(last = true, value_name = "SAM DEPLOY ARGUMENT")]
+    pub(crate) sam: Vec<String>,
+}
+
+/// The options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+    /// The name of the stack.
+    #[arg(long, default_value = "postern")]
+    pub(crate) stack_name: String,
+    /// Checks the stack of `cargo xtask dev` on this machine.
+    #[arg(long, conflicts_with_all = ["stack_name", "profile", "region"])]
+    pub(crate) local: bool,
+    /// The port of the local functions.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.api)]
+    pub(crate) api_port: u16,
+    /// The port of the local demo page.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.page)]
+    pub(crate) page_port: u16,
+    /// The port of the local DynamoDB.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.dynamodb)]
+    pub(crate) dynamodb_port: u16,
+    /// The port of the local Secrets Manager.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.secrets)]
+    pub(crate) secrets_port: u16,
+}
+
+const AFTER_DOCTOR: &str = "\
+Set POSTERN_SESSION_TOKEN to a session (the value of the cookie __Host-session, or the session_token \
+of POST /oauth/callback), and doctor lists one message as that user to see whether the Gmail API is \
+enabled. Like any request of that user, this may refresh the access token, mark the grant revoked or \
+update the session's last-used time. Doctor writes nothing else.
+
+Exits with status 1 if something is wrong, and with 0 otherwise, even if doctor could not check \
+everything.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        let words = ["cargo xtask"].into_iter().chain(line.split_whitespace());
+        CommandLine::try_parse_from(words).map(|line| line.command).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn dev_checks_on_free_ports_or_serves_on_the_chosen_ones() {
+        let Ok(Command::Dev(options)) = parsed("dev --api-port 1 --page-port=2") else { panic!() };
+        assert_eq!(options.ports, Ports { api: 1, page: 2, ..Ports::DEFAULT });
+        assert!(parsed("dev --check").is_ok());
+        for (line, named) in [("dev --check --api-port 1", "--api-port"), ("dev --api-port 0", "--api-port")]
+        {
+            let problem = parsed(line).unwrap_err();
+            assert!(problem.contains(named), "{line}: {problem}");
+        }
+    }
+}

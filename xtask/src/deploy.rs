@@ -1,0 +1,81 @@
+//! `cargo xtask deploy`: checks what can be checked, shows the plan and asks; then builds, stores
+//! Google's client and deploys, in this order. Nothing in the account changes before the build.
+
+mod client_file;
+mod left_behind;
+mod plan;
+mod release;
+mod remaining;
+mod secret;
+#[cfg(test)]
+#[cfg(feature = "local")]
+mod tests;
+
+use std::io::{IsTerminal, Write, stdin, stdout};
+
+use self::plan::Plan;
+use self::release::Tools;
+use crate::account::Account;
+use crate::commands::DeployOptions;
+use crate::processes::{Processes, run_to_the_end};
+use crate::stack::Stack;
+
+/// Deploys. If it is interrupted, what CloudFormation has begun goes on.
+pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
+    if !options.yes && !stdin().is_terminal() {
+        return Err("there is no terminal to ask at; give --yes".to_owned());
+    }
+    let account = Account::open(&options.account).await?;
+    let plan = Plan::make(&options, &account).await?;
+    println!("{plan}");
+    confirm(&options, plan.client_change.as_deref())?;
+
+    run_to_the_end(async |processes| carry_out(&options, &account, &plan, processes).await).await
+}
+
+/// Asks the person at the terminal. That every user must consent again is a question of its own.
+fn confirm(options: &DeployOptions, client_change: Option<&str>) -> Result<(), String> {
+    let change = client_change.filter(|_| !options.change_client);
+    if options.yes {
+        let refusal = |change| Err(format!("{change}; --yes does not cover that: add --change-client"));
+        return change.map_or(Ok(()), refusal);
+    }
+    let change = change.map(|_| "Go on, although every user may have to consent again?");
+    for question in ["Build and deploy?"].into_iter().chain(change) {
+        print!("{question} [y/N] ");
+        let _ = stdout().flush();
+        let mut answer = String::new();
+        let _ = stdin().read_line(&mut answer);
+        if !["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+            return Err("nothing was changed".to_owned());
+        }
+    }
+    Ok(())
+}
+
+async fn carry_out(
+    options: &DeployOptions,
+    account: &Account,
+    plan: &Plan,
+    processes: &mut Processes,
+) -> Result<(), String> {
+    let tools = Tools::find(processes).await?;
+    tools.check(&options.sam).await?;
+    // First what can fail and change nothing; then the secret, which the new functions read.
+    tools.run(release::build(plan), processes).await?;
+    let written = plan.store_client(account).await?.unwrap_or_default();
+    println!("{written}");
+    if let Err(problem) = tools.run(release::deploy(options, plan), processes).await {
+        let mut lines = vec![problem, written];
+        if plan.stack.is_none() {
+            lines.push(left_behind::after_a_failure(account, &options.stack_name).await);
+        }
+        return Err(lines.join("\n"));
+    }
+    let outputs = Stack::require(account, &options.stack_name).await?.outputs;
+    println!("\nWhat is left to do:\n");
+    for (number, step) in (1..).zip(remaining::steps(plan, &outputs)) {
+        println!("  {number}. {}", step.replace('\n', "\n     "));
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! What a deployment is going to do: found out, checked and shown before anything is done. Never
+//! shows a secret.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::secret::{GoogleSecret, Step, Stored, decide};
+use super::{client_file, left_behind};
+use crate::account::{Account, Identity};
+use crate::commands::DeployOptions;
+use crate::stack::Stack;
+use crate::web_client::WebClient;
+
+/// The parameter with the name of the secret.
+const SECRET_PARAMETER: &str = "GoogleClientSecretId";
+
+/// Everything that the caller should know before saying yes.
+pub(crate) struct Plan {
+    identity: Identity,
+    /// The options that lead SAM, the AWS CLI and xtask to this account.
+    pub(crate) place: Vec<String>,
+    pub(crate) stack_name: String,
+    /// The stack to update; none if it is to be created.
+    pub(crate) stack: Option<Stack>,
+    /// What the caller gives, and the processor to build for.
+    pub(crate) parameters: BTreeMap<String, String>,
+    secret: String,
+    key: Option<String>,
+    step: Step,
+    file: Option<WebClient>,
+    stored: Stored,
+    /// A sentence without its full stop, if users may have to consent again.
+    pub(crate) client_change: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Asks AWS and Google, and refuses what must not be deployed.
+    pub(crate) async fn make(options: &DeployOptions, account: &Account) -> Result<Self, String> {
+        let template = postern_template::read();
+        let mut parameters = given(&options.parameters, &template)?;
+        let file = options.client_secret.as_deref().map(client_file::read).transpose()?;
+        let identity = account.identity().await?;
+        let stack = changeable_stack(options, account).await?;
+        if stack.is_none() && !parameters.contains_key("AllowedOrigins") {
+            return Err("a new stack needs the addresses of your front ends, for instance \
+                        --parameter AllowedOrigins=https://app.example.com"
+                .to_owned());
+        }
+        let before = |name: &str| stack.as_ref().and_then(|stack| stack.parameters.get(name)).cloned();
+        let value = |name: &str| {
+            let default = || template["Parameters"][name]["Default"].as_str().map(str::to_owned);
+            parameters.get(name).cloned().or_else(|| before(name)).or_else(default).unwrap_or_default()
+        };
+        let secret = value(SECRET_PARAMETER);
+        let key = Some(value("KmsKeyArn")).filter(|key| !key.is_empty());
+        // `sam build` knows nothing of the stack, and would build for the template's default.
+        let processor = value("Architecture");
+
+        let stored = GoogleSecret::new(account, &secret).look().await?;
+        let step = decide(&secret, &stored, file.as_ref())?;
+        let (mut warnings, mut replaced) = (Vec::new(), Vec::new());
+        if let (Some(path), Some(file)) = (&options.client_secret, &file)
+            && step != Step::Keep
+        {
+            warnings.extend(client_file::warning(path));
+            warnings.extend(client_file::ask_google(file).await?);
+            replaced.push(stored.change_to(Some(file)));
+        }
+        if let Some(other) = before(SECRET_PARAMETER).filter(|before| *before != secret) {
+            // A secret that cannot be looked at may hold any client.
+            let used = GoogleSecret::new(account, &other).look().await.unwrap_or(Stored::Hidden);
+            replaced.push(used.change_to(if step == Step::Keep { stored.client() } else { file.as_ref() }));
+        }
+        parameters.insert("Architecture".to_owned(), processor);
+        let mut place = vec!["--region".to_owned(), account.region().to_owned()];
+        place.extend(options.account.profile.iter().flat_map(|name| ["--profile".to_owned(), name.clone()]));
+        let client_change = replaced.into_iter().flatten().next();
+        let stack_name = options.stack_name.clone();
+        Ok(Self {
+            identity,
+            place,
+            stack_name,
+            stack,
+            parameters,
+            secret,
+            key,
+            step,
+            file,
+            stored,
+            client_change,
+            warnings,
+        })
+    }
+
+    /// The client that the functions are going to use; none if these credentials may not read it.
+    pub(crate) fn client(&self) -> Option<&WebClient> {
+        if self.step == Step::Keep { self.stored.client() } else { self.file.as_ref() }
+    }
+
+    /// Stores the client if it is new; then says how to go back.
+    pub(crate) async fn store_client(&self, account: &Account) -> Result<Option<String>, String> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let secret = GoogleSecret::new(account, &self.secret);
+        secret.carry_out(self.step, file, self.key.as_deref(), &self.place.join(" ")).await
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_stack = if self.stack.is_some() { "update" } else { "create" };
+        let of_secret = match self.step {
+            Step::Keep => "keep",
+            Step::Create => "create, with the file as its value",
+            Step::Replace => "add the file as a new version",
+        };
+        let client = self.client().map(|client| client.google.client_id.as_str());
+        writeln!(to, "  account    {} ({})", self.identity.account, self.identity.arn)?;
+        writeln!(to, "  place      {}", self.place.join(" "))?;
+        writeln!(to, "  stack      {}: {of_stack}", self.stack_name)?;
+        writeln!(to, "  secret     {}: {of_secret}", self.secret)?;
+        writeln!(
+            to,
+            "  client     {}",
+            client.unwrap_or("unknown: these credentials may not read the secret")
+        )?;
+        for (name, value) in &self.parameters {
+            writeln!(to, "  parameter  {name}={value}")?;
+        }
+        for warning in self.client_change.iter().chain(&self.warnings) {
+            writeln!(to, "\n  WARNING: {warning}.")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the caller's `Name=Value`. SAM ignores a name that the template does not have.
+fn given(words: &[String], template: &Value) -> Result<BTreeMap<String, String>, String> {
+    let pair = |word: &String| match word.split_once('=') {
+        None => Err(format!("--parameter {word:?} is not NAME=VALUE")),
+        Some((name, _)) if template["Parameters"][name].is_null() => {
+            Err(format!("template.yaml has no parameter {name:?}"))
+        }
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+    };
+    words.iter().map(pair).collect()
+}
+
+/// The stack, none if it is to be created. Refuses one that an update would replace, one that
+/// CloudFormation would not update (it says so only after the build and the writing of the secret),
+/// and a new one whose users' tokens are elsewhere.
+async fn changeable_stack(options: &DeployOptions, account: &Account) -> Result<Option<Stack>, String> {
+    let name = &options.stack_name;
+    let stack = Stack::find(account, name).await?;
+    let Some(stack) = stack.filter(|stack| !(options.start_empty && stack.is_in_review())) else {
+        if !options.start_empty {
+            left_behind::refuse(account, name).await?;
+        }
+        return Ok(None);
+    };
+    let status = stack.status.as_str();
+    let advice = match status {
+        "REVIEW_IN_PROGRESS" => {
+            "a change set waits to be executed. If it imports a kept table and keyring (docs/deploy.md, \
+             \"Coming back\"), execute it first: otherwise new, empty ones are created, and every user is \
+             lost. If there is nothing to keep, give --start-empty"
+                .to_owned()
+        }
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
+            format!("look at its events, then `aws cloudformation delete-stack --stack-name {name}`")
+        }
+        "UPDATE_ROLLBACK_FAILED" => {
+            format!(
+                "look at its events, then `aws cloudformation continue-update-rollback --stack-name {name}`"
+            )
+        }
+        _ if status.ends_with("_IN_PROGRESS") => "wait until CloudFormation has finished".to_owned(),
+        _ => {
+            let has = |parameter: &str| stack.parameters.contains_key(parameter);
+            // A stack that began with infra/import.yaml has one parameter; this completes it.
+            let is_imported = status == "IMPORT_COMPLETE" && stack.parameters.keys().eq(["KmsKeyArn"]);
+            if is_imported || (has("AllowedOrigins") && has(SECRET_PARAMETER)) {
+                return Ok(Some(stack));
+            }
+            "it is not Postern, and an update would replace it; choose another --stack-name".to_owned()
+        }
+    };
+    Err(format!("the stack {name} ({status}) is not updated: {advice}"))
+}

@@ -1,0 +1,305 @@
+//! Deployments against an AWS that has what a test puts there, and the fake Google.
+
+use std::os::unix::fs::OpenOptionsExt;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use clap::Parser;
+use harness::google::{Endpoint, Failure, Google, Times};
+use postern::clock::Clock;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::plan::Plan;
+use super::{client_file, confirm, left_behind, release, remaining};
+use crate::account::Account;
+use crate::commands::{Command, CommandLine, DeployOptions};
+use crate::stack::Outputs;
+use crate::web_client::{ClientText, WebClient};
+
+const CLIENT: &str = "640512773041-p0sternfakeclient.apps.googleusercontent.com";
+const CALLBACK: &str = "https://api.example.com/oauth/callback";
+const NEW: &str = "--parameter AllowedOrigins=https://a.example";
+/// The parameters of a stack that is Postern's.
+const OURS: &[(&str, &str)] =
+    &[("AllowedOrigins", "https://a.example"), ("Architecture", "x86_64"), ("GoogleClientSecretId", "mine")];
+
+/// What an account holds.
+#[derive(Clone, Default)]
+struct Aws {
+    stack: Option<(&'static str, &'static [(&'static str, &'static str)])>,
+    secret: Option<String>,
+    hides_secrets: bool,
+    refuses_writes: bool,
+    table: Option<&'static str>,
+    keyring_of: Option<&'static str>,
+}
+
+impl Aws {
+    async fn start(&self) -> Account {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(answer).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Account::at(&url)
+    }
+
+    async fn plan(&self, line: &str) -> Result<Plan, String> {
+        Plan::make(&options(line), &self.start().await).await
+    }
+
+    async fn refusal(&self, line: &str) -> String {
+        self.plan(line).await.err().unwrap()
+    }
+}
+
+async fn answer(State(aws): State<Aws>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    let Some(target) = headers.get("x-amz-target") else { return answer_in_xml(&aws, &body) };
+    let refused = |code: &str| (StatusCode::BAD_REQUEST, json!({ "__type": code }));
+    let (status, answer) = match (target.to_str().unwrap().rsplit('.').next().unwrap(), &aws.secret) {
+        ("ListTables", _) => (StatusCode::OK, json!({ "TableNames": aws.table.as_slice() })),
+        ("ListSecrets", _) => {
+            let tags = json!([{ "Key": "aws:cloudformation:stack-name", "Value": aws.keyring_of }]);
+            (StatusCode::OK, json!({ "SecretList": [{ "ARN": "arn:keyring", "Tags": tags }] }))
+        }
+        ("PutSecretValue" | "CreateSecret", _) if aws.refuses_writes => refused("AccessDeniedException"),
+        ("GetSecretValue", Some(_)) if aws.hides_secrets => refused("AccessDeniedException"),
+        ("PutSecretValue", Some(_)) | ("CreateSecret", None) => {
+            (StatusCode::OK, json!({ "VersionId": "v2" }))
+        }
+        ("GetSecretValue", Some(text)) => (StatusCode::OK, json!({ "SecretString": text })),
+        ("DescribeSecret", Some(_)) => {
+            (StatusCode::OK, json!({ "VersionIdsToStages": { "v1": ["AWSPREVIOUS"], "v2": ["AWSCURRENT"] } }))
+        }
+        _ => refused("ResourceNotFoundException"),
+    };
+    (status, answer.to_string())
+}
+
+fn answer_in_xml(aws: &Aws, body: &str) -> (StatusCode, String) {
+    if body.contains("Action=GetCallerIdentity") {
+        let identity =
+            "<GetCallerIdentityResult><Account>1234</Account><Arn>arn:ann</Arn></GetCallerIdentityResult>";
+        return (
+            StatusCode::OK,
+            format!("<GetCallerIdentityResponse>{identity}</GetCallerIdentityResponse>"),
+        );
+    }
+    let Some((status, parameters)) = aws.stack else {
+        let error = "<Error><Code>ValidationError</Code><Message>Stack does not exist</Message></Error>";
+        return (StatusCode::BAD_REQUEST, format!("<ErrorResponse>{error}</ErrorResponse>"));
+    };
+    let member = |(name, value): &(&str, &str)| {
+        format!(
+            "<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
+        )
+    };
+    let parameters: String = parameters.iter().map(member).collect();
+    let stack = format!(
+        "<StackName>postern</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
+         <Parameters>{parameters}</Parameters><Tags><member><Key>cost center</Key><Value>mail</Value></member></Tags>"
+    );
+    let stacks =
+        format!("<DescribeStacksResult><Stacks><member>{stack}</member></Stacks></DescribeStacksResult>");
+    (StatusCode::OK, format!("<DescribeStacksResponse>{stacks}</DescribeStacksResponse>"))
+}
+
+fn options(line: &str) -> DeployOptions {
+    let words = ["xtask", "deploy"].into_iter().chain(line.split_whitespace());
+    let Command::Deploy(options) = CommandLine::parse_from(words).command else { panic!("{line}") };
+    options
+}
+
+/// A file that only its owner may read, as an option.
+fn saved(name: &str, content: &str) -> String {
+    let path = crate::processes::root().join("target").join(format!("deploy-test-{name}.json"));
+    let _ = std::fs::remove_file(&path);
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    std::io::Write::write_all(&mut file.unwrap(), content.as_bytes()).unwrap();
+    format!("--client-secret {}", path.display())
+}
+
+async fn google() -> (Google, String) {
+    let google = Google::start_anywhere(Clock::System).await;
+    let file = google.client_secrets(&[CALLBACK]);
+    (google, file)
+}
+
+fn of_another_client(file: &str) -> String {
+    file.replace(CLIENT, "1-other.apps.googleusercontent.com")
+}
+
+#[tokio::test]
+async fn a_first_deployment_is_shown_before_it_is_done() {
+    let (google, file) = google().await;
+    let plan = Aws::default().plan(&format!("{NEW} {}", saved("first", &file))).await.unwrap();
+    let expected = format!(
+        "  account    1234 (arn:ann)
+  place      --region us-east-1
+  stack      postern: create
+  secret     postern/google-client: create, with the file as its value
+  client     {CLIENT}
+  parameter  AllowedOrigins=https://a.example
+  parameter  Architecture=arm64
+"
+    );
+    assert_eq!(plan.to_string(), expected);
+    assert_eq!(google.calls_to(Endpoint::Token).len(), 1);
+    let left = remaining::steps(&plan, &Outputs::from([("CallbackUrl", "https://b.example")])).join("\n");
+    assert!(left.starts_with("Register https://b.example\nas an authorized redirect URI of 6405"), "{left}");
+    let left = remaining::steps(&plan, &Outputs::from([("CallbackUrl", CALLBACK)])).join("\n");
+    assert!(
+        left.starts_with("Enable") && left.ends_with("--stack-name postern --region us-east-1"),
+        "{left}"
+    );
+}
+
+#[tokio::test]
+async fn a_stack_that_would_lose_its_users_is_created_only_when_told_to_start_empty() {
+    let aws = Aws { secret: Some(google().await.1), ..Aws::default() };
+    let table = "postern-CredentialsTable-1A";
+    for (aws, part) in [
+        (Aws { stack: Some(("REVIEW_IN_PROGRESS", &[])), ..aws.clone() }, "execute it first"),
+        (Aws { table: Some(table), ..aws.clone() }, table),
+        (Aws { keyring_of: Some("postern"), ..aws.clone() }, "the keyring arn:keyring"),
+    ] {
+        let problem = aws.refusal(NEW).await;
+        assert!(problem.contains(part) && problem.ends_with("give --start-empty"), "{problem}");
+        assert!(aws.plan(&format!("--start-empty {NEW}")).await.is_ok(), "{part}");
+    }
+    let of_another = Aws { table: Some("mail-CredentialsTable-1A"), keyring_of: Some("mail"), ..aws };
+    assert!(of_another.plan(NEW).await.is_ok());
+
+    let failed = Aws { table: Some(table), ..Aws::default() };
+    let said = left_behind::after_a_failure(&failed.start().await, "postern").await;
+    assert!(said.contains("left the table postern-CredentialsTable-1A, which nobody has used"), "{said}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_deployed_is_refused_before_anything_changes() {
+    for (status, parameters, line, part) in [
+        ("ROLLBACK_COMPLETE", OURS, "", "delete-stack --stack-name postern"),
+        ("UPDATE_ROLLBACK_FAILED", OURS, "", "continue-update-rollback"),
+        ("UPDATE_IN_PROGRESS", OURS, "", "wait until"),
+        ("CREATE_COMPLETE", &[("KmsKeyArn", "")], "", "it is not Postern"),
+        ("CREATE_COMPLETE", OURS, "", "there is no secret mine in Secrets Manager yet; give --client-secret"),
+        // A stack that began with infra/import.yaml comes as far as that.
+        ("IMPORT_COMPLETE", &[("KmsKeyArn", "")], NEW, "there is no secret postern/google-client"),
+        ("CREATE_COMPLETE", OURS, "--parameter AllowedOrigin=a", "no parameter \"AllowedOrigin\""),
+    ] {
+        let problem = Aws { stack: Some((status, parameters)), ..Aws::default() }.refusal(line).await;
+        assert!(problem.contains(part), "{problem}");
+    }
+    assert!(Aws::default().refusal("").await.contains("--parameter AllowedOrigins=https://app.example.com"));
+    let stored = Aws { secret: Some("planted".to_owned()), ..Aws::default() }.refusal(NEW).await;
+    assert!(stored.contains("cannot be used") && !stored.contains("planted"), "{stored}");
+}
+
+#[tokio::test]
+async fn another_client_is_stored_only_when_the_caller_says_so() {
+    let (_google, file) = google().await;
+    let with_file = saved("another", &file);
+    let moved = "--parameter GoogleClientSecretId=other";
+    for (secret, hides_secrets, line, change) in [
+        (file.replace(CALLBACK, "https://b.example"), false, with_file.as_str(), ""),
+        ("not a client".to_owned(), false, &with_file, ""),
+        (of_another_client(&file), false, &with_file, "another OAuth client replaces 1-other"),
+        (file.clone(), true, &with_file, "may not read the OAuth client"),
+        (file.clone(), false, moved, ""),
+        (file.clone(), true, moved, "may not read the OAuth client"),
+    ] {
+        let stack = Some(("UPDATE_COMPLETE", OURS));
+        let aws = Aws { stack, secret: Some(secret), hides_secrets, ..Aws::default() };
+        let plan = aws.plan(line).await.unwrap();
+        let found = plan.client_change.as_deref();
+        assert!(
+            found.is_some() != change.is_empty() && found.unwrap_or_default().contains(change),
+            "{found:?}"
+        );
+        assert_eq!(confirm(&options("--yes"), found).is_err(), found.is_some());
+        assert_eq!(confirm(&options("--yes --change-client"), found), Ok(()));
+        assert!(!plan.to_string().contains("GOCSPX"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn the_client_is_written_only_if_it_is_new_and_the_way_back_is_said() {
+    let (google, file) = google().await;
+    let line = format!("--profile team {NEW} {}", saved("written", &file));
+    let longer = google.client_secrets(&[CALLBACK, "https://b.example/oauth/callback"]);
+    for (secret, refuses_writes, words) in [
+        (Some(file.clone()), false, ""),
+        (Some(longer), false, ""),
+        (None, false, "The secret postern/google-client was created"),
+        (None, true, "cannot be created"),
+        (Some("{}".to_owned()), true, "list-secret-version-ids --secret-id postern/google-client"),
+        (
+            Some(of_another_client(&file)),
+            false,
+            "--move-to-version-id v1 --remove-from-version-id v2 --region us-east-1 --profile team",
+        ),
+    ] {
+        let account = Aws { secret, refuses_writes, ..Aws::default() }.start().await;
+        let plan = Plan::make(&options(&line), &account).await.unwrap();
+        let outcome = plan.store_client(&account).await;
+        assert_eq!(outcome.is_err(), refuses_writes, "{words}");
+        let said = outcome.unwrap_or_else(Some).unwrap_or_default();
+        assert!(said.contains(words) && said.is_empty() == words.is_empty(), "{said}");
+        assert!(!said.contains("GOCSPX"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn sam_keeps_the_stacks_tags_and_gets_what_the_caller_adds() {
+    let aws =
+        Aws { stack: Some(("UPDATE_COMPLETE", OURS)), secret: Some(google().await.1), ..Aws::default() };
+    let plan = aws.plan("").await.unwrap();
+    let words = |line: &str| release::deploy(&options(line), &plan).join(" ");
+    let both =
+        "--config-env cargo-xtask-deploy --region us-east-1 --parameter-overrides Architecture=\"x86_64\"";
+    assert_eq!(release::build(&plan).join(" "), format!("build --beta-features {both}"));
+    let expected = "deploy --stack-name postern --no-confirm-changeset --no-fail-on-empty-changeset --resolve-s3 \
+                    --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --tags \"cost center\"=\"mail\"";
+    assert_eq!(words(""), format!("{expected} {both}"));
+    let more = words("-- --tags a=b --role-arn arn:role --s3-bucket own");
+    assert!(more.starts_with("deploy --tags a=b --role-arn arn:role --s3-bucket own --stack-name"), "{more}");
+    assert!(!more.contains("cost center") && !more.contains("--resolve-s3"), "{more}");
+    assert_eq!(release::refused(&options("-- --role-arn arn:role").sam), None);
+    assert_eq!(release::refused(&options("-- --region=eu-west-1").sam), Some("--region"));
+}
+
+#[tokio::test]
+async fn a_client_that_google_refuses_is_refused_and_what_google_does_not_say_is_a_warning() {
+    for (error, refusal) in [
+        ("invalid_client", Some("refuses the client secret")),
+        ("deleted_client", Some("has deleted the client")),
+        ("disabled_client", Some("has disabled the client")),
+        ("unauthorized_client", Some("no authorization codes")),
+        ("planted", None),
+    ] {
+        let (google, file) = google().await;
+        let failure = Failure::OAuth { status: 401, error: error.to_owned(), description: String::new() };
+        google.fail(Endpoint::Token, failure, Times::UntilCleared);
+        let said = client_file::ask_google(&WebClient::parse(ClientText::new(file)).unwrap()).await;
+        assert_eq!(said.is_err(), refusal.is_some(), "{said:?}");
+        let words = said.unwrap_or_else(Some).unwrap();
+        assert!(words.contains(refusal.unwrap_or("does not say")) && !words.contains("planted"), "{words}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_a_web_client_is_named_without_its_content() {
+    let installed = r#"{"installed":{"client_id":"planted","client_secret":"planted"}}"#.to_owned();
+    for (content, part) in [
+        (installed, "Web application"),
+        ("planted".to_owned(), "is not Google's client_secrets.json"),
+        ("planted".repeat(10_000), "too large"),
+    ] {
+        let path = options(&saved("refused", &content)).client_secret.unwrap();
+        let problem = client_file::read(&path).unwrap_err();
+        assert!(problem.contains(part) && problem.contains("refused.json"), "{problem}");
+        assert!(!problem.contains("planted"), "{problem}");
+        assert_eq!(client_file::warning(&path), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! `cargo xtask dev --check`: one mailbox, connected, listed, lost and connected again, over HTTP
+//! through `cargo lambda watch`.
+
+use super::Local;
+use crate::browser::Browser;
+use crate::visit::{ACCOUNT, Visit, expect};
+
+/// Goes through the flow and says each step; the first that fails ends it.
+pub(crate) async fn run(local: &Local) -> Result<(), String> {
+    let mut visit = Visit::new(&local.stack.google, &local.api, &local.page, Browser::new()?);
+
+    let authorization_url = visit.start().await?;
+    say("GET /auth/start sends the browser to Google and sets the flow cookie");
+    visit.connect(&authorization_url).await?;
+    say("the callback sends the browser back to the page and sets the session cookie");
+
+    let first = visit.list(&[]).await?;
+    say(&format!("GET /messages lists {} messages", first.ids.len()));
+    let unread = visit.list(&[("q", "is:unread")]).await?;
+    expect(unread.ids != first.ids, "a search gives other messages than no search")?;
+    say(&format!("a search for unread messages lists {}", unread.ids.len()));
+    let token = first.next.as_deref().ok_or("the first page does not name a next one")?;
+    let second = visit.list(&[("pageToken", token)]).await?;
+    expect(second.ids.iter().all(|id| !first.ids.contains(id)), "the next page has other messages")?;
+    say(&format!("the next page lists {} more", second.ids.len()));
+
+    local.stack.google.revoke_grant(ACCOUNT);
+    local.stack.google.expire_access_tokens(ACCOUNT);
+    let authorization_url = visit.is_asked_to_authorize_again("revoked_or_expired").await?;
+    say("after the grant is revoked, GET /messages answers 401 revoked_or_expired with Google's URL");
+    visit.connect(&authorization_url).await?;
+    say("that URL leads to the consent page and back");
+    let again = visit.list(&[]).await?;
+    expect(again.ids == first.ids, "the list is the same as before")?;
+    say(&format!("GET /messages lists {} messages again", again.ids.len()));
+    Ok(())
+}
+
+fn say(step: &str) {
+    println!("ok  {step}");
+}

@@ -1,0 +1,86 @@
+//! `cargo xtask doctor`: checks a deployment, or the stack of `cargo xtask dev`, without a browser.
+//! Changes nothing itself, and never prints a secret.
+
+mod api;
+mod configuration;
+mod cors;
+mod finding;
+mod functions;
+mod gmail;
+mod google;
+mod logs;
+mod permissions;
+mod problem;
+mod refusal;
+mod secrets;
+mod start;
+mod tables;
+mod target;
+#[cfg(test)]
+#[cfg(feature = "local")]
+mod tests;
+
+use postern_rules::secret::SessionToken;
+
+pub(crate) use self::finding::Finding;
+pub(crate) use self::target::Target;
+use crate::account::Account;
+use crate::commands::{DoctorOptions, Ports};
+
+/// A session of the API, with which doctor can ask Gmail.
+const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";
+
+/// Checks what the options name and prints what it finds.
+pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
+    let mut target = if options.local {
+        Target::local(Ports {
+            api: options.api_port,
+            page: options.page_port,
+            dynamodb: options.dynamodb_port,
+            secrets: options.secrets_port,
+            ..Ports::DEFAULT
+        })?
+    } else {
+        let account = Account::open(&options.account).await?;
+        Target::of_stack(&account, &options.stack_name, None).await?
+    };
+    target.session = session();
+    let findings = examine(&target).await;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    println!("{}", finding::summary(&findings));
+    match findings.iter().filter(|finding| finding.is_wrong()).count() {
+        0 => Ok(()),
+        1 => Err("one thing is wrong; its line above says how to fix it".to_owned()),
+        wrong => Err(format!("{wrong} things are wrong; their lines above say how to fix them")),
+    }
+}
+
+/// Makes every check. None needs another to succeed; one that lacks something it needs says so.
+pub(crate) async fn examine(target: &Target) -> Vec<Finding> {
+    // On the heap: all checks together are large for a stack.
+    Box::pin(async {
+        let ((functions, unread), (client, secrets)) =
+            tokio::join!(functions::read(target), secrets::examine(target));
+        let configuration = configuration::examine(target, &functions);
+        let (tables, permissions, start, cors, google, gmail, logs) = tokio::join!(
+            tables::examine(target),
+            permissions::examine(target, &functions),
+            start::examine(target),
+            cors::examine(target, &functions),
+            google::examine(target, client.as_ref()),
+            gmail::examine(target, client.as_ref(), &functions),
+            logs::examine(target, &functions),
+        );
+        let (start, gmail) = (vec![start], vec![gmail]);
+        [unread, configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
+    })
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where doctor reads the environment")]
+fn session() -> Option<SessionToken> {
+    let text = std::env::var(SESSION_VARIABLE).ok()?;
+    Some(SessionToken::new(text.trim())).filter(|token| !token.expose().is_empty())
+}

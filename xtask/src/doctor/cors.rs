@@ -1,0 +1,112 @@
+//! CORS, by real preflight requests (Fetch Standard section 4.8): each front end may call the API
+//! with credentials, and no other page may.
+
+use postern::outside::http::Answer;
+use reqwest::Method;
+use reqwest::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
+    ORIGIN,
+};
+
+use super::finding::Finding;
+use super::functions::Function;
+use super::target::Target;
+
+/// A page that no deployment allows (RFC 2606 section 2).
+const STRANGER: &str = "https://postern-doctor.invalid";
+/// Doctor does not try more front ends than this.
+const MOST_ORIGINS: usize = 20;
+
+/// What a browser asks on behalf of a page: method, path and headers of the call to come.
+type Preflight = [&'static str; 3];
+
+const PREFLIGHTS: [Preflight; 2] =
+    [["GET", "/messages", "authorization"], ["POST", "/oauth/callback", "content-type,x-requested-with"]];
+
+/// One line for each front end, and one for all other pages.
+pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
+    let configured = || functions.iter().find_map(|function| function.variables.get("ALLOWED_ORIGINS"));
+    let list = target.page.as_ref().or_else(configured);
+    let origins = list.map(String::as_str).unwrap_or_default().split(',').map(str::trim);
+    let origins: Vec<&str> = origins.filter(|origin| !origin.is_empty()).take(MOST_ORIGINS).collect();
+    if origins.is_empty() {
+        let why = "no function names the origins that it allows; fix the configuration first";
+        return vec![Finding::unknown("CORS for the front ends", why)];
+    }
+    let mut findings = Vec::new();
+    for origin in origins {
+        findings.push(friend(target, origin).await.unwrap_or_else(|finding| finding));
+    }
+    // Locally `cargo lambda watch` answers preflight requests, and it allows every page.
+    if target.deployment.is_some() {
+        findings.push(stranger(target).await.unwrap_or_else(|finding| finding));
+    }
+    // An API that is open to all is so for each origin.
+    findings.dedup();
+    findings
+}
+
+async fn friend(target: &Target, origin: &str) -> Result<Finding, Finding> {
+    let what = format!("CORS for {origin}");
+    for preflight in PREFLIGHTS {
+        let [method, path, _] = preflight;
+        if !allows(&ask(target, &what, origin, preflight).await?, origin, preflight) {
+            return Err(Finding::wrong(
+                format!("the API does not let pages of {origin} call {method} {path}"),
+                "deploy the template again with this origin in AllowedOrigins",
+            ));
+        }
+    }
+    Ok(Finding::good(what))
+}
+
+async fn stranger(target: &Target) -> Result<Finding, Finding> {
+    let what = "CORS for other origins";
+    let answer = ask(target, what, STRANGER, PREFLIGHTS[0]).await?;
+    let is_allowed = list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [STRANGER];
+    if is_allowed { Err(open_to_all()) } else { Ok(Finding::good(format!("{what}: refused"))) }
+}
+
+/// An answer that allows one origin or none. Any status but success tells nothing of CORS: API
+/// Gateway refused the request (403), limited it (429) or failed.
+async fn ask(target: &Target, what: &str, origin: &str, preflight: Preflight) -> Result<Answer, Finding> {
+    let [method, path, headers] = preflight;
+    let request = target
+        .api
+        .request(Method::OPTIONS, path)
+        .header(ORIGIN, origin)
+        .header(ACCESS_CONTROL_REQUEST_METHOD, method)
+        .header(ACCESS_CONTROL_REQUEST_HEADERS, headers);
+    let answer = target.api.send(request).await.map_err(|failure| target.no_answer(what, &failure))?;
+    // `*` is enough for a page with a bearer token, and any page can have the origin `null`.
+    if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(|origin| origin == "*" || origin == "null") {
+        return Err(open_to_all());
+    }
+    if !(200..300).contains(&answer.status) {
+        return Err(Finding::unknown(what, format!("the API answered {}; try again", answer.status)));
+    }
+    Ok(answer)
+}
+
+fn open_to_all() -> Finding {
+    Finding::wrong(
+        "the API lets pages of any origin read its answers",
+        "deploy the template again: its CORS names each front end",
+    )
+}
+
+/// With credentials, a browser takes `*` for a name and not for a wildcard.
+fn allows(answer: &Answer, origin: &str, [method, _, headers]: Preflight) -> bool {
+    let has = |name, entry: &str| list(answer, &name).contains(&entry.to_ascii_lowercase());
+    list(answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [origin]
+        && has(ACCESS_CONTROL_ALLOW_CREDENTIALS, "true")
+        && has(ACCESS_CONTROL_ALLOW_METHODS, method)
+        && headers.split(',').all(|header| has(ACCESS_CONTROL_ALLOW_HEADERS, header))
+}
+
+/// The entries of a comma-separated header, in lower case.
+fn list(answer: &Answer, name: &HeaderName) -> Vec<String> {
+    let values = answer.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|entry| entry.trim().to_ascii_lowercase()).collect()
+}

@@ -1,0 +1,87 @@
+//! Google's token endpoint, asked with a code that nobody issued: whether Google knows the client
+//! and accepts its secret. Whether Google knows the redirect URI, it tells no program.
+
+use super::finding::Finding;
+use super::target::Target;
+use crate::token_endpoint::{Refused, Verdict, ask};
+use crate::web_client::{CONSOLE, WebClient};
+
+/// One line for the client and its secret, and the redirect URI to compare by hand.
+pub(super) async fn examine(target: &Target, client: Option<&WebClient>) -> Vec<Finding> {
+    let Some(client) = client else {
+        let why = "there is no usable client to ask with; fix its secret first";
+        return vec![Finding::unknown("whether Google accepts the client", why)];
+    };
+    vec![client_and_secret(target, client).await, redirect_uri(target, client)]
+}
+
+async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
+    let secret = &target.google_client;
+    let why = match ask(&target.web, &client.google, &target.callback).await {
+        Ok(Verdict::Accepted) => {
+            return Finding::good(format!("Google accepts the client secret in {secret}"));
+        }
+        Ok(Verdict::WrongSecret) => {
+            return Finding::wrong(
+                format!("Google refuses the client secret in {secret}"),
+                format!(
+                    "store the current client_secrets.json of the client {}; {CONSOLE} makes a new secret if yours \
+                     is lost",
+                    client.google.client_id
+                ),
+            );
+        }
+        Ok(Verdict::Refused(refused)) => return wrong(refused, target, client),
+        Ok(Verdict::Unavailable(status)) => format!("Google is not available ({status}); try again"),
+        Ok(Verdict::OtherError(status)) => format!("Google answers {status} with an error unknown to doctor"),
+        Ok(Verdict::Undocumented(status)) => {
+            format!(
+                "the token endpoint answers {status} and no documented error; check token_uri in the secret"
+            )
+        }
+        Err(failure) => format!("Google's token endpoint: {failure}; try again"),
+    };
+    Finding::unknown(format!("whether Google accepts the client secret in {secret}"), why)
+}
+
+fn wrong(refused: Refused, target: &Target, client: &WebClient) -> Finding {
+    let (id, secret, callback) = (&client.google.client_id, &target.google_client, &target.callback);
+    let (what, fix) = match refused {
+        Refused::InvalidClient => (
+            format!("Google does not know the client {id}"),
+            format!("store the client_secrets.json of an existing web client in {secret} ({CONSOLE})"),
+        ),
+        Refused::DeletedClient => (
+            format!("the client {id} was deleted at Google"),
+            format!("restore it within 30 days at {CONSOLE}, or store another web client in {secret}"),
+        ),
+        Refused::DisabledClient => (
+            format!("the client {id} is disabled at Google"),
+            format!("find the reason at {CONSOLE}, or store another web client in {secret}"),
+        ),
+        Refused::UnauthorizedClient => (
+            format!("the client {id} may not redeem authorization codes"),
+            format!("store a client of the type Web application in {secret} ({CONSOLE})"),
+        ),
+        Refused::RedirectUriMismatch => (
+            format!("Google does not know the redirect URI {callback}"),
+            format!("add it to the Authorized redirect URIs of the web client {id} at {CONSOLE}"),
+        ),
+    };
+    Finding::wrong(what, fix)
+}
+
+/// Google shows a person who signs in whether it knows the redirect URI. The stored list may be
+/// older than the console's.
+fn redirect_uri(target: &Target, client: &WebClient) -> Finding {
+    let callback = &target.callback;
+    let stored = if client.lists(callback) { "lists it" } else { "does not list it" };
+    Finding::unknown(
+        format!("whether Google knows the redirect URI {callback}"),
+        format!(
+            "the stored client_secrets.json {stored}; compare it with the Authorized redirect URIs of the web client \
+             {} at {CONSOLE}",
+            client.google.client_id
+        ),
+    )
+}

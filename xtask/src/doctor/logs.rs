@@ -1,0 +1,184 @@
+//! What went wrong in the last hour, by the functions' logs: what, how often, and when last.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use postern::clock::Clock;
+use serde_json::Value;
+
+use super::finding::{DEPLOY_AGAIN, Finding};
+use super::functions::Function;
+use super::problem::Problem;
+use super::refusal::Refusal;
+use super::target::{Deployment, Target};
+
+const PERIOD: Duration = Duration::from_hours(1);
+/// A page may be empty although more follow, and the log of a busy function is endless.
+const MOST_PAGES: usize = 20;
+/// The lines at level ERROR, and Lambda's own reports of what it ended, which have no level
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>).
+const FILTER: &str = "{ ($.level = \"ERROR\") \
+                      || ($.type = \"platform.report\" && $.record.status != \"success\") \
+                      || ($.type = \"platform.initReport\" && $.record.status != \"success\") }";
+
+/// What the functions log as errors that no request ends with.
+const EVENTS: [&str; 4] = ["panic", "rotated_token_lost", "seal_integrity", "seal_key_gone"];
+const RUNBOOK: &str = "docs/deploy.md";
+const OPERATOR_ERRORS: &str = "operator-errors";
+const SEAL_FAILURES: &str = "seal-failures";
+const TOKENS_NOT_STORED: &str = "tokens-not-stored";
+const ERRORS: &str = "errors";
+
+/// What doctor read of a log.
+pub(super) struct Log {
+    pub(super) lines: Vec<Line>,
+    /// It is all that there was.
+    pub(super) is_whole: bool,
+}
+
+/// A line that reports a failure.
+pub(super) struct Line {
+    /// Milliseconds since 1970.
+    pub(super) at: i64,
+    pub(super) is_gmail_not_enabled: bool,
+    /// The failure, in our own words.
+    name: String,
+    /// The heading of the runbook about it.
+    heading: &'static str,
+}
+
+/// Reads the failures of the last hour.
+pub(super) async fn read(deployment: &Deployment, log_group: &str) -> Result<Log, Refusal> {
+    let since = Clock::System.now().millis() - i64::try_from(PERIOD.as_millis()).unwrap_or(i64::MAX);
+    let request = deployment.logs.filter_log_events().log_group_name(log_group).start_time(since);
+    let request = request.filter_pattern(FILTER);
+    let (mut lines, mut next) = (Vec::new(), None);
+    for _ in 0..MOST_PAGES {
+        let page = request.clone().set_next_token(next).send().await;
+        let page = page.map_err(|error| Refusal::of(&error))?;
+        let events = page.events().iter();
+        lines
+            .extend(events.filter_map(|event| line(event.timestamp().unwrap_or_default(), event.message()?)));
+        next = page.next_token().map(str::to_owned);
+        if next.is_none() {
+            return Ok(Log { lines, is_whole: true });
+        }
+    }
+    Ok(Log { lines, is_whole: false })
+}
+
+/// `None` for a line that the filter should have left out: an emulator may not know filters.
+fn line(at: i64, message: &str) -> Option<Line> {
+    let fields: Value = serde_json::from_str(message).ok()?;
+    let problem = Problem::read(&fields);
+    let is_gmail_not_enabled = problem.as_ref().is_some_and(|problem| problem.is_gmail_not_enabled);
+    let (name, heading) = if fields["level"] == "ERROR" {
+        let event = EVENTS.into_iter().find(|event| fields["event"] == *event);
+        let heading = match problem.as_ref().map(|problem| problem.code.as_str()).or(event) {
+            Some(
+                "credential_unreadable" | "reauthorization_required" | "seal_integrity" | "seal_key_gone",
+            ) => SEAL_FAILURES,
+            Some("rotated_token_lost") => TOKENS_NOT_STORED,
+            _ => OPERATOR_ERRORS,
+        };
+        let name = problem.map(|problem| problem.words());
+        (name.unwrap_or_else(|| event.unwrap_or("an error without a code").to_owned()), heading)
+    } else {
+        let ended = match fields["record"]["status"].as_str()? {
+            "success" => return None,
+            "timeout" => "timed out",
+            _ => "failed",
+        };
+        let what = match fields["type"].as_str()? {
+            "platform.report" => "an invocation that",
+            "platform.initReport" => "a start that",
+            _ => return None,
+        };
+        (format!("{what} {ended}"), ERRORS)
+    };
+    Some(Line { at, is_gmail_not_enabled, name, heading })
+}
+
+/// In UTC (RFC 3339).
+pub(super) fn time(millis: i64) -> String {
+    DateTime::from_secs(millis / 1000).fmt(DateTimeFormat::DateTime).unwrap_or_default()
+}
+
+/// One line for each function and kind of failure. The Gmail API has a check of its own.
+pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
+    let Some(deployment) = &target.deployment else { return Vec::new() };
+    let mut findings = Vec::new();
+    for function in functions {
+        let (name, group) = (&function.name, &function.log_group);
+        match read(deployment, group).await {
+            Ok(log) => findings.extend(counted(function, &log)),
+            // The stack creates the group, and no role may.
+            Err(Refusal::Absent) => findings.push(Finding::wrong(
+                format!("the log group {group} does not exist, so {name} loses its log and metrics"),
+                DEPLOY_AGAIN,
+            )),
+            Err(refusal) => {
+                findings.push(refusal.unknown(format!("the log of {name}"), "logs:FilterLogEvents"));
+            }
+        }
+    }
+    findings
+}
+
+fn counted(function: &Function, log: &Log) -> Vec<Finding> {
+    let mut counts: BTreeMap<(&str, &str), (usize, i64)> = BTreeMap::new();
+    for line in log.lines.iter().filter(|line| !line.is_gmail_not_enabled) {
+        let (count, last) = counts.entry((&line.name, line.heading)).or_insert((0, line.at));
+        *count += 1;
+        *last = line.at.max(*last);
+    }
+    if counts.is_empty() {
+        return vec![without_errors(function, log)];
+    }
+    let (at_least, last_read) = if log.is_whole { ("", "") } else { ("at least ", " that doctor read") };
+    let finding = |((name, heading), (count, last)): ((&str, &str), (usize, i64))| {
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        Finding::wrong(
+            format!(
+                "{} logged {at_least}{times} in the last hour: {name}; the last{last_read} at {}",
+                function.name,
+                time(last)
+            ),
+            format!("see {RUNBOOK}#{heading}, unless it was fixed since"),
+        )
+    };
+    counts.into_iter().map(finding).collect()
+}
+
+/// No error was found; that means little for a log that hides errors or was not read to its end.
+fn without_errors(function: &Function, log: &Log) -> Finding {
+    let what = format!("the log of {}", function.name);
+    if function.hides_errors {
+        return Finding::unknown(what, "the LogLevel FATAL hides errors; deploy with ERROR or a lower level");
+    }
+    if log.is_whole {
+        return Finding::good(format!("{what} has no error in the last hour"));
+    }
+    let group = &function.log_group;
+    Finding::unknown(
+        what,
+        format!(
+            "the part of its last hour that doctor read has no error; read the rest with `aws logs tail {group} \
+             --since 1h --filter-pattern '{FILTER}'`"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_runbook_has_each_heading() {
+        let runbook = std::fs::read_to_string(crate::processes::root().join(super::RUNBOOK)).unwrap();
+        for heading in [super::OPERATOR_ERRORS, super::SEAL_FAILURES, super::TOKENS_NOT_STORED, super::ERRORS]
+        {
+            let title = format!("\n### {}\n", heading.replace('-', " "));
+            assert!(runbook.to_lowercase().contains(&title), "{heading}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The two tables: their keys, the expiry of sessions, and the protection of the users' tokens.
+
+use aws_sdk_dynamodb::types::{
+    KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveStatus,
+};
+
+use super::finding::{DEPLOY_AGAIN, Finding};
+use super::refusal::Refusal;
+use super::target::Target;
+
+/// The attribute by which DynamoDB deletes sessions and spent states.
+const EXPIRY: &str = "expires_at";
+
+/// One line for each table, or one for each thing that is wrong with it.
+pub(super) async fn examine(target: &Target) -> Vec<Finding> {
+    let names = target;
+    let (credentials, sessions) = tokio::join!(
+        table(target, &names.credentials_table, "user_id", "with the users' tokens"),
+        table(target, &names.sessions_table, "id", "with the sessions"),
+    );
+    [credentials, sessions].concat()
+}
+
+async fn table(target: &Target, name: &str, key: &str, contents: &str) -> Vec<Finding> {
+    let table = match describe(target, name).await {
+        Ok(table) => table,
+        Err(finding) => return vec![finding],
+    };
+    let mut findings = usable(&table, name, key);
+    if name == target.sessions_table {
+        findings.extend(expiry(target, name).await);
+    } else if target.deployment.is_some() {
+        // The local tables live in memory, unprotected.
+        if table.deletion_protection_enabled() != Some(true) {
+            findings.push(Finding::wrong(
+                format!("the table {name} {contents} is not protected against deletion"),
+                format!("`aws dynamodb update-table --table-name {name} --deletion-protection-enabled`"),
+            ));
+        }
+        findings.extend(recovery(target, name).await);
+    }
+    if findings.is_empty() {
+        findings.push(Finding::good(format!("the table {name} {contents}")));
+    }
+    findings
+}
+
+async fn describe(target: &Target, name: &str) -> Result<TableDescription, Finding> {
+    let what = format!("the table {name}");
+    let answer = target.dynamodb.describe_table().table_name(name).send().await;
+    let answer = answer.map_err(|error| match Refusal::of(&error) {
+        Refusal::Absent => Finding::wrong(format!("{what} does not exist"), DEPLOY_AGAIN),
+        refusal => refusal.unknown_but(&target.remedy("--dynamodb-port"), &what, "dynamodb:DescribeTable"),
+    })?;
+    answer.table.ok_or_else(|| Finding::unknown(what, "DynamoDB did not describe it; try again"))
+}
+
+/// Whatever keeps the functions from reading and writing items.
+fn usable(table: &TableDescription, name: &str, key: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // A table serves while it is updated.
+    if !matches!(table.table_status(), Some(TableStatus::Active | TableStatus::Updating)) {
+        let why = "DynamoDB is creating or deleting it; try again when that is done";
+        findings.push(Finding::unknown(format!("whether the table {name} can be used"), why));
+    }
+    let is_key = matches!(table.key_schema(), [only] if only.attribute_name() == key && *only.key_type() == KeyType::Hash);
+    let is_text = table.attribute_definitions().iter().any(|attribute| {
+        attribute.attribute_name() == key && *attribute.attribute_type() == ScalarAttributeType::S
+    });
+    if !(is_key && is_text) {
+        findings.push(Finding::wrong(
+            format!("the key of the table {name} is not exactly {key} (S)"),
+            "a key cannot be changed: deploy the template again with a new table",
+        ));
+    }
+    findings
+}
+
+async fn expiry(target: &Target, name: &str) -> Option<Finding> {
+    let answer = target.dynamodb.describe_time_to_live().table_name(name).send().await;
+    let is_on = answer.map_err(|error| Refusal::of(&error)).map(|answer| {
+        answer.time_to_live_description().is_some_and(|description| {
+            let status = description.time_to_live_status();
+            description.attribute_name() == Some(EXPIRY)
+                && matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+        })
+    });
+    let off = Finding::wrong(
+        format!("the table {name} never deletes old sessions: {EXPIRY} is not its time to live"),
+        format!(
+            "`aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
+             Enabled=true,AttributeName={EXPIRY}`"
+        ),
+    );
+    let unknown = format!("whether the table {name} deletes old items");
+    unless(is_on, off, unknown, "dynamodb:DescribeTimeToLive")
+}
+
+async fn recovery(target: &Target, name: &str) -> Option<Finding> {
+    let answer = target.dynamodb.describe_continuous_backups().table_name(name).send().await;
+    let is_on = answer.map_err(|error| Refusal::of(&error)).map(|answer| {
+        let backups = answer.continuous_backups_description();
+        let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description());
+        let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
+        status == Some(&PointInTimeRecoveryStatus::Enabled)
+    });
+    let off = Finding::wrong(
+        format!("the table {name} with the users' tokens cannot be restored to a point in time"),
+        format!(
+            "`aws dynamodb update-continuous-backups --table-name {name} \
+             --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
+        ),
+    );
+    let unknown = format!("whether the table {name} can be restored");
+    unless(is_on, off, unknown, "dynamodb:DescribeContinuousBackups")
+}
+
+fn unless(is_on: Result<bool, Refusal>, off: Finding, unknown: String, action: &str) -> Option<Finding> {
+    match is_on {
+        Ok(is_on) => (!is_on).then_some(off),
+        Err(refusal) => Some(refusal.unknown(unknown, action)),
+    }
+}

@@ -1,0 +1,192 @@
+//! Doctor against an account with Postern in it: each planted defect has its finding, and no line
+//! ever tells a secret.
+
+mod aws;
+mod planted;
+mod unknown;
+
+use harness::google::{Consent, Decision, Endpoint, Failure, Times};
+use harness::stack::{GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET};
+use harness::world::Call;
+use harness::{Options, Stack};
+use insta::assert_snapshot;
+use postern_rules::secret::SessionToken;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use self::aws::{Aws, PAGE};
+use super::examine;
+use super::target::{Target, http_client, local_config};
+use crate::account::Account;
+
+/// What stands in the output for the address of the API, whose port differs from run to run.
+const API: &str = "https://api.example.com";
+/// Nothing that says "planted" may stand in the output.
+const KEY: &str = "planted-key-0123456789abcdefghijklmnopqrstuv";
+const WRONG_CLIENT_SECRET: &str = "GOCSPX-planted-and-wrong";
+
+/// A healthy deployment, in which a test plants a defect.
+struct Scene {
+    stack: Stack,
+    aws: Aws,
+    session: Option<String>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let options =
+            Options { public_url: url.clone(), allowed_origins: PAGE.to_owned(), ..Options::default() };
+        let stack = Stack::start(options).await;
+        let aws = Aws::serve(listener, url, &stack);
+        let scene = Self { stack, aws, session: None };
+        scene.put_keyring(&json!({ "primary": "k1", "k1": KEY }));
+        scene
+    }
+
+    fn account(&self) -> Account {
+        Account { config: local_config(&http_client().unwrap(), &self.aws.url) }
+    }
+
+    async fn target(&self) -> Target {
+        let mut target = Target::of_stack(&self.account(), "postern", None).await.unwrap();
+        target.session = self.session.as_deref().map(SessionToken::new);
+        target
+    }
+
+    /// Stores the client's file with a change.
+    fn put_client(&self, change: impl FnOnce(&mut Value)) {
+        let mut file: Value = serde_json::from_str(&self.stack.google.client_secrets(&[])).unwrap();
+        change(&mut file);
+        self.stack.secrets.put(GOOGLE_CLIENT_SECRET, &file.to_string());
+    }
+
+    fn put_keyring(&self, keyring: &Value) {
+        self.stack.secrets.put(SEALING_KEYS_SECRET, &keyring.to_string());
+    }
+
+    /// Google answers the token request with an error.
+    fn refuse(&self, error: &str, description: &str) {
+        let [error, description] = [error, description].map(str::to_owned);
+        let failure = Failure::OAuth { status: 401, error, description };
+        self.stack.google.fail(Endpoint::Token, failure, Times::UntilCleared);
+    }
+
+    /// Something else than the function answers GET /auth/start.
+    fn start_answers(&self, status: u16, body: &Value) {
+        self.aws.answer("/auth/start", status, body);
+    }
+
+    /// Changes what Lambda says of a function.
+    fn change(&self, function: &str, change: impl FnOnce(&mut Value)) {
+        change(self.aws.account().functions.get_mut(function).unwrap());
+    }
+
+    /// Changes a variable of a function.
+    fn set(&self, function: &str, variable: &str, value: &str) {
+        self.change(function, |function| function["Environment"]["Variables"][variable] = json!(value));
+    }
+
+    /// What IAM's simulator says of an action on a resource, or through a service.
+    fn decide(&self, role: &'static str, action: &'static str, on: &'static str, decision: Option<bool>) {
+        self.aws.account().policies.push((role, action, on, decision));
+    }
+
+    /// Writes lines into the log of list-messages, a second after each other, the last one first.
+    fn log(&self, lines: impl IntoIterator<Item = Value>) {
+        let events = lines
+            .into_iter()
+            .zip(1_793_500_000..)
+            .map(|(line, second)| json!({ "timestamp": second * 1000_i64, "message": line.to_string() }));
+        let mut events: Vec<Value> = events.collect();
+        events.reverse();
+        self.aws.answer("FilterLogEvents list-messages", 200, &json!({ "events": events }));
+    }
+
+    fn give_a_key(&self) {
+        let key = "arn:aws:kms:us-east-1:123456789012:key/of-the-owner".to_owned();
+        self.aws.account().stack.insert(("Parameter", "KmsKeyArn".to_owned()), key);
+    }
+
+    /// Connects a mailbox as a script does, and keeps the session.
+    async fn sign_in(&mut self) {
+        let start = Call::get("/auth/start", "").header("accept", "application/json");
+        let started = self.aws.call(start).await;
+        let cookie = started.cookies[0].split(';').next().unwrap();
+        let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
+        let consent = self.stack.google.consent(&url, Decision::allow("ann@example.com")).await;
+        assert!(matches!(consent, Consent::Redirect(_)), "{consent:?}");
+        let body = json!({ "code": consent.code().unwrap(), "state": consent.parameter("state").unwrap() });
+        let callback = Call::post("/oauth/callback", &body).header("origin", PAGE).cookie(cookie);
+        let token = self.aws.call(callback).await.json()["session_token"].as_str().map(str::to_owned);
+        self.session = Some(token.unwrap());
+    }
+
+    /// All that doctor prints; no secret is in it.
+    async fn output(&self) -> String {
+        self.output_for(&self.target().await).await
+    }
+
+    async fn output_for(&self, target: &Target) -> String {
+        let lines: Vec<String> = examine(target).await.iter().map(ToString::to_string).collect();
+        let output = lines.join("\n").replace(&self.aws.url, API);
+        for secret in [self.stack.google.client_secret()].iter().chain(&self.session) {
+            assert!(!output.contains(secret), "a line tells a secret");
+        }
+        assert!(!output.contains("planted") && output.lines().count() == lines.len(), "{output}");
+        output
+    }
+
+    /// What is wrong.
+    async fn wrong(&self) -> String {
+        lines("wrong", &self.output().await)
+    }
+}
+
+/// What AWS answers when a resource does not exist.
+fn absent() -> Value {
+    json!({ "__type": "ResourceNotFoundException" })
+}
+
+/// The lines that begin so.
+fn lines(word: &str, output: &str) -> String {
+    let lines: Vec<&str> = output.lines().filter(|line| line.starts_with(word)).collect();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
+    let mut scene = Scene::new().await;
+    scene.sign_in().await;
+    scene.stack.dynamodb.forget_calls();
+    assert_snapshot!(scene.output().await, @"
+    good   the configuration of auth-start, list-messages, oauth-callback
+    good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
+    good   the keyring in postern/sealing-keys
+    good   the table CredentialsTable with the users' tokens
+    good   the table SessionsTable with the sessions
+    good   the role of auth-start allows what the template grants, and nothing dangerous beside it
+    good   the role of list-messages allows what the template grants, and nothing dangerous beside it
+    good   the role of oauth-callback allows what the template grants, and nothing dangerous beside it
+    good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
+    good   CORS for http://localhost:9100
+    good   CORS for other origins: refused
+    good   Google accepts the client secret in postern/google-client
+    ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
+    good   the Gmail API lists messages
+    good   the log of auth-start has no error in the last hour
+    good   the log of list-messages has no error in the last hour
+    good   the log of oauth-callback has no error in the last hour
+    ");
+    let is_read = |operation: &str| operation.starts_with("Describe") || operation == "BatchGetItem";
+    assert!(scene.stack.dynamodb.calls().iter().all(|call| is_read(&call.operation)));
+    // A statement that is new in the template is asked about like the others.
+    let template = postern_template::read();
+    let asked = scene.aws.account().asked.clone();
+    for (logical_id, folder) in postern_template::roles::functions(&template) {
+        for grant in postern_template::roles::grants(&template, &logical_id) {
+            assert!(grant.condition.is_some() || asked.contains(&(folder.clone(), grant.action)));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The functions' logs: requests and metrics, and no secret. When a step fails, its reason.
+
+use harness::google::Endpoint;
+use postern::outside::http::aws::describe;
+use url::form_urlencoded;
+
+use super::cloud::Cloud;
+use super::deployment::STACK;
+use super::step::say;
+use crate::visit::expect;
+
+/// The functions, as their log groups are called.
+const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];
+/// The secret fields of a request to Google's token endpoint.
+const SECRET_FIELDS: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
+
+/// Reads each function's log.
+pub(super) async fn hold_no_secret(cloud: &Cloud) -> Result<(), String> {
+    let mut secrets = Vec::new();
+    for call in cloud.google.calls_to(Endpoint::Token) {
+        let fields = form_urlencoded::parse(call.body.as_bytes());
+        let values = fields.filter(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()));
+        secrets.extend(values.map(|(_, value)| value.into_owned()));
+    }
+    expect(!secrets.is_empty(), "Google has received secrets to look for")?;
+    for function in FUNCTIONS {
+        let lines = of(function, cloud).await?;
+        expect(
+            lines.iter().any(|line| line.contains("\"answered\"")),
+            &format!("{function} logs its requests"),
+        )?;
+        let is_leaked = lines.iter().any(|line| secrets.iter().any(|secret| line.contains(secret.as_str())));
+        expect(!is_leaked, &format!("no secret is in the log of {function}"))?;
+        expect(lines.iter().any(|line| line.contains("\"_aws\"")), &format!("{function} emits metrics"))?;
+    }
+    say("the log of each function has its requests and metrics, and no secret");
+    Ok(())
+}
+
+/// Prints what the functions logged about requests that failed.
+pub(super) async fn show_failures(cloud: &Cloud) {
+    for function in FUNCTIONS {
+        let lines = of(function, cloud).await.unwrap_or_default();
+        for line in lines.iter().filter(|line| line.contains("\"failed\"") || line.contains("\"WARN\"")) {
+            eprintln!("  {function}: {}", line.trim_end());
+        }
+    }
+}
+
+async fn of(function: &str, cloud: &Cloud) -> Result<Vec<String>, String> {
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&cloud.account.config);
+    let group = format!("/postern/{STACK}/{function}");
+    let mut pages = logs.filter_log_events().log_group_name(group).into_paginator().send();
+    let mut lines = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page =
+            page.map_err(|error| format!("the log of {function} cannot be read: {}", describe(&error)))?;
+        lines.extend(page.events().iter().filter_map(|event| event.message()).map(str::to_owned));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,126 @@
+//! Google's token endpoint, asked to redeem a code that nobody issued. Google checks the client
+//! before the code (RFC 6749 section 3.2.1), so `invalid_grant` means that client ID and secret are
+//! right. No code is spent, and nothing that Google writes is repeated.
+
+use std::time::Duration;
+
+use postern::outside::http::{Answer, Failure, send};
+use postern_rules::google_client::GoogleClient;
+use postern_rules::random;
+use serde::Deserialize;
+
+/// No code of Google's looks like this.
+const CODE: &str = "4/postern-asks-with-a-code-that-nobody-issued";
+/// What Google says beside `invalid_client` when it is the client that it does not know.
+const NO_SUCH_CLIENT: &str = "The OAuth client was not found.";
+const TIMEOUT: Duration = Duration::from_secs(20);
+const LARGEST_ANSWER: usize = 64 * 1024;
+
+/// An `error` code that says something about the client: all that are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    InvalidClient,
+    DeletedClient,
+    DisabledClient,
+    UnauthorizedClient,
+    RedirectUriMismatch,
+}
+
+impl Refused {
+    /// The refusal of this code.
+    pub(crate) fn of(code: &str) -> Option<Self> {
+        Some(match code {
+            "invalid_client" => Self::InvalidClient,
+            "deleted_client" => Self::DeletedClient,
+            "disabled_client" => Self::DisabledClient,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "redirect_uri_mismatch" => Self::RedirectUriMismatch,
+            _ => return None,
+        })
+    }
+}
+
+/// What Google's answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Client ID and secret are right.
+    Accepted,
+    /// Google knows the client, and not with this secret.
+    WrongSecret,
+    /// Google refuses the client or the redirect URI.
+    Refused(Refused),
+    /// Google is not available; the HTTP status.
+    Unavailable(u16),
+    /// An error that is not in that list, with this status.
+    OtherError(u16),
+    /// Not the answer of a token endpoint, with this status.
+    Undocumented(u16),
+}
+
+/// Asks.
+pub(crate) async fn ask(
+    web: &reqwest::Client,
+    google: &GoogleClient,
+    redirect_uri: &str,
+) -> Result<Verdict, Failure> {
+    let verifier = random::token();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", CODE),
+        ("client_id", &google.client_id),
+        ("client_secret", google.client_secret.expose()),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", &verifier),
+    ];
+    let request = web.post(&google.token_endpoint).form(&form).build();
+    let request = request.map_err(|error| Failure::Broken(error.without_url()))?;
+    Ok(verdict(&send(web, request, TIMEOUT, LARGEST_ANSWER).await?))
+}
+
+fn verdict(answer: &Answer) -> Verdict {
+    #[derive(Deserialize)]
+    struct Wire {
+        error: String,
+        error_description: Option<String>,
+    }
+    let status = answer.status;
+    let Ok(wire) = serde_json::from_slice::<Wire>(&answer.body) else { return Verdict::Undocumented(status) };
+    let knows_the_client = wire.error_description.as_deref() != Some(NO_SUCH_CLIENT);
+    match Refused::of(&wire.error) {
+        Some(Refused::InvalidClient) if knows_the_client => Verdict::WrongSecret,
+        Some(refused) => Verdict::Refused(refused),
+        None if wire.error == "invalid_grant" => Verdict::Accepted,
+        None if status == 429 || status >= 500 => Verdict::Unavailable(status),
+        None => Verdict::OtherError(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_means_what_its_code_says_and_anything_else_nothing_of_the_client() {
+        // The functions would send it, too.
+        assert!(postern_rules::flow::parse_code(CODE).is_some());
+        let unknown = r#"{"error":"invalid_client","error_description":"The OAuth client was not found."}"#;
+        for (status, body, means) in [
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Malformed auth code."}"#,
+                Verdict::Accepted,
+            ),
+            (401, r#"{"error":"invalid_client","error_description":"Unauthorized"}"#, Verdict::WrongSecret),
+            (401, unknown, Verdict::Refused(Refused::InvalidClient)),
+            (401, r#"{"error":"deleted_client"}"#, Verdict::Refused(Refused::DeletedClient)),
+            (400, r#"{"error":"redirect_uri_mismatch"}"#, Verdict::Refused(Refused::RedirectUriMismatch)),
+            (503, r#"{"error":"internal_failure"}"#, Verdict::Unavailable(503)),
+            (400, r#"{"error":"invalid_request"}"#, Verdict::OtherError(400)),
+            (200, "<html>", Verdict::Undocumented(200)),
+        ] {
+            let headers = reqwest::header::HeaderMap::new();
+            let answer = Answer { status, headers, body: body.as_bytes().to_vec().into() };
+            assert_eq!(verdict(&answer), means, "{status} {body}");
+        }
+    }
+}
