@@ -13,7 +13,7 @@ use postern_rules::error::Error;
 use postern_rules::random;
 use postern_rules::time::Timestamp;
 
-use self::refused_client::RefusedClient;
+pub use self::refused_client::RefusedClient;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::{Answer, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
@@ -102,7 +102,7 @@ trait Repeatable {
 /// Google's services.
 pub struct Google {
     /// The OAuth client that Google refused last.
-    pub(crate) refused_client: RefusedClient,
+    pub refused_client: RefusedClient,
     http: reqwest::Client,
     /// Not pooled: exchanging a code requires a new connection (F03).
     http_once: reqwest::Client,

@@ -10,11 +10,11 @@ use postern_rules::time::Timestamp;
 
 /// The client that was refused last, and the wait before the next attempt.
 #[derive(Default)]
-pub(crate) struct RefusedClient(Mutex<Option<(Arc<GoogleClient>, Setback)>>);
+pub struct RefusedClient(Mutex<Option<(Arc<GoogleClient>, Setback)>>);
 
 impl RefusedClient {
     /// Records that Google refused `client`. Returns the wait before the next attempt with it.
-    pub(crate) fn note(&self, client: Arc<GoogleClient>, now: Timestamp) -> Duration {
+    pub fn note(&self, client: Arc<GoogleClient>, now: Timestamp) -> Duration {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let previous =
             refused.take().filter(|(known, _)| known.is_same_as(&client)).map(|(_, setback)| setback);
@@ -25,14 +25,14 @@ impl RefusedClient {
     }
 
     /// How long an attempt with `client` must still wait; `None` if it may be made.
-    pub(crate) fn wait(&self, client: &GoogleClient, now: Timestamp) -> Option<Duration> {
+    pub fn wait(&self, client: &GoogleClient, now: Timestamp) -> Option<Duration> {
         let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, setback) = refused.as_ref().filter(|(known, _)| known.is_same_as(client))?;
         setback.wait(now)
     }
 
     /// Forgets the refused client, because Google accepted a client.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
