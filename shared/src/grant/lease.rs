@@ -66,10 +66,11 @@ impl Unstored<'_> {
     /// Stores it and returns the lease. If another request wrote first, its tokens may be newer and
     /// stay.
     pub(super) async fn store(mut self, deadline: Deadline) -> Result<(), Error> {
-        self.is_settled = true;
         let (access_token, refresh_token) = (self.access_token.as_ref(), self.refresh_token.as_ref());
         let write = self.app.store.store_refreshed(&self.credential, access_token, refresh_token);
-        within(deadline, write).await?;
+        let written = within(deadline, write).await;
+        self.is_settled = true;
+        written?;
         Ok(())
     }
 }
