@@ -4,12 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{ApplicationLogLevel, LastUpdateStatus, LoggingConfig, State};
 
-use super::finding::{DEPLOY_AGAIN, Finding};
-use super::refusal::Refusal;
+use super::finding::{DEPLOY_AGAIN, Finding, Refusal};
 use super::target::{Deployment, Target};
-
-pub(super) const AUTH_START: &str = "auth-start";
-pub(super) const LIST_MESSAGES: &str = "list-messages";
 
 /// A function.
 pub(super) struct Function {
@@ -46,9 +42,9 @@ async fn function(deployment: &Deployment, logical_id: String, name: String) -> 
     let output = format!("{logical_id}Function");
     let id = deployment.outputs.get(&output).map_err(|problem| Finding::unknown(&what, problem))?;
     let answer = deployment.lambda.get_function_configuration().function_name(id).send().await;
-    let answer = answer.map_err(|error| match Refusal::of(&error) {
-        Refusal::Absent => Finding::wrong(format!("the function {name} does not exist"), DEPLOY_AGAIN),
-        refusal => refusal.unknown(&what, "lambda:GetFunctionConfiguration"),
+    let answer = answer.map_err(|error| {
+        let absent = Finding::wrong(format!("the function {name} does not exist"), DEPLOY_AGAIN);
+        Refusal::of("lambda:GetFunctionConfiguration", &error).unless_absent(&what, absent)
     })?;
     let (Some(arn), Some(role)) = (answer.function_arn(), answer.role()) else {
         return Err(Finding::unknown(&what, "Lambda's answer names no role; try again"));
@@ -59,12 +55,12 @@ async fn function(deployment: &Deployment, logical_id: String, name: String) -> 
         .and_then(|config| config.log_group())
         .map_or_else(|| format!("/aws/lambda/{}", answer.function_name().unwrap_or(id)), str::to_owned);
     let variables = answer.environment().and_then(|environment| environment.variables());
+    let level = logging.and_then(LoggingConfig::application_log_level);
     Ok(Function {
         arn: arn.to_owned(),
         role: role.to_owned(),
         log_group,
-        hides_errors: logging.and_then(LoggingConfig::application_log_level)
-            == Some(&ApplicationLogLevel::Fatal),
+        hides_errors: level == Some(&ApplicationLogLevel::Fatal),
         variables: variables.cloned().unwrap_or_default().into_iter().collect(),
         has_failed: answer.state() == Some(&State::Failed)
             || answer.last_update_status() == Some(&LastUpdateStatus::Failed),
