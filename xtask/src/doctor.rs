@@ -1,7 +1,6 @@
 //! `cargo xtask doctor`: checks a deployment, or the stack of `cargo xtask dev`, without a browser.
 //! Changes nothing itself, and never prints a secret.
 
-mod configuration;
 mod cors;
 mod finding;
 mod functions;
@@ -59,9 +58,8 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
 pub(crate) async fn examine(target: &Target) -> Vec<Finding> {
     // On the heap: all checks together are large for a stack.
     Box::pin(async {
-        let ((functions, unread), (client, secrets)) =
-            tokio::join!(functions::read(target), secrets::examine(target));
-        let configuration = configuration::examine(target, &functions);
+        let ((functions, configuration), (client, secrets)) =
+            tokio::join!(functions::examine(target), secrets::examine(target));
         let (tables, permissions, start, cors, google, (gmail, logs)) = tokio::join!(
             tables::examine(target),
             permissions::examine(target, &functions),
@@ -74,7 +72,7 @@ pub(crate) async fn examine(target: &Target) -> Vec<Finding> {
             },
         );
         let (start, gmail) = (vec![start], vec![gmail]);
-        [unread, configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
+        [configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
     })
     .await
 }

@@ -29,46 +29,45 @@ async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
     let (id, secret, callback) = (&client.google.client_id, &target.google_client, &target.callback);
     let unknown =
         |why: String| Finding::unknown(format!("whether Google accepts the client secret in {secret}"), why);
-    let verdict = match ask(&target.web, &client.google, callback).await {
-        Ok(verdict) => verdict,
+    let (what, fix) = match ask(&target.web, &client.google, callback).await {
         Err(failure) => return unknown(format!("Google's token endpoint: {failure}; try again")),
-    };
-    let (what, fix) = match verdict {
-        Verdict::Accepted => return Finding::good(format!("Google accepts the client secret in {secret}")),
-        Verdict::Unavailable(status) => {
+        Ok(Verdict::Accepted) => {
+            return Finding::good(format!("Google accepts the client secret in {secret}"));
+        }
+        Ok(Verdict::Unavailable(status)) => {
             return unknown(format!("Google is not available ({status}); try again"));
         }
-        Verdict::OtherError(status) => {
+        Ok(Verdict::OtherError(status)) => {
             return unknown(format!("Google answers {status} with an error unknown to doctor"));
         }
-        Verdict::Undocumented(status) => {
+        Ok(Verdict::Undocumented(status)) => {
             return unknown(format!(
                 "the token endpoint answers {status} and no documented error; check token_uri in the secret"
             ));
         }
-        Verdict::WrongSecret => (
+        Ok(Verdict::WrongSecret) => (
             format!("Google refuses the client secret in {secret}"),
             format!(
                 "store the current client_secrets.json of the client {id}; {CONSOLE} makes a new secret if yours is lost"
             ),
         ),
-        Verdict::Refused(Refused::InvalidClient) => (
+        Ok(Verdict::Refused(Refused::InvalidClient)) => (
             format!("Google does not know the client {id}"),
             format!("store the client_secrets.json of an existing web client in {secret} ({CONSOLE})"),
         ),
-        Verdict::Refused(Refused::DeletedClient) => (
+        Ok(Verdict::Refused(Refused::DeletedClient)) => (
             format!("the client {id} was deleted at Google"),
             format!("restore it within 30 days at {CONSOLE}, or store another web client in {secret}"),
         ),
-        Verdict::Refused(Refused::DisabledClient) => (
+        Ok(Verdict::Refused(Refused::DisabledClient)) => (
             format!("the client {id} is disabled at Google"),
             format!("find the reason at {CONSOLE}, or store another web client in {secret}"),
         ),
-        Verdict::Refused(Refused::UnauthorizedClient) => (
+        Ok(Verdict::Refused(Refused::UnauthorizedClient)) => (
             format!("the client {id} may not redeem authorization codes"),
             format!("store a client of the type Web application in {secret} ({CONSOLE})"),
         ),
-        Verdict::Refused(Refused::RedirectUriMismatch) => (
+        Ok(Verdict::Refused(Refused::RedirectUriMismatch)) => (
             format!("Google does not know the redirect URI {callback}"),
             format!("add it to the Authorized redirect URIs of the web client {id} at {CONSOLE}"),
         ),

@@ -47,7 +47,8 @@ pub(super) struct Line {
 /// Reads the failures of the last hour.
 async fn read(deployment: &Deployment, log_group: &str) -> Result<Log, Refusal> {
     let since = Clock::System.now().millis() - i64::try_from(PERIOD.as_millis()).unwrap_or(i64::MAX);
-    let request = deployment.logs.filter_log_events().log_group_name(log_group).start_time(since);
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&deployment.config);
+    let request = logs.filter_log_events().log_group_name(log_group).start_time(since);
     let request = request.filter_pattern(FILTER);
     let (mut lines, mut next) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
@@ -120,9 +121,9 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> (Option<
             }
             Err(refusal) => {
                 // The stack creates the group, and no role may.
-                let absent =
+                let what =
                     format!("the log group {group} does not exist, so {name} loses its log and metrics");
-                let absent = Finding::wrong(absent, DEPLOY_AGAIN);
+                let absent = Finding::wrong(what, DEPLOY_AGAIN);
                 findings.push(refusal.unless_absent(format!("the log of {name}"), absent));
             }
         }

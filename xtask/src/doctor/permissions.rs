@@ -125,7 +125,7 @@ fn resources(
     let to_invoke =
         |other: &Function| Resource::new(format!("the function {}", other.name), &other.arn, None);
     resources.extend(functions.iter().map(to_invoke));
-    if deployment.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active") {
+    if deployment.stack.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active") {
         resources.push(Resource::new("X-Ray", "*", Some("*")));
     }
     resources
@@ -154,7 +154,7 @@ async fn keys(target: &Target, deployment: &Deployment) -> (Vec<Resource>, Vec<F
     }
     // A table's description does not tell whether a key is the owner's or AWS's: it is the owner's
     // if the stack was given one.
-    let given = deployment.parameters.get("KmsKeyArn").map_or("", String::as_str);
+    let given = deployment.stack.parameters.get("KmsKeyArn").map_or("", String::as_str);
     let tables = [&target.credentials_table, &target.sessions_table];
     for table in tables.into_iter().filter(|_| !given.is_empty()) {
         match target.dynamodb.describe_table().table_name(table).send().await {
@@ -195,7 +195,8 @@ async fn simulate(
         let entry = entry.context_key_type(ContextKeyTypeEnum::String);
         vec![entry.context_key_values(format!("{service}.{region}.amazonaws.com")).build()]
     });
-    let question = deployment.iam.simulate_principal_policy().policy_source_arn(&function.role);
+    let iam = aws_sdk_iam::Client::new(&deployment.config);
+    let question = iam.simulate_principal_policy().policy_source_arn(&function.role);
     let question = question.resource_arns(&resource.arn).set_context_entries(through);
     let question = question.set_action_names(Some(actions.iter().cloned().collect()));
     let answer = question.send().await.map_err(|error| {

@@ -1,6 +1,5 @@
 //! What doctor checks: a deployed stack or the local one, and the clients to ask it with.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use url::Url;
 
 use crate::account::{Account, timeouts};
 use crate::commands::Ports;
-use crate::stack::{Outputs, Stack};
+use crate::stack::Stack;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than a function may take: a cold start and the ten seconds of its timeout.
@@ -53,11 +52,8 @@ pub(crate) struct Target {
 
 /// What only a deployment has.
 pub(super) struct Deployment {
-    pub(super) lambda: aws_sdk_lambda::Client,
-    pub(super) iam: aws_sdk_iam::Client,
-    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
-    pub(super) outputs: Outputs,
-    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) config: SdkConfig,
+    pub(super) stack: Stack,
 }
 
 impl Target {
@@ -83,13 +79,7 @@ impl Target {
             secrets: aws_sdk_secretsmanager::Client::new(config),
             web: http_client()?,
             page: None,
-            deployment: Some(Deployment {
-                lambda: aws_sdk_lambda::Client::new(config),
-                iam: aws_sdk_iam::Client::new(config),
-                logs: aws_sdk_cloudwatchlogs::Client::new(config),
-                outputs: stack.outputs,
-                parameters: stack.parameters,
-            }),
+            deployment: Some(Deployment { config: config.clone(), stack }),
             session: None,
         })
     }
