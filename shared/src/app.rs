@@ -1,4 +1,4 @@
-//! The ready parts of a process, built once. The only file that makes AWS clients.
+//! The configuration and clients of a process, built once. Only this file makes AWS clients.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ const AWS_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
 const AWS_OPERATION_TIMEOUT: Duration = Duration::from_millis(2500);
 const AWS_ATTEMPTS: u32 = 3;
 
-/// What a function works with.
+/// The configuration, clock and clients that a function uses.
 pub struct App {
     /// The configuration.
     pub config: Config,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// Secrets Manager.
     pub secrets: Secrets,
@@ -33,23 +33,23 @@ pub struct App {
     pub store: Store,
     /// Google.
     pub google: Google,
-    /// Where the metrics go; `None`: nowhere.
+    /// Where metrics are written; `None` disables them.
     pub metrics: Option<Sink>,
 }
 
-/// A process whose configuration cannot be used. It answers every request with that error.
+/// A process without a usable configuration. It answers every request with `error`.
 #[derive(Debug)]
 pub struct NotConfigured {
-    /// What is wrong.
+    /// The first error in the configuration.
     pub error: ConfigError,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Where the metrics go; `None`: nowhere.
+    /// Where metrics are written; `None` disables them.
     pub metrics: Option<Sink>,
 }
 
 impl App {
-    /// Builds the parts from the variables that `look_up` gives; makes no call.
+    /// Builds everything from the environment variables that `look_up` returns, without a call.
     pub fn new(
         look_up: impl Fn(&str) -> Option<String>,
         clock: Clock,
@@ -89,9 +89,10 @@ impl App {
             .retry_config(retries);
         secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint.clone());
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
         Self {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
-            store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), clock.clone(), &config),
+            store: Store::new(dynamodb, clock.clone(), &config),
             google: Google::new(http, clock.clone(), &config),
             clock,
             metrics,

@@ -1,4 +1,4 @@
-//! What time it is, and how much of it a request has left. The only file that asks the system's clock.
+//! The clock, and the time that a request has left. Only this file reads the system clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,18 +7,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use postern_rules::time::Timestamp;
 use tokio::time::Instant;
 
-/// Where the time comes from: the system, or a test's hand.
+/// The source of the time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine's wall clock, read anew at each question (a Lambda may have been frozen since the last).
+    /// The system clock, read on every call: Lambda may have frozen the process in between.
     System,
-    /// A clock that stands still until it is moved.
+    /// A clock that a test moves.
     Manual(ManualClock),
 }
 
 impl Clock {
-    /// The present moment.
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+    /// The current time.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => {
@@ -30,12 +30,12 @@ impl Clock {
     }
 }
 
-/// A clock that is moved by hand; its clones show the same time.
+/// A clock that moves only when it is told to. Its clones share one time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// A clock set to `start`.
     pub fn starting_at(start: Timestamp) -> Self {
         Self(Arc::new(AtomicI64::new(start.millis())))
     }
@@ -47,22 +47,22 @@ impl ManualClock {
     }
 }
 
-/// The moment by which a request must have its answer; every outside call, retry and wait draws from it.
+/// The time by which a request must be answered. All outside calls, retries and waits draw on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The deadline that is `budget` away from now.
+    /// The deadline `budget` from now.
     pub fn after(budget: Duration) -> Self {
         Self(Instant::now() + budget)
     }
 
-    /// What is left until the deadline; zero once it has passed.
+    /// The time left; zero once the deadline has passed.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// A deadline so much before this one: what is to be done after it has that time for itself.
+    /// This deadline minus `reserve`, kept for later steps.
     #[must_use]
     pub fn sooner_by(self, reserve: Duration) -> Self {
         Self(self.0.checked_sub(reserve).unwrap_or(self.0))
@@ -74,32 +74,19 @@ impl Deadline {
         Self(self.0.min(other.0))
     }
 
-    /// The earlier of this deadline and the one that is `budget` away from now.
+    /// The earlier of this deadline and `budget` from now.
     #[must_use]
     pub fn within(self, budget: Duration) -> Self {
-        Self(self.0.min(Instant::now() + budget))
+        self.or_sooner(Self::after(budget))
     }
 
-    /// The smaller of `wish` and what is left.
+    /// The smaller of `wish` and the time left.
     pub fn at_most(self, wish: Duration) -> Duration {
         wish.min(self.remaining())
     }
 
-    /// Whether `duration` still fits before the deadline.
+    /// Whether more than `duration` is left.
     pub fn allows(self, duration: Duration) -> bool {
         self.remaining() > duration
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clones_of_a_manual_clock_move_together() {
-        let hand = ManualClock::starting_at(Timestamp::from_seconds(10));
-        let clock = Clock::Manual(hand.clone());
-        hand.advance(Duration::from_secs(5));
-        assert_eq!(clock.now(), Timestamp::from_seconds(15));
     }
 }

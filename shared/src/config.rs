@@ -1,25 +1,19 @@
-//! The process's environment: the only file that reads it. What the variables mean is
-//! [`postern_rules::config`].
+//! Reads the environment; no other file does. [`postern_rules::config`] defines the variables.
 
 use aws_credential_types::Credentials;
 use postern_rules::config::{ConfigError, Variables, names};
 
-/// What the AWS clients are made with.
-#[derive(Clone, Debug)]
-pub struct Aws {
-    /// `AWS_REGION`.
-    pub region: String,
-    /// The credentials that Lambda puts into the environment.
-    pub credentials: Credentials,
-    /// `AWS_ENDPOINT_URL_DYNAMODB`.
-    pub dynamodb_endpoint: Option<String>,
-    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
-    pub secrets_manager_endpoint: Option<String>,
+/// The settings of the AWS clients.
+pub(crate) struct Aws {
+    pub(crate) region: String,
+    pub(crate) credentials: Credentials,
+    pub(crate) dynamodb_endpoint: Option<String>,
+    pub(crate) secrets_manager_endpoint: Option<String>,
 }
 
 impl Aws {
-    /// Reads the variables through `look_up`; an empty value counts as unset.
-    pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    /// Reads the variables through `look_up`. An empty value counts as unset.
+    pub(crate) fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(look_up);
         Ok(Self {
             region: variables.required(&names::AWS_REGION)?,
@@ -36,15 +30,15 @@ impl Aws {
     }
 }
 
-/// A variable of the process's environment.
+/// The value of an environment variable, if it is set.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub fn environment(variable: &str) -> Option<String> {
+pub(crate) fn environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
-/// The log level, from `AWS_LAMBDA_LOG_LEVEL` (Lambda's advanced logging controls); unset or
-/// unknown: info. Nothing here is worse than an error, so `FATAL` is that.
-pub fn log_level() -> tracing::Level {
+/// The log level in `AWS_LAMBDA_LOG_LEVEL` (Lambda's advanced logging controls); info if it is
+/// unset or unknown. tracing has no `FATAL`, so that means error.
+pub(crate) fn log_level() -> tracing::Level {
     let level = environment(names::AWS_LAMBDA_LOG_LEVEL.name).unwrap_or_default();
     if level.eq_ignore_ascii_case("fatal") {
         return tracing::Level::ERROR;

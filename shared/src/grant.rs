@@ -1,5 +1,5 @@
-//! The life of a grant: a code becomes a grant ([`connect`]), a grant becomes a token ([`access`]).
-//! The only place where storage, secrets and Google meet.
+//! The life of a grant: [`connect`] turns a code into a grant, [`access`] turns a grant into an
+//! access token. Only this module combines storage, secrets and Google.
 
 pub mod access;
 mod conditions;

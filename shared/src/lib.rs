@@ -1,10 +1,10 @@
-//! What Postern's Lambda functions share. A request comes in through [`door`], uses a grant through
-//! [`grant`], which speaks with the systems in [`outside`]. The rules that need none of this are the
-//! crate `postern-rules`.
+//! The library of Postern's Lambda functions. [`door`] parses requests and renders replies,
+//! [`grant`] connects and uses a user's grant, and [`outside`] calls the other systems. The pure
+//! rules are in the crate `postern-rules`.
 
 pub mod app;
 pub mod clock;
-pub mod config;
+mod config;
 pub mod door;
 pub mod grant;
 pub mod outside;

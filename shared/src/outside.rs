@@ -1,5 +1,5 @@
-//! The systems outside, each reached at a URL. They return values or small typed errors, know
-//! nothing of HTTP requests to this API, and nothing of each other.
+//! Clients of the outside systems, each reached at a URL. They return values or small typed errors
+//! and depend neither on this API's requests nor on each other.
 
 pub mod dynamodb;
 pub mod google;

@@ -1,5 +1,5 @@
-//! The log: JSON lines on standard output, one for each request, nothing of other crates below a warning; and the metrics
-//! beside it.
+//! The log: JSON lines on standard output, one for each request. Other crates log warnings and
+//! errors only. [`metrics`] are written next to it.
 
 pub mod metrics;
 
@@ -17,19 +17,19 @@ use tracing_subscriber::layer::SubscriberExt;
 use self::metrics::Sink;
 use crate::config::{environment, log_level};
 
-/// This project's crates; they log at the configured level.
+/// This project's crates, which log at the configured level.
 const OURS: [&str; 4] = ["postern", "auth_start", "oauth_callback", "list_messages"];
 
-/// Starts the log of a process, at the level that Lambda's logging controls ask for.
-pub fn start() {
-    // A second start finds the first one's log, which serves as well.
+/// Starts the log of a process, at the level that Lambda's logging controls set.
+pub(crate) fn start() {
+    // This fails if a log has been started, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber(log_level(), std::io::stdout));
     log_panics();
 }
 
-/// Where the process writes its metrics; `None`: nowhere, because none are wanted or their
-/// configuration cannot be used, which is logged.
-pub fn metrics_sink() -> Option<Sink> {
+/// Where the process writes its metrics. `None` if they are not configured, or not correctly, which
+/// is logged.
+pub(crate) fn metrics_sink() -> Option<Sink> {
     match MetricsNames::read(environment) {
         Ok(names) => names.map(|names| Sink::new(names, std::io::stdout)),
         Err(error) => {
@@ -39,7 +39,7 @@ pub fn metrics_sink() -> Option<Sink> {
     }
 }
 
-/// Lets a panic be logged by where it happened, never by what it says: its words may quote the data that caused it.
+/// Logs where a panic happens, but not its message: that may quote the data that caused it.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
@@ -47,8 +47,8 @@ pub fn log_panics() {
     }));
 }
 
-/// The log as it is written everywhere. Other crates' debug and trace lines hold requests and
-/// answers, so no level lets them through (A62).
+/// The log's format and filter. Other crates' debug and trace lines contain requests and responses,
+/// so no level lets them through (A62).
 pub fn subscriber<W>(level: Level, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -59,7 +59,7 @@ where
     tracing_subscriber::registry().with(targets).with(lines)
 }
 
-/// The one line of a request.
+/// Logs the one line of a request.
 pub(crate) fn answered(
     route: &'static str,
     request_id: &str,
@@ -74,53 +74,25 @@ pub(crate) fn answered(
         return;
     };
     let facts = error.facts();
-    let source = sources(error);
+    let (code, source) = (facts.code, sources(error));
+    macro_rules! line {
+        ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {
+            tracing::$level!(
+                route, request.id = request_id, status, duration_ms, code, $($name = $value,)* source, $message
+            )
+        };
+    }
     match facts.fault {
-        Fault::Caller => {
-            tracing::info!(
-                route,
-                request.id = request_id,
-                status,
-                duration_ms,
-                code = facts.code,
-                source,
-                "refused"
-            );
-        }
-        Fault::Upstream => {
-            tracing::warn!(
-                route,
-                request.id = request_id,
-                status,
-                duration_ms,
-                code = facts.code,
-                source,
-                "failed"
-            );
-        }
+        Fault::Caller => line!(info, "refused"),
+        Fault::Upstream => line!(warn, "failed"),
         Fault::Operator => {
-            tracing::error!(
-                route,
-                request.id = request_id,
-                status,
-                duration_ms,
-                code = facts.code,
-                variable = error.variable(),
-                detail = facts.detail,
-                source,
-                "failed"
-            );
+            line!(error, "failed", variable = error.variable(), detail = facts.detail);
         }
     }
 }
 
-/// What an error came from, outermost first.
+/// The chain of an error's sources, outermost first.
 fn sources(error: &Error) -> String {
-    let mut words = Vec::new();
-    let mut next = error.source();
-    while let Some(source) = next {
-        words.push(source.to_string());
-        next = source.source();
-    }
-    words.join(": ")
+    let sources = std::iter::successors(error.source(), |&source| source.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -196,3 +196,18 @@ async fn f90_a_new_consent_ends_what_was_set_aside() {
     assert!(world.credential(ANN).get("dead_refresh_token").is_none());
     world.lists().await;
 }
+
+#[tokio::test]
+async fn f89_f90_a_refused_client_leaves_the_owner_of_a_dead_grant_the_way_out() {
+    let (world, bens) = World::with_ben().await;
+    world.advance(3600);
+    world.google.fail_refresh(Failure::InvalidGrant, 1);
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
+    world.advance(600);
+    world.replace_client_secret("GOCSPX-the-newer-planted-secret");
+    assert_eq!(world.send(&bens).await.code(), "config_error");
+    world.forget_calls();
+    // The second chance is due, but the client is known to be refused. Consent still helps.
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
+    assert_eq!(world.google_calls(), []);
+}

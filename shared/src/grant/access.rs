@@ -1,14 +1,13 @@
-//! A grant becomes a token: [`Access`] has an access token that works, however that came about, and
-//! hands it to each call to Gmail.
+//! A grant becomes an access token: [`Access`] gets a working one and passes it to calls to Gmail.
 //!
 //! ```text
 //! fresh ──────────────► call
-//! ageing ─────────────► call, and beside it: lease → refresh → store
-//! expired ─► lease ───► refresh → call, and beside it: store
-//!              ├ held by another request: wait for its token, or for the lease to run out
-//!              └ the last attempt failed a moment ago: its answer again, until the next is due
+//! ageing ─────────────► call; at the same time: lease → refresh → store
+//! expired ─► lease ───► refresh → call; at the same time: store
+//!              ├ held by another request: wait for its token or the end of the lease
+//!              └ the last refresh just failed: the same error until the next is due
 //! dead ───► ten minutes after Google refused the token: as expired, once
-//! Gmail says 401 ─────► as expired, once
+//! 401 from Gmail ─────► as expired, once
 //! ```
 
 use std::sync::Arc;
@@ -31,28 +30,25 @@ use crate::clock::Deadline;
 use crate::outside::dynamodb::within;
 use crate::outside::google::gmail::GmailError;
 
-/// How long a request with a good token waits for the next token, which it fetches beside its call.
+/// How long a request with a good token waits for the next token, which it gets during its call.
 const AHEAD: Duration = Duration::from_millis(1500);
 
-/// A token to call with.
+/// A working access token.
 struct Working<'a> {
     /// The credential as it was last read or written.
     credential: Credential,
-    /// The token.
     token: AccessToken,
-    /// Whether it came during this request, so that another would be no better.
+    /// Whether the token was issued during this request, so that a newer one would not help.
     is_new: bool,
-    /// What the first call does beside calling.
     beside: Beside<'a>,
 }
 
-/// What is done beside a call.
+/// What runs concurrently with the first call to Gmail.
 enum Beside<'a> {
-    /// Nothing.
     Nothing,
-    /// The token is stored, and its lease returned.
+    /// Store the token and return its lease.
     Store(Box<Unstored<'a>>),
-    /// The next token is fetched, because this one is about to expire.
+    /// Get the next token, because this one expires soon.
     RefreshAhead,
 }
 
@@ -65,8 +61,8 @@ pub struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
-    /// Makes sure that there is an access token to call with: the stored one while it is good, else
-    /// a new one. `need` is what this request needs of the grant.
+    /// Gets an access token: the stored one while it is good, otherwise a new one. `need` states
+    /// the scopes that this request needs.
     pub async fn open(
         app: &'a App,
         credential: Credential,
@@ -77,9 +73,9 @@ impl<'a> Access<'a> {
         Ok(Self { app, deadline, need, working })
     }
 
-    /// Calls Gmail with the token. When Gmail does not accept it, it is renewed once and the call is
-    /// made once more. Only the token endpoint can declare a grant dead, so a second refusal changes
-    /// nothing that is stored (F36).
+    /// Calls Gmail with the token. If Gmail refuses the token, renews it once and repeats the call.
+    /// A second refusal changes no stored data: only the token endpoint decides that a grant is
+    /// dead (F36).
     pub async fn call<T>(
         &mut self,
         call: impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
@@ -104,8 +100,8 @@ impl<'a> Access<'a> {
         answer
     }
 
-    /// What runs beside a call never fails it. If a token could not be stored, the next request gets
-    /// another once the lease has run out.
+    /// An error here does not fail the call. If a token cannot be stored, the next request gets
+    /// another after the lease has run out.
     async fn perform(&self, beside: Beside<'_>) {
         let outcome = match beside {
             Beside::Nothing => return,
@@ -118,9 +114,9 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Fetches the next token, unless another request does, something stands against it, or the last
-    /// attempt failed a moment ago. The caller has a good token and does not wait for long; but a
-    /// refresh token that comes with the next one is stored within all of the request's time.
+    /// Gets the next token, unless another request does so, the grant forbids it or the last
+    /// refresh just failed. The caller has a good token, so this takes at most [`AHEAD`]. Storing a
+    /// new refresh token may take all of the request's time.
     async fn refresh_ahead(&self) -> Result<(), Error> {
         let (app, credential) = (self.app, &self.working.credential);
         let limit = self.deadline.within(AHEAD);
@@ -139,8 +135,8 @@ impl<'a> Access<'a> {
     }
 }
 
-/// Gets a token that works: the stored one, another request's newer one, or one of our own refresh
-/// under the lease. `refused` is a stored token that Gmail refused before its time was over.
+/// Gets a working token: the stored one, a newer one of another request, or one from a refresh
+/// under the lease. `refused` is a stored token that Gmail refused before it expired.
 async fn obtain<'a>(
     app: &'a App,
     mut credential: Credential,
@@ -167,7 +163,7 @@ async fn obtain<'a>(
                 return Err(error);
             }
         };
-        // Every turn of this loop waits for another request, or follows another's write.
+        // Each further iteration follows a wait for another request or that request's write.
         if !deadline.allows(wait.next_pause()) {
             return Err(Error::UpstreamUnavailable {
                 retry_after: 1,
@@ -192,7 +188,7 @@ async fn obtain<'a>(
     }
 }
 
-/// The stored access token, if nothing stands against its use.
+/// Opens the stored access token, if the grant allows its use.
 async fn open_stored(
     app: &App,
     credential: &Credential,
@@ -200,8 +196,8 @@ async fn open_stored(
     need: Need,
     now: Timestamp,
 ) -> Result<AccessToken, Error> {
-    // Only what is remembered is looked at; read again where the credential belongs to another
-    // client, which may be the newer.
+    // A cached client is enough. It is read again only if the credential belongs to another client,
+    // which may be newer.
     let client = match app.secrets.remembered_google_client() {
         Some(client) if client.client_id != credential.client_id => {
             Some(app.secrets.google_client_for(&credential.client_id).await?)
@@ -216,7 +212,7 @@ async fn open_stored(
     tokens_at_rest::open_access_token(app, credential, stored).await
 }
 
-/// The refresh token to ask Google with now, else what the caller is told.
+/// The refresh token to send to Google now, or the caller's error.
 fn refreshable<'c>(
     app: &App,
     credential: &'c Credential,
@@ -232,8 +228,7 @@ fn refreshable<'c>(
     held_up(app, credential, client, is_ahead, now).map_or(Ok(token), Err)
 }
 
-/// Erases a refresh token that was set aside for its seven days. If that fails, the next request
-/// does it.
+/// Erases a refresh token after its seven days set aside. If that fails, the next request retries.
 async fn erase_set_aside(app: &App, credential: &Credential, now: Timestamp, deadline: Deadline) {
     if credential.set_aside.as_ref().is_some_and(|set_aside| set_aside.is_over(now))
         && let Err(error) = within(deadline, app.store.erase_set_aside(credential)).await

@@ -1,5 +1,4 @@
-//! The conditions in which a grant, or Google's word about it, leaves the caller. Asks nobody and
-//! writes nothing.
+//! Maps the state of a grant, and Google's errors, to this API's errors. Makes no calls.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::outside::google::gmail::GmailError;
 use crate::outside::google::oauth::{Refusal, TokenError};
 use crate::outside::http::Failure;
 
-/// The 401 for an obstacle.
+/// The 401 error for an obstacle.
 pub(super) fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error {
     let reason = match obstacle {
         Obstacle::Dead => Reason::RevokedOrExpired,
@@ -25,7 +24,7 @@ pub(super) fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error
     Error::Unauthorized { reason, invitation: invitation(credential) }
 }
 
-/// Refuses a request that needs scopes which the grant does not have.
+/// Refuses a request that needs scopes which the grant lacks.
 pub(super) fn require_scopes(credential: &Credential, need: Need) -> Result<(), Error> {
     let missing = need.missing_in(&credential.scopes);
     if missing.is_empty() {
@@ -34,19 +33,19 @@ pub(super) fn require_scopes(credential: &Credential, need: Need) -> Result<(), 
     Err(insufficient_scope(credential, missing, credential.scopes.have_metadata()))
 }
 
-/// The owner of a credential, invited to authorize again.
+/// Invites the owner of a credential to authorize again.
 fn invitation(credential: &Credential) -> Invitation {
     Invitation::of(&credential.user, credential.email.as_ref())
 }
 
-/// The owner of a credential, invited to grant more.
+/// Invites the owner of a credential to grant more scopes.
 fn insufficient_scope(credential: &Credential, missing: Scopes, has_metadata: bool) -> Error {
     let invitation = Invitation { more_scopes: missing.clone(), ..invitation(credential) };
     Error::InsufficientScope { missing, has_metadata, invitation }
 }
 
-/// The answer that holds until the next refresh is due; `None`: a refresh may be made. An attempt
-/// ahead of time has little time, so a timeout of one delays only attempts of its kind.
+/// The error to return until the next refresh is due; `None` if a refresh may be made. A refresh
+/// ahead of expiry has little time, so its timeout delays only others ahead of expiry.
 pub(super) fn held_up(
     app: &App,
     credential: &Credential,
@@ -68,7 +67,7 @@ pub(super) fn held_up(
     Some(deferred(cause, credential, wait, "the last refresh failed a moment ago".into()))
 }
 
-/// What a failed refresh means for the caller, and when to come back.
+/// The error for a failed refresh, with the time to wait.
 pub(super) fn deferred(
     cause: SetbackCause,
     credential: &Credential,
@@ -92,36 +91,31 @@ pub(super) fn deferred(
     Error::Deferred { condition: Box::new(condition), retry_after }
 }
 
-/// What is remembered of an answer that brought no token and declared none dead, and the wait that
-/// Google asked for.
+/// The setback that a failed refresh leaves, and the wait that Google asked for.
 pub(super) fn setback_of(error: &TokenError, is_ahead: bool) -> (SetbackCause, Option<Duration>) {
-    match error {
-        TokenError::Trouble(Trouble::Unanswered(Failure::TimedOut)) if is_ahead => {
-            (SetbackCause::TooSlow, None)
-        }
+    let cause = match error {
         TokenError::Trouble(Trouble::Unavailable { retry_after, .. }) => {
-            (SetbackCause::Unavailable, retry_after.map(Duration::from_secs))
+            return (SetbackCause::Unavailable, retry_after.map(Duration::from_secs));
         }
         TokenError::Trouble(Trouble::Malformed { .. } | Trouble::Unanswered(Failure::TooLarge)) => {
-            (SetbackCause::Malformed, None)
+            SetbackCause::Malformed
         }
-        TokenError::Trouble(Trouble::Unanswered(_)) => (SetbackCause::Unavailable, None),
-        TokenError::Refused(refusal) => {
-            let cause = match refusal {
-                Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
-                Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
-                Refusal::OrgInternal => SetbackCause::OrgInternal,
-                Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
-                    SetbackCause::ClientRefused
-                }
-                Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
-            };
-            (cause, None)
-        }
-    }
+        TokenError::Trouble(Trouble::Unanswered(Failure::TimedOut)) if is_ahead => SetbackCause::TooSlow,
+        TokenError::Trouble(Trouble::Unanswered(_)) => SetbackCause::Unavailable,
+        TokenError::Refused(refusal) => match refusal {
+            Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
+            Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
+            Refusal::OrgInternal => SetbackCause::OrgInternal,
+            Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
+                SetbackCause::ClientRefused
+            }
+            Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
+        },
+    };
+    (cause, None)
 }
 
-/// What Gmail's refusal means for the caller.
+/// The error for a failed call to Gmail.
 pub(super) fn of_gmail(error: GmailError, credential: &Credential) -> Error {
     match error {
         GmailError::Unauthorized => unauthorized(Obstacle::Dead, credential),

@@ -1,5 +1,6 @@
-//! A code becomes a stored credential and a session, in the guide's order: exchange, identity, a new refresh token or
-//! the stored one or the consent page, credential, session. What was stored before is never worse for a failure here.
+//! A code becomes a stored credential and a session, in the order of Google's guide: exchange the
+//! code, identify the user, choose the new or stored refresh token or the consent page, store the
+//! credential, begin the session. A failure here never damages a stored grant.
 
 mod exchange;
 mod keep;
@@ -19,7 +20,6 @@ use self::exchange::exchange;
 use self::keep::{Brought, keep};
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::grant::tokens_at_rest;
 use crate::outside::dynamodb::within;
 use crate::outside::google::identity::{self, IdTokenError, Identity, UserInfoError};
 use crate::outside::google::oauth::Tokens;
@@ -28,36 +28,36 @@ use crate::telemetry::metrics::{self, TokenAtRisk};
 /// Redeeming a code and storing the result takes at least this: never obtain a refresh token that
 /// cannot be saved.
 const LEAST_TIME: Duration = Duration::from_millis(1200);
-/// So much of the time is kept for storing what Google gave.
+/// Time reserved for storing what Google issued.
 const RESERVE: Duration = Duration::from_secs(1);
-/// So much is kept for saying what went wrong.
-const LAST_WORD: Duration = Duration::from_millis(100);
-/// How long a sign-in waits for an address that it can do without.
-const EMAIL_PATIENCE: Duration = Duration::from_secs(2);
+/// Time reserved for the error response.
+const REPLY_RESERVE: Duration = Duration::from_millis(100);
+/// How long a sign-in waits for the email address, which is optional.
+const EMAIL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A callback whose flow is verified and spent.
+/// A callback whose flow is verified and whose state is spent.
 pub struct Redemption<'a> {
     /// The flow.
     pub flow: &'a Redeemable,
-    /// Google's code.
+    /// The authorization code.
     pub code: &'a AuthorizationCode,
     /// The redirect URI that the authorization request named.
     pub redirect_uri: &'a str,
-    /// The random half of the session token to come.
+    /// The random half of the new session token.
     pub seed: &'a Seed,
-    /// The session that the browser had; it ends with the new one (A29).
+    /// The browser's previous session. It ends when the new one begins (A29).
     pub old_session: Option<&'a PresentedToken>,
     /// Whether a page posted the code.
     pub posted: bool,
-    /// By when all is done.
+    /// The deadline for everything.
     pub deadline: Deadline,
 }
 
-/// How a callback ends well.
+/// How a callback ends without an error.
 pub enum Outcome {
     /// The user is signed in and the mailbox connected.
     SignedIn(SignedIn),
-    /// Google gave no refresh token and none is stored: once through the consent page.
+    /// Google issued no refresh token and none is stored. The user must see the consent page.
     NeedsConsent(Invitation),
 }
 
@@ -65,7 +65,7 @@ pub enum Outcome {
 pub struct SignedIn {
     /// The user.
     pub user: UserId,
-    /// The address, for display.
+    /// The email address, for display.
     pub email: Option<String>,
     /// The granted scopes.
     pub scopes: Scopes,
@@ -75,9 +75,8 @@ pub struct SignedIn {
     pub expires_at: Timestamp,
 }
 
-/// By when the state must be spent, so that enough time is left to redeem the code and store the
-/// result. Fails when that moment has passed: nothing is spent then, and the same callback may come
-/// again.
+/// The time by which the state must be spent, so that enough is left to redeem the code and store
+/// the result. Fails if that has passed: then nothing is spent and the callback can be repeated.
 pub fn spend_by(deadline: Deadline) -> Result<Deadline, Error> {
     if deadline.allows(LEAST_TIME) {
         return Ok(deadline.sooner_by(LEAST_TIME));
@@ -90,18 +89,18 @@ pub fn spend_by(deadline: Deadline) -> Result<Deadline, Error> {
 
 /// Redeems the code, stores the credential and begins the session.
 pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
-    let keyring = tokens_at_rest::keyring(app).await?;
-    let deadline = redemption.deadline.sooner_by(LAST_WORD);
+    let keyring = app.secrets.keyring().await?;
+    let deadline = redemption.deadline.sooner_by(REPLY_RESERVE);
     let (client, tokens) = exchange(app, redemption).await?;
     let identity = identify(app, redemption, &client, &tokens).await?;
     if !redemption.flow.admits(&identity.user) {
-        // The new tokens are dropped, not revoked: revoking would end every grant of that account (F74).
+        // The new tokens are not revoked: that would end every grant of the account (F74).
         return Err(Error::AccountMismatch);
     }
     if !app.config.allowed_domains.admit(identity.hosted_domain.as_deref()) {
         return Err(Error::DomainNotAllowed);
     }
-    // Scopes that are not named are those that were asked for (RFC 6749 section 5.1).
+    // If Google names no scopes, they are those requested (RFC 6749 section 5.1).
     let scopes = tokens.scopes.clone().unwrap_or_else(|| app.config.scopes.clone());
     let invitation = Invitation::of(&identity.user, identity.email.as_ref());
     let missing = scopes.missing(&app.config.scopes);
@@ -126,14 +125,11 @@ pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, E
     if let Some(old) = redemption.old_session
         && let Err(error) = within(deadline, app.store.end_session(&old.digest)).await
     {
-        tracing::warn!(error = %error, "the session before this one could not be ended");
+        tracing::warn!(error = %error, "the browser's previous session could not be ended");
     }
     metrics::count_connected();
-    tracing::info!(
-        event = "connected",
-        user.id = keyring.pseudonym(&identity.user),
-        "a mailbox was connected"
-    );
+    let pseudonym = keyring.pseudonym(&identity.user);
+    tracing::info!(event = "connected", user.id = pseudonym, "a mailbox was connected");
     Ok(Outcome::SignedIn(SignedIn {
         user: identity.user,
         email: credential.email.map(|email| email.as_str().to_owned()),
@@ -143,7 +139,8 @@ pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, E
     }))
 }
 
-/// The ID token's word, else UserInfo's; UserInfo also for an address that the ID token lacks, if it is quick.
+/// Identifies the user by the ID token, or by UserInfo if there is none. If the ID token has no
+/// email address, asks UserInfo for it, but does not wait long.
 async fn identify(
     app: &App,
     redemption: &Redemption<'_>,
@@ -170,11 +167,11 @@ async fn identify(
             }
         })?;
     if identity.email.is_none() {
-        let patience = redemption.deadline.sooner_by(RESERVE).within(EMAIL_PATIENCE);
-        match app.google.user_info(&tokens.access_token, patience).await {
+        let limit = redemption.deadline.sooner_by(RESERVE).within(EMAIL_TIMEOUT);
+        match app.google.user_info(&tokens.access_token, limit).await {
             Ok(described) if described.user != identity.user => return Err(Error::IdentityMismatch),
             Ok(described) => identity.email = described.email,
-            Err(error) => tracing::warn!(error = %error, "the address of a user is not known"),
+            Err(error) => tracing::warn!(error = %error, "the email address of a user is unknown"),
         }
     }
     Ok(identity)

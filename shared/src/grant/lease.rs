@@ -1,6 +1,6 @@
-//! The right to refresh one credential, held by one process for a few seconds: ask Google, sort out
-//! what it says, keep what must not be lost. [`Lease::refresh`] is the one place that takes a lease.
-//! Each way out of it returns the lease, or hands on an [`Unstored`], which does.
+//! Refreshes a credential under a lease, the exclusive right to do so for a few seconds. Only
+//! [`Lease::refresh`] takes a lease. Every path through it returns the lease or passes on an
+//! [`Unstored`], which returns it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,48 +21,39 @@ use crate::outside::dynamodb::{Written, within};
 use crate::outside::google::oauth::{Refusal, TokenError, Tokens};
 use crate::telemetry::metrics::{self, RefreshEnd, TokenAtRisk};
 
-/// How long a lease is held at most. Its holder asks Google within it, so that nobody else asks
-/// meanwhile. Those who wait can still take over within their own time if the holder died.
+/// The length of a lease. Its holder must have Google's response before it ends. It is short enough
+/// for waiting requests to take over in their own time if the holder died.
 pub(super) const LEASE: Duration = Duration::from_secs(5);
-/// Time of the lease, and of the request, that is kept for storing what Google gave.
+/// Time of the lease, and of the request, reserved for storing what Google issued.
 const RESERVE: Duration = Duration::from_millis(500);
-/// How often a death is recorded again when other writes come between.
+/// The most attempts to record a death while other requests write first.
 const DEATH_ATTEMPTS: u32 = 3;
 
 /// How a refresh ended without an error.
 pub(super) enum Outcome<'a> {
-    /// Google gave an access token.
+    /// Google issued an access token.
     Refreshed {
         /// The credential as it was last written.
         credential: Credential,
-        /// The token.
         token: AccessToken,
-        /// What is still to be stored. A new refresh token never is: it has been stored.
+        /// What is still to be stored: never a new refresh token, which has been stored by now.
         unstored: Option<Box<Unstored<'a>>>,
     },
-    /// Another request wrote first, and left this; nothing if the user has disconnected.
+    /// Another request wrote first and left this; `None` if the user has disconnected.
     Overtaken(Option<Credential>),
 }
 
 /// How much time a refresh has.
 #[derive(Clone, Copy)]
 pub(super) enum Pace {
-    /// The request needs the token.
-    Now {
-        /// By when all is done.
-        deadline: Deadline,
-    },
-    /// The request has a good token.
-    Ahead {
-        /// By when all is done, except for storing a new refresh token.
-        limit: Deadline,
-        /// By when a new refresh token is stored.
-        deadline: Deadline,
-    },
+    /// The request needs the token by `deadline`.
+    Now { deadline: Deadline },
+    /// The request has a good token. `limit` and `deadline` are as in [`Lease`].
+    Ahead { limit: Deadline, deadline: Deadline },
 }
 
-/// What a refresh brought and is not stored yet, with the lease that it was made under.
-#[must_use = "the lease holds up everybody else until this is stored"]
+/// The result of a refresh that is not stored yet, with the lease that is still held.
+#[must_use = "other requests wait for the lease until this is stored"]
 pub(super) struct Unstored<'a> {
     app: &'a App,
     credential: Credential,
@@ -72,13 +63,14 @@ pub(super) struct Unstored<'a> {
 }
 
 impl Unstored<'_> {
-    /// Stores it and returns the lease. If another request wrote first, what that one stored may be
-    /// newer, and stands.
+    /// Stores it and returns the lease. If another request wrote first, its tokens may be newer and
+    /// stay.
     pub(super) async fn store(mut self, deadline: Deadline) -> Result<(), Error> {
-        self.is_settled = true;
         let (access_token, refresh_token) = (self.access_token.as_ref(), self.refresh_token.as_ref());
         let write = self.app.store.store_refreshed(&self.credential, access_token, refresh_token);
-        within(deadline, write).await?;
+        let written = within(deadline, write).await;
+        self.is_settled = true;
+        written?;
         Ok(())
     }
 }
@@ -95,19 +87,19 @@ impl Drop for Unstored<'_> {
 pub(super) struct Lease<'a> {
     app: &'a App,
     credential: Credential,
-    /// The refresh token to ask with: the one in use, or one that was set aside.
+    /// The refresh token to send: the one in use, or one that was set aside.
     token: StoredRefreshToken,
-    /// By when all is done, except for storing a new refresh token.
+    /// The deadline for everything except storing a new refresh token.
     limit: Deadline,
-    /// By when a new refresh token is stored.
+    /// The deadline for storing a new refresh token.
     deadline: Deadline,
-    /// By when Google must have answered.
+    /// The deadline for Google's response.
     ask_by: Deadline,
-    /// Whether the refresh runs ahead of the token's end, with less time than others have.
+    /// Whether the refresh runs ahead of expiry, with less time.
     is_ahead: bool,
 }
 
-/// What Google gave, and what is needed to keep it: both were at hand before Google was asked.
+/// What Google issued, and what is needed to store it, obtained before the call to Google.
 struct Given {
     tokens: Tokens,
     used: RefreshToken,
@@ -115,7 +107,7 @@ struct Given {
 }
 
 impl<'a> Lease<'a> {
-    /// Takes the lease of `credential`, as it was read, and asks Google with `token`.
+    /// Takes the lease of `credential`, if the item is unchanged, and sends `token` to Google.
     pub(super) async fn refresh(
         app: &'a App,
         credential: &Credential,
@@ -134,8 +126,8 @@ impl<'a> Lease<'a> {
             Ok(Err(refused @ TokenError::Refused(Refusal::ClientRefused))) => {
                 lease.remember_refused_client(refused).await
             }
-            // Nothing was learned about a token that Google refused before: consent is still the
-            // caller's way on.
+            // This says nothing about a token that Google refused before, so the caller still needs
+            // consent.
             _ if lease.is_second_chance() => lease.bury(false).await,
             Ok(Err(error)) => lease.remember_setback(error).await,
             Err(error) => {
@@ -145,8 +137,8 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// The lease, or the credential as another request left it. The time to ask Google begins with
-    /// the lease itself, before it is written.
+    /// The lease, or the credential as another request left it. The time for Google's response
+    /// starts before the lease is written, so the call cannot outlast the lease.
     async fn take(
         app: &'a App,
         credential: &Credential,
@@ -168,11 +160,11 @@ impl<'a> Lease<'a> {
         })
     }
 
-    /// Asks Google. The outer error is one of another system: nothing was learned about the grant.
+    /// Calls Google. The outer error is of another system and says nothing about the grant.
     async fn ask(&self, client: Arc<GoogleClient>) -> Result<Result<Given, TokenError>, Error> {
         let Credential { user, client_id, .. } = &self.credential;
         let used = tokens_at_rest::open_refresh_token(self.app, user, client_id, &self.token).await?;
-        let keyring = tokens_at_rest::keyring(self.app).await?;
+        let keyring = self.app.secrets.keyring().await?;
         let answer = self.answer(client, &used).await?;
         let outcome = answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
         tracing::info!(event = "refresh", outcome, "asked Google for an access token");
@@ -183,8 +175,8 @@ impl<'a> Lease<'a> {
         Ok(answer.map(|tokens| Given { tokens, used, keyring }))
     }
 
-    /// Google's answer; when it refuses the client, that to another version of the client's secret
-    /// (F61). A wrong secret is the operator's fault and never a reason to touch a credential (F27).
+    /// Google's response. If Google refuses the client, tries another version of its client secret
+    /// (F61). A wrong client secret never changes a credential (F27).
     async fn answer(
         &self,
         client: Arc<GoogleClient>,
@@ -215,8 +207,7 @@ impl<'a> Lease<'a> {
         );
     }
 
-    /// Keeps what Google gave. A new refresh token is stored before anything else happens with the
-    /// answer (F31).
+    /// Keeps what Google issued. A new refresh token is stored before the response is used (F31).
     async fn keep(self, given: Given) -> Result<Outcome<'a>, Error> {
         let Given { tokens, used, keyring } = given;
         let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
@@ -228,17 +219,12 @@ impl<'a> Lease<'a> {
         let token = tokens.access_token;
         let Renewal { access_token, rotated, resealed } = renewal;
         if let Some(rotated) = rotated {
-            let (store, replaced) = (&self.app.store, &self.token.id);
-            let write = store.store_rotated(
-                &self.credential,
-                replaced,
-                access_token.as_ref(),
-                &rotated,
-                self.deadline,
-            );
+            let Self { app, credential, token: used, deadline, .. } = &self;
+            let access_token = access_token.as_ref();
+            let write = app.store.store_rotated(credential, &used.id, access_token, &rotated, *deadline);
             let stored = write.await?;
             at_risk.settle();
-            let credential = stored.ok_or_else(|| Error::not_connected(&self.credential.user))?;
+            let credential = stored.ok_or_else(|| Error::not_connected(&credential.user))?;
             return Ok(Outcome::Refreshed { credential, token, unstored: None });
         }
         // A token that was set aside is in use again.
@@ -249,9 +235,9 @@ impl<'a> Lease<'a> {
         Ok(Outcome::Refreshed { credential, token, unstored: Some(Box::new(unstored)) })
     }
 
-    /// Records that Google refused the token (`is_refused`), or that a second chance taught nothing.
-    /// A token in use is set aside only if Google refused that very one, by a consistent read. When
-    /// another token is in use meanwhile, that one serves.
+    /// Records that Google refused the token (`is_refused`), or that a second chance was
+    /// inconclusive. A token in use is set aside only if Google refused it, by a consistent read.
+    /// If another token is in use by now, that one is used.
     async fn bury(self, is_refused: bool) -> Result<Outcome<'a>, Error> {
         let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
         for _ in 0..DEATH_ATTEMPTS {
@@ -276,8 +262,9 @@ impl<'a> Lease<'a> {
         Err(unauthorized(Obstacle::Dead, &self.credential))
     }
 
-    /// Google refused the client: no grant's fault, so the process remembers it for every user. It
-    /// was read again by now; when today's is another one, this grant has outlived its client.
+    /// Google refused the client. This concerns no single grant, so the process remembers it for
+    /// all users. The secret has been read again by now: if the current client is another, this
+    /// grant's client is gone.
     async fn remember_refused_client(self, refused: TokenError) -> Result<Outcome<'a>, Error> {
         let now = self.app.clock.now();
         let wait = self.app.secrets.google_client().await.map(|today| {
@@ -294,7 +281,7 @@ impl<'a> Lease<'a> {
         })
     }
 
-    /// Remembers in the item that the refresh failed, so that the next requests wait for their turn.
+    /// Records the failed refresh in the item, so that the next requests wait before they retry.
     async fn remember_setback(self, error: TokenError) -> Result<Outcome<'a>, Error> {
         let now = self.app.clock.now();
         let (cause, asked) = setback_of(&error, self.is_ahead);
@@ -303,8 +290,7 @@ impl<'a> Lease<'a> {
         Err(deferred(cause, &self.credential, setback.wait(now).unwrap_or_default(), error.into()))
     }
 
-    /// Returns the lease without a token, so that nobody waits for it to run out. If that fails,
-    /// they do wait, and nothing else is lost.
+    /// Returns the lease without a token. If that fails, other requests wait until it runs out.
     async fn release(&self, setback: Option<&Setback>) {
         let write = self.app.store.release_lease(&self.credential, setback);
         if let Err(error) = within(self.limit, write).await {
@@ -318,7 +304,7 @@ impl<'a> Lease<'a> {
     }
 }
 
-/// What became of a refresh, in one word of a closed list.
+/// The outcome of a refresh, as a word from a closed list.
 const fn outcome_word(answer: &Result<Tokens, TokenError>) -> &'static str {
     match answer {
         Ok(Tokens { refresh_token: Some(_), .. }) => "rotated",

@@ -1,8 +1,5 @@
-//! Tokens into and out of their seals: a token at rest is bound to its user, its attribute, the
-//! refresh token that it belongs to and the OAuth client, so that it opens nowhere else and an
-//! older one does not open in its place.
-
-use std::sync::Arc;
+//! Seals and opens stored tokens. A seal binds a token to its user, attribute, refresh token and
+//! OAuth client: it does not open elsewhere, and an older token does not open in its place.
 
 use postern_rules::credential::{Credential, StoredAccessToken, StoredRefreshToken};
 use postern_rules::error::{Error, Invitation, Reason};
@@ -19,18 +16,15 @@ use crate::telemetry::metrics;
 
 const ACCESS_TOKEN: &str = "access_token";
 const REFRESH_TOKEN: &str = "refresh_token";
-/// The table as seals name it: a table that is restored under another name is the same one.
+/// The table's name in seals. It is fixed, so a table restored under another name still works.
 const TABLE: &str = "credentials";
 
 /// What the tokens of one grant are bound to.
 #[derive(Clone, Copy)]
-pub struct Owner<'a> {
-    /// The user.
-    pub user: &'a UserId,
-    /// The OAuth client that the grant belongs to.
-    pub client_id: &'a str,
-    /// The name of the grant's refresh token.
-    pub refresh_token_id: &'a str,
+pub(super) struct Owner<'a> {
+    pub(super) user: &'a UserId,
+    pub(super) client_id: &'a str,
+    pub(super) refresh_token_id: &'a str,
 }
 
 impl<'a> Owner<'a> {
@@ -39,8 +33,8 @@ impl<'a> Owner<'a> {
     }
 }
 
-/// Seals the access token that Google gave, if Google said how long it works.
-pub fn seal_access_token(
+/// Seals the access token that Google issued, if Google stated its lifetime.
+pub(super) fn seal_access_token(
     keyring: &Keyring,
     owner: Owner<'_>,
     tokens: &Tokens,
@@ -53,9 +47,8 @@ pub fn seal_access_token(
     Some(StoredAccessToken { sealed, expires_at: now.plus(lifetime), obtained_at: now })
 }
 
-/// Seals the refresh token that Google gave to `client_id` for `user`, if it gave one, and names
-/// it.
-pub fn seal_refresh_token(
+/// Seals the refresh token that Google issued to `client_id` for `user`, if any, under a new ID.
+pub(super) fn seal_refresh_token(
     keyring: &Keyring,
     user: &UserId,
     client_id: &str,
@@ -70,9 +63,9 @@ pub fn seal_refresh_token(
     Some(StoredRefreshToken { sealed, id, expires_at })
 }
 
-/// Seals a stored refresh token of `credential` anew, if another key or an older form seals it; it
-/// keeps its name, for it is the same token.
-pub fn reseal_refresh_token(
+/// Reseals a stored refresh token of `credential` if it is sealed with an old key or in an old
+/// form. It keeps its ID.
+pub(super) fn reseal_refresh_token(
     keyring: &Keyring,
     credential: &Credential,
     stored: &StoredRefreshToken,
@@ -86,20 +79,19 @@ pub fn reseal_refresh_token(
     })
 }
 
-/// What a refresh brought, sealed as it is to be stored.
+/// The sealed result of a refresh.
 pub(super) struct Renewal {
-    /// The access token, if it may be reused: Google said how long it works, and it covers the whole
-    /// grant. One that covers less serves its request; stored, it would stand for what it does not
-    /// cover.
+    /// The access token, if it may be stored: Google stated its lifetime, and it covers the whole
+    /// grant. A token that covers less serves only its request.
     pub(super) access_token: Option<StoredAccessToken>,
-    /// A new refresh token in place of the one that was used.
+    /// A new refresh token that replaces the one used.
     pub(super) rotated: Option<StoredRefreshToken>,
-    /// The one that was used, if another key or an older form sealed it.
+    /// The refresh token used, if it had to be resealed.
     pub(super) resealed: Option<StoredRefreshToken>,
 }
 
 impl Renewal {
-    /// Seals what Google gave for `used`, which is `opened` in clear.
+    /// Seals what Google issued for `used`, whose plaintext is `opened`.
     pub(super) fn seal(
         keyring: &Keyring,
         credential: &Credential,
@@ -121,8 +113,8 @@ impl Renewal {
     }
 }
 
-/// Opens the access token of `credential`, which belongs to its refresh token.
-pub async fn open_access_token(
+/// Opens the access token of `credential`.
+pub(super) async fn open_access_token(
     app: &App,
     credential: &Credential,
     token: &StoredAccessToken,
@@ -132,8 +124,8 @@ pub async fn open_access_token(
     open(app, owner, ACCESS_TOKEN, &token.sealed).await.map(|text| AccessToken::new(text.as_str()))
 }
 
-/// Opens a refresh token that `client_id` was given for `user`: the one in use, or one that was set
-/// aside.
+/// Opens a refresh token that was issued to `client_id` for `user`: the one in use, or one that was
+/// set aside.
 pub async fn open_refresh_token(
     app: &App,
     user: &UserId,
@@ -144,13 +136,8 @@ pub async fn open_refresh_token(
     open(app, owner, REFRESH_TOKEN, &token.sealed).await.map(|text| RefreshToken::new(text.as_str()))
 }
 
-/// The sealing keys.
-pub async fn keyring(app: &App) -> Result<Arc<Keyring>, Error> {
-    Ok(app.secrets.keyring().await?)
-}
-
-/// A text that does not open, for whatever reason, leaves consent as the only way on: the caller is
-/// sent there, and the alarm tells the operator.
+/// Opens a sealed token. If it does not open, the caller must ask for consent, and the metric
+/// alerts the operator.
 async fn open(
     app: &App,
     owner: Owner<'_>,
@@ -158,8 +145,7 @@ async fn open(
     sealed: &Sealed,
 ) -> Result<Zeroizing<String>, Error> {
     let place = owner.place(attribute);
-    // What the first version sealed is bound to the table's own name, and to no more than user and
-    // attribute.
+    // The first version bound tokens to the table's real name, the user and the attribute only.
     let first_place = [app.store.credentials_table(), owner.user.as_str(), attribute];
     let place: &[&str] = if sealed.is_of_first_form() { &first_place } else { &place };
     let broken = |event: &'static str, what: &'static str| {

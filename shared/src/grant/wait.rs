@@ -1,18 +1,18 @@
-//! How a request waits for another's refresh: for how long at a time, and for how long in all.
+//! How long a request waits for another request's refresh.
 
 use std::time::Duration;
 
 use super::lease::LEASE;
 use crate::clock::Deadline;
 
-/// The first pause; it doubles up to the longest, for a refresh that takes long will take longer.
+/// The pauses between two reads of the item. They double from the first up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What one request has waited so far.
+/// The state of one request's waiting.
 pub(super) struct Wait {
     pause: Duration,
-    /// The holder that is waited for, and until when.
+    /// The holder of the lease and the time at which waiting for it ends.
     watched: Option<(String, Deadline)>,
 }
 
@@ -23,13 +23,13 @@ impl Default for Wait {
 }
 
 impl Wait {
-    /// The pause that would come next.
+    /// The length of the next pause.
     pub(super) const fn next_pause(&self) -> Duration {
         self.pause
     }
 
-    /// The pause before the item is looked at again, while `holder` may be at work. Whatever the
-    /// clock that wrote the lease, nobody waits for one holder for longer than a lease lasts.
+    /// The pause before the item is read again, while `holder` may be refreshing. Waiting for one
+    /// holder takes at most the length of a lease, even if the clock that wrote the lease is wrong.
     pub(super) fn pause_for(&mut self, holder: Option<&str>) -> Option<Duration> {
         let holder = holder?;
         let until = match &self.watched {

@@ -1,4 +1,4 @@
-//! DynamoDB: credentials and sessions, every write conditional. Knows nothing of HTTP, Google or keys.
+//! Stores credentials and sessions in DynamoDB. Every write of a credential is conditional.
 
 mod change;
 mod item;
@@ -22,33 +22,31 @@ use postern_rules::user::{Email, UserId};
 
 use self::change::Change;
 pub use self::item::Unreadable;
-use self::item::{Item, attribute as a, number, status_word, string};
-pub use self::retry::{insist, within};
+use self::item::{attribute as a, number, status_word, string};
+pub(crate) use self::retry::insist;
+pub use self::retry::within;
 pub use self::sessions::Spending;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::aws::describe;
 use crate::telemetry::metrics;
 
-/// Why the store did not do what it was asked.
+/// Why a call to the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB did not answer, or not in time, or is throttling.
+    /// DynamoDB did not respond in time, or throttles.
     #[error("DynamoDB is not available: {0}")]
     Unavailable(String),
-    /// DynamoDB refuses the request as such: a missing table or permission.
+    /// DynamoDB refuses the request, for instance because a table or permission is missing.
     #[error("DynamoDB refuses the request: {0}")]
     Refused(String),
-    /// The item is not one that this version can read.
+    /// This version cannot read the item.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
 }
 
 impl StoreError {
     #[expect(clippy::needless_pass_by_value, reason = "the argument of `map_err`")]
-    fn from_sdk<E>(error: SdkError<E>) -> Self
-    where
-        E: ProvideErrorMetadata,
-    {
+    fn from_sdk<E: ProvideErrorMetadata>(error: SdkError<E>) -> Self {
         let refused = matches!(
             error.code(),
             Some(
@@ -89,30 +87,30 @@ impl From<StoreError> for Error {
 const ACCESS_TOKEN: [&str; 3] = [a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT];
 /// The attributes of a lease.
 const LEASE: [&str; 2] = [a::LEASE_HOLDER, a::LEASE_UNTIL];
-/// The attributes of what failed refreshes left.
+/// The attributes of a setback: a failed refresh and the wait after it.
 const SETBACK: [&str; 3] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT];
-/// The attributes of a refresh token that was set aside, but for its name.
+/// The attributes of a refresh token that was set aside, except its ID.
 const SET_ASIDE: [&str; 3] = [a::DEAD_REFRESH_TOKEN, a::DIED_AT, a::DEAD_TOKEN_TRIED_AT];
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 #[derive(Debug)]
 pub enum Written {
-    /// It was carried out; the credential as it stands now.
+    /// The write succeeded and left this credential.
     Done(Box<Credential>),
-    /// Somebody else wrote first; the credential as they left it, or nothing if it is gone.
+    /// Another request wrote first and left this credential; `None` if it was deleted.
     Overtaken(Option<Box<Credential>>),
 }
 
-/// What a completed consent or exchange brings.
+/// What a sign-in stores.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// The address, for display.
+    /// The email address, for display.
     pub email: Option<Email>,
-    /// The client that the grant belongs to.
+    /// The OAuth client that the grant belongs to.
     pub client_id: String,
     /// The granted scopes.
     pub scopes: Scopes,
-    /// A new refresh token, if Google sent one, or the stored one sealed anew.
+    /// A new refresh token from Google, or the stored one, resealed.
     pub refresh_token: Option<StoredRefreshToken>,
     /// The access token, if it may be reused.
     pub access_token: Option<StoredAccessToken>,
@@ -127,7 +125,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The tables that `config` names, reached through `client`.
+    /// The tables that `config` names, accessed with `client`.
     pub fn new(client: Client, clock: Clock, config: &Config) -> Self {
         Self {
             client,
@@ -137,13 +135,12 @@ impl Store {
         }
     }
 
-    /// The name of the credentials table, to which the tokens are bound that the first version
-    /// sealed.
-    pub fn credentials_table(&self) -> &str {
+    /// The name of the credentials table. Tokens that the first version sealed are bound to it.
+    pub(crate) fn credentials_table(&self) -> &str {
         &self.credentials_table
     }
 
-    /// The credential of `user`, read consistently.
+    /// Reads the credential of `user` consistently.
     pub async fn credential(&self, user: &UserId) -> Result<Option<Credential>, StoreError> {
         let request = self.client.get_item().table_name(&self.credentials_table).consistent_read(true);
         let answer =
@@ -151,9 +148,9 @@ impl Store {
         Ok(answer.item.as_ref().map(item::credential).transpose()?)
     }
 
-    /// Stores what a sign-in brought for `user`, over `previous` as it was read. A grant without a
-    /// refresh token leaves the stored one untouched; it must not come without `previous` having
-    /// one. The access token of a grant that goes on stays when no other comes.
+    /// Stores the grant of a sign-in over `previous`, provided that the item is unchanged since it
+    /// was read. A grant without a refresh token keeps the stored one, so `previous` must have one.
+    /// A grant without an access token keeps the stored one while its refresh token stays.
     pub async fn store_grant(
         &self,
         user: &UserId,
@@ -184,7 +181,7 @@ impl Store {
         self.write(user, previous, change, &random::identifier()).await
     }
 
-    /// Takes the right to refresh `credential`, as it was read, until `until`.
+    /// Takes the lease of `credential` until `until`, if the item is unchanged since it was read.
     pub async fn take_lease(&self, credential: &Credential, until: Timestamp) -> Result<Written, StoreError> {
         let holder = random::identifier();
         let change = Change::default()
@@ -194,8 +191,7 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &holder).await
     }
 
-    /// Gives the lease back without a result; `setback` is what the failed refresh leaves behind,
-    /// if anything.
+    /// Returns the lease without a token and records the `setback`, if any.
     pub async fn release_lease(
         &self,
         credential: &Credential,
@@ -211,9 +207,9 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Stores what a refresh brought and gives the lease back. Without a refresh token to store the
-    /// stored one is not mentioned, so that nothing can wipe it (A61); with one the credential is
-    /// in use, whatever became of the one before.
+    /// Stores the tokens of a refresh and returns the lease. If `refresh_token` is `None`, the
+    /// update does not mention the stored one and so cannot erase it (A61). Otherwise the
+    /// credential becomes active, even if it was revoked.
     pub async fn store_refreshed(
         &self,
         credential: &Credential,
@@ -232,11 +228,11 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Stores a refresh token that Google gave in place of the one with the ID `replaced`, against
-    /// every other write but that of a newer consent, until `deadline`. A death of the token that
-    /// this one replaces is a death that this one survives (F31). Gives the item as it is then;
-    /// `None`: the user has disconnected meanwhile.
-    pub async fn store_rotated(
+    /// Stores a refresh token that Google issued to replace the one with the ID `replaced`. Retries
+    /// until `deadline` and overwrites concurrent changes, except a newer consent. The new token
+    /// stays valid if the replaced one was found dead meanwhile (F31). Returns the item after the
+    /// write, or `None` if the user has disconnected meanwhile.
+    pub(crate) async fn store_rotated(
         &self,
         credential: &Credential,
         replaced: &str,
@@ -258,17 +254,17 @@ impl Store {
             };
             let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
             if latest.is_none_or(|latest| latest != replaced) {
-                // A newer consent came first, and stands.
+                // A newer consent was stored first. It stays.
                 return Ok(Some(found));
             }
             credential = found;
         }
     }
 
-    /// Records that Google refused `token` of `credential`, and gives the lease back. The token in
-    /// use is set aside; one that was set aside before goes on waiting. Conditional on that very
-    /// token and on the version that was read, so that a newer one is never touched: whoever is
-    /// overtaken reads anew and decides again.
+    /// Records that Google refused `token` of `credential` and returns the lease. The token in use
+    /// is set aside; for one that was set aside before, the waiting time starts again. The write
+    /// requires this token and the version that was read, so it never affects a newer token. If it
+    /// is overtaken, the caller must read the item again and decide again.
     pub async fn bury(
         &self,
         credential: &Credential,
@@ -293,15 +289,15 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Erases the refresh token that was set aside, as its time is over; its name stays.
+    /// Erases the refresh token that was set aside. Its ID stays.
     pub async fn erase_set_aside(&self, credential: &Credential) -> Result<Written, StoreError> {
         let change = Change::default().remove(&SET_ASIDE);
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Carries out `change` if the item still is as `previous` was read (or does not exist, for
-    /// `None`), counts the version up and gives the item as it is then. A write whose answer was
-    /// lost is known by its `write_id` when the SDK repeats it (F17, F58).
+    /// Makes `change` if the item still has the version of `previous`, increments the version and
+    /// returns the item after the write. When the SDK repeats a write whose response was lost, the
+    /// `write_id` shows that the first attempt succeeded (F17, F58).
     async fn write(
         &self,
         user: &UserId,
@@ -323,12 +319,15 @@ impl Store {
             request.return_values(ReturnValue::AllNew).return_values_on_condition_check_failure(AllOld);
         let (item, is_ours) = match request.send().await {
             Ok(answer) => (answer.attributes, true),
-            Err(error) => {
-                let found = condition_met(error)?;
-                let writer = found.as_ref().and_then(|item| item::optional_text(item, a::WRITE_ID));
-                let is_ours = writer == Some(write_id);
-                (found, is_ours)
-            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let found = failed.item.clone();
+                    let writer = found.as_ref().and_then(|item| item::optional_text(item, a::WRITE_ID));
+                    let is_ours = writer == Some(write_id);
+                    (found, is_ours)
+                }
+                _ => return Err(StoreError::from_sdk(error)),
+            },
         };
         match (item.as_ref().map(item::credential).transpose()?.map(Box::new), is_ours) {
             (Some(stored), true) => Ok(Written::Done(stored)),
@@ -338,50 +337,30 @@ impl Store {
     }
 }
 
-/// Sets the tokens that came. The stored access token stays when no other came, but not beside
-/// another refresh token than the one that it belongs to.
+/// Sets the new tokens. A stored access token stays if no other came, but only next to the refresh
+/// token that it belongs to.
 fn with_tokens(
-    change: Change,
+    mut change: Change,
     stored: Option<&StoredRefreshToken>,
     refresh_token: Option<&StoredRefreshToken>,
     access_token: Option<&StoredAccessToken>,
 ) -> Change {
+    if let Some(token) = refresh_token {
+        change = change
+            .set(a::REFRESH_TOKEN, string(token.sealed.as_str()))
+            .set(a::REFRESH_TOKEN_ID, string(&token.id));
+        change = match token.expires_at {
+            Some(end) => change.set(a::REFRESH_TOKEN_EXPIRES_AT, number(end.seconds())),
+            None => change.remove(&[a::REFRESH_TOKEN_EXPIRES_AT]),
+        };
+    }
     let is_new = refresh_token.is_some_and(|token| Some(&token.id) != stored.map(|stored| &stored.id));
-    let change = with_refresh_token(change, refresh_token);
     match access_token {
-        Some(token) => with_access_token(change, token),
+        Some(token) => change
+            .set(a::ACCESS_TOKEN, string(token.sealed.as_str()))
+            .set(a::ACCESS_TOKEN_EXPIRES_AT, number(token.expires_at.seconds()))
+            .set(a::ACCESS_TOKEN_OBTAINED_AT, number(token.obtained_at.seconds())),
         None if is_new => change.remove(&ACCESS_TOKEN),
         None => change,
-    }
-}
-
-fn with_access_token(change: Change, token: &StoredAccessToken) -> Change {
-    change
-        .set(a::ACCESS_TOKEN, string(token.sealed.as_str()))
-        .set(a::ACCESS_TOKEN_EXPIRES_AT, number(token.expires_at.seconds()))
-        .set(a::ACCESS_TOKEN_OBTAINED_AT, number(token.obtained_at.seconds()))
-}
-
-fn with_refresh_token(change: Change, token: Option<&StoredRefreshToken>) -> Change {
-    let Some(token) = token else { return change };
-    let change = change
-        .set(a::REFRESH_TOKEN, string(token.sealed.as_str()))
-        .set(a::REFRESH_TOKEN_ID, string(&token.id));
-    match token.expires_at {
-        Some(end) => change.set(a::REFRESH_TOKEN_EXPIRES_AT, number(end.seconds())),
-        None => change.remove(&[a::REFRESH_TOKEN_EXPIRES_AT]),
-    }
-}
-
-/// The item that a condition met instead, when a condition is what failed the write.
-fn condition_met(error: SdkError<UpdateItemError>) -> Result<Option<Item>, StoreError> {
-    match error {
-        SdkError::ServiceError(context) if context.err().is_conditional_check_failed_exception() => {
-            match context.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(failed) => Ok(failed.item),
-                _ => Err(StoreError::Refused("a condition".to_owned())),
-            }
-        }
-        other => Err(StoreError::from_sdk(other)),
     }
 }

@@ -1,5 +1,4 @@
-//! Google's services over the process's one HTTP client: OAuth ([`oauth`]), who the user is ([`identity`]) and Gmail
-//! ([`gmail`]). Knows nothing of tables, keys or the requests of this API.
+//! Google's services: OAuth ([`oauth`]), the user's identity ([`identity`]) and Gmail ([`gmail`]).
 
 mod api_error;
 pub mod gmail;
@@ -19,31 +18,29 @@ use crate::clock::{Clock, Deadline};
 use crate::outside::http::{Answer, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
 
-/// How long connecting to Google may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The first wait before an idempotent request is repeated; the second is twice as long.
+/// The wait before the first retry of an idempotent request. It doubles for the second.
 const BACKOFF: Duration = Duration::from_secs(1);
-/// How often an idempotent request is repeated.
+/// The most retries of an idempotent request.
 const RETRIES: u32 = 2;
-/// What Google may ask us to wait is taken to lie within these seconds.
+/// The seconds that Google may ask to wait are clamped to this range.
 const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=60;
 
-/// A request that Google did not answer, or not with sense.
+/// A request without a usable response from Google.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// No whole answer came.
+    /// No complete response arrived.
     #[error("no answer from Google")]
     Unanswered(#[source] Failure),
-    /// Google is unavailable or asks for patience: 408, 429, a 5xx, or its page for automated
-    /// callers.
+    /// Google is unavailable or asks to wait: 408, 429, a 5xx, or its page for automated callers.
     #[error("Google answered {status}")]
     Unavailable {
-        /// The HTTP status; 503 for the page, whatever its own was.
+        /// The HTTP status; always 503 for that page.
         status: u16,
-        /// The seconds that Google asks to wait, when it does.
+        /// The seconds that Google asks to wait, if it does.
         retry_after: Option<u64>,
     },
-    /// The answer is not of the documented form.
+    /// The response does not have the documented form.
     #[error("Google's answer could not be understood (status {status})")]
     Malformed {
         /// The HTTP status.
@@ -52,7 +49,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// Whether an idempotent request may succeed when it is repeated.
+    /// Whether an idempotent request may succeed if it is repeated.
     const fn is_passing(&self) -> bool {
         match self {
             Self::Unanswered(Failure::TooLarge) | Self::Malformed { .. } => false,
@@ -60,8 +57,8 @@ impl Trouble {
         }
     }
 
-    /// One word for it, of a closed list.
-    pub const fn word(&self) -> &'static str {
+    /// A word for metrics, from a closed list.
+    pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Unanswered(Failure::TimedOut) => "timed_out",
             Self::Unanswered(Failure::NotConnected(_) | Failure::Broken(_)) | Self::Unavailable { .. } => {
@@ -71,7 +68,7 @@ impl Trouble {
         }
     }
 
-    /// The wait before the next attempt: none after a connection that broke or was not made, which a new one may mend.
+    /// The wait before the next attempt. A failed connection is retried once at once.
     fn pause(&self, retry: u32) -> Duration {
         match self {
             Self::Unanswered(Failure::NotConnected(_) | Failure::Broken(_)) if retry == 0 => Duration::ZERO,
@@ -81,7 +78,7 @@ impl Trouble {
     }
 }
 
-/// Trouble with an idempotent request.
+/// For idempotent requests only.
 impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Self {
         match &trouble {
@@ -96,18 +93,18 @@ impl From<Trouble> for Error {
     }
 }
 
-/// What a failed call of any kind shares, so that one loop serves all.
+/// An error of a call that [`repeated`] makes.
 trait Repeatable {
-    /// The trouble, when the call may be repeated.
+    /// The trouble, if the call may be repeated.
     fn repeatable(&self) -> Option<&Trouble>;
 }
 
-/// Google's services as this deployment reaches them.
+/// Google's services.
 pub struct Google {
     /// The OAuth client that Google refused last.
     pub refused_client: RefusedClient,
     http: reqwest::Client,
-    /// Without a pool: a code is exchanged over a connection that nobody else had (F03).
+    /// Not pooled: exchanging a code requires a new connection (F03).
     http_once: reqwest::Client,
     clock: Clock,
     gmail_url: String,
@@ -115,7 +112,7 @@ pub struct Google {
 }
 
 impl Google {
-    /// Google at the addresses that `config` names.
+    /// Google at the URLs that `config` names.
     pub fn new(stack: &HttpStack, clock: Clock, config: &Config) -> Self {
         Self {
             refused_client: RefusedClient::default(),
@@ -127,9 +124,8 @@ impl Google {
         }
     }
 
-    /// Sends a request and sorts out what is no answer: transport failures, 408 and 5xx, redirects,
-    /// a page instead of a refusal. A 429 is an answer: its body tells which limit it was. Each
-    /// request is timed.
+    /// Sends and times a request. Transport failures, 408, 5xx, redirects and HTML pages become
+    /// errors. A 429 is returned: its body says which limit was reached.
     async fn ask(
         &self,
         back_end: BackEnd,
@@ -145,7 +141,7 @@ impl Google {
             status @ (408 | 500..=599) => Err(self.unavailable(status, &answer)),
             status @ (403 | 429) if is_page(&answer) => Err(self.turned_away(status, &answer)),
             status @ 300..=399 if leads_to_sorry_page(&answer) => Err(self.turned_away(status, &answer)),
-            // A redirect is never followed: it could carry the client secret elsewhere (A63).
+            // Redirects are not followed: they could send the client secret elsewhere (A63).
             status @ 300..=399 => Err(Trouble::Malformed { status }),
             _ => Ok(answer),
         }
@@ -155,16 +151,15 @@ impl Google {
         Trouble::Unavailable { status, retry_after: retry_after(answer, self.clock.now()) }
     }
 
-    /// Google's front end took the request for one of too many automated ones, and no service saw
-    /// it: as good as a 503.
+    /// Google's front end rejected the request as automated traffic and no service saw it, so this
+    /// is equivalent to a 503.
     fn turned_away(&self, status: u16, answer: &Answer) -> Trouble {
         tracing::warn!(google.status = status, "Google answered with its page for automated callers");
         self.unavailable(503, answer)
     }
 }
 
-/// Whether the answer is a page for people. Google's services write JSON; its front end writes
-/// HTML.
+/// Whether the response is HTML. Google's services send JSON; its front end sends HTML.
 fn is_page(answer: &Answer) -> bool {
     let content_type =
         answer.headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -172,8 +167,7 @@ fn is_page(answer: &Answer) -> bool {
     media_type.trim().eq_ignore_ascii_case("text/html")
 }
 
-/// Whether a redirect leads to the page where Google asks who sends automated queries to prove to
-/// be a person.
+/// Whether a redirect leads to the page where Google asks automated callers for a CAPTCHA.
 fn leads_to_sorry_page(answer: &Answer) -> bool {
     let location = answer.headers.get(reqwest::header::LOCATION).and_then(|value| value.to_str().ok());
     let Some(url) = location.and_then(|location| url::Url::parse(location).ok()) else { return false };
@@ -182,13 +176,11 @@ fn leads_to_sorry_page(answer: &Answer) -> bool {
     url.scheme() == "https" && is_googles && is_sorry
 }
 
-/// Carries out an idempotent call, and repeats it while that may help and still fits before the deadline.
-async fn repeated<T, E, F, Fut>(deadline: Deadline, call: F) -> Result<T, E>
-where
-    E: Repeatable,
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
+/// Makes an idempotent call, and repeats it while that may help and time is left.
+async fn repeated<T, E: Repeatable>(
+    deadline: Deadline,
+    call: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
     let mut retry = 0;
     loop {
         let error = match call().await {
@@ -207,7 +199,7 @@ where
     }
 }
 
-/// The seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3), brought within bounds.
+/// The seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3), clamped.
 fn retry_after(answer: &Answer, now: Timestamp) -> Option<u64> {
     let text = answer.headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = if let Ok(seconds) = text.parse::<i64>() {

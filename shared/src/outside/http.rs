@@ -1,9 +1,8 @@
-//! The one HTTP stack of a process: one TLS configuration (ring, built-in roots), one way to send. Knows no protocol
-//! above HTTP. Google's calls and, through [`aws::Connector`], those of the AWS SDK all leave from here.
+//! The one HTTP stack of a process, with one TLS configuration (ring, built-in roots). It carries
+//! the calls to Google and, through [`aws::Connector`], those of the AWS SDK.
 
 pub mod aws;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,22 +13,22 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
-/// Idle connections are closed after this: a frozen environment must not wake up to dead ones (F03, F68).
+/// Idle connections are closed after this time: they are dead after a long freeze (F03, F68).
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Why a request got no whole answer. Holds no URL, header or body.
+/// Why a request got no complete response. Contains no URL, header or body.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No connection could be made: the request was not sent.
+    /// No connection could be made, so the request was not sent.
     #[error("no connection")]
     NotConnected(#[source] reqwest::Error),
-    /// The time ran out; the request may have been carried out.
+    /// The time ran out. The request may have been processed.
     #[error("timed out")]
     TimedOut,
-    /// The connection broke after the request was sent, or the answer was not HTTP.
+    /// The connection broke after the request was sent, or the response was not HTTP.
     #[error("the connection broke")]
     Broken(#[source] reqwest::Error),
-    /// The answer is larger than it may be.
+    /// The body exceeds the limit.
     #[error("the answer is too large")]
     TooLarge,
 }
@@ -47,13 +46,13 @@ impl Failure {
     }
 }
 
-/// An answer, whole.
+/// A complete response.
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The headers.
     pub headers: reqwest::header::HeaderMap,
-    /// The body; wiped when dropped, for it may hold tokens.
+    /// The body. It is zeroed when dropped because it may contain tokens.
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -63,7 +62,7 @@ pub struct HttpStack {
 }
 
 impl HttpStack {
-    /// The stack with Mozilla's roots and those of the PEM file at `extra_roots`.
+    /// The stack with Mozilla's root certificates and those in the PEM file `extra_roots`.
     ///
     /// # Panics
     ///
@@ -81,8 +80,8 @@ impl HttpStack {
         Ok(Self { tls })
     }
 
-    /// A client that gives up connecting after `connect_timeout`, follows no redirect and uses no proxy variable; one
-    /// that is not `pooled` makes a new connection for each request.
+    /// A client that gives up connecting after `connect_timeout`, follows no redirects and ignores
+    /// proxy variables. Unless it is `pooled`, it opens a new connection for each request.
     ///
     /// # Panics
     ///
@@ -103,7 +102,7 @@ impl HttpStack {
     }
 }
 
-/// Sends `request` and reads the answer, all within `timeout` and `limit` bytes of body.
+/// Sends `request` and reads the response within `timeout`. The body may have `limit` bytes.
 pub async fn send(
     client: &reqwest::Client,
     request: reqwest::Request,
@@ -130,7 +129,7 @@ pub async fn send(
 
 fn add_roots(roots: &mut RootCertStore, path: &Path) -> Option<()> {
     let certificates: Vec<CertificateDer<'_>> =
-        CertificateDer::pem_file_iter(path).ok()?.collect::<Result<_, _>>().map_err(io::Error::other).ok()?;
+        CertificateDer::pem_file_iter(path).ok()?.collect::<Result<_, _>>().ok()?;
     let (added, _) = roots.add_parsable_certificates(certificates);
     (added > 0).then_some(())
 }

@@ -1,5 +1,6 @@
-//! What is counted and timed: CloudWatch metrics, collected while a request runs and written at its end in the embedded
-//! metric format. Takes numbers and words of our own alone, so nothing of a user, a caller or Google can be in a line.
+//! CloudWatch metrics: collected while a request runs and written at its end in the embedded metric
+//! format. Values are numbers and words from closed lists, so a line contains no data of a user, a
+//! caller or Google.
 
 mod line;
 mod timing;
@@ -14,20 +15,18 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 pub use self::line::{Dimensions, published};
-pub use self::timing::BackEnd;
-pub(crate) use self::timing::Timing;
+pub(crate) use self::timing::{BackEnd, Timing};
 pub(crate) use self::token_at_risk::TokenAtRisk;
 
-/// The format's limit for the values of one metric in one line; what comes after is not kept.
+/// The format's limit for the values of one metric in one line. Further values are dropped.
 const MOST_VALUES: usize = 100;
 
 tokio::task_local! {
-    /// What the request that is being polled has collected. Not the task's but the request's: two requests in one task
-    /// have two of these, and outside of a request there is none.
+    /// What the request that is being polled has collected. Two requests in one task have two of
+    /// these; outside a request there is none.
     static COLLECTED: RefCell<Collected>;
 }
 
-/// What can be counted or timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Metric {
     OperatorErrors,
@@ -40,10 +39,7 @@ enum Metric {
     Unauthorized,
     GmailErrors,
     SignIns,
-    DynamoDbTime,
-    SecretsManagerTime,
-    GoogleTokenTime,
-    GmailTime,
+    Time(BackEnd),
 }
 
 impl Metric {
@@ -58,14 +54,14 @@ impl Metric {
         Self::Unauthorized,
         Self::GmailErrors,
         Self::SignIns,
-        Self::DynamoDbTime,
-        Self::SecretsManagerTime,
-        Self::GoogleTokenTime,
-        Self::GmailTime,
+        Self::Time(BackEnd::DynamoDb),
+        Self::Time(BackEnd::SecretsManager),
+        Self::Time(BackEnd::GoogleToken),
+        Self::Time(BackEnd::Gmail),
     ];
 }
 
-/// One value. `of` is the value of the metric's own dimension; empty where it has none of its own.
+/// One value of a metric. `of` is the value of the metric's own dimension, or empty without one.
 #[derive(Debug)]
 struct Observation {
     metric: Metric,
@@ -73,7 +69,7 @@ struct Observation {
     value: f64,
 }
 
-/// What one request has collected.
+/// The values that one request has collected.
 #[derive(Debug, Default)]
 pub(crate) struct Collected(Vec<Observation>);
 
@@ -84,7 +80,7 @@ impl Collected {
         }
     }
 
-    /// Counts the error that a request was answered with. `ends_sign_in`: the request was a callback.
+    /// Counts the error that a request was answered with. `ends_sign_in`: it was a callback.
     pub(crate) fn count_answer(&mut self, error: &Error, ends_sign_in: bool) {
         let facts = error.facts();
         if facts.fault == Fault::Operator {
@@ -101,8 +97,8 @@ impl Collected {
     }
 }
 
-/// Runs a request and gives what it collected. What may cut it off or catch its panic belongs into `request`, so that what was
-/// collected until then is there all the same.
+/// Runs a request and returns what it collected. Timeouts and panic handlers belong inside
+/// `request`: then the values collected until then are kept.
 pub(crate) async fn collect<T>(request: impl Future<Output = T>) -> (T, Collected) {
     let collecting = async {
         let output = request.await;
@@ -111,7 +107,7 @@ pub(crate) async fn collect<T>(request: impl Future<Output = T>) -> (T, Collecte
     COLLECTED.scope(RefCell::default(), collecting).await
 }
 
-/// Where a process writes its metrics. Apart from the log, so that no log level concerns it.
+/// Where a process writes its metrics. Separate from the log, so log levels do not affect it.
 #[derive(Debug)]
 pub struct Sink {
     names: MetricsNames,
@@ -119,7 +115,7 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Writes under `names` to `writer`.
+    /// A sink that labels metrics with `names` and writes to `writer`.
     pub fn new<W>(names: MetricsNames, writer: W) -> Self
     where
         W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -127,17 +123,18 @@ impl Sink {
         Self { names, writer: BoxMakeWriter::new(writer) }
     }
 
-    /// Writes what a request collected, if it collected anything.
+    /// Writes what a request collected, if anything.
     pub(crate) fn write(&self, collected: &Collected, at: Timestamp, route: &str, request_id: &str) {
         let origin = line::Origin { names: &self.names, at, route, request_id };
         for line in line::lines(&collected.0, &origin) {
-            // Whole, for another line must not come between. One that cannot be written is lost, as one of the log is.
+            // In one write, since other lines must not interleave. A line that fails is lost, as in
+            // the log.
             let _ = std::io::Write::write_all(&mut self.writer.make_writer(), line.as_bytes());
         }
     }
 }
 
-/// What belongs to no request is not counted: the keyring that is read while a process starts.
+/// Does nothing outside a request, such as when a starting process reads the keyring.
 fn with_collected(change: impl FnOnce(&mut Collected)) {
     let _ = COLLECTED.try_with(|collected| change(&mut collected.borrow_mut()));
 }
@@ -146,12 +143,12 @@ fn count(metric: Metric, of: &'static str) {
     with_collected(|collected| collected.add(metric, of, 1.0));
 }
 
-/// Counts a stored token or record that does not open.
+/// Counts a stored token or item that cannot be opened or read.
 pub(crate) fn count_seal_failure() {
     count(Metric::SealFailures, "");
 }
 
-/// Counts the request as one that was served with a remembered secret because there was no newer one to be had.
+/// Counts, once, a request that uses a cached secret because reading the current one failed.
 pub(crate) fn count_stale_secret() {
     with_collected(|collected| {
         if !collected.0.iter().any(|other| other.metric == Metric::StaleSecrets) {
@@ -160,18 +157,18 @@ pub(crate) fn count_stale_secret() {
     });
 }
 
-/// How a refresh ended, as far as alarms tell it apart.
+/// How a refresh ended, as far as alarms distinguish it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshEnd {
-    /// With an access token.
+    /// Google returned an access token.
     Success,
-    /// With the word that the refresh token is dead.
+    /// Google reported the refresh token dead.
     Death,
-    /// Without an access token for another reason.
+    /// Any other failure.
     Failure,
 }
 
-/// Counts what became of a refresh with a token that is in use, by a word of a closed list.
+/// Counts the outcome of a refresh with the token in use, by a word from a closed list.
 pub(crate) fn count_refresh(outcome: &'static str, end: RefreshEnd) {
     let one_if = |is_so| if is_so { 1.0 } else { 0.0 };
     with_collected(|collected| {
@@ -181,18 +178,18 @@ pub(crate) fn count_refresh(outcome: &'static str, end: RefreshEnd) {
     });
 }
 
-/// Counts one more attempt with a token that Google refused before: no part of any rate, for its
-/// user's page may make one every ten minutes.
+/// Counts another attempt with a token that Google has refused. It is not part of any rate: one
+/// open page of its user can cause an attempt every ten minutes.
 pub(crate) fn count_second_chance(outcome: &'static str) {
     count(Metric::Refreshes, outcome);
 }
 
-/// Counts an answer of Gmail's that brought nothing, by a word of a closed list.
+/// Counts a failed call to Gmail, by a word from a closed list.
 pub(crate) fn count_gmail_error(reason: &'static str) {
     count(Metric::GmailErrors, reason);
 }
 
-/// Counts a sign-in that ended with a connected mailbox; the others are counted by their answer.
+/// Counts a sign-in that connected a mailbox. Others are counted by [`Collected::count_answer`].
 pub(crate) fn count_connected() {
     count(Metric::SignIns, "connected");
 }

@@ -1,5 +1,4 @@
-//! The exchange of a code for tokens, with the client that the flow began with, and what Google's
-//! refusal means.
+//! Exchanges a code for tokens and maps Google's errors.
 
 use std::sync::Arc;
 
@@ -12,9 +11,9 @@ use crate::outside::google::Trouble;
 use crate::outside::google::oauth::{Refusal, TokenError, Tokens};
 use crate::outside::http::Failure;
 
-/// Exchanges the code with the client that the flow began with, which may be the one before
-/// today's. A client that Google refuses is tried once more with another version of its secret:
-/// Google authenticates the client first, so the code is still good.
+/// Exchanges the code with the OAuth client that the flow began with, which may be the previous
+/// one. If Google refuses the client, tries once more with another version of its client secret:
+/// Google authenticates the client first, so the code is still valid.
 pub(super) async fn exchange(
     app: &App,
     redemption: &Redemption<'_>,
@@ -27,7 +26,7 @@ pub(super) async fn exchange(
             .google_client_with(client_id)
             .await?
             .ok_or_else(|| Error::unauthorized(Reason::ClientChanged))?,
-        // A flow of the version before this one does not say.
+        // Flows of the previous version of Postern do not name their client.
         None => app.secrets.google_client().await?,
     };
     let mut answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
@@ -46,8 +45,8 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
     match error {
         TokenError::Refused(refusal) => match refusal {
             Refusal::InvalidGrant => Error::CodeRejected,
-            // A page may post a code that it got for an address of its own; what Google redirects
-            // here was issued for here.
+            // A page may post a code that was issued for its own redirect URI. A code that Google
+            // sends to this callback was issued for it.
             Refusal::RedirectUriMismatch if posted => Error::CodeRejected,
             Refusal::ReauthenticationRequired | Refusal::BlockedByAdmin => Error::BlockedByAdmin,
             Refusal::OrgInternal => Error::OrgInternal,
@@ -59,8 +58,8 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
         TokenError::Trouble(trouble) => match &trouble {
             Trouble::Unanswered(Failure::NotConnected(_))
             | Trouble::Unavailable { status: 429 | 503, .. } => trouble.into(),
-            // The outcome is unknown: a refresh token may have been made and lost, so the next
-            // attempt asks for consent.
+            // Google may have issued a refresh token that is lost now, so the next attempt asks for
+            // consent.
             Trouble::Unanswered(Failure::TimedOut | Failure::Broken(_)) => {
                 Error::UpstreamTimeout { invitation: Some(Invitation::to_consent()), source: trouble.into() }
             }

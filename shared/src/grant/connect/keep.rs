@@ -1,4 +1,4 @@
-//! What a sign-in brought is stored over whatever is there: a grant that works is never made worse.
+//! Stores the result of a sign-in over an existing credential. Never damages a working grant.
 
 use std::time::Duration;
 
@@ -19,29 +19,25 @@ use crate::outside::google::identity::Identity;
 use crate::outside::google::oauth::{TokenError, Tokens};
 use crate::telemetry::metrics::TokenAtRisk;
 
-/// A write that another one overtook is tried again after a random part of this, which doubles up
-/// to the longest.
+/// An overtaken write is retried after a random part of this, which doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
-/// How long a sign-in waits for word of whether a wider grant still works.
-const WIDER_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a sign-in waits to learn whether a wider grant still works.
+const WIDER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a sign-in brought, before it is sealed.
+/// The result of a sign-in, before it is sealed.
 pub(super) struct Brought<'a> {
-    /// The sealing keys.
     pub(super) keyring: &'a Keyring,
-    /// Who signed in.
     pub(super) identity: &'a Identity,
-    /// The client that the tokens were given to.
+    /// The client that the tokens were issued to.
     pub(super) client: &'a GoogleClient,
-    /// What Google gave.
     pub(super) tokens: &'a Tokens,
-    /// What was granted.
+    /// The granted scopes.
     pub(super) scopes: Scopes,
 }
 
-/// Stores what the sign-in brought over whatever is there, as often as others write first and the
-/// time allows. `None`: there is no refresh token, neither new nor stored and usable.
+/// Stores the result of a sign-in and retries while other requests write first and time is left.
+/// Returns `None` if there is no usable refresh token, neither new nor stored.
 pub(super) async fn keep(
     app: &App,
     brought: Brought<'_>,
@@ -56,7 +52,7 @@ pub(super) async fn keep(
         if let Some(stored) = &previous
             && is_newer_clients(app, stored, client).await?
         {
-            // The person is signed in; what this client was granted is of no use any more.
+            // The user is signed in, but a grant to an older client is no longer useful.
             return Ok(previous);
         }
         let kept = match &previous {
@@ -84,8 +80,8 @@ pub(super) async fn keep(
     }
 }
 
-/// Stores what the sign-in brought. Without a refresh token of its own the stored one goes on, with
-/// the scopes that it was granted. `None`: it cannot.
+/// Replaces the stored grant. Without a new refresh token, keeps the stored one and its scopes, or
+/// returns `None` if that is not usable.
 async fn replace(
     app: &App,
     brought: &Brought<'_>,
@@ -110,7 +106,7 @@ async fn replace(
     let grant = Grant {
         email: identity.email.clone(),
         client_id: client_id.clone(),
-        // One that covers less than the grant would stand for what it does not cover.
+        // A stored access token must cover the whole grant.
         access_token: tokens_at_rest::seal_access_token(keyring, owner, tokens, app.clock.now())
             .filter(|_| tokens.cover(&scopes)),
         scopes,
@@ -119,9 +115,9 @@ async fn replace(
     Ok(Some(insist(deadline, async || app.store.store_grant(user, &grant, previous).await).await?))
 }
 
-/// Keeps the stored grant if it covers all that the sign-in brought and more. Google is asked
-/// whether it still works. `None`: Google refuses it, or it covers less than it did, so that it
-/// gives way; that Google does not answer says nothing of it.
+/// Keeps the stored grant if it covers all new scopes and more, and still works at Google. Returns
+/// `None` if it must be replaced: Google refuses it, or it covers less than before. If Google does
+/// not respond, the stored grant stays.
 async fn wider(
     app: &App,
     brought: &Brought<'_>,
@@ -133,13 +129,13 @@ async fn wider(
         return Ok(None);
     }
     let Some((token, opened)) = usable(app, stored, client).await? else { return Ok(None) };
-    let patience = deadline.sooner_by(RESERVE).within(WIDER_PATIENCE);
-    let tokens = match app.google.refresh(client, &opened, patience).await {
+    let limit = deadline.sooner_by(RESERVE).within(WIDER_TIMEOUT);
+    let tokens = match app.google.refresh(client, &opened, limit).await {
         Ok(tokens) if tokens.cover(&stored.scopes) => tokens,
         Ok(_) | Err(TokenError::Refused(_)) => return Ok(None),
         Err(error @ TokenError::Trouble(_)) => {
-            tracing::warn!(error = %error, "whether a wider grant still works is not known; it stays");
-            // What is remembered of a failed refresh ends with a sign-in.
+            tracing::warn!(error = %error, "a wider grant could not be checked and stays");
+            // A sign-in clears the setback of a failed refresh.
             let write = async || app.store.store_refreshed(stored, None, None).await;
             return Ok(Some(insist(deadline, write).await?));
         }
@@ -161,8 +157,8 @@ async fn wider(
     }))
 }
 
-/// Whether `stored` belongs to today's client and the sign-in to an older one: its grant must not
-/// be overwritten, whatever this process remembers (it reads the secret anew before it judges).
+/// Whether `stored` belongs to the current client and the sign-in to an older one. Such a grant
+/// must not be overwritten, so the secret is read again if the cached client is another.
 async fn is_newer_clients(app: &App, stored: &Credential, client: &GoogleClient) -> Result<bool, Error> {
     if stored.client_id == client.client_id {
         return Ok(false);
@@ -171,8 +167,8 @@ async fn is_newer_clients(app: &App, stored: &Credential, client: &GoogleClient)
     Ok(today.client_id == stored.client_id)
 }
 
-/// The stored refresh token, at rest and in clear, if it is alive, of the same client, covers what
-/// is needed, and is neither altered nor moved.
+/// The stored refresh token, sealed and opened, if it is alive, belongs to the same client, covers
+/// the configured scopes and opens.
 async fn usable<'a>(
     app: &App,
     stored: &'a Credential,

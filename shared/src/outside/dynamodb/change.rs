@@ -1,18 +1,18 @@
-//! One conditional UpdateItem, as the list of what it sets, removes and demands.
+//! Builds one conditional UpdateItem.
 
 use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// A change of one item. Every name goes through an alias, for some are DynamoDB's reserved words.
+/// A change of one item. All names are aliased because some are reserved words of DynamoDB.
 #[derive(Default)]
 pub(super) struct Change {
     sets: Vec<(&'static str, AttributeValue)>,
     removes: Vec<&'static str>,
     equals: Vec<(&'static str, AttributeValue)>,
-    absent: Vec<&'static str>,
-    present: Vec<&'static str>,
+    /// Attributes and the condition functions that they must meet.
+    existence: Vec<(&'static str, &'static str)>,
 }
 
 impl Change {
@@ -28,25 +28,25 @@ impl Change {
         self
     }
 
-    /// Demands that an attribute has this value.
+    /// Requires that an attribute has this value.
     pub(super) fn when(mut self, name: &'static str, value: AttributeValue) -> Self {
         self.equals.push((name, value));
         self
     }
 
-    /// Demands that an attribute, or with the key the item, does not exist.
+    /// Requires that an attribute does not exist; for the key, that the item does not.
     pub(super) fn when_absent(mut self, name: &'static str) -> Self {
-        self.absent.push(name);
+        self.existence.push((name, "attribute_not_exists"));
         self
     }
 
-    /// Demands that an attribute, or with the key the item, exists.
+    /// Requires that an attribute exists; for the key, that the item does.
     pub(super) fn when_present(mut self, name: &'static str) -> Self {
-        self.present.push(name);
+        self.existence.push((name, "attribute_exists"));
         self
     }
 
-    /// Puts the expressions of this change into a request.
+    /// Adds this change to a request.
     pub(super) fn onto(self, mut request: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
         let mut number = 0;
         let mut alias = || {
@@ -73,10 +73,7 @@ impl Change {
                 .expression_attribute_names(name_alias, name)
                 .expression_attribute_values(value_alias, value);
         }
-        let existence = self.absent.into_iter().map(|name| (name, "attribute_not_exists"));
-        for (name, function) in
-            existence.chain(self.present.into_iter().map(|name| (name, "attribute_exists")))
-        {
+        for (name, function) in self.existence {
             let (name_alias, _) = alias();
             conditions.push(format!("{function}({name_alias})"));
             request = request.expression_attribute_names(name_alias, name);

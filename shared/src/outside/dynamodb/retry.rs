@@ -1,25 +1,27 @@
-//! How long a call to the store is waited for, and which ones are insisted on.
+//! Limits calls to the store by the request's deadline, and repeats those that must succeed.
 
 use std::time::Duration;
 
 use super::StoreError;
 use crate::clock::Deadline;
 
-/// The pause before something that must not be lost is tried again.
+/// The pause before [`insist`] tries again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Carries out one call, by `deadline` at the latest: the SDK's own timeouts know nothing of a request's.
+/// Makes one call and gives up at `deadline`, which the SDK's timeouts do not take into account.
 pub async fn within<T>(
     deadline: Deadline,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let late = || StoreError::Unavailable("no time is left".to_owned());
-    // On the heap: the SDK's futures are large, and stand in many others.
-    tokio::time::timeout(deadline.remaining(), Box::pin(call)).await.unwrap_or_else(|_| Err(late()))
+    // On the heap: the SDK's futures are large and part of many others.
+    tokio::time::timeout(deadline.remaining(), Box::pin(call))
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("no time is left".to_owned())))
 }
 
-/// Repeats what must not be lost until it is done or the time is over (F18, F31).
-pub async fn insist<T>(
+/// Makes a call that must not be lost, and repeats it while DynamoDB is unavailable and time is
+/// left (F18, F31).
+pub(crate) async fn insist<T>(
     deadline: Deadline,
     attempt: impl AsyncFn() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {

@@ -1,9 +1,8 @@
-//! The sessions table: sessions, and states that were spent.
+//! The sessions table: sessions and spent states.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
@@ -18,21 +17,21 @@ use super::item::{Item, attribute as a, flow_key, number, session_key, string};
 use super::{Store, StoreError, item};
 use crate::clock::Deadline;
 
-/// A spent state is remembered for this long after its flow ended, so that a replay is recognised:
-/// for as long as a browser may be offered a flow of which it did not learn that it is over.
+/// How long a spent state is kept after its flow ended, to detect a replay: as long as a browser
+/// may still offer a flow whose end it has not seen.
 const SPENT_STATE_MARGIN: Duration = OFFERED_FOR;
-/// How often keys that DynamoDB left unprocessed are asked for again.
+/// The most calls of BatchGetItem while DynamoDB leaves keys unprocessed.
 const BATCH_ATTEMPTS: u32 = 3;
 
-/// What became of a state.
+/// The outcome of spending a state.
 pub enum Spending {
-    /// It was spent by this request: its code may be exchanged.
+    /// This request spent the state. Its code may be exchanged.
     First(Redeemable),
-    /// It had been spent before.
+    /// The state was spent before.
     Again {
         /// The flow.
         flow: Verified,
-        /// SHA-256 of the random half of the session token that the first request gave out.
+        /// SHA-256 of the random half of the session token that the first request issued.
         session_seed: Option<String>,
     },
 }
@@ -42,7 +41,7 @@ impl Store {
     ///
     /// # Panics
     ///
-    /// Never: each request for keys has one.
+    /// Never: both requests have a key.
     pub async fn session_and_credential(
         &self,
         digest: &str,
@@ -81,10 +80,10 @@ impl Store {
         Err(StoreError::Unavailable("BatchGetItem left keys unprocessed".to_owned()))
     }
 
-    /// Spends the state of `flow` as `attempt`: of all the requests that bring it, one is first
-    /// (I5). What was lost on the way back from DynamoDB and repeated by the SDK is recognised by
-    /// its `write_id`. An attempt of a request that gave up without an answer, of which the browser
-    /// was told, is taken over (F16): if it was carried out, nothing came of it.
+    /// Spends the state of `flow` as `attempt`. Of all requests with that state, only one is first
+    /// (I5). When the SDK repeats a write whose response was lost, the `write_id` shows that the
+    /// first attempt succeeded. A spending is also replaced if its request timed out and told the
+    /// browser so (F16): its code was not exchanged.
     pub async fn spend_state(
         &self,
         flow: Verified,
@@ -112,19 +111,15 @@ impl Store {
         let Err(error) = request.return_values_on_condition_check_failure(AllOld).send().await else {
             return Ok(Spending::First(flow.spent()));
         };
-        let found = match error {
-            SdkError::ServiceError(context) if context.err().is_conditional_check_failed_exception() => {
-                match context.into_err() {
-                    PutItemError::ConditionalCheckFailedException(failed) => failed.item.unwrap_or_default(),
-                    _ => return Err(StoreError::Refused("a condition".to_owned())),
-                }
-            }
-            other => return Err(StoreError::from_sdk(other)),
+        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            return Err(StoreError::from_sdk(error));
         };
-        if item::optional_text(&found, a::WRITE_ID) == Some(attempt) {
+        let found = failed.item.as_ref();
+        if found.and_then(|item| item::optional_text(item, a::WRITE_ID)) == Some(attempt) {
             return Ok(Spending::First(flow.spent()));
         }
-        let session_seed = item::optional_text(&found, a::SESSION_SEED).map(str::to_owned);
+        let session_seed =
+            found.and_then(|item| item::optional_text(item, a::SESSION_SEED)).map(str::to_owned);
         Ok(Spending::Again { flow, session_seed })
     }
 
@@ -135,26 +130,23 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a session's row; one that is not there is fine.
+    /// Deletes a session's row, if it exists.
     pub async fn end_session(&self, digest: &str) -> Result<(), StoreError> {
         let request = self.client.delete_item().table_name(&self.sessions_table);
         request.key(a::ID, string(session_key(digest))).send().await.map_err(StoreError::from_sdk)?;
         Ok(())
     }
 
-    /// Writes that a session is in use; one that ended meanwhile is not brought back.
+    /// Records that a session is in use. Does not recreate a session that has ended.
     pub async fn touch_session(&self, session: &Session) -> Result<(), StoreError> {
         let change =
             Change::default().set(a::LAST_USED_AT, number(self.clock.now().seconds())).when_present(a::ID);
         let request = self.client.update_item().table_name(&self.sessions_table);
         let request = change.onto(request.key(a::ID, string(session_key(&session.digest))));
-        match request.send().await {
-            Err(SdkError::ServiceError(context))
-                if matches!(context.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            answer => answer.map(|_| ()).map_err(StoreError::from_sdk),
+        let Err(error) = request.send().await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(StoreError::from_sdk(error)),
         }
     }
 }

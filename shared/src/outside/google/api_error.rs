@@ -1,6 +1,5 @@
-//! The error answer of a Google API, Gmail's or UserInfo's, read in one place: reasons, messages,
-//! quota limits. Says what stands there, and leaves the verdict to who asked. Nothing of it is
-//! kept: a message may name a project or a person.
+//! Parses the error response of a Google API (Gmail, UserInfo): reasons, messages, quota limits.
+//! Callers decide what it means, and must not keep it: a message may name a project or a person.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -10,12 +9,12 @@ use serde_json::Value;
 use super::retry_after;
 use crate::outside::http::Answer;
 
-/// What Google may ask us to wait in a message is taken to lie within these seconds.
+/// The most seconds that a message may ask to wait.
 const LONGEST_WAIT: u64 = 3600;
-/// The wait when the message's time is over or cannot be read.
+/// The seconds to wait if the message's time has passed or cannot be parsed.
 const USUAL_WAIT: u64 = 60;
 
-/// The reasons of a rate limit that passes by itself.
+/// The reasons of a temporary rate limit.
 const RATE_LIMITS: [&str; 5] = [
     "rateLimitExceeded",
     "userRateLimitExceeded",
@@ -24,7 +23,7 @@ const RATE_LIMITS: [&str; 5] = [
     "RATE_LIMIT_EXCEEDED",
 ];
 
-/// An error answer. A body of another form has no reasons and no messages.
+/// An error response. A body of another form yields no reasons and no messages.
 pub(super) struct ApiError {
     /// The HTTP status.
     pub(super) status: u16,
@@ -36,8 +35,8 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    /// Reads an answer (Gmail API, "Resolve errors"; `google.rpc.Status`). Either list of it may be
-    /// missing, and one member of another type does not spoil the others.
+    /// Parses a response (Gmail API, "Resolve errors"; `google.rpc.Status`). Missing lists and
+    /// members of another type are ignored.
     pub(super) fn read(answer: &Answer, now: Timestamp) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let error = &body["error"];
@@ -55,23 +54,23 @@ impl ApiError {
         }
     }
 
-    /// Whether one of `reasons` stands there.
+    /// Whether the response has one of `reasons`.
     pub(super) fn gives(&self, reasons: &[&str]) -> bool {
         self.reasons.iter().any(|reason| reasons.contains(&reason.as_str()))
     }
 
-    /// Whether a message begins with these words, which are in lower case. For what no reason tells
-    /// apart.
+    /// Whether a message begins with `words`, which are in lower case. For errors that have the
+    /// same reason.
     pub(super) fn message_begins_with(&self, words: &str) -> bool {
         self.messages.iter().any(|message| message.to_ascii_lowercase().starts_with(words))
     }
 
-    /// Whether it is a rate limit: by its status, or a 403 that says so.
+    /// Whether it is a rate limit: a 429, or a 403 with such a reason.
     pub(super) fn is_rate_limit(&self) -> bool {
         self.status == 429 || (self.status == 403 && self.gives(&RATE_LIMITS))
     }
 
-    /// Whether the API is not enabled in the client's project.
+    /// Whether the API is disabled in the client's project.
     pub(super) fn is_not_enabled(&self) -> bool {
         self.status == 403 && self.gives(&["accessNotConfigured", "SERVICE_DISABLED"])
     }
@@ -81,9 +80,8 @@ impl ApiError {
         self.status == 403 && self.gives(&["CONSUMER_INVALID", "CONSUMER_SUSPENDED"])
     }
 
-    /// The seconds until a rate limit can be over, where the answer tells and asking earlier is of
-    /// no use: a time in the message (no header has it), or a quota of a minute, which is there
-    /// again with the next one.
+    /// The seconds until a rate limit can end, if known: from a time in the message (it is in no
+    /// header), or for a quota per minute, until the next minute.
     pub(super) fn known_wait(&self, now: Timestamp) -> Option<u64> {
         if let Some(wait) = self.messages.iter().find_map(|message| wait_in(message, now)) {
             return Some(wait);
@@ -95,7 +93,7 @@ impl ApiError {
     }
 }
 
-/// The seconds until the time after "Retry after" in a message; `None` when it has no such words.
+/// The seconds until the time after "Retry after" in a message; `None` without these words.
 fn wait_in(message: &str, now: Timestamp) -> Option<u64> {
     const WORDS: &str = "retry after ";
     let at = message.to_ascii_lowercase().find(WORDS)?;
@@ -104,7 +102,7 @@ fn wait_in(message: &str, now: Timestamp) -> Option<u64> {
     Some(wait.map_or(USUAL_WAIT, |seconds| u64::try_from(seconds).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)))
 }
 
-/// Reads a time of RFC 3339, in any offset.
+/// Parses a time of RFC 3339 with any offset.
 fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
     time.to_millis().ok().map(Timestamp::from_millis)

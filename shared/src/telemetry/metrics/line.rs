@@ -1,5 +1,5 @@
-//! What was collected, as lines of the embedded metric format (CloudWatch, "Specification: Embedded metric format"): the
-//! names, units and dimensions of the metrics stand here and nowhere else.
+//! Metrics as lines of the embedded metric format (CloudWatch, "Specification: Embedded metric
+//! format"). Only this file names their names, units and dimensions.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,22 @@ use postern_rules::config::MetricsNames;
 use postern_rules::time::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{Metric, Observation};
+use super::{BackEnd, Metric, Observation};
 
-/// The dimension whose value is the process's own.
+/// The dimension whose value is the name of the Lambda function.
 const FUNCTION_NAME: &str = "FunctionName";
-/// Lambda drops what is below the function's log level, and takes a line that names no level, or has no time in RFC 3339,
-/// for `INFO` (Lambda, "Log-level filtering"). No log level is to switch the metrics off, and the log itself never says this.
+/// Lambda drops lines below the function's log level. A line without a level, or without a
+/// timestamp in RFC 3339, counts as `INFO` (Lambda, "Log-level filtering"). `FATAL` passes every
+/// level, and the log itself never uses it.
 const LEVEL: &str = "FATAL";
 
-/// A metric's dimension sets; the empty one is the whole stack.
+/// A metric's dimension sets. The empty set covers the whole stack.
 pub type Dimensions = &'static [&'static [&'static str]];
 
 const WHOLE_STACK: Dimensions = &[&[]];
 const EACH_FUNCTION: Dimensions = &[&[FUNCTION_NAME]];
 
-/// Every metric's name and dimension sets: what an alarm or a dashboard can look at.
+/// Every metric's name and dimension sets, as alarms and dashboards can use them.
 pub fn published() -> impl Iterator<Item = (&'static str, Dimensions)> {
     Metric::ALL.into_iter().map(|metric| {
         let (name, _, dimensions) = metric.facts();
@@ -32,7 +33,7 @@ pub fn published() -> impl Iterator<Item = (&'static str, Dimensions)> {
 }
 
 impl Metric {
-    /// Its name, unit and dimension sets. Alarms and the dashboard know them by these.
+    /// The name, unit and dimension sets. Alarms and the dashboard refer to them.
     const fn facts(self) -> (&'static str, &'static str, Dimensions) {
         match self {
             Self::OperatorErrors => ("OperatorErrors", "Count", &[&[], &["Code"]]),
@@ -40,22 +41,22 @@ impl Metric {
             Self::TokensNotStored => ("TokensNotStored", "Count", WHOLE_STACK),
             Self::StaleSecrets => ("StaleSecrets", "Count", WHOLE_STACK),
             Self::Refreshes => ("Refreshes", "Count", &[&["Outcome"]]),
-            // Zeros and ones: the average is the rate.
+            // The values are 0 and 1, so the average is the rate.
             Self::RefreshFailures => ("RefreshFailures", "None", WHOLE_STACK),
             Self::TokenDeaths => ("TokenDeaths", "None", WHOLE_STACK),
             Self::Unauthorized => ("Unauthorized", "Count", &[&["Reason"]]),
             Self::GmailErrors => ("GmailErrors", "Count", &[&["GmailReason"]]),
             Self::SignIns => ("SignIns", "Count", &[&["SignInOutcome"]]),
-            Self::DynamoDbTime => ("DynamoDbTime", "Milliseconds", EACH_FUNCTION),
-            Self::SecretsManagerTime => ("SecretsManagerTime", "Milliseconds", EACH_FUNCTION),
-            Self::GoogleTokenTime => ("GoogleTokenTime", "Milliseconds", EACH_FUNCTION),
-            Self::GmailTime => ("GmailTime", "Milliseconds", EACH_FUNCTION),
+            Self::Time(BackEnd::DynamoDb) => ("DynamoDbTime", "Milliseconds", EACH_FUNCTION),
+            Self::Time(BackEnd::SecretsManager) => ("SecretsManagerTime", "Milliseconds", EACH_FUNCTION),
+            Self::Time(BackEnd::GoogleToken) => ("GoogleTokenTime", "Milliseconds", EACH_FUNCTION),
+            Self::Time(BackEnd::Gmail) => ("GmailTime", "Milliseconds", EACH_FUNCTION),
         }
     }
 }
 
 impl Observation {
-    /// The dimension that its metric is split by and its value there.
+    /// The name and value of the dimension that the metric is split by.
     fn dimension<'a>(&self, names: &'a MetricsNames) -> Option<(&'static str, &'a str)> {
         let (_, _, sets) = self.metric.facts();
         let dimension = *sets.iter().copied().flatten().next()?;
@@ -63,7 +64,7 @@ impl Observation {
     }
 }
 
-/// Where a line comes from.
+/// The request that a line belongs to.
 pub(super) struct Origin<'a> {
     pub(super) names: &'a MetricsNames,
     pub(super) at: Timestamp,
@@ -110,7 +111,7 @@ struct Definition {
 #[derive(Default)]
 struct Values(Vec<f64>);
 
-/// A single value stands alone, as queries of the log like it.
+/// A single value is written as a number, which is easier to query in the log.
 impl Serialize for Values {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {
@@ -120,8 +121,8 @@ impl Serialize for Values {
     }
 }
 
-/// The lines, each with its end: none when nothing was collected, and nearly always one. A dimension has one value in a
-/// line, so a request that, say, Gmail refused for two reasons has two.
+/// The lines, each with its newline: nearly always one, none if nothing was collected. A dimension
+/// has one value in a line, so a request that Gmail refuses for two reasons needs two lines.
 pub(super) fn lines(collected: &[Observation], origin: &Origin<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut left: Vec<&Observation> = collected.iter().collect();

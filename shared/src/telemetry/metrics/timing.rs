@@ -1,6 +1,4 @@
-//! How long the calls of other systems take.
-
-use std::time::Duration;
+//! Measures how long calls to other systems take.
 
 use tokio::time::Instant;
 
@@ -8,20 +6,16 @@ use super::{Metric, with_collected};
 
 /// A system whose calls are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackEnd {
-    /// DynamoDB.
+pub(crate) enum BackEnd {
     DynamoDb,
-    /// Secrets Manager.
     SecretsManager,
-    /// Google's token endpoint and UserInfo: what stands before a call on Gmail.
+    /// Google's token endpoint and UserInfo.
     GoogleToken,
-    /// Gmail.
     Gmail,
 }
 
-/// Times one call from now until this is dropped, so that one which is cut off counts with the time it took.
+/// Times one call from now until the drop, so a cancelled call counts too.
 #[must_use]
-#[derive(Debug)]
 pub(crate) struct Timing {
     back_end: BackEnd,
     began: Instant,
@@ -35,17 +29,8 @@ impl Timing {
 
 impl Drop for Timing {
     fn drop(&mut self) {
-        let metric = match self.back_end {
-            BackEnd::DynamoDb => Metric::DynamoDbTime,
-            BackEnd::SecretsManager => Metric::SecretsManagerTime,
-            BackEnd::GoogleToken => Metric::GoogleTokenTime,
-            BackEnd::Gmail => Metric::GmailTime,
-        };
-        with_collected(|collected| collected.add(metric, "", milliseconds(self.began.elapsed())));
+        let microseconds = u32::try_from(self.began.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let milliseconds = f64::from(microseconds) / 1000.0;
+        with_collected(|collected| collected.add(Metric::Time(self.back_end), "", milliseconds));
     }
-}
-
-/// With three digits after the point.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }

@@ -1,22 +1,21 @@
-//! A refresh token between the moment when Google gave it and the one when it is stored.
+//! Counts refresh tokens that Google issued and that were lost before they could be stored.
 
 use super::{Metric, count};
 
-/// A refresh token that Google may have given and that is not stored yet. Counted as lost when it is dropped, whatever
-/// ended the request, unless it was settled before.
+/// A guard for a refresh token that is not stored yet. If it is dropped before [`Self::settle`],
+/// for whatever reason, the token counts as lost.
 #[must_use]
-#[derive(Debug)]
 pub(crate) struct TokenAtRisk {
     is_unsettled: bool,
 }
 
 impl TokenAtRisk {
-    /// The token of a grant; nothing is at risk when there is none.
+    /// Guards the token that Google issued, if it issued one.
     pub(crate) fn of<T>(refresh_token: Option<&T>) -> Self {
         Self { is_unsettled: refresh_token.is_some() }
     }
 
-    /// The token is stored, or nobody needs it any more.
+    /// The token is stored, or no longer needed.
     pub(crate) fn settle(mut self) {
         self.is_unsettled = false;
     }

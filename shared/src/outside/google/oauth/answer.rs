@@ -1,4 +1,4 @@
-//! What the token endpoint answers: tokens, or an error code. The only reader of both.
+//! Parses the responses of the token endpoint: tokens or an error code.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::TokenError;
 use crate::outside::google::Trouble;
 
-/// Google documents at most 2,048 bytes for an access token; four times that is still believed.
+/// Four times the 2,048 bytes that Google documents as the maximum of an access token.
 const ACCESS_TOKEN_LIMIT: usize = 4 * 2048;
-/// Google documents at most 512 bytes for a refresh token; four times that is still believed.
+/// Four times the 512 bytes that Google documents as the maximum of a refresh token.
 const REFRESH_TOKEN_LIMIT: usize = 4 * 512;
-/// More scopes than this are not an answer of Google's.
+/// The most scopes in a response.
 const SCOPES_LIMIT: usize = 64;
-/// An access token said to live longer than a day is taken to live the usual hour.
+/// Seconds. A longer lifetime of an access token is replaced by the usual one.
 const LONGEST_LIFETIME: u64 = 24 * 60 * 60;
 const USUAL_LIFETIME: u64 = 60 * 60;
 
-/// What Google gave.
+/// The tokens that Google issued.
 #[derive(Debug)]
 pub struct Tokens {
     /// The access token.
     pub access_token: AccessToken,
-    /// How long it works; `None`: not said, so it is not kept.
+    /// Its lifetime. A token without one is not stored.
     pub expires_in: Option<Duration>,
-    /// A refresh token: with a first or forced consent, or when Google rotates it.
+    /// A refresh token, with a first or forced consent or when Google rotates it.
     pub refresh_token: Option<RefreshToken>,
-    /// How long the refresh token works, for a grant of limited time.
+    /// The refresh token's lifetime, for a time-limited grant.
     pub refresh_token_expires_in: Option<Duration>,
     /// The granted scopes.
     pub scopes: Option<Scopes>,
@@ -39,33 +39,33 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Whether the access token covers all of `scopes`. One of which Google does not say what it
-    /// covers has what was asked for (RFC 6749 section 5.1).
+    /// Whether the access token covers all of `scopes`. If Google names none, it covers those
+    /// requested (RFC 6749 section 5.1).
     pub fn cover(&self, scopes: &Scopes) -> bool {
         self.scopes.as_ref().is_none_or(|covered| covered.missing(scopes).is_empty())
     }
 }
 
-/// Why Google refused: its `error` code, sorted by what follows from it.
+/// Google's `error` code, classified by its consequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// `invalid_grant`: this code or refresh token does not work, and will not.
+    /// `invalid_grant`: this code or refresh token will never work again.
     InvalidGrant,
-    /// `invalid_grant` with the subtype `invalid_rapt` or `rapt_required`: the organisation's session control.
+    /// `invalid_grant` with the subtype `invalid_rapt` or `rapt_required`: the organisation's
+    /// session control requires a new sign-in.
     ReauthenticationRequired,
     /// `admin_policy_enforced`, `policy_enforced` (Advanced Protection), `access_denied`: the
     /// application is blocked.
     BlockedByAdmin,
-    /// `org_internal`: accounts of the owner's organisation alone.
+    /// `org_internal`: only accounts of the owner's organisation are allowed.
     OrgInternal,
-    /// `invalid_client` and its kin: the client or its secret is wrong here, or at Google.
+    /// `invalid_client` and similar: the client or its secret is wrong here or at Google.
     ClientRefused,
-    /// `invalid_request` and its kin: this request of this client, which may concern this one grant
-    /// alone.
+    /// `invalid_request` and similar, which may concern only this grant.
     RequestRefused,
     /// `redirect_uri_mismatch`: the code was issued for another redirect URI.
     RedirectUriMismatch,
-    /// A code with no better name.
+    /// Any other code.
     Other,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// An error answer (RFC 6749 section 5.2); nothing of it is kept but its class.
+/// An error response (RFC 6749 section 5.2).
 #[derive(Deserialize, Serialize)]
 pub(super) struct ErrorAnswer {
     error: String,
@@ -99,7 +99,7 @@ pub(super) struct ErrorAnswer {
 }
 
 impl ErrorAnswer {
-    /// Why Google refused; `None` when it says that it would answer otherwise at another time.
+    /// The class of the error; `None` if it is temporary.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         let refusal = match (self.error.as_str(), self.error_subtype.as_deref()) {
             ("invalid_grant", Some("invalid_rapt" | "rapt_required"))
@@ -133,7 +133,8 @@ impl fmt::Display for ErrorAnswer {
 
 impl ErrorResponse for ErrorAnswer {}
 
-/// `token_type`: Google gives bearer tokens only (RFC 6749 section 7.1; the value's case does not matter).
+/// `token_type`: Google issues only bearer tokens. The value is case-insensitive (RFC 6749 section
+/// 7.1).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Bearer;
 
@@ -150,7 +151,7 @@ impl<'de> Deserialize<'de> for Bearer {
 
 impl TokenType for Bearer {}
 
-/// A token answer (RFC 6749 section 5.1 with OpenID Connect's and Google's additions).
+/// A token response (RFC 6749 section 5.1 with the additions of OpenID Connect and Google).
 #[derive(Deserialize, Serialize)]
 pub(super) struct TokenAnswer {
     access_token: oauth2::AccessToken,
@@ -198,22 +199,22 @@ impl TokenResponse for TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// The tokens, if the answer is one that can be believed.
+    /// The tokens, if the response is plausible.
     pub(super) fn into_tokens(self) -> Result<Tokens, TokenError> {
         let scopes = self.scope.as_deref().map(Scopes::parse);
         let refresh_token = self.refresh_token.filter(|token| !token.secret().is_empty());
-        let believable = self.error.is_none()
+        let is_plausible = self.error.is_none()
             && (1..=ACCESS_TOKEN_LIMIT).contains(&self.access_token.secret().len())
             && self.access_token.secret().bytes().all(|byte| byte.is_ascii_graphic())
             && refresh_token.as_ref().is_none_or(|token| token.secret().len() <= REFRESH_TOKEN_LIMIT)
             && scopes.as_ref().is_none_or(|scopes| scopes.len() <= SCOPES_LIMIT);
-        if !believable {
+        if !is_plausible {
             return Err(Trouble::Malformed { status: 200 }.into());
         }
-        let believed = |seconds| if seconds > LONGEST_LIFETIME { USUAL_LIFETIME } else { seconds };
+        let corrected = |seconds| if seconds > LONGEST_LIFETIME { USUAL_LIFETIME } else { seconds };
         Ok(Tokens {
             access_token: AccessToken::new(self.access_token.into_secret()),
-            expires_in: self.expires_in.map(believed).map(Duration::from_secs),
+            expires_in: self.expires_in.map(corrected).map(Duration::from_secs),
             refresh_token: refresh_token.map(|token| RefreshToken::new(token.into_secret())),
             refresh_token_expires_in: self.refresh_token_expires_in.map(Duration::from_secs),
             scopes,
@@ -225,7 +226,7 @@ impl TokenAnswer {
     }
 }
 
-/// A number of seconds, or its digits in a string; what is not positive counts as not said (F11).
+/// A number of seconds, also as a string. A value that is not positive counts as absent (F11).
 fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
