@@ -8,6 +8,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use postern::outside::http::HttpStack;
 use postern::outside::http::aws::{Connector, describe};
 
@@ -91,6 +94,18 @@ impl Account {
         })?;
         let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
         Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
+    }
+}
+
+/// A call of AWS that may fail.
+pub(crate) trait Called<T> {
+    /// `problem` and the service's code in place of the SDK's error, which may hold the answer.
+    fn or_say(self, problem: &str) -> Result<T, String>;
+}
+
+impl<T, E: ProvideErrorMetadata> Called<T> for Result<T, SdkError<E, Response>> {
+    fn or_say(self, problem: &str) -> Result<T, String> {
+        self.map_err(|error| format!("{problem}: {}", describe(&error)))
     }
 }
 

@@ -12,10 +12,10 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
-use crate::cargo_lambda::Builder;
 use crate::commands::{DevOptions, Ports};
 use crate::log;
 use crate::processes::{INTERRUPTED, Processes, command, root, run_to_the_end};
+use crate::tools::{CARGO_LAMBDA, Tools};
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =
@@ -68,7 +68,7 @@ async fn start<'a>(
     processes: &'a mut Processes,
 ) -> Result<(Local, &'a mut Child), String> {
     let bound = ports::take(ports).await?;
-    let cargo_lambda = Builder::find_without_zig(processes).await?;
+    let tools = Tools::of_the_machine().find(&[CARGO_LAMBDA], processes).await?;
     build(processes).await?;
 
     let api = format!("http://localhost:{}", bound.api);
@@ -84,8 +84,7 @@ async fn start<'a>(
     #[expect(clippy::disallowed_methods, reason = "the page is served beside the functions")]
     tokio::spawn(page::serve(bound.page, api.clone(), google_control));
 
-    let mut watch = command("cargo");
-    cargo_lambda.put_on_path(&mut watch)?;
+    let mut watch = tools.command("cargo");
     watch
         .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &bound.api.to_string()])
         .envs(stack.environment())
@@ -112,8 +111,7 @@ async fn build(processes: &mut Processes) -> Result<(), String> {
     println!("building the functions");
     let mut cargo = command("cargo");
     cargo.arg("build").args(FUNCTIONS.iter().flat_map(|(function, _)| ["--bin", function]));
-    let is_built = processes.run(&mut cargo).await?;
-    if is_built { Ok(()) } else { Err("the functions do not build; cargo's output is above".to_owned()) }
+    processes.succeed(&mut cargo).await
 }
 
 /// Asks each function something harmless until it answers, so that a person's first click is fast.

@@ -2,11 +2,8 @@
 //! the tools, and nothing else of the network.
 
 use crate::processes::{Processes, run_to_the_end};
-use crate::python::{Program, module};
-use crate::sam::Sam;
+use crate::tools::{CHECKOV, SAM, Tools};
 
-/// It looks for settings that are unsafe. What it depends on differs from what the SAM CLI needs.
-const CHECKOV: Program = Program { name: "checkov", version: "3.3.30", module: "checkov.main", beside: None };
 /// Each template. SAM knows the first.
 const TEMPLATES: [&str; 3] = ["template.yaml", "infra/monitoring.yaml", "infra/import.yaml"];
 /// What would make a check depend on the caller's account.
@@ -26,12 +23,13 @@ pub(crate) async fn run() -> Result<(), String> {
 }
 
 async fn check(processes: &mut Processes) -> Result<(), String> {
-    let sam = Sam::find(processes).await?;
-    let mut validate = sam.command();
+    let sam = Tools::of_the_machine().fetch(&SAM, processes).await?;
+    let mut validate = sam.command("sam");
     validate.args(["validate", "--lint", "--template-file", TEMPLATES[0]]);
-    let mut lint = sam.linter();
+    let mut lint = sam.command("cfn-lint");
     lint.args(TEMPLATES);
-    let mut policies = module(CHECKOV.module, &CHECKOV.find(processes).await?);
+    let checkov = Tools::of_the_machine().fetch(&CHECKOV, processes).await?;
+    let mut policies = checkov.command("checkov");
     policies.args(["--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--file"]);
     policies.args(TEMPLATES);
 

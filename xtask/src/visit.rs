@@ -99,6 +99,11 @@ impl<'a> Visit<'a> {
     }
 }
 
+/// Prints that a step succeeded.
+pub(crate) fn say(step: &str) {
+    println!("ok  {step}");
+}
+
 /// Fails with a sentence if something is not so.
 pub(crate) fn expect(is_so: bool, what: &str) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(format!("this is not so: {what}")) }

@@ -3,7 +3,7 @@
 
 use super::Local;
 use crate::browser::Browser;
-use crate::visit::{ACCOUNT, Visit, expect};
+use crate::visit::{ACCOUNT, Visit, expect, say};
 
 /// Goes through the flow and says each step; the first that fails ends it.
 pub(crate) async fn run(local: &Local) -> Result<(), String> {
@@ -34,8 +34,4 @@ pub(crate) async fn run(local: &Local) -> Result<(), String> {
     expect(again.ids == first.ids, "the list is the same as before")?;
     say(&format!("GET /messages lists {} messages again", again.ids.len()));
     Ok(())
-}
-
-fn say(step: &str) {
-    println!("ok  {step}");
 }

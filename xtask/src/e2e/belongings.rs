@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
-use postern::outside::http::aws::describe;
 
 use super::cloud::Cloud;
+use crate::account::Called;
 use crate::stack::Outputs;
 
 const STACK: &str = "belongings";
@@ -31,7 +31,7 @@ const TEMPLATE: &str = r#"{
 pub(super) async fn of_an_operator(cloud: &Cloud) -> Result<Outputs, String> {
     let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
     let creation = cloudformation.create_stack().stack_name(STACK).template_body(TEMPLATE).send().await;
-    creation.map_err(|error| format!("the operator's resources are not created: {}", describe(&error)))?;
+    creation.or_say("the operator's resources are not created")?;
     cloudformation
         .wait_until_stack_create_complete()
         .stack_name(STACK)
