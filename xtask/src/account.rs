@@ -7,6 +7,8 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+#[cfg(feature = "local")]
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
@@ -65,18 +67,15 @@ impl Account {
         }
     }
 
-    /// An account that a test serves at `url`.
-    #[cfg(test)]
-    pub(crate) fn at(url: &str) -> Self {
-        let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client().expect("there is an HTTP client"))
+    /// An account that an emulator serves at `url`.
+    #[cfg(feature = "local")]
+    pub(crate) async fn at(url: &str, credentials: Credentials) -> Result<Self, String> {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client()?)
             .endpoint_url(url)
-            .build();
-        Self { config }
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(credentials);
+        Ok(Self { config: loader.load().await })
     }
 
     /// The region that is worked in.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use harness::{Options, Stack};
 use tokio::process::Child;
-use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
 use crate::commands::{DevOptions, Ports};
@@ -117,15 +116,9 @@ async fn build(processes: &mut Processes) -> Result<(), String> {
 /// Asks each function something harmless until it answers, so that a person's first click is fast.
 async fn wake_up(api: &str) -> Result<(), String> {
     println!("starting the functions");
-    let deadline = Instant::now() + FIRST_ANSWER;
     for (function, path) in FUNCTIONS {
-        let status = loop {
-            match Browser::new()?.get(&format!("{api}{path}")).await {
-                Ok(answer) => break answer.status,
-                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
-                Err(problem) => return Err(format!("{function} does not answer: {problem}")),
-            }
-        };
+        let answer = Browser::new()?.first_answer(&format!("{api}{path}"), FIRST_ANSWER).await;
+        let status = answer.map_err(|problem| format!("{function} does not answer: {problem}"))?.status;
         if status >= 500 {
             return Err(format!("{function} answered its first request with {status}"));
         }

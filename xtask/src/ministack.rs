@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
 use crate::dev::ports;
@@ -44,20 +43,14 @@ pub(crate) async fn start(
         .envs(settings.iter().map(|(name, value)| (name, value)));
     log::write_words_of(&mut command, log)?;
     let ministack = processes.start(&mut command)?;
-    let deadline = Instant::now() + FIRST_ANSWER;
-    let version = loop {
-        if let Ok(Some(status)) = ministack.try_wait() {
-            return Err(format!("MiniStack ended before it was ready: {status}"));
-        }
-        match Browser::new()?.get(&format!("{url}/_ministack/health")).await {
-            Ok(answer) => match answer.body["version"].as_str() {
-                Some(version) => break version.to_owned(),
-                None => return Err(format!("another program answers at {url}: {}", answer.body)),
-            },
-            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
-            Err(problem) => return Err(format!("MiniStack does not answer: {problem}")),
-        }
+    let mut browser = Browser::new()?;
+    let health = format!("{url}/_ministack/health");
+    let answer = tokio::select! {
+        answer = browser.first_answer(&health, FIRST_ANSWER) => answer,
+        _ = ministack.wait() => Err("it ended".to_owned()),
     };
+    let health = answer.map_err(|problem| format!("MiniStack does not start: {problem}"))?.body;
+    let version = health["version"].as_str().ok_or_else(|| format!("another program answers at {url}"))?;
     if TcpStream::connect((OTHER_ADDRESS, port)).await.is_ok() {
         return Err("MiniStack listens on other addresses than 127.0.0.1".to_owned());
     }

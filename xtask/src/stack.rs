@@ -78,11 +78,6 @@ fn map_of<'a>(pairs: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -
 pub(crate) struct Outputs(BTreeMap<String, String>);
 
 impl Outputs {
-    /// Asks CloudFormation for the outputs of the stack `name`.
-    pub(crate) async fn read(account: &Account, name: &str) -> Result<Self, String> {
-        Ok(Stack::require(account, name).await?.outputs)
-    }
-
     /// The output `name`; a stack of another version may lack it.
     pub(crate) fn get(&self, name: &str) -> Result<&str, String> {
         self.0.get(name).map(String::as_str).ok_or_else(|| {

@@ -17,27 +17,14 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// An `error` code that says something about the client: all that are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Refused {
     InvalidClient,
     DeletedClient,
     DisabledClient,
     UnauthorizedClient,
     RedirectUriMismatch,
-}
-
-impl Refused {
-    /// The refusal of this code.
-    pub(crate) fn of(code: &str) -> Option<Self> {
-        Some(match code {
-            "invalid_client" => Self::InvalidClient,
-            "deleted_client" => Self::DeletedClient,
-            "disabled_client" => Self::DisabledClient,
-            "unauthorized_client" => Self::UnauthorizedClient,
-            "redirect_uri_mismatch" => Self::RedirectUriMismatch,
-            _ => return None,
-        })
-    }
 }
 
 /// What Google's answer means.
@@ -79,19 +66,25 @@ pub(crate) async fn ask(
 
 fn verdict(answer: &Answer) -> Verdict {
     #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Code {
+        OfTheClient(Refused),
+        Other(String),
+    }
+    #[derive(Deserialize)]
     struct Wire {
-        error: String,
+        error: Code,
         error_description: Option<String>,
     }
     let status = answer.status;
     let Ok(wire) = serde_json::from_slice::<Wire>(&answer.body) else { return Verdict::Undocumented(status) };
     let knows_the_client = wire.error_description.as_deref() != Some(NO_SUCH_CLIENT);
-    match Refused::of(&wire.error) {
-        Some(Refused::InvalidClient) if knows_the_client => Verdict::WrongSecret,
-        Some(refused) => Verdict::Refused(refused),
-        None if wire.error == "invalid_grant" => Verdict::Accepted,
-        None if status == 429 || status >= 500 => Verdict::Unavailable(status),
-        None => Verdict::OtherError(status),
+    match wire.error {
+        Code::OfTheClient(Refused::InvalidClient) if knows_the_client => Verdict::WrongSecret,
+        Code::OfTheClient(refused) => Verdict::Refused(refused),
+        Code::Other(error) if error == "invalid_grant" => Verdict::Accepted,
+        Code::Other(_) if status == 429 || status >= 500 => Verdict::Unavailable(status),
+        Code::Other(_) => Verdict::OtherError(status),
     }
 }
 
@@ -103,24 +96,21 @@ mod tests {
     fn an_answer_means_what_its_code_says_and_anything_else_nothing_of_the_client() {
         // The functions would send it, too.
         assert!(postern_rules::flow::parse_code(CODE).is_some());
-        let unknown = r#"{"error":"invalid_client","error_description":"The OAuth client was not found."}"#;
-        for (status, body, means) in [
-            (
-                400,
-                r#"{"error":"invalid_grant","error_description":"Malformed auth code."}"#,
-                Verdict::Accepted,
-            ),
-            (401, r#"{"error":"invalid_client","error_description":"Unauthorized"}"#, Verdict::WrongSecret),
-            (401, unknown, Verdict::Refused(Refused::InvalidClient)),
-            (401, r#"{"error":"deleted_client"}"#, Verdict::Refused(Refused::DeletedClient)),
-            (400, r#"{"error":"redirect_uri_mismatch"}"#, Verdict::Refused(Refused::RedirectUriMismatch)),
-            (503, r#"{"error":"internal_failure"}"#, Verdict::Unavailable(503)),
-            (400, r#"{"error":"invalid_request"}"#, Verdict::OtherError(400)),
-            (200, "<html>", Verdict::Undocumented(200)),
+        for (status, error, description, means) in [
+            (400, "invalid_grant", "Malformed auth code.", Verdict::Accepted),
+            (401, "invalid_client", "Unauthorized", Verdict::WrongSecret),
+            (401, "invalid_client", NO_SUCH_CLIENT, Verdict::Refused(Refused::InvalidClient)),
+            (401, "deleted_client", "", Verdict::Refused(Refused::DeletedClient)),
+            (400, "redirect_uri_mismatch", "", Verdict::Refused(Refused::RedirectUriMismatch)),
+            (503, "internal_failure", "", Verdict::Unavailable(503)),
+            (400, "invalid_request", "", Verdict::OtherError(400)),
+            (200, "<html>", "", Verdict::Undocumented(200)),
         ] {
+            let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
+            let body = if error == "<html>" { error.to_owned() } else { body };
             let headers = reqwest::header::HeaderMap::new();
-            let answer = Answer { status, headers, body: body.as_bytes().to_vec().into() };
-            assert_eq!(verdict(&answer), means, "{status} {body}");
+            let answer = Answer { status, headers, body: body.into_bytes().into() };
+            assert_eq!(verdict(&answer), means, "{status} {error} {description}");
         }
     }
 }

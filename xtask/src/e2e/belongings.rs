@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::client::Waiters;
 
 use super::cloud::Cloud;
 use crate::account::Called;
-use crate::stack::Outputs;
+use crate::stack::{Outputs, Stack};
 
 const STACK: &str = "belongings";
 const CREATION: Duration = Duration::from_mins(1);
@@ -32,11 +32,7 @@ pub(super) async fn of_an_operator(cloud: &Cloud) -> Result<Outputs, String> {
     let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
     let creation = cloudformation.create_stack().stack_name(STACK).template_body(TEMPLATE).send().await;
     creation.or_say("the operator's resources are not created")?;
-    cloudformation
-        .wait_until_stack_create_complete()
-        .stack_name(STACK)
-        .wait(CREATION)
-        .await
-        .map_err(|_| "the operator's resources do not exist after a minute".to_owned())?;
-    Outputs::read(&cloud.account, STACK).await
+    let made = cloudformation.wait_until_stack_create_complete().stack_name(STACK).wait(CREATION).await;
+    made.map_err(|_| "the operator's resources do not exist after a minute".to_owned())?;
+    Ok(Stack::require(&cloud.account, STACK).await?.outputs)
 }

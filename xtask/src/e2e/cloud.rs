@@ -3,20 +3,17 @@
 
 use std::path::Path;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use harness::google::Google;
 use postern::clock::Clock;
 use tokio::process::Command;
 
-use crate::account::{self, Account, Called};
+use crate::account::{Account, Called};
 use crate::ministack;
 use crate::processes::Processes;
 use crate::tools::{CARGO_LAMBDA, SAM, Tools, ZIG};
 
-/// The region that everything is deployed to.
-pub(super) const REGION: &str = "us-east-1";
 /// The secret with Google's client, by the default of the template's parameter.
 pub(super) const GOOGLE_CLIENT_SECRET: &str = "postern/google-client";
 /// A secret of another application in the same account.
@@ -52,7 +49,7 @@ impl Cloud {
         ];
         let url = ministack::start(&settings, log, processes).await?;
         let owner = Credentials::new(OWNER, OWNER, None, None, "owner");
-        let account = Account { config: configured(&url, owner).await? };
+        let account = Account::at(&url, owner).await?;
         let cloud = Self { url, account, google, tools };
         cloud.put_secret(FOREIGN_SECRET, "not this application's").await?;
         Ok(cloud)
@@ -64,8 +61,8 @@ impl Cloud {
             ("AWS_ENDPOINT_URL", self.url.as_str()),
             ("AWS_ACCESS_KEY_ID", OWNER),
             ("AWS_SECRET_ACCESS_KEY", OWNER),
-            ("AWS_REGION", REGION),
-            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_REGION", self.account.region()),
+            ("AWS_DEFAULT_REGION", self.account.region()),
         ];
         command.envs(environment).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
         processes.succeed(command).await
@@ -82,14 +79,4 @@ impl Cloud {
             put => put.or_say(&format!("{name} gets no new value")).map(drop),
         }
     }
-}
-
-/// The configuration of clients of MiniStack with these credentials.
-pub(super) async fn configured(url: &str, credentials: Credentials) -> Result<SdkConfig, String> {
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(account::http_client()?)
-        .endpoint_url(url)
-        .region(Region::from_static(REGION))
-        .credentials_provider(credentials);
-    Ok(loader.load().await)
 }

@@ -11,7 +11,7 @@ use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use crate::account::Called;
 use crate::browser::Browser;
 use crate::processes::{Processes, command};
-use crate::stack::Outputs;
+use crate::stack::{Outputs, Stack};
 use crate::visit::{Visit, expect, say};
 
 /// The stack's name.
@@ -51,7 +51,7 @@ impl<'a> Deployment<'a> {
 
     /// A stack at API Gateway's own address, whose callback Google now knows.
     pub(super) async fn at_its_own_address(stack: &str, cloud: &'a Cloud) -> Result<Self, String> {
-        let outputs = Outputs::read(&cloud.account, stack).await?;
+        let outputs = Stack::require(&cloud.account, stack).await?.outputs;
         let api_id = outputs.get("ApiUrl")?;
         let api_id = api_id.trim_start_matches("http://").split('.').next().unwrap_or_default();
         // A function learns its address from the event's domain name, which has no port here.
@@ -70,7 +70,7 @@ impl<'a> Deployment<'a> {
         processes: &mut Processes,
     ) -> Result<(), String> {
         deploy(STACK, None, changes, self.cloud, processes).await?;
-        self.outputs = Outputs::read(&self.cloud.account, STACK).await?;
+        self.outputs = Stack::require(&self.cloud.account, STACK).await?.outputs;
         Ok(())
     }
 

@@ -2,8 +2,6 @@
 //! for one function with `cargo lambda deploy`.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
 use super::cloud::Cloud;
 use super::deployment::{ARCHITECTURE, Deployment, PAGE, deploy};
@@ -15,15 +13,15 @@ const SECRET: &str = "another/google-client";
 
 /// Deploys a second stack from a downloaded file, connects, and updates one function.
 pub(super) async fn work_too(cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
-    let file = download(cloud)?;
+    // As a browser saves the console's download.
+    let file = root().join("target").join("e2e_client_secret.json");
+    std::fs::write(&file, cloud.google.client_secrets(&[])).map_err(|error| error.to_string())?;
     let parameters =
         [("AllowedOrigins", PAGE), ("Architecture", ARCHITECTURE), ("GoogleClientSecretId", SECRET)];
     deploy(STACK, Some(&file), &parameters, cloud, processes).await?;
     let deployment = Deployment::at_its_own_address(STACK, cloud).await?;
     connect(&deployment).await?;
-    say(
-        "cargo xtask deploy creates a stack from a downloaded client_secret.json, and a mailbox is connected",
-    );
+    say("cargo xtask deploy creates a stack from a downloaded file, and a mailbox is connected through it");
 
     let before = configuration(&deployment).await?;
     let function = deployment.outputs.get("ListMessagesFunction")?;
@@ -38,19 +36,6 @@ pub(super) async fn work_too(cloud: &Cloud, processes: &mut Processes) -> Result
     connect(&deployment).await?;
     say("cargo lambda deploy updates the code of one function and keeps its configuration");
     Ok(())
-}
-
-/// Saves Google's client as a browser saves the console's download, readable only by its owner.
-fn download(cloud: &Cloud) -> Result<PathBuf, String> {
-    let path = root().join("target").join("e2e_client_secret.json");
-    // An existing file would keep its mode.
-    let _ = std::fs::remove_file(&path);
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    file.and_then(|mut file| {
-        std::io::Write::write_all(&mut file, cloud.google.client_secrets(&[]).as_bytes())
-    })
-    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    Ok(path)
 }
 
 async fn connect(deployment: &Deployment<'_>) -> Result<(), String> {

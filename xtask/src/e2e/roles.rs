@@ -10,9 +10,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use postern::outside::http::aws::describe;
 use postern_template::roles;
 
-use super::cloud::{FOREIGN_SECRET, GOOGLE_CLIENT_SECRET, configured};
+use super::cloud::{FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
-use crate::account::Called;
+use crate::account::{Account, Called};
 use crate::visit::{expect, say};
 
 /// The output with each table's name, its ARN in the template, and its key.
@@ -66,7 +66,7 @@ async fn become_role_of(output: &str, deployment: &Deployment<'_>) -> Result<Sdk
     let given = assumed.credentials().ok_or("STS gives no credentials")?;
     let (id, secret, token) = (given.access_key_id(), given.secret_access_key(), given.session_token());
     let credentials = Credentials::new(id, secret, Some(token.to_owned()), None, "role");
-    configured(&deployment.cloud.url, credentials).await
+    Ok(Account::at(&deployment.cloud.url, credentials).await?.config)
 }
 
 /// Tries each action with an item that does not exist, and the deletion of the table.
