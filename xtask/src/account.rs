@@ -83,16 +83,16 @@ impl Account {
         self.config.region().map_or("", Region::as_ref)
     }
 
-    /// Asks AWS whose credentials these are. Anyone may ask that, so a refusal means that the
-    /// credentials are no good.
-    pub(crate) async fn identity(&self) -> Result<Identity, String> {
+    /// Asks AWS whose credentials these are: the account's number, and the user or role. Anyone may
+    /// ask that, so a refusal means that the credentials are no good.
+    pub(crate) async fn identity(&self) -> Result<(String, String), String> {
         let answer = aws_sdk_sts::Client::new(&self.config).get_caller_identity().send().await;
         let answer = answer.map_err(|error| {
             let (region, problem) = (self.region(), describe(&error));
             format!("AWS does not accept these credentials (STS in region {region:?}: {problem}); check both")
         })?;
         let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
-        Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
+        Ok((text(answer.account()), text(answer.arn())))
     }
 }
 
@@ -106,15 +106,6 @@ impl<T, E: ProvideErrorMetadata> Called<T> for Result<T, SdkError<E, Response>> 
     fn or_say(self, problem: &str) -> Result<T, String> {
         self.map_err(|error| format!("{problem}: {}", describe(&error)))
     }
-}
-
-/// Whose credentials are used.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    /// The number of the account.
-    pub(crate) account: String,
-    /// The user or role.
-    pub(crate) arn: String,
 }
 
 /// What the SDK sends with.

@@ -1,6 +1,6 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
-mod check;
+pub(crate) mod check;
 mod page;
 pub(crate) mod ports;
 
@@ -15,6 +15,7 @@ use crate::commands::{DevOptions, Ports};
 use crate::log;
 use crate::processes::{INTERRUPTED, Processes, command, root, run_to_the_end};
 use crate::tools::{CARGO_LAMBDA, Tools};
+use crate::visit::{ACCOUNT, Visit};
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =
@@ -36,8 +37,10 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
     if options.check {
         let log: PathBuf = root().join("target").join("xtask-check.log");
         let outcome = run_to_the_end(async |processes| {
-            let (local, _) = start(ports::FREE, Some(&log), processes).await?;
-            check::run(&local).await
+            let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
+            let (local, _) = start(free, Some(&log), processes).await?;
+            let browser = Browser::new()?;
+            check::run(Visit::new(&local.stack.google, &local.api, &local.page, browser, ACCOUNT)).await
         });
         return outcome.await.inspect_err(|_| log::show_end_of(&log));
     }

@@ -1,7 +1,6 @@
 //! `cargo xtask e2e`: deploys to MiniStack, an emulator of AWS that enforces permissions, and goes
 //! through the whole life of a deployment there.
 
-mod belongings;
 mod cloud;
 mod defects;
 mod deployment;
@@ -15,8 +14,10 @@ use std::time::Instant;
 
 use self::cloud::Cloud;
 use self::deployment::Deployment;
+use crate::dev::check;
 use crate::log;
 use crate::processes::{Processes, root, run_to_the_end};
+use crate::visit::ACCOUNT;
 
 /// Starts MiniStack and the fake Google, runs every step, and stops them whatever the outcome.
 pub(crate) async fn run() -> Result<(), String> {
@@ -37,7 +38,7 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     let mut deployment = Deployment::begin(cloud, processes).await?;
     println!("the template is built and deployed ({:.0} s)", started.elapsed().as_secs_f32());
 
-    journey::from_connecting_to_reconnecting(&deployment).await?;
+    check::run(deployment.visit(ACCOUNT)?).await?;
     journey::through_a_change_of_scopes(&mut deployment, processes).await?;
     journey::with_everything_optional(&mut deployment, processes).await?;
     defects::are_found(&deployment).await?;

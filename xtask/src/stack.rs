@@ -42,7 +42,8 @@ impl Stack {
         }
         // It may be another account than the caller thinks.
         let identity = account.identity().await;
-        let of = identity.map_or_else(|_| "this account".to_owned(), |of| format!("account {}", of.account));
+        let of =
+            identity.map_or_else(|_| "this account".to_owned(), |(number, _)| format!("account {number}"));
         Err(format!(
             "there is no stack {name:?} in region {} of {of}; say with --stack-name, --region and --profile where it is",
             account.region()

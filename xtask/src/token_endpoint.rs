@@ -17,8 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// An `error` code that says something about the client: all that are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     InvalidClient,
     DeletedClient,
@@ -66,25 +65,23 @@ pub(crate) async fn ask(
 
 fn verdict(answer: &Answer) -> Verdict {
     #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Code {
-        OfTheClient(Refused),
-        Other(String),
-    }
-    #[derive(Deserialize)]
     struct Wire {
-        error: Code,
+        error: String,
         error_description: Option<String>,
     }
     let status = answer.status;
     let Ok(wire) = serde_json::from_slice::<Wire>(&answer.body) else { return Verdict::Undocumented(status) };
     let knows_the_client = wire.error_description.as_deref() != Some(NO_SUCH_CLIENT);
-    match wire.error {
-        Code::OfTheClient(Refused::InvalidClient) if knows_the_client => Verdict::WrongSecret,
-        Code::OfTheClient(refused) => Verdict::Refused(refused),
-        Code::Other(error) if error == "invalid_grant" => Verdict::Accepted,
-        Code::Other(_) if status == 429 || status >= 500 => Verdict::Unavailable(status),
-        Code::Other(_) => Verdict::OtherError(status),
+    match wire.error.as_str() {
+        "invalid_grant" => Verdict::Accepted,
+        "invalid_client" if knows_the_client => Verdict::WrongSecret,
+        "invalid_client" => Verdict::Refused(Refused::InvalidClient),
+        "deleted_client" => Verdict::Refused(Refused::DeletedClient),
+        "disabled_client" => Verdict::Refused(Refused::DisabledClient),
+        "unauthorized_client" => Verdict::Refused(Refused::UnauthorizedClient),
+        "redirect_uri_mismatch" => Verdict::Refused(Refused::RedirectUriMismatch),
+        _ if status == 429 || status >= 500 => Verdict::Unavailable(status),
+        _ => Verdict::OtherError(status),
     }
 }
 

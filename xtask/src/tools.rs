@@ -28,16 +28,11 @@ pub(crate) const MINISTACK: Tool =
 pub(crate) const SAM: Tool = python(&["aws-sam-cli==1.170.0"], &["sam", "--version"]);
 /// It looks for settings that are unsafe. What it depends on differs from what the SAM CLI needs.
 pub(crate) const CHECKOV: Tool = python(&["checkov==3.3.30"], &["checkov", "--version"]);
-/// Without its dependencies: it would bring Zig, which is large, and only `cargo lambda build` needs it.
-pub(crate) const CARGO_LAMBDA: Tool = Tool {
-    packages: &["cargo-lambda==1.9.2"],
-    is_python: false,
-    programs: "bin",
-    test: &["cargo-lambda", "lambda", "--version"],
-};
+/// Its dependency, Zig, is large, and only `cargo lambda build` needs it.
+pub(crate) const CARGO_LAMBDA: Tool =
+    native(&["cargo-lambda==1.9.2"], "bin", &["cargo-lambda", "lambda", "--version"]);
 /// What cargo-lambda builds with.
-pub(crate) const ZIG: Tool =
-    Tool { packages: &["ziglang==0.17.1"], is_python: false, programs: "ziglang", test: &["zig", "version"] };
+pub(crate) const ZIG: Tool = native(&["ziglang==0.17.1"], "ziglang", &["zig", "version"]);
 
 /// Programs that are there.
 pub(crate) struct Tools {
@@ -78,7 +73,9 @@ impl Tools {
     }
 
     async fn has(&self, tool: &Tool) -> bool {
-        succeeds(self.command(tool.test[0]).args(&tool.test[1..])).await
+        let mut test = self.command(tool.test[0]);
+        test.args(&tool.test[1..]).stdout(Stdio::null()).stderr(Stdio::null());
+        test.status().await.is_ok_and(|status| status.success())
     }
 
     /// Adds a program of exactly this version from the project's own folder, or fetches it there.
@@ -117,8 +114,10 @@ const fn python(packages: &'static [&'static str], test: &'static [&'static str]
     Tool { packages, is_python: true, programs: "bin", test }
 }
 
-/// Runs a command without its output.
-async fn succeeds(command: &mut Command) -> bool {
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-    status.is_ok_and(|status| status.success())
+const fn native(
+    packages: &'static [&'static str],
+    programs: &'static str,
+    test: &'static [&'static str],
+) -> Tool {
+    Tool { packages, is_python: false, programs, test }
 }

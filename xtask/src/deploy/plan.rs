@@ -8,17 +8,16 @@ use serde_json::Value;
 
 use super::secret::{Step, Stored};
 use super::{client_file, left_behind};
-use crate::account::{Account, Identity};
+use crate::account::Account;
 use crate::commands::DeployOptions;
 use crate::stack::Stack;
-use crate::web_client::WebClient;
 
 /// The parameter with the name of the secret.
 const SECRET_PARAMETER: &str = "GoogleClientSecretId";
 
 /// Everything that the caller should know before saying yes.
 pub(crate) struct Plan {
-    identity: Identity,
+    identity: (String, String),
     /// The options that lead SAM, the AWS CLI and xtask to this account.
     pub(crate) place: Vec<String>,
     pub(crate) stack_name: String,
@@ -28,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) parameters: BTreeMap<String, String>,
     secret: String,
     key: Option<String>,
-    step: Step,
+    pub(crate) step: Step,
     /// A sentence without its full stop, if users may have to consent again.
     pub(crate) client_change: Option<String>,
     warnings: Vec<String>,
@@ -90,11 +89,6 @@ impl Plan {
         })
     }
 
-    /// The client that the functions are going to use; none if these credentials may not read it.
-    pub(crate) const fn client(&self) -> Option<&WebClient> {
-        self.step.client()
-    }
-
     /// Stores the client if it is new; then says how to go back.
     pub(crate) async fn store_client(&self, account: &Account) -> Result<Option<String>, String> {
         self.step.carry_out(account, &self.secret, self.key.as_deref(), &self.place.join(" ")).await
@@ -109,8 +103,8 @@ impl fmt::Display for Plan {
             Step::Create(_) => "create, with the file as its value",
             Step::Replace(..) => "add the file as a new version",
         };
-        let client = self.client().map(|client| client.google.client_id.as_str());
-        writeln!(to, "  account    {} ({})", self.identity.account, self.identity.arn)?;
+        let client = self.step.client().map(|client| client.google.client_id.as_str());
+        writeln!(to, "  account    {} ({})", self.identity.0, self.identity.1)?;
         writeln!(to, "  place      {}", self.place.join(" "))?;
         writeln!(to, "  stack      {}: {of_stack}", self.stack_name)?;
         writeln!(to, "  secret     {}: {of_secret}", self.secret)?;

@@ -3,9 +3,8 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use postern::outside::http::aws::describe;
 
-use crate::account::Account;
+use crate::account::{Account, Called};
 use crate::web_client::{ClientText, WebClient};
 
 const NOT_FOUND: &str = "ResourceNotFoundException";
@@ -45,7 +44,7 @@ impl Stored {
             )),
             (Some(NOT_FOUND), _) => Ok(Self::Unusable("It has no value")),
             (Some("AccessDeniedException"), _) => Ok(Self::Hidden),
-            _ => Err(failed(name, "read", &describe(&error))),
+            _ => Err(error).or_say(&format!("the secret {name} cannot be read")),
         }
     }
 
@@ -125,17 +124,16 @@ impl Step {
                 let request =
                     request.description("Google's web client, as downloaded from Google's console.");
                 let answer = request.secret_string(file.text.expose()).send().await;
-                answer.map_err(|error| failed(name, "created", &describe(&error)))?;
+                answer.or_say(&format!("the secret {name} cannot be created"))?;
                 Ok(Some(format!("The secret {name} was created. It stays if the deployment fails.")))
             }
             Self::Replace(file, _) => {
                 let request = client.put_secret_value().secret_id(name).secret_string(file.text.expose());
+                let answer = request.send().await.or_say(&format!("the secret {name} gets no new version"));
                 // Without an answer it may have been written.
-                let answer = request.send().await.map_err(|error| {
-                    let problem = failed(name, "given a new version", &describe(&error));
-                    let look =
-                        format!("aws secretsmanager list-secret-version-ids --secret-id {name} {place}");
-                    format!("{problem}. This shows whether it has one all the same: {look}")
+                let answer = answer.map_err(|problem| {
+                    let look = "This shows whether it has one all the same: aws secretsmanager list-secret-version-ids";
+                    format!("{problem}. {look} --secret-id {name} {place}")
                 })?;
                 let new = answer.version_id().unwrap_or_default();
                 Ok(Some(way_back(&client, name, new, place).await))
@@ -156,8 +154,4 @@ async fn way_back(client: &Client, name: &str, new: &str, place: &str) -> String
          previous one back:\n  aws secretsmanager update-secret-version-stage --secret-id {name} \
          --version-stage AWSCURRENT --move-to-version-id {previous} --remove-from-version-id {new} {place}"
     )
-}
-
-fn failed(name: &str, what: &str, problem: &str) -> String {
-    format!("the secret {name} cannot be {what}: Secrets Manager says {problem}")
 }

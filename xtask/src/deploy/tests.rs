@@ -293,9 +293,14 @@ async fn a_client_that_google_refuses_is_refused_and_what_google_does_not_say_is
 
 #[test]
 fn a_file_that_is_not_a_web_client_is_named_without_its_content() {
-    let installed = r#"{"installed":{"client_id":"planted","client_secret":"planted"}}"#.to_owned();
+    let of =
+        |kind: &str, id: &str| json!({ kind: { "client_id": id, "client_secret": "planted" } }).to_string();
     for (content, part) in [
-        (installed, "Web application"),
+        (of("installed", "planted"), "Web application"),
+        // It may be the secret in the wrong place.
+        (of("web", "GOCSPX-planted"), "client_id"),
+        (of("web", "planted \u{1b}.apps.googleusercontent.com"), "client_id"),
+        (of("web", "1.apps.example.com"), "client_id"),
         ("planted".to_owned(), "is not Google's client_secrets.json"),
         ("planted".repeat(10_000), "too large"),
     ] {

@@ -80,10 +80,15 @@ impl<'a> Deployment<'a> {
         self.cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
     }
 
-    /// Connects the mailbox of an account of the fake Google.
-    pub(super) async fn sign_in(&self, account: &str) -> Result<Visit<'a>, String> {
+    /// A user of the front end, with an account of the fake Google.
+    pub(super) fn visit(&self, account: &str) -> Result<Visit<'a>, String> {
         let browser = Browser::new()?.knowing(&self.api, &self.cloud.url, &self.host);
-        let mut visit = Visit::new(&self.cloud.google, &self.api, PAGE, browser).with_account(account);
+        Ok(Visit::new(&self.cloud.google, &self.api, PAGE, browser, account))
+    }
+
+    /// A user whose mailbox is connected.
+    pub(super) async fn sign_in(&self, account: &str) -> Result<Visit<'a>, String> {
+        let mut visit = self.visit(account)?;
         let authorization_url = visit.start().await?;
         visit.connect(&authorization_url).await?;
         Ok(visit)

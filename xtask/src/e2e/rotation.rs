@@ -1,6 +1,6 @@
 //! Rotates the client secret and the keyring while users sign in and list: no request may fail.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use harness::google::Endpoint;
@@ -30,12 +30,10 @@ const SIGN_IN_PAUSE: Duration = Duration::from_millis(1500);
 /// How long the load continues after each change.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// Users at work: how many of their requests succeeded so far, and when to stop.
+/// Users at work, and how many of their requests succeeded.
 struct Load<'a> {
     deployment: &'a Deployment<'a>,
-    listed: AtomicUsize,
-    signed_in: AtomicUsize,
-    is_over: AtomicBool,
+    succeeded: AtomicUsize,
     /// Read-locked by each request under way. MiniStack ends an environment in the middle of a
     /// request; Lambda does not.
     under_way: RwLock<()>,
@@ -45,23 +43,17 @@ struct Load<'a> {
 pub(super) async fn without_a_failed_request(deployment: &Deployment<'_>) -> Result<(), String> {
     let google = &deployment.cloud.google;
     google.access_tokens_live_for(ACCESS_TOKEN_LIFETIME);
-    let [listed, signed_in] = [const { AtomicUsize::new(0) }; 2];
-    let load =
-        Load { deployment, listed, signed_in, is_over: AtomicBool::new(false), under_way: RwLock::new(()) };
-    let rotation = async {
-        let outcome = load.rotate().await;
-        load.is_over.store(true, Ordering::Relaxed);
-        outcome
+    let load = Load { deployment, succeeded: AtomicUsize::new(0), under_way: RwLock::new(()) };
+    // The load has no end of its own: it ends with the rotation, or with the first failed request.
+    let outcome = tokio::select! {
+        outcome = all(USERS.map(|user| load.keep_listing(user))) => outcome,
+        outcome = load.keep_signing_in() => outcome,
+        outcome = load.rotate() => outcome,
     };
-    // Stops at the first failed request.
-    let users = all(USERS.map(|user| load.list_until_it_is_over(user)));
-    let rotation = tokio::try_join!(users, load.sign_in_until_it_is_over(), rotation);
     google.access_tokens_live_for(Duration::from_hours(1));
-    rotation?;
-    let [listed, signed_in] = [load.listed, load.signed_in].map(AtomicUsize::into_inner);
-    say(&format!(
-        "client secret and keyring are rotated under load: {listed} lists and {signed_in} sign-ins, none failed"
-    ));
+    outcome?;
+    let succeeded = load.succeeded.into_inner();
+    say(&format!("client secret and keyring are rotated under load: of {succeeded} requests, none failed"));
     Ok(())
 }
 
@@ -133,20 +125,16 @@ impl Load<'_> {
         expect(items.count() >= 1, "somebody is connected")
     }
 
-    async fn list_until_it_is_over(&self, user: &str) -> Result<(), String> {
+    async fn keep_listing(&self, user: &str) -> Result<(), String> {
         let mut visit = self.sign_in(user).await?;
-        while !self.is_over.load(Ordering::Relaxed) {
+        loop {
             self.list(&mut visit).await?;
             sleep(LIST_PAUSE).await;
         }
-        Ok(())
     }
 
-    async fn sign_in_until_it_is_over(&self) -> Result<(), String> {
+    async fn keep_signing_in(&self) -> Result<(), String> {
         for user in USERS.iter().cycle() {
-            if self.is_over.load(Ordering::Relaxed) {
-                break;
-            }
             self.sign_in(user).await?;
             sleep(SIGN_IN_PAUSE).await;
         }
@@ -160,7 +148,7 @@ impl Load<'_> {
     async fn sign_in(&self, user: &str) -> Result<Visit<'_>, String> {
         let _under_way = self.under_way.read().await;
         let visit = self.deployment.sign_in(user).await?;
-        self.signed_in.fetch_add(1, Ordering::Relaxed);
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
         Ok(visit)
     }
 
@@ -168,7 +156,7 @@ impl Load<'_> {
         let _under_way = self.under_way.read().await;
         let answer = visit.fetch_messages(&[("maxResults", "5")]).await?;
         expect_status(&answer, 200, "GET /messages under load")?;
-        self.listed.fetch_add(1, Ordering::Relaxed);
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }
