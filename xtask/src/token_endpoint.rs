@@ -84,30 +84,3 @@ fn verdict(answer: &Answer) -> Verdict {
         _ => Verdict::OtherError(status),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_means_what_its_code_says_and_anything_else_nothing_of_the_client() {
-        // The functions would send it, too.
-        assert!(postern_rules::flow::parse_code(CODE).is_some());
-        for (status, error, description, means) in [
-            (400, "invalid_grant", "Malformed auth code.", Verdict::Accepted),
-            (401, "invalid_client", "Unauthorized", Verdict::WrongSecret),
-            (401, "invalid_client", NO_SUCH_CLIENT, Verdict::Refused(Refused::InvalidClient)),
-            (401, "deleted_client", "", Verdict::Refused(Refused::DeletedClient)),
-            (400, "redirect_uri_mismatch", "", Verdict::Refused(Refused::RedirectUriMismatch)),
-            (503, "internal_failure", "", Verdict::Unavailable(503)),
-            (400, "invalid_request", "", Verdict::OtherError(400)),
-            (200, "<html>", "", Verdict::Undocumented(200)),
-        ] {
-            let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
-            let body = if error == "<html>" { error.to_owned() } else { body };
-            let headers = reqwest::header::HeaderMap::new();
-            let answer = Answer { status, headers, body: body.into_bytes().into() };
-            assert_eq!(verdict(&answer), means, "{status} {error} {description}");
-        }
-    }
-}

@@ -1,5 +1,5 @@
-//! The life of one mailbox over HTTP: connected, listed, lost and connected again. `dev --check` goes
-//! through it with `cargo lambda watch`, and `e2e` with a deployed stack.
+//! The life of one mailbox over HTTP: connected, listed, lost and connected again. `dev --check`
+//! goes through it with `cargo lambda watch`, and `e2e` with a deployed stack.
 
 use crate::visit::{ACCOUNT, Visit, expect, say};
 

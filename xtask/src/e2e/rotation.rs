@@ -46,9 +46,9 @@ pub(super) async fn without_a_failed_request(deployment: &Deployment<'_>) -> Res
     let load = Load { deployment, succeeded: AtomicUsize::new(0), under_way: RwLock::new(()) };
     // The load has no end of its own: it ends with the rotation, or with the first failed request.
     let outcome = tokio::select! {
-        outcome = all(USERS.map(|user| load.keep_listing(user))) => outcome,
-        outcome = load.keep_signing_in() => outcome,
-        outcome = load.rotate() => outcome,
+        outcome = Box::pin(all(USERS.map(|user| load.keep_listing(user)))) => outcome,
+        outcome = Box::pin(load.keep_signing_in()) => outcome,
+        outcome = Box::pin(load.rotate()) => outcome,
     };
     google.access_tokens_live_for(Duration::from_hours(1));
     outcome?;
