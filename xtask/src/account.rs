@@ -78,6 +78,13 @@ impl Account {
         Ok(Self { config: loader.load().await })
     }
 
+    /// The account of a test, served at `url`.
+    #[cfg(all(test, feature = "local"))]
+    pub(crate) async fn of_a_test(url: &str) -> Self {
+        let account = Self::at(url, Credentials::new("test", "test", None, None, "test")).await;
+        account.expect("the built-in roots are usable")
+    }
+
     /// The region that is worked in.
     pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", Region::as_ref)

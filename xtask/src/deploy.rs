@@ -68,7 +68,7 @@ async fn carry_out(
     if let Err(problem) = processes.succeed(tools.command("sam").args(release::deploy(options, plan))).await {
         let mut lines = vec![problem, written];
         if plan.stack.is_none() {
-            lines.push(left_behind::after_a_failure(account, &options.stack_name).await);
+            lines.push(left_behind::after_a_failure(account, &options.stack_name, options.start_empty).await);
         }
         return Err(lines.join("\n"));
     }

@@ -25,10 +25,15 @@ pub(crate) async fn refuse(account: &Account, stack: &str) -> Result<(), String>
     }
 }
 
-/// What to say when the creation of a stack failed.
-pub(crate) async fn after_a_failure(account: &Account, stack: &str) -> String {
+/// What to say when the creation of a stack failed. Without `start_empty` there was nothing before.
+pub(crate) async fn after_a_failure(account: &Account, stack: &str, start_empty: bool) -> String {
     let left = match find(account, stack).await {
         Ok(left) if left.is_empty() => "no table and no keyring".to_owned(),
+        Ok(left) if start_empty => format!(
+            "perhaps some of {}. The rest is an earlier stack's, with its users' tokens: look at the dates before you \
+             delete any of it",
+            left.join(" and ")
+        ),
         Ok(left) => format!("{}, which nobody has used", left.join(" and ")),
         Err(problem) => format!("perhaps a table and a keyring ({problem})"),
     };

@@ -10,8 +10,8 @@ use crate::tools::Tools;
 /// the plan shows.
 const NO_CONFIGURATION: [&str; 2] = ["--config-env", "cargo-xtask-deploy"];
 /// What SAM must not get from the caller: it would deploy something else than the plan shows.
-const NOT_FOR_SAM: &str = "--config-env --config-file --guided --parameter-overrides --profile --region \
-                           --stack-name --template-file";
+const NOT_FOR_SAM: &str = "--config-env --config-file --guided -g --parameter-overrides --profile --region \
+                           --stack-name --template --template-file -t";
 
 /// The first argument that SAM must not get.
 pub(crate) fn refused(sam: &[String]) -> Option<&'static str> {
@@ -19,7 +19,9 @@ pub(crate) fn refused(sam: &[String]) -> Option<&'static str> {
 }
 
 fn is_given(option: &str, words: &[String]) -> bool {
-    words.iter().any(|word| word.split('=').next() == Some(option))
+    // The value of a short option may follow without a space.
+    let is_short = option.len() == 2;
+    words.iter().any(|word| word.split('=').next() == Some(option) || (is_short && word.starts_with(option)))
 }
 
 /// Refuses arguments of the caller that SAM would refuse, but only after the secret was written.

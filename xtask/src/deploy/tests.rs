@@ -3,7 +3,6 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use aws_credential_types::Credentials;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -45,7 +44,7 @@ impl Aws {
         let router = Router::new().fallback(answer).with_state(self.clone());
         #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Account::at(&url, Credentials::new("test", "test", None, None, "test")).await.unwrap()
+        Account::of_a_test(&url).await
     }
 
     async fn plan(&self, line: &str) -> Result<Plan, String> {
@@ -175,8 +174,13 @@ async fn a_stack_that_would_lose_its_users_is_created_only_when_told_to_start_em
     assert!(of_another.plan(NEW).await.is_ok());
 
     let failed = Aws { table: Some(table), ..Aws::default() };
-    let said = left_behind::after_a_failure(&failed.start().await, "postern").await;
+    let account = failed.start().await;
+    let said = left_behind::after_a_failure(&account, "postern", false).await;
     assert!(said.contains("left the table postern-CredentialsTable-1A, which nobody has used"), "{said}");
+    // What was there before holds the tokens of an earlier stack's users.
+    let said = left_behind::after_a_failure(&account, "postern", true).await;
+    assert!(said.contains("an earlier stack's, with its users' tokens"), "{said}");
+    assert!(!said.contains("nobody has used"), "{said}");
 }
 
 #[tokio::test]
@@ -270,6 +274,8 @@ async fn sam_keeps_the_stacks_tags_and_gets_what_the_caller_adds() {
     assert!(!more.contains("cost center") && !more.contains("--resolve-s3"), "{more}");
     assert_eq!(release::refused(&options("-- --role-arn arn:role").sam), None);
     assert_eq!(release::refused(&options("-- --region=eu-west-1").sam), Some("--region"));
+    assert_eq!(release::refused(&options("-- -tother.yaml").sam), Some("-t"));
+    assert_eq!(release::refused(&options("-- --tags a=b").sam), None);
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ impl Scene {
     }
 
     async fn target(&self) -> Target {
-        let mut target = Target::of_stack(&Account::at(&self.url), "postern", None).await.unwrap();
+        let mut target =
+            Target::of_stack(&Account::of_a_test(&self.url).await, "postern", None).await.unwrap();
         target.session = self.session.as_deref().map(SessionToken::new);
         target
     }

@@ -290,7 +290,8 @@ async fn a_stack_that_is_elsewhere_is_missed_by_region_and_account() {
     let error =
         element("Code", "ValidationError") + &element("Message", "Stack with id postern does not exist");
     scene.answer("DescribeStacks", 400, &element("ErrorResponse Error", &error));
-    let problem = async || Target::of_stack(&Account::at(&scene.url), "postern", None).await.err().unwrap();
+    let account = Account::of_a_test(&scene.url).await;
+    let problem = async || Target::of_stack(&account, "postern", None).await.err().unwrap();
     scene.answer("GetCallerIdentity", 403, &"");
     assert_snapshot!(problem().await, @r#"there is no stack "postern" in region us-east-1 of this account; say with --stack-name, --region and --profile where it is"#);
     let identity = element("GetCallerIdentityResponse GetCallerIdentityResult Account", "123456789012");
