@@ -45,3 +45,36 @@ pub(crate) fn log_level() -> tracing::Level {
     }
     level.parse().unwrap_or(tracing::Level::INFO)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a76_each_aws_setting_that_cannot_be_used_is_named() {
+        let complete = BTreeMap::from([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:8000"),
+        ]);
+        let read = |variables: &BTreeMap<&str, &str>| {
+            Aws::read(|name| variables.get(name).map(|value| (*value).to_owned()))
+        };
+        let endpoint = read(&complete).ok().unwrap().dynamodb_endpoint;
+        assert_eq!(endpoint.as_deref(), Some("http://localhost:8000"));
+        for (name, value) in [
+            ("AWS_REGION", ""),
+            ("AWS_ACCESS_KEY_ID", ""),
+            ("AWS_SECRET_ACCESS_KEY", " "),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.example.com"),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "file:///etc/passwd"),
+        ] {
+            let mut variables = complete.clone();
+            variables.insert(name, value);
+            assert_eq!(read(&variables).err().unwrap().variable, name);
+        }
+    }
+}

@@ -45,7 +45,7 @@ async fn a_call_to_a_table_that_is_missing_is_refused() {
     let app = back_end.environment();
     let session = Session::begin(&SessionToken::new("token"), ann(), app.clock.now());
     for (call, error) in refusals(&app.store, &session).await {
-        assert!(matches!(error, Some(StoreError::Refused(_))), "{call}: {error:?}");
+        assert!(matches!(error, Some(StoreError::Refused { .. })), "{call}: {error:?}");
     }
 }
 
@@ -55,6 +55,6 @@ async fn one_missing_table_of_two_is_enough_to_refuse_an_attendance() {
     for variable in ["CREDENTIALS_TABLE", "SESSIONS_TABLE"] {
         let app = back_end.environment_with(variable, "NoSuchTable");
         let error = app.store.session_and_credential("digest", &ann(), in_a_while()).await.err();
-        assert!(matches!(error, Some(StoreError::Refused(_))), "{variable}: {error:?}");
+        assert!(matches!(error, Some(StoreError::Refused { .. })), "{variable}: {error:?}");
     }
 }

@@ -304,6 +304,18 @@ async fn f66_without_the_time_to_keep_its_result_a_code_is_not_redeemed() {
 }
 
 #[tokio::test]
+async fn f60_f66_a_code_is_not_redeemed_after_secrets_that_came_too_slowly() {
+    let mut world = World::new().await;
+    let query = world.consented(ANN).await;
+    let call = world.callback_of(&query);
+    world.cold_start();
+    // The keyring before the state is spent, Google's client after it.
+    world.secrets.fail("GetSecretValue", Fault::Delay(Duration::from_millis(700)), 2);
+    let answer = world.send_within(Duration::from_millis(2500), &call).await;
+    assert_eq!((answer.auth_error(), world.exchanges()), ("upstream_unavailable".into(), 0));
+}
+
+#[tokio::test]
 async fn f18_f66_a_store_that_hangs_sends_the_browser_back_with_its_own_error() {
     let mut world = World::new().await;
     let query = world.consented(ANN).await;

@@ -143,7 +143,7 @@ async fn dynamodb_is_read_consistently_and_its_failures_are_told_apart() {
         (Some(true), Some("1"))
     );
     world.dynamodb.fail("GetItem", Fault::MISSING, 1);
-    assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Refused(_))));
+    assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Refused { .. })));
     world.dynamodb.fail("GetItem", Fault::THROTTLED, 3);
     assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Unavailable(_))));
     world.dynamodb.fail("GetItem", Fault::CallLost, 1);

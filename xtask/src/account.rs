@@ -7,7 +7,12 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+#[cfg(feature = "local")]
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use postern::outside::http::HttpStack;
 use postern::outside::http::aws::{Connector, describe};
 
@@ -62,18 +67,15 @@ impl Account {
         }
     }
 
-    /// An account that a test serves at `url`.
-    #[cfg(test)]
-    pub(crate) fn at(url: &str) -> Self {
-        let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client().expect("there is an HTTP client"))
+    /// An account that an emulator serves at `url`.
+    #[cfg(feature = "local")]
+    pub(crate) async fn at(url: &str, credentials: Credentials) -> Result<Self, String> {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client()?)
             .endpoint_url(url)
-            .build();
-        Self { config }
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(credentials);
+        Ok(Self { config: loader.load().await })
     }
 
     /// The region that is worked in.
@@ -81,26 +83,29 @@ impl Account {
         self.config.region().map_or("", Region::as_ref)
     }
 
-    /// Asks AWS whose credentials these are. Anyone may ask that, so a refusal means that the
-    /// credentials are no good.
-    pub(crate) async fn identity(&self) -> Result<Identity, String> {
+    /// Asks AWS whose credentials these are: the account's number, and the user or role. Anyone may
+    /// ask that, so a refusal means that the credentials are no good.
+    pub(crate) async fn identity(&self) -> Result<(String, String), String> {
         let answer = aws_sdk_sts::Client::new(&self.config).get_caller_identity().send().await;
         let answer = answer.map_err(|error| {
             let (region, problem) = (self.region(), describe(&error));
             format!("AWS does not accept these credentials (STS in region {region:?}: {problem}); check both")
         })?;
         let text = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
-        Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
+        Ok((text(answer.account()), text(answer.arn())))
     }
 }
 
-/// Whose credentials are used.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    /// The number of the account.
-    pub(crate) account: String,
-    /// The user or role.
-    pub(crate) arn: String,
+/// A call of AWS that may fail.
+pub(crate) trait Called<T> {
+    /// `problem` and the service's code in place of the SDK's error, which may hold the answer.
+    fn or_say(self, problem: &str) -> Result<T, String>;
+}
+
+impl<T, E: ProvideErrorMetadata> Called<T> for Result<T, SdkError<E, Response>> {
+    fn or_say(self, problem: &str) -> Result<T, String> {
+        self.map_err(|error| format!("{problem}: {}", describe(&error)))
+    }
 }
 
 /// What the SDK sends with.

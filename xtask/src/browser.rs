@@ -7,6 +7,7 @@ use std::time::Duration;
 use postern::outside::http::{HttpStack, send};
 use reqwest::header::{ACCEPT, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,9 +18,9 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 pub(crate) struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<String, String>,
-    /// Sites that no name server knows: origin, the origin to ask in its place, and the host to ask
-    /// for.
-    names: Vec<[String; 3]>,
+    /// A site that no name server knows: its origin, the origin to ask in its place, and the host
+    /// to ask for.
+    known: Option<[String; 3]>,
 }
 
 /// What a server answered.
@@ -47,20 +48,31 @@ impl Browser {
     /// A browser without cookies.
     pub(crate) fn new() -> Result<Self, String> {
         let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
-        Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), names: Vec::new() })
+        Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), known: None })
     }
 
     /// From now on, what begins with the origin `site` is asked of `address`, under the name
     /// `host`.
     #[must_use]
     pub(crate) fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
-        self.names.push([site, address, host].map(str::to_owned));
+        self.known = Some([site, address, host].map(str::to_owned));
         self
     }
 
     /// Opens a URL, as a click on a link does.
     pub(crate) async fn get(&mut self, url: &str) -> Result<Answer, String> {
         self.send(self.client.get(url)).await
+    }
+
+    /// Likewise, of a program that is starting: asks until it answers, for so long at most.
+    pub(crate) async fn first_answer(&mut self, url: &str, at_most: Duration) -> Result<Answer, String> {
+        let deadline = Instant::now() + at_most;
+        loop {
+            match self.get(url).await {
+                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Fetches a URL from a page of `origin`, with the cookies.
@@ -75,7 +87,7 @@ impl Browser {
         }
         let mut request = request.build().map_err(|error| error.without_url().to_string())?;
         let site = request.url().origin().ascii_serialization();
-        if let Some([_, address, host]) = self.names.iter().find(|[known, ..]| *known == site) {
+        if let Some([_, address, host]) = self.known.as_ref().filter(|[known, ..]| *known == site) {
             let there = format!("{address}{}", &request.url().as_str()[site.len()..]);
             *request.url_mut() = there.parse().map_err(|_| format!("{address} is no origin"))?;
             let host = host.parse().map_err(|_| format!("{host} is no host"))?;

@@ -14,11 +14,11 @@ mod tests;
 use std::io::{IsTerminal, Write, stdin, stdout};
 
 use self::plan::Plan;
-use self::release::Tools;
 use crate::account::Account;
 use crate::commands::DeployOptions;
 use crate::processes::{Processes, run_to_the_end};
 use crate::stack::Stack;
+use crate::tools::{CARGO_LAMBDA, SAM, Tools, ZIG};
 
 /// Deploys. If it is interrupted, what CloudFormation has begun goes on.
 pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
@@ -59,13 +59,13 @@ async fn carry_out(
     plan: &Plan,
     processes: &mut Processes,
 ) -> Result<(), String> {
-    let tools = Tools::find(processes).await?;
-    tools.check(&options.sam).await?;
+    let tools = Tools::of_the_machine().find(&[SAM, CARGO_LAMBDA, ZIG], processes).await?;
+    release::check(&options.sam, &tools).await?;
     // First what can fail and change nothing; then the secret, which the new functions read.
-    tools.run(release::build(plan), processes).await?;
+    processes.succeed(tools.command("sam").args(release::build(plan))).await?;
     let written = plan.store_client(account).await?.unwrap_or_default();
     println!("{written}");
-    if let Err(problem) = tools.run(release::deploy(options, plan), processes).await {
+    if let Err(problem) = processes.succeed(tools.command("sam").args(release::deploy(options, plan))).await {
         let mut lines = vec![problem, written];
         if plan.stack.is_none() {
             lines.push(left_behind::after_a_failure(account, &options.stack_name).await);

@@ -1,6 +1,6 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
-mod check;
+pub(crate) mod check;
 mod page;
 pub(crate) mod ports;
 
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use harness::{Options, Stack};
 use tokio::process::Child;
-use tokio::time::{Instant, sleep};
 
 use crate::browser::Browser;
-use crate::cargo_lambda::Builder;
 use crate::commands::{DevOptions, Ports};
 use crate::log;
 use crate::processes::{INTERRUPTED, Processes, command, root, run_to_the_end};
+use crate::tools::{CARGO_LAMBDA, Tools};
+use crate::visit::{ACCOUNT, Visit};
 
 /// Each function, and a request that wakes it up without doing anything.
 const FUNCTIONS: [(&str, &str); 3] =
@@ -37,8 +37,10 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
     if options.check {
         let log: PathBuf = root().join("target").join("xtask-check.log");
         let outcome = run_to_the_end(async |processes| {
-            let (local, _) = start(ports::FREE, Some(&log), processes).await?;
-            check::run(&local).await
+            let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
+            let (local, _) = start(free, Some(&log), processes).await?;
+            let browser = Browser::new()?;
+            check::run(Visit::new(&local.stack.google, &local.api, &local.page, browser, ACCOUNT)).await
         });
         return outcome.await.inspect_err(|_| log::show_end_of(&log));
     }
@@ -68,7 +70,7 @@ async fn start<'a>(
     processes: &'a mut Processes,
 ) -> Result<(Local, &'a mut Child), String> {
     let bound = ports::take(ports).await?;
-    let cargo_lambda = Builder::find_without_zig(processes).await?;
+    let tools = Tools::of_the_machine().find(&[CARGO_LAMBDA], processes).await?;
     build(processes).await?;
 
     let api = format!("http://localhost:{}", bound.api);
@@ -84,8 +86,7 @@ async fn start<'a>(
     #[expect(clippy::disallowed_methods, reason = "the page is served beside the functions")]
     tokio::spawn(page::serve(bound.page, api.clone(), google_control));
 
-    let mut watch = command("cargo");
-    cargo_lambda.put_on_path(&mut watch)?;
+    let mut watch = tools.command("cargo");
     watch
         .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &bound.api.to_string()])
         .envs(stack.environment())
@@ -112,22 +113,15 @@ async fn build(processes: &mut Processes) -> Result<(), String> {
     println!("building the functions");
     let mut cargo = command("cargo");
     cargo.arg("build").args(FUNCTIONS.iter().flat_map(|(function, _)| ["--bin", function]));
-    let is_built = processes.run(&mut cargo).await?;
-    if is_built { Ok(()) } else { Err("the functions do not build; cargo's output is above".to_owned()) }
+    processes.succeed(&mut cargo).await
 }
 
 /// Asks each function something harmless until it answers, so that a person's first click is fast.
 async fn wake_up(api: &str) -> Result<(), String> {
     println!("starting the functions");
-    let deadline = Instant::now() + FIRST_ANSWER;
     for (function, path) in FUNCTIONS {
-        let status = loop {
-            match Browser::new()?.get(&format!("{api}{path}")).await {
-                Ok(answer) => break answer.status,
-                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
-                Err(problem) => return Err(format!("{function} does not answer: {problem}")),
-            }
-        };
+        let answer = Browser::new()?.first_answer(&format!("{api}{path}"), FIRST_ANSWER).await;
+        let status = answer.map_err(|problem| format!("{function} does not answer: {problem}"))?.status;
         if status >= 500 {
             return Err(format!("{function} answered its first request with {status}"));
         }

@@ -1,8 +1,6 @@
 //! `cargo xtask doctor`: checks a deployment, or the stack of `cargo xtask dev`, without a browser.
 //! Changes nothing itself, and never prints a secret.
 
-mod api;
-mod configuration;
 mod cors;
 mod finding;
 mod functions;
@@ -11,7 +9,6 @@ mod google;
 mod logs;
 mod permissions;
 mod problem;
-mod refusal;
 mod secrets;
 mod start;
 mod tables;
@@ -27,9 +24,6 @@ pub(crate) use self::target::Target;
 use crate::account::Account;
 use crate::commands::{DoctorOptions, Ports};
 
-/// A session of the API, with which doctor can ask Gmail.
-const SESSION_VARIABLE: &str = "POSTERN_SESSION_TOKEN";
-
 /// Checks what the options name and prints what it finds.
 pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
     let mut target = if options.local {
@@ -39,7 +33,8 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
             dynamodb: options.dynamodb_port,
             secrets: options.secrets_port,
             ..Ports::DEFAULT
-        })?
+        })
+        .await?
     } else {
         let account = Account::open(&options.account).await?;
         Target::of_stack(&account, &options.stack_name, None).await?
@@ -49,8 +44,10 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
     for finding in &findings {
         println!("{finding}");
     }
-    println!("{}", finding::summary(&findings));
-    match findings.iter().filter(|finding| finding.is_wrong()).count() {
+    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
+    let good = findings.iter().filter(|finding| matches!(finding, Finding::Good(_))).count();
+    println!("{good} good, {wrong} wrong, {} not known", findings.len() - good - wrong);
+    match wrong {
         0 => Ok(()),
         1 => Err("one thing is wrong; its line above says how to fix it".to_owned()),
         wrong => Err(format!("{wrong} things are wrong; their lines above say how to fix them")),
@@ -61,26 +58,28 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
 pub(crate) async fn examine(target: &Target) -> Vec<Finding> {
     // On the heap: all checks together are large for a stack.
     Box::pin(async {
-        let ((functions, unread), (client, secrets)) =
-            tokio::join!(functions::read(target), secrets::examine(target));
-        let configuration = configuration::examine(target, &functions);
-        let (tables, permissions, start, cors, google, gmail, logs) = tokio::join!(
+        let ((functions, configuration), (client, secrets)) =
+            tokio::join!(functions::examine(target), secrets::examine(target));
+        let (tables, permissions, start, cors, google, (gmail, logs)) = tokio::join!(
             tables::examine(target),
             permissions::examine(target, &functions),
             start::examine(target),
             cors::examine(target, &functions),
             google::examine(target, client.as_ref()),
-            gmail::examine(target, client.as_ref(), &functions),
-            logs::examine(target, &functions),
+            async {
+                let (log, findings) = logs::examine(target, &functions).await;
+                (gmail::examine(target, client.as_ref(), log.as_ref()).await, findings)
+            },
         );
         let (start, gmail) = (vec![start], vec![gmail]);
-        [unread, configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
+        [configuration, secrets, tables, permissions, start, cors, google, gmail, logs].concat()
     })
     .await
 }
 
+/// A session of the API, with which doctor can ask Gmail.
 #[expect(clippy::disallowed_methods, reason = "the one place where doctor reads the environment")]
 fn session() -> Option<SessionToken> {
-    let text = std::env::var(SESSION_VARIABLE).ok()?;
+    let text = std::env::var("POSTERN_SESSION_TOKEN").ok()?;
     Some(SessionToken::new(text.trim())).filter(|token| !token.expose().is_empty())
 }

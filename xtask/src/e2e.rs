@@ -1,7 +1,6 @@
 //! `cargo xtask e2e`: deploys to MiniStack, an emulator of AWS that enforces permissions, and goes
 //! through the whole life of a deployment there.
 
-mod belongings;
 mod cloud;
 mod defects;
 mod deployment;
@@ -10,34 +9,28 @@ mod logs;
 mod other_ways;
 mod roles;
 mod rotation;
-mod step;
 
 use std::time::Instant;
 
 use self::cloud::Cloud;
 use self::deployment::Deployment;
-use crate::processes::{Processes, asked_to_stop, root};
-use crate::{log, ministack};
+use crate::dev::check;
+use crate::log;
+use crate::processes::{Processes, root, run_to_the_end};
+use crate::visit::ACCOUNT;
 
 /// Starts MiniStack and the fake Google, runs every step, and stops them whatever the outcome.
 pub(crate) async fn run() -> Result<(), String> {
-    let mut processes = Processes::default();
     let path = root().join("target").join("xtask-e2e.log");
-    let outcome = tokio::select! {
-        outcome = async {
-            let cloud = Cloud::start(&path, &mut processes).await?;
-            println!("MiniStack {} listens at {} and at no other address", ministack::VERSION, cloud.url);
-            let outcome = whole_life(&cloud, &mut processes).await;
-            if outcome.is_err() {
-                logs::show_failures(&cloud).await;
-            }
-            outcome
-        } => outcome,
-        () = asked_to_stop() => Err("interrupted".to_owned()),
-    };
-    processes.stop().await;
-    println!("MiniStack has stopped");
-    outcome.inspect_err(|_| log::show_end_of(&path))
+    let outcome = run_to_the_end(async |processes| {
+        let cloud = Cloud::start(&path, processes).await?;
+        let outcome = whole_life(&cloud, processes).await;
+        if outcome.is_err() {
+            logs::show_failures(&cloud).await;
+        }
+        outcome
+    });
+    outcome.await.inspect_err(|_| log::show_end_of(&path))
 }
 
 async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
@@ -45,13 +38,13 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     let mut deployment = Deployment::begin(cloud, processes).await?;
     println!("the template is built and deployed ({:.0} s)", started.elapsed().as_secs_f32());
 
-    journey::from_connecting_to_reconnecting(cloud, &deployment).await?;
-    journey::through_a_change_of_scopes(cloud, &mut deployment, processes).await?;
-    journey::with_everything_optional(cloud, &mut deployment, processes).await?;
-    defects::are_found(cloud, &deployment).await?;
-    rotation::without_a_failed_request(cloud, &deployment).await?;
-    roles::allow_what_the_template_grants(cloud, &deployment).await?;
+    check::run(deployment.visit(ACCOUNT)?).await?;
+    journey::through_a_change_of_scopes(&mut deployment, processes).await?;
+    journey::with_everything_optional(&mut deployment, processes).await?;
+    defects::are_found(&deployment).await?;
+    rotation::without_a_failed_request(&deployment).await?;
+    roles::allow_what_the_template_grants(&deployment).await?;
     logs::hold_no_secret(cloud).await?;
-    deployment.end(cloud).await?;
+    deployment.end().await?;
     other_ways::work_too(cloud, processes).await
 }

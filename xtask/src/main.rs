@@ -6,12 +6,10 @@
     allow(dead_code, reason = "a build without some commands leaves some of what they share unused")
 )]
 
-mod cargo_lambda;
 mod commands;
 mod log;
 mod processes;
-mod python;
-mod sam;
+mod tools;
 mod validate;
 
 #[cfg(feature = "aws")]

@@ -58,6 +58,17 @@ impl Processes {
         Ok(status.success())
     }
 
+    /// Runs a process, which must succeed.
+    pub(crate) async fn succeed(&mut self, command: &mut Command) -> Result<(), String> {
+        if self.run(command).await? {
+            return Ok(());
+        }
+        let command = command.as_std();
+        let words = [command.get_program()].into_iter().chain(command.get_args().take(1));
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        Err(format!("{} failed; its output is above", words.join(" ")))
+    }
+
     /// Asks every process to end, waits, and ends by force what does not, with all that it started.
     pub(crate) async fn stop(mut self) {
         for child in &mut self.0 {

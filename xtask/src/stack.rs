@@ -42,7 +42,8 @@ impl Stack {
         }
         // It may be another account than the caller thinks.
         let identity = account.identity().await;
-        let of = identity.map_or_else(|_| "this account".to_owned(), |of| format!("account {}", of.account));
+        let of =
+            identity.map_or_else(|_| "this account".to_owned(), |(number, _)| format!("account {number}"));
         Err(format!(
             "there is no stack {name:?} in region {} of {of}; say with --stack-name, --region and --profile where it is",
             account.region()
@@ -78,11 +79,6 @@ fn map_of<'a>(pairs: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -
 pub(crate) struct Outputs(BTreeMap<String, String>);
 
 impl Outputs {
-    /// Asks CloudFormation for the outputs of the stack `name`.
-    pub(crate) async fn read(account: &Account, name: &str) -> Result<Self, String> {
-        Ok(Stack::require(account, name).await?.outputs)
-    }
-
     /// The output `name`; a stack of another version may lack it.
     pub(crate) fn get(&self, name: &str) -> Result<&str, String> {
         self.0.get(name).map(String::as_str).ok_or_else(|| {

@@ -2,23 +2,10 @@
 //! the tools, and nothing else of the network.
 
 use crate::processes::{Processes, run_to_the_end};
-use crate::python::{Program, module};
-use crate::sam::Sam;
+use crate::tools::{CHECKOV, SAM, Tools};
 
-/// It looks for settings that are unsafe. What it depends on differs from what the SAM CLI needs.
-const CHECKOV: Program = Program { name: "checkov", version: "3.3.30", module: "checkov.main", beside: None };
 /// Each template. SAM knows the first.
 const TEMPLATES: [&str; 3] = ["template.yaml", "infra/monitoring.yaml", "infra/import.yaml"];
-/// What would make a check depend on the caller's account.
-const OF_THE_CALLER: [&str; 7] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "BC_API_KEY",
-];
 
 /// Runs each check, also after one that found something.
 pub(crate) async fn run() -> Result<(), String> {
@@ -26,20 +13,24 @@ pub(crate) async fn run() -> Result<(), String> {
 }
 
 async fn check(processes: &mut Processes) -> Result<(), String> {
-    let sam = Sam::find(processes).await?;
-    let mut validate = sam.command();
+    let sam = Tools::of_the_machine().fetch(&SAM, processes).await?;
+    let mut validate = sam.command("sam");
     validate.args(["validate", "--lint", "--template-file", TEMPLATES[0]]);
-    let mut lint = sam.linter();
+    let mut lint = sam.command("cfn-lint");
     lint.args(TEMPLATES);
-    let mut policies = module(CHECKOV.module, &CHECKOV.find(processes).await?);
+    let checkov = Tools::of_the_machine().fetch(&CHECKOV, processes).await?;
+    let mut policies = checkov.command("checkov");
     policies.args(["--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--file"]);
     policies.args(TEMPLATES);
 
     let mut failed = Vec::new();
     for (name, mut command) in [("sam validate --lint", validate), ("cfn-lint", lint), ("checkov", policies)]
     {
-        for variable in OF_THE_CALLER {
-            command.env_remove(variable);
+        // No check depends on the caller's account.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") || name == "BC_API_KEY" {
+                command.env_remove(name);
+            }
         }
         let passed = processes.run(&mut command).await?;
         println!("{name}: {}", if passed { "passed" } else { "failed" });

@@ -6,12 +6,13 @@ use url::form_urlencoded;
 
 use crate::browser::{Answer, Browser};
 
-/// The account of the fake Google that is connected if no other is named.
+/// An account of the fake Google.
 pub(crate) const ACCOUNT: &str = "ann@example.com";
 
 /// One person, one browser, one mailbox.
 pub(crate) struct Visit<'a> {
-    google: &'a Google,
+    /// Where it connects the mailbox.
+    pub(crate) google: &'a Google,
     api: String,
     page: String,
     browser: Browser,
@@ -30,16 +31,9 @@ pub(crate) struct Listed {
 impl<'a> Visit<'a> {
     /// A person with `browser` on the front end at the origin `page`, which calls the API at the
     /// base URL `api`.
-    pub(crate) fn new(google: &'a Google, api: &str, page: &str, browser: Browser) -> Self {
-        let [api, page, account] = [api, page, ACCOUNT].map(str::to_owned);
+    pub(crate) fn new(google: &'a Google, api: &str, page: &str, browser: Browser, account: &str) -> Self {
+        let [api, page, account] = [api, page, account].map(str::to_owned);
         Self { google, api, page, browser, account }
-    }
-
-    /// The same person with another account of the fake Google.
-    #[must_use]
-    pub(crate) fn with_account(mut self, account: &str) -> Self {
-        account.clone_into(&mut self.account);
-        self
     }
 
     /// Goes to `/auth/start`; gives the authorization URL that the answer leads to.
@@ -97,6 +91,11 @@ impl<'a> Visit<'a> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         self.browser.fetch(&format!("{}/messages?{query}", self.api), &self.page).await
     }
+}
+
+/// Prints that a step succeeded.
+pub(crate) fn say(step: &str) {
+    println!("ok  {step}");
 }
 
 /// Fails with a sentence if something is not so.

@@ -5,7 +5,7 @@ use lambda_http::http::header::{
     ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use lambda_http::http::{Response, StatusCode};
-use postern_rules::error::{Error, Facts, Reason};
+use postern_rules::error::{Error, Reason};
 use serde::Serialize;
 
 use super::authorization::Begun;
@@ -45,7 +45,7 @@ pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool)
     let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = status.canonical_reason().unwrap_or("Error");
     let mut reply = if html {
-        page(title, facts, links)
+        page(title, error, links)
     } else {
         let (reason, missing_scopes) = match error.condition() {
             Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
@@ -94,14 +94,16 @@ pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool)
 }
 
 /// A page of constant text that loads nothing. Its only link is ours or Google's.
-fn page(title: &str, facts: Facts, links: &Links) -> Reply {
+fn page(title: &str, error: &Error, links: &Links) -> Reply {
+    let facts = error.facts();
+    let name = error.variable().map_or_else(String::new, |variable| format!(": {variable}"));
     let way = links.begun.as_ref().map(|begun| &begun.authorization_url).or(links.start_url.as_ref());
     let link =
         way.map_or_else(String::new, |url| format!("<p><a href=\"{}\">Start again</a></p>\n", escaped(url)));
     let mut reply = Response::new(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n</head>\n<body>\n\
-         <h1>{title}</h1>\n<p>{}</p>\n{link}<p><small>{}</small></p>\n</body>\n</html>\n",
+         <h1>{title}</h1>\n<p>{}</p>\n{link}<p><small>{}{name}</small></p>\n</body>\n</html>\n",
         escaped(facts.detail),
         facts.code,
     ));

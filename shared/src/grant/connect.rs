@@ -78,8 +78,14 @@ pub struct SignedIn {
 /// The time by which the state must be spent, so that enough is left to redeem the code and store
 /// the result. Fails if that has passed: then nothing is spent and the callback can be repeated.
 pub fn spend_by(deadline: Deadline) -> Result<Deadline, Error> {
+    require_time(deadline)?;
+    Ok(deadline.sooner_by(LEAST_TIME))
+}
+
+/// Fails if too little time is left to redeem a code and store the result.
+fn require_time(deadline: Deadline) -> Result<(), Error> {
     if deadline.allows(LEAST_TIME) {
-        return Ok(deadline.sooner_by(LEAST_TIME));
+        return Ok(());
     }
     Err(Error::UpstreamUnavailable {
         retry_after: 1,

@@ -1,6 +1,6 @@
 //! Refreshes a credential under a lease, the exclusive right to do so for a few seconds. Only
-//! [`Lease::refresh`] takes a lease. Every path through it returns the lease or passes on an
-//! [`Unstored`], which returns it.
+//! [`Lease::refresh`] takes a lease. Every path through it returns the lease, or passes on an
+//! [`Unstored`], which does. If DynamoDB does not answer then, the lease runs out by itself.
 
 use std::sync::Arc;
 use std::time::Duration;

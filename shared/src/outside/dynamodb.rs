@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
-use postern_rules::config::{Config, ConfigError};
+use postern_rules::config::{Config, Variable, names};
 use postern_rules::credential::{
     Credential, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
 };
@@ -37,8 +37,13 @@ pub enum StoreError {
     #[error("DynamoDB is not available: {0}")]
     Unavailable(String),
     /// DynamoDB refuses the request, for instance because a table or permission is missing.
-    #[error("DynamoDB refuses the request: {0}")]
-    Refused(String),
+    #[error("DynamoDB refuses the request on the table of {}: {text}", table.name)]
+    Refused {
+        /// The variable with the table's name.
+        table: &'static Variable,
+        /// What DynamoDB answered, in our words.
+        text: String,
+    },
     /// This version cannot read the item.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -46,7 +51,7 @@ pub enum StoreError {
 
 impl StoreError {
     #[expect(clippy::needless_pass_by_value, reason = "the argument of `map_err`")]
-    fn from_sdk<E: ProvideErrorMetadata>(error: SdkError<E>) -> Self {
+    fn from_sdk<E: ProvideErrorMetadata>(table: &'static Variable, error: SdkError<E>) -> Self {
         let refused = matches!(
             error.code(),
             Some(
@@ -60,7 +65,7 @@ impl StoreError {
             )
         );
         let text = describe(&error);
-        if refused { Self::Refused(text) } else { Self::Unavailable(text) }
+        if refused { Self::Refused { table, text } } else { Self::Unavailable(text) }
     }
 }
 
@@ -68,12 +73,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::StorageUnavailable(error.into()),
-            StoreError::Refused(_) => {
-                tracing::error!(error = %error, "the tables are not set up as this function needs them");
-                Self::Config(ConfigError::unusable(
-                    "CREDENTIALS_TABLE or SESSIONS_TABLE",
-                    "The function may not use the table, or AWS does not accept its credentials.",
-                ))
+            StoreError::Refused { table, .. } => {
+                tracing::error!(error = %error, "a table is not set up as this function needs it");
+                Self::Config(table.unusable())
             }
             StoreError::Unreadable(_) => {
                 metrics::count_seal_failure();
@@ -143,8 +145,11 @@ impl Store {
     /// Reads the credential of `user` consistently.
     pub async fn credential(&self, user: &UserId) -> Result<Option<Credential>, StoreError> {
         let request = self.client.get_item().table_name(&self.credentials_table).consistent_read(true);
-        let answer =
-            request.key(a::USER_ID, string(user.as_str())).send().await.map_err(StoreError::from_sdk)?;
+        let answer = request
+            .key(a::USER_ID, string(user.as_str()))
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
         Ok(answer.item.as_ref().map(item::credential).transpose()?)
     }
 
@@ -326,7 +331,7 @@ impl Store {
                     let is_ours = writer == Some(write_id);
                     (found, is_ours)
                 }
-                _ => return Err(StoreError::from_sdk(error)),
+                _ => return Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error)),
             },
         };
         match (item.as_ref().map(item::credential).transpose()?.map(Box::new), is_ours) {

@@ -43,6 +43,8 @@ pub(crate) fn warning(path: &Path) -> Option<String> {
 pub(crate) async fn ask_google(file: &WebClient) -> Result<Option<String>, String> {
     let web = HttpStack::new(None).map_err(|error| error.to_string())?.client(CONNECT_TIMEOUT, true);
     let redirect_uri = file.redirect_uris.first().map_or(ANY_REDIRECT_URI, String::as_str);
+    let unclear =
+        |why: &str| Ok(Some(format!("Google does not say whether it accepts the client in the file: {why}")));
     let refused = match ask(&web, &file.google, redirect_uri).await {
         Ok(Verdict::Accepted) => return Ok(None),
         Ok(Verdict::WrongSecret) => "Google refuses the client secret in the file of",
@@ -52,16 +54,9 @@ pub(crate) async fn ask_google(file: &WebClient) -> Result<Option<String>, Strin
         Ok(Verdict::Refused(Refused::UnauthorizedClient)) => {
             "Google allows no authorization codes to the client"
         }
-        unclear => return Ok(Some(unclear_words(unclear.map_err(|failure| failure.to_string())))),
+        Ok(Verdict::Unavailable(status)) => return unclear(&format!("it is not available ({status})")),
+        Ok(verdict) => return unclear(&format!("an answer that is not understood ({verdict:?})")),
+        Err(failure) => return unclear(&failure.to_string()),
     };
     Err(format!("{refused} {}; see {CONSOLE}. Nothing was changed", file.google.client_id))
-}
-
-fn unclear_words(answer: Result<Verdict, String>) -> String {
-    let why = match answer {
-        Ok(Verdict::Unavailable(status)) => format!("it is not available ({status})"),
-        Ok(verdict) => format!("an answer that is not understood ({verdict:?})"),
-        Err(failure) => failure,
-    };
-    format!("Google does not say whether it accepts the client in the file: {why}")
 }

@@ -2,9 +2,8 @@
 //! deleted, or when its creation failed. A new stack does not use them, and their users are lost.
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
-use postern::outside::http::aws::describe;
 
-use crate::account::Account;
+use crate::account::{Account, Called};
 
 /// How the keyring's description begins; template.yaml never changes it.
 const KEYRING: &str = "Postern's keyring";
@@ -44,8 +43,7 @@ async fn find(account: &Account, stack: &str) -> Result<Vec<String>, String> {
     let mut tables = dynamodb.list_tables().into_paginator().items().send();
     let beginning = format!("{stack}-CredentialsTable-");
     while let Some(table) = tables.next().await {
-        let table =
-            table.map_err(|error| format!("DynamoDB does not list its tables: {}", describe(&error)))?;
+        let table = table.or_say("DynamoDB does not list its tables")?;
         left.extend(table.starts_with(&beginning).then(|| format!("the table {table}")));
     }
     let secrets = aws_sdk_secretsmanager::Client::new(&account.config);
@@ -53,13 +51,12 @@ async fn find(account: &Account, stack: &str) -> Result<Vec<String>, String> {
     let secrets = secrets.list_secrets().include_planned_deletion(true).filters(filter);
     let mut pages = secrets.into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page =
-            page.map_err(|error| format!("Secrets Manager does not list its secrets: {}", describe(&error)))?;
-        let is_of_stack = |secret: &&aws_sdk_secretsmanager::types::SecretListEntry| {
-            secret.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(STACK_TAG), Some(stack)))
-        };
-        let keyrings = page.secret_list().iter().filter(is_of_stack).filter_map(|secret| secret.arn());
-        left.extend(keyrings.map(|arn| format!("the keyring {arn}")));
+        for secret in page.or_say("Secrets Manager does not list its secrets")?.secret_list() {
+            let mut tags = secret.tags().iter().map(|tag| (tag.key(), tag.value()));
+            if tags.any(|tag| tag == (Some(STACK_TAG), Some(stack))) {
+                left.push(format!("the keyring {}", secret.arn().unwrap_or_default()));
+            }
+        }
     }
     Ok(left)
 }

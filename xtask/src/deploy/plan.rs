@@ -6,19 +6,18 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::secret::{GoogleSecret, Step, Stored, decide};
+use super::secret::{Step, Stored};
 use super::{client_file, left_behind};
-use crate::account::{Account, Identity};
+use crate::account::Account;
 use crate::commands::DeployOptions;
 use crate::stack::Stack;
-use crate::web_client::WebClient;
 
 /// The parameter with the name of the secret.
 const SECRET_PARAMETER: &str = "GoogleClientSecretId";
 
 /// Everything that the caller should know before saying yes.
 pub(crate) struct Plan {
-    identity: Identity,
+    identity: (String, String),
     /// The options that lead SAM, the AWS CLI and xtask to this account.
     pub(crate) place: Vec<String>,
     pub(crate) stack_name: String,
@@ -28,9 +27,7 @@ pub(crate) struct Plan {
     pub(crate) parameters: BTreeMap<String, String>,
     secret: String,
     key: Option<String>,
-    step: Step,
-    file: Option<WebClient>,
-    stored: Stored,
+    pub(crate) step: Step,
     /// A sentence without its full stop, if users may have to consent again.
     pub(crate) client_change: Option<String>,
     warnings: Vec<String>,
@@ -59,26 +56,25 @@ impl Plan {
         // `sam build` knows nothing of the stack, and would build for the template's default.
         let processor = value("Architecture");
 
-        let stored = GoogleSecret::new(account, &secret).look().await?;
-        let step = decide(&secret, &stored, file.as_ref())?;
-        let (mut warnings, mut replaced) = (Vec::new(), Vec::new());
-        if let (Some(path), Some(file)) = (&options.client_secret, &file)
-            && step != Step::Keep
-        {
+        let step = Step::decide(&secret, Stored::look(account, &secret).await?, file)?;
+        let mut warnings = Vec::new();
+        if let (Some(path), Some(file)) = (&options.client_secret, step.file()) {
             warnings.extend(client_file::warning(path));
             warnings.extend(client_file::ask_google(file).await?);
-            replaced.push(stored.change_to(Some(file)));
         }
-        if let Some(other) = before(SECRET_PARAMETER).filter(|before| *before != secret) {
+        let replaced =
+            if let Step::Replace(file, stored) = &step { stored.change_to(Some(file)) } else { None };
+        let moved = match before(SECRET_PARAMETER).filter(|before| *before != secret) {
             // A secret that cannot be looked at may hold any client.
-            let used = GoogleSecret::new(account, &other).look().await.unwrap_or(Stored::Hidden);
-            replaced.push(used.change_to(if step == Step::Keep { stored.client() } else { file.as_ref() }));
-        }
+            Some(other) => {
+                Stored::look(account, &other).await.unwrap_or(Stored::Hidden).change_to(step.client())
+            }
+            None => None,
+        };
         parameters.insert("Architecture".to_owned(), processor);
         let mut place = vec!["--region".to_owned(), account.region().to_owned()];
         place.extend(options.account.profile.iter().flat_map(|name| ["--profile".to_owned(), name.clone()]));
-        let client_change = replaced.into_iter().flatten().next();
-        let stack_name = options.stack_name.clone();
+        let (stack_name, client_change) = (options.stack_name.clone(), replaced.or(moved));
         Ok(Self {
             identity,
             place,
@@ -88,23 +84,14 @@ impl Plan {
             secret,
             key,
             step,
-            file,
-            stored,
             client_change,
             warnings,
         })
     }
 
-    /// The client that the functions are going to use; none if these credentials may not read it.
-    pub(crate) fn client(&self) -> Option<&WebClient> {
-        if self.step == Step::Keep { self.stored.client() } else { self.file.as_ref() }
-    }
-
     /// Stores the client if it is new; then says how to go back.
     pub(crate) async fn store_client(&self, account: &Account) -> Result<Option<String>, String> {
-        let Some(file) = &self.file else { return Ok(None) };
-        let secret = GoogleSecret::new(account, &self.secret);
-        secret.carry_out(self.step, file, self.key.as_deref(), &self.place.join(" ")).await
+        self.step.carry_out(account, &self.secret, self.key.as_deref(), &self.place.join(" ")).await
     }
 }
 
@@ -112,20 +99,17 @@ impl fmt::Display for Plan {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of_stack = if self.stack.is_some() { "update" } else { "create" };
         let of_secret = match self.step {
-            Step::Keep => "keep",
-            Step::Create => "create, with the file as its value",
-            Step::Replace => "add the file as a new version",
+            Step::Keep(_) => "keep",
+            Step::Create(_) => "create, with the file as its value",
+            Step::Replace(..) => "add the file as a new version",
         };
-        let client = self.client().map(|client| client.google.client_id.as_str());
-        writeln!(to, "  account    {} ({})", self.identity.account, self.identity.arn)?;
+        let client = self.step.client().map(|client| client.google.client_id.as_str());
+        writeln!(to, "  account    {} ({})", self.identity.0, self.identity.1)?;
         writeln!(to, "  place      {}", self.place.join(" "))?;
         writeln!(to, "  stack      {}: {of_stack}", self.stack_name)?;
         writeln!(to, "  secret     {}: {of_secret}", self.secret)?;
-        writeln!(
-            to,
-            "  client     {}",
-            client.unwrap_or("unknown: these credentials may not read the secret")
-        )?;
+        let client = client.unwrap_or("unknown: these credentials may not read the secret");
+        writeln!(to, "  client     {client}")?;
         for (name, value) in &self.parameters {
             writeln!(to, "  parameter  {name}={value}")?;
         }

@@ -6,7 +6,7 @@ use crate::web_client::{CONSOLE, WebClient};
 
 /// The steps in order.
 pub(crate) fn steps(plan: &Plan, outputs: &Outputs) -> Vec<String> {
-    let client = plan.client();
+    let client = plan.step.client();
     let callback = outputs.get("CallbackUrl").ok();
     let unknown = callback.filter(|callback| !client.is_some_and(|client| client.lists(callback)));
     let id = client.map_or("your OAuth client", |client| client.google.client_id.as_str());

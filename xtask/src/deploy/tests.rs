@@ -1,7 +1,9 @@
 //! Deployments against an AWS that has what a test puts there, and the fake Google.
 
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
+use aws_credential_types::Credentials;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -43,7 +45,7 @@ impl Aws {
         let router = Router::new().fallback(answer).with_state(self.clone());
         #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Account::at(&url)
+        Account::at(&url, Credentials::new("test", "test", None, None, "test")).await.unwrap()
     }
 
     async fn plan(&self, line: &str) -> Result<Plan, String> {
@@ -57,53 +59,54 @@ impl Aws {
 
 async fn answer(State(aws): State<Aws>, headers: HeaderMap, body: String) -> (StatusCode, String) {
     let Some(target) = headers.get("x-amz-target") else { return answer_in_xml(&aws, &body) };
-    let refused = |code: &str| (StatusCode::BAD_REQUEST, json!({ "__type": code }));
-    let (status, answer) = match (target.to_str().unwrap().rsplit('.').next().unwrap(), &aws.secret) {
-        ("ListTables", _) => (StatusCode::OK, json!({ "TableNames": aws.table.as_slice() })),
-        ("ListSecrets", _) => {
-            let tags = json!([{ "Key": "aws:cloudformation:stack-name", "Value": aws.keyring_of }]);
-            (StatusCode::OK, json!({ "SecretList": [{ "ARN": "arn:keyring", "Tags": tags }] }))
-        }
-        ("PutSecretValue" | "CreateSecret", _) if aws.refuses_writes => refused("AccessDeniedException"),
-        ("GetSecretValue", Some(_)) if aws.hides_secrets => refused("AccessDeniedException"),
-        ("PutSecretValue", Some(_)) | ("CreateSecret", None) => {
-            (StatusCode::OK, json!({ "VersionId": "v2" }))
-        }
-        ("GetSecretValue", Some(text)) => (StatusCode::OK, json!({ "SecretString": text })),
+    let keyring = json!({
+        "ARN": "arn:keyring",
+        "Tags": [{ "Key": "aws:cloudformation:stack-name", "Value": aws.keyring_of }],
+    });
+    let found = match (target.to_str().unwrap().rsplit('.').next().unwrap(), &aws.secret) {
+        ("ListTables", _) => Ok(json!({ "TableNames": aws.table.as_slice() })),
+        ("ListSecrets", _) => Ok(json!({ "SecretList": [keyring] })),
+        ("PutSecretValue" | "CreateSecret", _) if aws.refuses_writes => Err("AccessDeniedException"),
+        ("GetSecretValue", Some(_)) if aws.hides_secrets => Err("AccessDeniedException"),
+        ("PutSecretValue", Some(_)) | ("CreateSecret", None) => Ok(json!({ "VersionId": "v2" })),
+        ("GetSecretValue", Some(text)) => Ok(json!({ "SecretString": text })),
         ("DescribeSecret", Some(_)) => {
-            (StatusCode::OK, json!({ "VersionIdsToStages": { "v1": ["AWSPREVIOUS"], "v2": ["AWSCURRENT"] } }))
+            Ok(json!({ "VersionIdsToStages": { "v1": ["AWSPREVIOUS"], "v2": ["AWSCURRENT"] } }))
         }
-        _ => refused("ResourceNotFoundException"),
+        _ => Err("ResourceNotFoundException"),
     };
-    (status, answer.to_string())
+    let refused = |code| (StatusCode::BAD_REQUEST, json!({ "__type": code }).to_string());
+    found.map_or_else(refused, |found| (StatusCode::OK, found.to_string()))
 }
 
 fn answer_in_xml(aws: &Aws, body: &str) -> (StatusCode, String) {
     if body.contains("Action=GetCallerIdentity") {
-        let identity =
-            "<GetCallerIdentityResult><Account>1234</Account><Arn>arn:ann</Arn></GetCallerIdentityResult>";
+        let identity = "<Account>1234</Account><Arn>arn:ann</Arn>";
         return (
             StatusCode::OK,
-            format!("<GetCallerIdentityResponse>{identity}</GetCallerIdentityResponse>"),
+            wrapped(&["GetCallerIdentityResponse", "GetCallerIdentityResult"], identity),
         );
     }
     let Some((status, parameters)) = aws.stack else {
-        let error = "<Error><Code>ValidationError</Code><Message>Stack does not exist</Message></Error>";
-        return (StatusCode::BAD_REQUEST, format!("<ErrorResponse>{error}</ErrorResponse>"));
+        let error = "<Code>ValidationError</Code><Message>Stack does not exist</Message>";
+        return (StatusCode::BAD_REQUEST, wrapped(&["ErrorResponse", "Error"], error));
     };
-    let member = |(name, value): &(&str, &str)| {
-        format!(
-            "<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
-        )
+    let pair = |(name, value): &(&str, &str)| {
+        let pair = format!("<ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue>");
+        wrapped(&["member"], &pair)
     };
-    let parameters: String = parameters.iter().map(member).collect();
+    let parameters: String = parameters.iter().map(pair).collect();
     let stack = format!(
         "<StackName>postern</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
          <Parameters>{parameters}</Parameters><Tags><member><Key>cost center</Key><Value>mail</Value></member></Tags>"
     );
-    let stacks =
-        format!("<DescribeStacksResult><Stacks><member>{stack}</member></Stacks></DescribeStacksResult>");
-    (StatusCode::OK, format!("<DescribeStacksResponse>{stacks}</DescribeStacksResponse>"))
+    let around = ["DescribeStacksResponse", "DescribeStacksResult", "Stacks", "member"];
+    (StatusCode::OK, wrapped(&around, &stack))
+}
+
+/// XML elements around `inside`, the first of them outermost.
+fn wrapped(elements: &[&str], inside: &str) -> String {
+    elements.iter().rev().fold(inside.to_owned(), |inside, name| format!("<{name}>{inside}</{name}>"))
 }
 
 fn options(line: &str) -> DeployOptions {
@@ -115,9 +118,8 @@ fn options(line: &str) -> DeployOptions {
 /// A file that only its owner may read, as an option.
 fn saved(name: &str, content: &str) -> String {
     let path = crate::processes::root().join("target").join(format!("deploy-test-{name}.json"));
-    let _ = std::fs::remove_file(&path);
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    std::io::Write::write_all(&mut file.unwrap(), content.as_bytes()).unwrap();
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     format!("--client-secret {}", path.display())
 }
 
@@ -291,9 +293,14 @@ async fn a_client_that_google_refuses_is_refused_and_what_google_does_not_say_is
 
 #[test]
 fn a_file_that_is_not_a_web_client_is_named_without_its_content() {
-    let installed = r#"{"installed":{"client_id":"planted","client_secret":"planted"}}"#.to_owned();
+    let of =
+        |kind: &str, id: &str| json!({ kind: { "client_id": id, "client_secret": "planted" } }).to_string();
     for (content, part) in [
-        (installed, "Web application"),
+        (of("installed", "planted"), "Web application"),
+        // It may be the secret in the wrong place.
+        (of("web", "GOCSPX-planted"), "client_id"),
+        (of("web", "planted \u{1b}.apps.googleusercontent.com"), "client_id"),
+        (of("web", "1.apps.example.com"), "client_id"),
         ("planted".to_owned(), "is not Google's client_secrets.json"),
         ("planted".repeat(10_000), "too large"),
     ] {

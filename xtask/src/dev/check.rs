@@ -1,14 +1,10 @@
-//! `cargo xtask dev --check`: one mailbox, connected, listed, lost and connected again, over HTTP
-//! through `cargo lambda watch`.
+//! The life of one mailbox over HTTP: connected, listed, lost and connected again. `dev --check`
+//! goes through it with `cargo lambda watch`, and `e2e` with a deployed stack.
 
-use super::Local;
-use crate::browser::Browser;
-use crate::visit::{ACCOUNT, Visit, expect};
+use crate::visit::{ACCOUNT, Visit, expect, say};
 
 /// Goes through the flow and says each step; the first that fails ends it.
-pub(crate) async fn run(local: &Local) -> Result<(), String> {
-    let mut visit = Visit::new(&local.stack.google, &local.api, &local.page, Browser::new()?);
-
+pub(crate) async fn run(mut visit: Visit<'_>) -> Result<(), String> {
     let authorization_url = visit.start().await?;
     say("GET /auth/start sends the browser to Google and sets the flow cookie");
     visit.connect(&authorization_url).await?;
@@ -24,8 +20,7 @@ pub(crate) async fn run(local: &Local) -> Result<(), String> {
     expect(second.ids.iter().all(|id| !first.ids.contains(id)), "the next page has other messages")?;
     say(&format!("the next page lists {} more", second.ids.len()));
 
-    local.stack.google.revoke_grant(ACCOUNT);
-    local.stack.google.expire_access_tokens(ACCOUNT);
+    visit.google.revoke_grant(ACCOUNT);
     let authorization_url = visit.is_asked_to_authorize_again("revoked_or_expired").await?;
     say("after the grant is revoked, GET /messages answers 401 revoked_or_expired with Google's URL");
     visit.connect(&authorization_url).await?;
@@ -34,8 +29,4 @@ pub(crate) async fn run(local: &Local) -> Result<(), String> {
     expect(again.ids == first.ids, "the list is the same as before")?;
     say(&format!("GET /messages lists {} messages again", again.ids.len()));
     Ok(())
-}
-
-fn say(step: &str) {
-    println!("ok  {step}");
 }

@@ -15,9 +15,6 @@ pub(crate) struct Bound {
     pub(crate) back_ends: Listeners,
 }
 
-/// Any free port for each.
-pub(crate) const FREE: Ports = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
-
 /// Takes the ports.
 pub(crate) async fn take(ports: Ports) -> Result<Bound, String> {
     let api = bind(ports.api, "--api-port").await?;

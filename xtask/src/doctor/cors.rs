@@ -40,7 +40,9 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     }
     // Locally `cargo lambda watch` answers preflight requests, and it allows every page.
     if target.deployment.is_some() {
-        findings.push(stranger(target).await.unwrap_or_else(|finding| finding));
+        let what = "CORS for other origins";
+        let answer = ask(target, what, STRANGER, PREFLIGHTS[0]).await;
+        findings.push(answer.map_or_else(|finding| finding, |_| Finding::good(format!("{what}: refused"))));
     }
     // An API that is open to all is so for each origin.
     findings.dedup();
@@ -61,39 +63,30 @@ async fn friend(target: &Target, origin: &str) -> Result<Finding, Finding> {
     Ok(Finding::good(what))
 }
 
-async fn stranger(target: &Target) -> Result<Finding, Finding> {
-    let what = "CORS for other origins";
-    let answer = ask(target, what, STRANGER, PREFLIGHTS[0]).await?;
-    let is_allowed = list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN) == [STRANGER];
-    if is_allowed { Err(open_to_all()) } else { Ok(Finding::good(format!("{what}: refused"))) }
-}
-
-/// An answer that allows one origin or none. Any status but success tells nothing of CORS: API
+/// An answer that does not allow every page. Any status but success tells nothing of CORS: API
 /// Gateway refused the request (403), limited it (429) or failed.
 async fn ask(target: &Target, what: &str, origin: &str, preflight: Preflight) -> Result<Answer, Finding> {
     let [method, path, headers] = preflight;
     let request = target
-        .api
         .request(Method::OPTIONS, path)
         .header(ORIGIN, origin)
         .header(ACCESS_CONTROL_REQUEST_METHOD, method)
         .header(ACCESS_CONTROL_REQUEST_HEADERS, headers);
-    let answer = target.api.send(request).await.map_err(|failure| target.no_answer(what, &failure))?;
+    let unknown = |why: String| Finding::unknown(what, format!("the API {why}; try again"));
+    let answer = target.send(request).await;
+    let answer = answer.map_err(|failure| unknown(format!("did not answer ({failure})")))?;
     // `*` is enough for a page with a bearer token, and any page can have the origin `null`.
-    if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(|origin| origin == "*" || origin == "null") {
-        return Err(open_to_all());
+    let is_open = |origin: &String| ["*", "null", STRANGER].contains(&origin.as_str());
+    if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(is_open) {
+        return Err(Finding::wrong(
+            "the API lets pages of any origin read its answers",
+            "deploy the template again: its CORS names each front end",
+        ));
     }
     if !(200..300).contains(&answer.status) {
-        return Err(Finding::unknown(what, format!("the API answered {}; try again", answer.status)));
+        return Err(unknown(format!("answered {}", answer.status)));
     }
     Ok(answer)
-}
-
-fn open_to_all() -> Finding {
-    Finding::wrong(
-        "the API lets pages of any origin read its answers",
-        "deploy the template again: its CORS names each front end",
-    )
 }
 
 /// With credentials, a browser takes `*` for a name and not for a wildcard.

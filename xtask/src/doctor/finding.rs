@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-pub(super) const TRY_AGAIN: &str = "try again";
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use postern::outside::http::aws::describe;
+
 pub(super) const DEPLOY_AGAIN: &str = "deploy the template again";
 
 /// The outcome of one check. Its text is doctor's own, with names of resources in it: never a
@@ -46,9 +49,46 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The last line.
-pub(super) fn summary(findings: &[Finding]) -> String {
-    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
-    let good = findings.iter().filter(|finding| matches!(finding, Finding::Good(_))).count();
-    format!("{good} good, {wrong} wrong, {} not known", findings.len() - good - wrong)
+/// The findings of a check that found nothing else.
+pub(super) fn or_good(mut findings: Vec<Finding>, what: impl Into<String>) -> Vec<Finding> {
+    if findings.is_empty() {
+        findings.push(Finding::good(what));
+    }
+    findings
+}
+
+/// A call that AWS did not answer.
+pub(super) struct Refusal {
+    /// What the call is about does not exist.
+    pub(super) is_absent: bool,
+    why: String,
+}
+
+impl Refusal {
+    /// `action` is the permission that the call needs.
+    pub(super) fn of<E: ProvideErrorMetadata>(action: &str, error: &SdkError<E, HttpResponse>) -> Self {
+        // Only an answer of the service has a code.
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+        let is_absent = matches!(code, "ResourceNotFoundException" | "NoSuchEntity");
+        let why = match code {
+            _ if is_absent => format!("{action} finds nothing"),
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "UnauthorizedOperation"
+            | "NotAuthorized"
+            | "AuthorizationError" => format!("you may not call {action}; try again with a role that may"),
+            _ => format!("{action}: {}; try again", describe(error)),
+        };
+        Self { is_absent, why }
+    }
+
+    /// What doctor could not tell because of it.
+    pub(super) fn unknown(self, what: impl Into<String>) -> Finding {
+        Finding::unknown(what, self.why)
+    }
+
+    /// The same, unless the reason is that something does not exist, which is wrong.
+    pub(super) fn unless_absent(self, what: impl Into<String>, absent: Finding) -> Finding {
+        if self.is_absent { absent } else { self.unknown(what) }
+    }
 }

@@ -6,8 +6,7 @@ use reqwest::Method;
 use reqwest::header::ACCEPT;
 
 use super::finding::Finding;
-use super::functions::{Function, LIST_MESSAGES};
-use super::logs;
+use super::logs::{self, LIST_MESSAGES, Log};
 use super::problem::Problem;
 use super::target::Target;
 use crate::web_client::WebClient;
@@ -16,32 +15,31 @@ const WHAT: &str = "whether the Gmail API is enabled";
 const HINT: &str =
     "set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again";
 
-pub(super) async fn examine(target: &Target, client: Option<&WebClient>, functions: &[Function]) -> Finding {
-    match &target.session {
-        Some(session) => by_session(target, client, session).await,
-        None => by_log(target, client, functions).await,
+/// `log` is that of list-messages, if doctor could read it.
+pub(super) async fn examine(target: &Target, client: Option<&WebClient>, log: Option<&Log>) -> Finding {
+    match (&target.session, log) {
+        (Some(session), _) => by_session(target, client, session).await,
+        (None, Some(log)) => by_log(client, log),
+        (None, None) => Finding::unknown(WHAT, HINT),
     }
 }
 
 fn not_enabled(client: Option<&WebClient>, when: &str) -> Finding {
     let page = "https://console.developers.google.com/apis/api/gmail.googleapis.com/overview";
-    let project =
-        client.and_then(WebClient::project).map(|number| format!("?project={number}")).unwrap_or_default();
+    let project = client.and_then(WebClient::project).map(|number| format!("?project={number}"));
     Finding::wrong(
         format!("the Gmail API is not enabled in the Google Cloud project{when}"),
-        format!("enable it at {page}{project}, and wait a few minutes"),
+        format!("enable it at {page}{}, and wait a few minutes", project.unwrap_or_default()),
     )
 }
 
 async fn by_session(target: &Target, client: Option<&WebClient>, session: &SessionToken) -> Finding {
-    let request = target
-        .api
-        .request(Method::GET, "/messages?maxResults=1")
-        .header(ACCEPT, "application/json")
-        .bearer_auth(session.expose());
-    let answer = match target.api.send(request).await {
+    let request = target.request(Method::GET, "/messages?maxResults=1").header(ACCEPT, "application/json");
+    let answer = match target.send(request.bearer_auth(session.expose())).await {
         Ok(answer) => answer,
-        Err(failure) => return target.no_answer(WHAT, &failure),
+        Err(failure) => {
+            return Finding::unknown(WHAT, format!("the API did not answer ({failure}); try again"));
+        }
     };
     let problem = Problem::of(&answer);
     let is_not_enabled = problem.as_ref().is_some_and(|problem| problem.is_gmail_not_enabled);
@@ -58,18 +56,7 @@ async fn by_session(target: &Target, client: Option<&WebClient>, session: &Sessi
     Finding::unknown(WHAT, why)
 }
 
-async fn by_log(target: &Target, client: Option<&WebClient>, functions: &[Function]) -> Finding {
-    let Some(deployment) = &target.deployment else { return Finding::unknown(WHAT, HINT) };
-    let Some(function) = functions.iter().find(|function| function.name == LIST_MESSAGES) else {
-        return Finding::unknown(WHAT, format!("the log of {LIST_MESSAGES} is not known; {HINT}"));
-    };
-    let log = match logs::read(deployment, &function.log_group).await {
-        Ok(log) => log,
-        Err(refusal) => {
-            let what = format!("{WHAT}, which the log of {LIST_MESSAGES} could tell");
-            return refusal.unknown(what, "logs:FilterLogEvents");
-        }
-    };
+fn by_log(client: Option<&WebClient>, log: &Log) -> Finding {
     let refusals = log.lines.iter().filter(|line| line.is_gmail_not_enabled);
     if let Some(at) = refusals.map(|line| line.at).max() {
         return not_enabled(client, &format!(" ({LIST_MESSAGES} saw it at {})", logs::time(at)));

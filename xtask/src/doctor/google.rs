@@ -12,76 +12,65 @@ pub(super) async fn examine(target: &Target, client: Option<&WebClient>) -> Vec<
         let why = "there is no usable client to ask with; fix its secret first";
         return vec![Finding::unknown("whether Google accepts the client", why)];
     };
-    vec![client_and_secret(target, client).await, redirect_uri(target, client)]
+    let (id, callback) = (&client.google.client_id, &target.callback);
+    // Google tells a person who signs in. The stored list may be older than the console's.
+    let stored = if client.lists(callback) { "lists it" } else { "does not list it" };
+    let to_compare = Finding::unknown(
+        format!("whether Google knows the redirect URI {callback}"),
+        format!(
+            "the stored client_secrets.json {stored}; compare it with the Authorized redirect URIs of the web client \
+             {id} at {CONSOLE}"
+        ),
+    );
+    vec![client_and_secret(target, client).await, to_compare]
 }
 
 async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
-    let secret = &target.google_client;
-    let why = match ask(&target.web, &client.google, &target.callback).await {
+    let (id, secret, callback) = (&client.google.client_id, &target.google_client, &target.callback);
+    let unknown =
+        |why: String| Finding::unknown(format!("whether Google accepts the client secret in {secret}"), why);
+    let (what, fix) = match ask(&target.web, &client.google, callback).await {
+        Err(failure) => return unknown(format!("Google's token endpoint: {failure}; try again")),
         Ok(Verdict::Accepted) => {
             return Finding::good(format!("Google accepts the client secret in {secret}"));
         }
-        Ok(Verdict::WrongSecret) => {
-            return Finding::wrong(
-                format!("Google refuses the client secret in {secret}"),
-                format!(
-                    "store the current client_secrets.json of the client {}; {CONSOLE} makes a new secret if yours \
-                     is lost",
-                    client.google.client_id
-                ),
-            );
+        Ok(Verdict::Unavailable(status)) => {
+            return unknown(format!("Google is not available ({status}); try again"));
         }
-        Ok(Verdict::Refused(refused)) => return wrong(refused, target, client),
-        Ok(Verdict::Unavailable(status)) => format!("Google is not available ({status}); try again"),
-        Ok(Verdict::OtherError(status)) => format!("Google answers {status} with an error unknown to doctor"),
+        Ok(Verdict::OtherError(status)) => {
+            return unknown(format!("Google answers {status} with an error unknown to doctor"));
+        }
         Ok(Verdict::Undocumented(status)) => {
-            format!(
+            return unknown(format!(
                 "the token endpoint answers {status} and no documented error; check token_uri in the secret"
-            )
+            ));
         }
-        Err(failure) => format!("Google's token endpoint: {failure}; try again"),
-    };
-    Finding::unknown(format!("whether Google accepts the client secret in {secret}"), why)
-}
-
-fn wrong(refused: Refused, target: &Target, client: &WebClient) -> Finding {
-    let (id, secret, callback) = (&client.google.client_id, &target.google_client, &target.callback);
-    let (what, fix) = match refused {
-        Refused::InvalidClient => (
+        Ok(Verdict::WrongSecret) => (
+            format!("Google refuses the client secret in {secret}"),
+            format!(
+                "store the current client_secrets.json of the client {id}; {CONSOLE} makes a new secret if yours is lost"
+            ),
+        ),
+        Ok(Verdict::Refused(Refused::InvalidClient)) => (
             format!("Google does not know the client {id}"),
             format!("store the client_secrets.json of an existing web client in {secret} ({CONSOLE})"),
         ),
-        Refused::DeletedClient => (
+        Ok(Verdict::Refused(Refused::DeletedClient)) => (
             format!("the client {id} was deleted at Google"),
             format!("restore it within 30 days at {CONSOLE}, or store another web client in {secret}"),
         ),
-        Refused::DisabledClient => (
+        Ok(Verdict::Refused(Refused::DisabledClient)) => (
             format!("the client {id} is disabled at Google"),
             format!("find the reason at {CONSOLE}, or store another web client in {secret}"),
         ),
-        Refused::UnauthorizedClient => (
+        Ok(Verdict::Refused(Refused::UnauthorizedClient)) => (
             format!("the client {id} may not redeem authorization codes"),
             format!("store a client of the type Web application in {secret} ({CONSOLE})"),
         ),
-        Refused::RedirectUriMismatch => (
+        Ok(Verdict::Refused(Refused::RedirectUriMismatch)) => (
             format!("Google does not know the redirect URI {callback}"),
             format!("add it to the Authorized redirect URIs of the web client {id} at {CONSOLE}"),
         ),
     };
     Finding::wrong(what, fix)
-}
-
-/// Google shows a person who signs in whether it knows the redirect URI. The stored list may be
-/// older than the console's.
-fn redirect_uri(target: &Target, client: &WebClient) -> Finding {
-    let callback = &target.callback;
-    let stored = if client.lists(callback) { "lists it" } else { "does not list it" };
-    Finding::unknown(
-        format!("whether Google knows the redirect URI {callback}"),
-        format!(
-            "the stored client_secrets.json {stored}; compare it with the Authorized redirect URIs of the web client \
-             {} at {CONSOLE}",
-            client.google.client_id
-        ),
-    )
 }

@@ -7,10 +7,9 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use postern::clock::Clock;
 use serde_json::Value;
 
-use super::finding::{DEPLOY_AGAIN, Finding};
+use super::finding::{DEPLOY_AGAIN, Finding, Refusal};
 use super::functions::Function;
 use super::problem::Problem;
-use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
 const PERIOD: Duration = Duration::from_hours(1);
@@ -24,11 +23,8 @@ const FILTER: &str = "{ ($.level = \"ERROR\") \
 
 /// What the functions log as errors that no request ends with.
 const EVENTS: [&str; 4] = ["panic", "rotated_token_lost", "seal_integrity", "seal_key_gone"];
-const RUNBOOK: &str = "docs/deploy.md";
-const OPERATOR_ERRORS: &str = "operator-errors";
-const SEAL_FAILURES: &str = "seal-failures";
-const TOKENS_NOT_STORED: &str = "tokens-not-stored";
-const ERRORS: &str = "errors";
+
+pub(super) const LIST_MESSAGES: &str = "list-messages";
 
 /// What doctor read of a log.
 pub(super) struct Log {
@@ -49,14 +45,15 @@ pub(super) struct Line {
 }
 
 /// Reads the failures of the last hour.
-pub(super) async fn read(deployment: &Deployment, log_group: &str) -> Result<Log, Refusal> {
+async fn read(deployment: &Deployment, log_group: &str) -> Result<Log, Refusal> {
     let since = Clock::System.now().millis() - i64::try_from(PERIOD.as_millis()).unwrap_or(i64::MAX);
-    let request = deployment.logs.filter_log_events().log_group_name(log_group).start_time(since);
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&deployment.config);
+    let request = logs.filter_log_events().log_group_name(log_group).start_time(since);
     let request = request.filter_pattern(FILTER);
     let (mut lines, mut next) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let page = request.clone().set_next_token(next).send().await;
-        let page = page.map_err(|error| Refusal::of(&error))?;
+        let page = page.map_err(|error| Refusal::of("logs:FilterLogEvents", &error))?;
         let events = page.events().iter();
         lines
             .extend(events.filter_map(|event| line(event.timestamp().unwrap_or_default(), event.message()?)));
@@ -71,33 +68,38 @@ pub(super) async fn read(deployment: &Deployment, log_group: &str) -> Result<Log
 /// `None` for a line that the filter should have left out: an emulator may not know filters.
 fn line(at: i64, message: &str) -> Option<Line> {
     let fields: Value = serde_json::from_str(message).ok()?;
+    if fields["level"] != "ERROR" {
+        let name = ended(&fields)?;
+        return Some(Line { at, is_gmail_not_enabled: false, name, heading: "errors" });
+    }
     let problem = Problem::read(&fields);
-    let is_gmail_not_enabled = problem.as_ref().is_some_and(|problem| problem.is_gmail_not_enabled);
-    let (name, heading) = if fields["level"] == "ERROR" {
-        let event = EVENTS.into_iter().find(|event| fields["event"] == *event);
-        let heading = match problem.as_ref().map(|problem| problem.code.as_str()).or(event) {
-            Some(
-                "credential_unreadable" | "reauthorization_required" | "seal_integrity" | "seal_key_gone",
-            ) => SEAL_FAILURES,
-            Some("rotated_token_lost") => TOKENS_NOT_STORED,
-            _ => OPERATOR_ERRORS,
-        };
-        let name = problem.map(|problem| problem.words());
-        (name.unwrap_or_else(|| event.unwrap_or("an error without a code").to_owned()), heading)
-    } else {
-        let ended = match fields["record"]["status"].as_str()? {
-            "success" => return None,
-            "timeout" => "timed out",
-            _ => "failed",
-        };
-        let what = match fields["type"].as_str()? {
-            "platform.report" => "an invocation that",
-            "platform.initReport" => "a start that",
-            _ => return None,
-        };
-        (format!("{what} {ended}"), ERRORS)
+    let event = EVENTS.into_iter().find(|event| fields["event"] == *event);
+    let heading = match problem.as_ref().map(|problem| problem.code.as_str()).or(event) {
+        Some("credential_unreadable" | "reauthorization_required" | "seal_integrity" | "seal_key_gone") => {
+            "seal-failures"
+        }
+        Some("rotated_token_lost") => "tokens-not-stored",
+        _ => "operator-errors",
     };
+    let name = problem.as_ref().map(Problem::words);
+    let name = name.unwrap_or_else(|| event.unwrap_or("an error without a code").to_owned());
+    let is_gmail_not_enabled = problem.is_some_and(|problem| problem.is_gmail_not_enabled);
     Some(Line { at, is_gmail_not_enabled, name, heading })
+}
+
+/// What Lambda ended, by its own report.
+fn ended(report: &Value) -> Option<String> {
+    let what = match report["type"].as_str()? {
+        "platform.report" => "an invocation",
+        "platform.initReport" => "a start",
+        _ => return None,
+    };
+    let how = match report["record"]["status"].as_str()? {
+        "success" => return None,
+        "timeout" => "timed out",
+        _ => "failed",
+    };
+    Some(format!("{what} that {how}"))
 }
 
 /// In UTC (RFC 3339).
@@ -105,50 +107,49 @@ pub(super) fn time(millis: i64) -> String {
     DateTime::from_secs(millis / 1000).fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }
 
-/// One line for each function and kind of failure. The Gmail API has a check of its own.
-pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
-    let Some(deployment) = &target.deployment else { return Vec::new() };
-    let mut findings = Vec::new();
+/// One line for each function and kind of failure, and the log of list-messages: the Gmail API has
+/// a check of its own.
+pub(super) async fn examine(target: &Target, functions: &[Function]) -> (Option<Log>, Vec<Finding>) {
+    let (mut of_list_messages, mut findings) = (None, Vec::new());
+    let Some(deployment) = &target.deployment else { return (None, findings) };
     for function in functions {
         let (name, group) = (&function.name, &function.log_group);
         match read(deployment, group).await {
-            Ok(log) => findings.extend(counted(function, &log)),
-            // The stack creates the group, and no role may.
-            Err(Refusal::Absent) => findings.push(Finding::wrong(
-                format!("the log group {group} does not exist, so {name} loses its log and metrics"),
-                DEPLOY_AGAIN,
-            )),
+            Ok(log) => {
+                findings.extend(counted(function, &log));
+                of_list_messages = of_list_messages.or_else(|| (name == LIST_MESSAGES).then_some(log));
+            }
             Err(refusal) => {
-                findings.push(refusal.unknown(format!("the log of {name}"), "logs:FilterLogEvents"));
+                // The stack creates the group, and no role may.
+                let what =
+                    format!("the log group {group} does not exist, so {name} loses its log and metrics");
+                let absent = Finding::wrong(what, DEPLOY_AGAIN);
+                findings.push(refusal.unless_absent(format!("the log of {name}"), absent));
             }
         }
     }
-    findings
+    (of_list_messages, findings)
 }
 
 fn counted(function: &Function, log: &Log) -> Vec<Finding> {
-    let mut counts: BTreeMap<(&str, &str), (usize, i64)> = BTreeMap::new();
+    let mut failures: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
     for line in log.lines.iter().filter(|line| !line.is_gmail_not_enabled) {
-        let (count, last) = counts.entry((&line.name, line.heading)).or_insert((0, line.at));
-        *count += 1;
-        *last = line.at.max(*last);
-    }
-    if counts.is_empty() {
-        return vec![without_errors(function, log)];
+        failures.entry(&line.name).or_default().push(line);
     }
     let (at_least, last_read) = if log.is_whole { ("", "") } else { ("at least ", " that doctor read") };
-    let finding = |((name, heading), (count, last)): ((&str, &str), (usize, i64))| {
-        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        Finding::wrong(
+    let finding = |(name, lines): (&str, Vec<&Line>)| {
+        let last = lines.iter().max_by_key(|line| line.at)?;
+        let times = if lines.len() == 1 { "once".to_owned() } else { format!("{} times", lines.len()) };
+        let (function, time) = (&function.name, time(last.at));
+        Some(Finding::wrong(
             format!(
-                "{} logged {at_least}{times} in the last hour: {name}; the last{last_read} at {}",
-                function.name,
-                time(last)
+                "{function} logged {at_least}{times} in the last hour: {name}; the last{last_read} at {time}"
             ),
-            format!("see {RUNBOOK}#{heading}, unless it was fixed since"),
-        )
+            format!("see docs/deploy.md#{}, unless it was fixed since", last.heading),
+        ))
     };
-    counts.into_iter().map(finding).collect()
+    let findings: Vec<Finding> = failures.into_iter().filter_map(finding).collect();
+    if findings.is_empty() { vec![without_errors(function, log)] } else { findings }
 }
 
 /// No error was found; that means little for a log that hides errors or was not read to its end.
@@ -168,17 +169,4 @@ fn without_errors(function: &Function, log: &Log) -> Finding {
              --since 1h --filter-pattern '{FILTER}'`"
         ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_runbook_has_each_heading() {
-        let runbook = std::fs::read_to_string(crate::processes::root().join(super::RUNBOOK)).unwrap();
-        for heading in [super::OPERATOR_ERRORS, super::SEAL_FAILURES, super::TOKENS_NOT_STORED, super::ERRORS]
-        {
-            let title = format!("\n### {}\n", heading.replace('-', " "));
-            assert!(runbook.to_lowercase().contains(&title), "{heading}");
-        }
-    }
 }

@@ -2,17 +2,14 @@
 //! grants, and nothing dangerous beside it. The simulator knows the policies of the role, not those
 //! of a secret, a key or the organisation.
 
-mod keys;
-
 use std::collections::BTreeSet;
 
 use aws_sdk_iam::types::PolicyEvaluationDecisionType::Allowed;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum};
 use postern_template::roles::{Grant, grants};
 
-use super::finding::{DEPLOY_AGAIN, Finding};
+use super::finding::{DEPLOY_AGAIN, Finding, Refusal, or_good};
 use super::functions::Function;
-use super::refusal::Refusal;
 use super::target::{Deployment, Target};
 
 /// What a role must not be able to do unless the template grants it: what reads or writes items and
@@ -43,24 +40,30 @@ const DANGEROUS: [(&str, &str); 5] = [
 const FOREIGN_SECRET: &str = "secret:doctor/of-another-application-AAAAAA";
 
 /// A resource that a role may be able to use.
+#[derive(PartialEq)]
 struct Resource {
     /// Its name for people.
     on: String,
     arn: String,
     /// What the template calls it, if the template may grant something there.
-    name: Option<String>,
+    name: Option<&'static str>,
     /// The service through which a key is used.
     through: Option<&'static str>,
 }
 
 impl Resource {
-    fn new(on: impl Into<String>, arn: String, name: Option<&str>) -> Self {
-        Self { on: on.into(), arn, name: name.map(str::to_owned), through: None }
+    fn new(on: impl Into<String>, arn: impl Into<String>, name: Option<&'static str>) -> Self {
+        Self { on: on.into(), arn: arn.into(), name, through: None }
+    }
+
+    fn key(arn: &str, service: &'static str) -> Self {
+        let on = format!("the key {arn} through {service}");
+        Self { through: Some(service), ..Self::new(on, arn, Some("KmsKeyArn")) }
     }
 
     /// Whether the template's statement is about this resource.
     fn is_of(&self, grant: &Grant) -> bool {
-        self.name.as_ref().is_some_and(|name| grant.resource.contains(name))
+        self.name.is_some_and(|name| grant.resource.contains(name))
             && self.through.is_none_or(|service| grant.is_through(service))
     }
 }
@@ -69,12 +72,12 @@ impl Resource {
 pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
     let Some(deployment) = &target.deployment else { return Vec::new() };
     let template = postern_template::read();
-    let (keys, mut findings) = keys::of_the_owner(target, deployment).await;
+    let (keys, mut findings) = keys(target, deployment).await;
     for function in functions {
         let grants = grants(&template, &function.logical_id);
         let mut found = Vec::new();
-        for resource in resources(target, deployment, function, functions, &keys) {
-            match simulate(deployment, function, &resource, &grants).await {
+        for resource in resources(target, deployment, function, functions).iter().chain(&keys) {
+            match simulate(deployment, function, resource, &grants).await {
                 Ok(more) => found.extend(more),
                 Err(finding) => {
                     // The next question would fail as well.
@@ -83,13 +86,10 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
                 }
             }
         }
-        if found.is_empty() {
-            found.push(Finding::good(format!(
-                "the role of {} allows what the template grants, and nothing dangerous beside it",
-                function.name
-            )));
-        }
-        findings.extend(found);
+        let name = &function.name;
+        let good =
+            format!("the role of {name} allows what the template grants, and nothing dangerous beside it");
+        findings.extend(or_good(found, good));
     }
     findings
 }
@@ -99,7 +99,6 @@ fn resources(
     deployment: &Deployment,
     function: &Function,
     functions: &[Function],
-    keys: &[keys::Key],
 ) -> Vec<Resource> {
     let own = |service: &str, resource: &str| {
         let part = |index: usize| function.arn.split(':').nth(index).unwrap_or_default();
@@ -107,13 +106,12 @@ fn resources(
     };
     let table =
         |table: &str, name| Resource::new(table, own("dynamodb", &format!("table/{table}")), Some(name));
-    // Secrets Manager appends six characters to a name.
     let secret = |secret: &str, name| {
-        let arn = || own("secretsmanager", &format!("secret:{secret}-AAAAAA"));
-        let is_arn = secret.starts_with("arn:");
-        Resource::new(secret, if is_arn { secret.to_owned() } else { arn() }, Some(name))
+        // Secrets Manager appends six characters to a name.
+        let of_name = own("secretsmanager", &format!("secret:{secret}-AAAAAA"));
+        Resource::new(secret, if secret.starts_with("arn:") { secret } else { &of_name }, Some(name))
     };
-    let (group, log) = (&function.log_group, format!("{}Log", function.logical_id));
+    let group = &function.log_group;
     let stream = own("logs", &format!("log-group:{group}:log-stream:any"));
     let mut resources = vec![
         table(&target.credentials_table, "CredentialsTable"),
@@ -121,24 +119,58 @@ fn resources(
         secret(&target.sealing_keys, "SealingKeys"),
         secret(&target.google_client, "GoogleClientSecretId"),
         Resource::new("a secret of another application", own("secretsmanager", FOREIGN_SECRET), None),
-        Resource::new(format!("its log group {group}"), stream, Some(&log)),
-        Resource::new("its own role", function.role.clone(), None),
+        Resource::new(format!("its log group {group}"), stream, Some("Log.Arn")),
+        Resource::new("its own role", &function.role, None),
     ];
-    let on = |function: &Function| format!("the function {}", function.name);
-    resources.extend(functions.iter().map(|other| Resource::new(on(other), other.arn.clone(), None)));
-    resources.extend(keys.iter().map(|key| {
-        let on = format!("the key {} through {}", key.arn, key.service);
-        Resource { through: Some(key.service), ..Resource::new(on, key.arn.clone(), Some("KmsKeyArn")) }
-    }));
-    if deployment.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active") {
-        resources.push(Resource::new("X-Ray", "*".to_owned(), Some("*")));
+    let to_invoke =
+        |other: &Function| Resource::new(format!("the function {}", other.name), &other.arn, None);
+    resources.extend(functions.iter().map(to_invoke));
+    if deployment.stack.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active") {
+        resources.push(Resource::new("X-Ray", "*", Some("*")));
     }
     resources
 }
 
-fn dangerous(service: &str) -> impl Iterator<Item = String> {
-    let actions = DANGEROUS.iter().filter(move |(known, _)| *known == service);
-    actions.flat_map(|(service, names)| names.split_whitespace().map(move |name| format!("{service}:{name}")))
+/// The KMS keys that the account's owner encrypts the secrets and tables with, each once, and a
+/// finding for each that could not be determined. AWS's own keys need no permission, and what does
+/// not exist is reported where the secret or table itself is checked.
+async fn keys(target: &Target, deployment: &Deployment) -> (Vec<Resource>, Vec<Finding>) {
+    let (mut keys, mut findings) = (Vec::new(), Vec::new());
+    let refused = |refusal: Refusal, what: String| (!refusal.is_absent).then(|| refusal.unknown(what));
+    for secret in [&target.google_client, &target.sealing_keys] {
+        let answer = target.secrets.describe_secret().secret_id(secret).send().await;
+        match answer.map(|answer| answer.kms_key_id.unwrap_or_default()) {
+            Ok(key) if key.starts_with("arn:") => keys.push(Resource::key(&key, "secretsmanager")),
+            Ok(key) if key.is_empty() || key == "alias/aws/secretsmanager" => {}
+            Ok(_) => findings.push(Finding::unknown(
+                format!("whether the functions may use the key of the secret {secret}"),
+                "the secret names its key by an alias; name it by its ARN",
+            )),
+            Err(error) => findings.extend(refused(
+                Refusal::of("secretsmanager:DescribeSecret", &error),
+                format!("whether a key of your own encrypts the secret {secret}"),
+            )),
+        }
+    }
+    // A table's description does not tell whether a key is the owner's or AWS's: it is the owner's
+    // if the stack was given one.
+    let given = deployment.stack.parameters.get("KmsKeyArn").map_or("", String::as_str);
+    let tables = [&target.credentials_table, &target.sessions_table];
+    for table in tables.into_iter().filter(|_| !given.is_empty()) {
+        match target.dynamodb.describe_table().table_name(table).send().await {
+            Ok(answer) => {
+                let encryption = answer.table().and_then(|table| table.sse_description());
+                let key = encryption.and_then(|encryption| encryption.kms_master_key_arn());
+                keys.push(Resource::key(key.unwrap_or(given), "dynamodb"));
+            }
+            Err(error) => findings.extend(refused(
+                Refusal::of("dynamodb:DescribeTable", &error),
+                format!("which key encrypts the table {table}"),
+            )),
+        }
+    }
+    keys.dedup();
+    (keys, findings)
 }
 
 async fn simulate(
@@ -150,8 +182,12 @@ async fn simulate(
     let (name, on) = (&function.name, &resource.on);
     let granted = grants.iter().filter(|grant| resource.is_of(grant));
     let needed: BTreeSet<String> = granted.map(|grant| grant.action.clone()).collect();
-    let mut actions = needed.clone();
-    actions.extend(dangerous(resource.arn.split(':').nth(2).unwrap_or_default()));
+    let service = resource.arn.split(':').nth(2);
+    let dangerous = DANGEROUS.iter().filter(|(known, _)| Some(*known) == service);
+    let dangerous = dangerous.flat_map(|(service, names)| {
+        names.split_whitespace().map(move |action| format!("{service}:{action}"))
+    });
+    let actions: BTreeSet<String> = needed.iter().cloned().chain(dangerous).collect();
     // The template lets a role use a key only through the services that it names.
     let region = function.arn.split(':').nth(3).unwrap_or_default();
     let through = resource.through.map(|service| {
@@ -159,25 +195,18 @@ async fn simulate(
         let entry = entry.context_key_type(ContextKeyTypeEnum::String);
         vec![entry.context_key_values(format!("{service}.{region}.amazonaws.com")).build()]
     });
-    let answer = deployment
-        .iam
-        .simulate_principal_policy()
-        .set_context_entries(through)
-        .policy_source_arn(&function.role)
-        .set_action_names(Some(actions.iter().cloned().collect()))
-        .resource_arns(&resource.arn)
-        .send()
-        .await
-        .map_err(|error| match Refusal::of(&error) {
-            Refusal::Absent => Finding::wrong(format!("the role of {name} does not exist"), DEPLOY_AGAIN),
-            refusal => {
-                refusal.unknown(format!("what the role of {name} allows"), "iam:SimulatePrincipalPolicy")
-            }
-        })?;
+    let iam = aws_sdk_iam::Client::new(&deployment.config);
+    let question = iam.simulate_principal_policy().policy_source_arn(&function.role);
+    let question = question.resource_arns(&resource.arn).set_context_entries(through);
+    let question = question.set_action_names(Some(actions.iter().cloned().collect()));
+    let answer = question.send().await.map_err(|error| {
+        let absent = Finding::wrong(format!("the role of {name} does not exist"), DEPLOY_AGAIN);
+        let what = format!("what the role of {name} allows");
+        Refusal::of("iam:SimulatePrincipalPolicy", &error).unless_absent(what, absent)
+    })?;
     let is_allowed = |action: &str| {
         let mut results = answer.evaluation_results().iter();
-        let result = results.find(|result| result.eval_action_name() == action);
-        result.map(EvaluationResult::eval_decision).map(|decision| *decision == Allowed)
+        Some(*results.find(|result| result.eval_action_name() == action)?.eval_decision() == Allowed)
     };
     let finding = |action: &String| match (is_allowed(action), needed.contains(action)) {
         (Some(true), true) | (Some(false), false) => None,

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 const LONGEST_CODE: usize = 48;
 
-/// The name of a condition, and the variable that a `config_error` is about.
+/// What a problem document says.
 pub(super) struct Problem {
     pub(super) code: String,
+    /// The variable that a `config_error` is about.
     pub(super) variable: Option<&'static str>,
     /// The Gmail API is not enabled in the client's project.
     pub(super) is_gmail_not_enabled: bool,
@@ -26,15 +27,17 @@ impl Problem {
 
     /// Reads the members of a problem document, which are fields of the log's lines too.
     pub(super) fn read(fields: &Value) -> Option<Self> {
-        let code = fields["code"].as_str()?;
-        if code.len() > LONGEST_CODE || !code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) {
-            return None;
-        }
-        let variable =
-            VARIABLES.iter().map(|variable| variable.name).find(|name| fields["variable"] == *name);
+        let is_ours = |code: &&str| {
+            code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+        };
+        let code = fields["code"].as_str().filter(is_ours)?;
+        let mut variables = VARIABLES.iter().map(|variable| variable.name);
         let gmail = Error::GmailNotEnabled.facts();
-        let is_gmail_not_enabled = code == gmail.code && fields["detail"] == gmail.detail;
-        Some(Self { code: code.to_owned(), variable, is_gmail_not_enabled })
+        Some(Self {
+            code: code.to_owned(),
+            variable: variables.find(|name| fields["variable"] == *name),
+            is_gmail_not_enabled: code == gmail.code && fields["detail"] == gmail.detail,
+        })
     }
 
     /// The code, with the variable if there is one.

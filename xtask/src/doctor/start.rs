@@ -8,24 +8,19 @@ use serde_json::Value;
 use url::Url;
 
 use super::finding::{DEPLOY_AGAIN, Finding};
-use super::functions::AUTH_START;
 use super::problem::Problem;
 use super::target::Target;
 
 /// Starts a sign-in and looks where it would return to.
 pub(super) async fn examine(target: &Target) -> Finding {
-    let what = format!("GET {}{START_PATH}", target.api.url());
-    let request = target.api.request(Method::GET, START_PATH).header(ACCEPT, "application/json");
-    match target.api.send(request).await {
-        Err(Failure::NotConnected(_)) => {
-            let fix = match target.deployment {
-                None => target.remedy("--api-port"),
-                Some(_) => "point that name to the API (its DNS record and its certificate), or deploy \
-                                       without DomainName and PublicUrl"
-                    .to_owned(),
-            };
-            Finding::wrong(format!("{what} reaches no server"), fix)
-        }
+    let what = format!("GET {}{START_PATH}", target.api);
+    let request = target.request(Method::GET, START_PATH).header(ACCEPT, "application/json");
+    match target.send(request).await {
+        Err(Failure::NotConnected(_)) => Finding::wrong(
+            format!("{what} reaches no server"),
+            "point that name to the API (its DNS record and its certificate), or deploy without DomainName and \
+             PublicUrl",
+        ),
         Err(failure) => Finding::unknown(what, format!("{failure}; try again")),
         Ok(answer) if answer.status == 200 => started(target, &what, &answer),
         Ok(answer) => match Problem::of(&answer) {
@@ -37,14 +32,12 @@ pub(super) async fn examine(target: &Target) -> Finding {
 
 fn started(target: &Target, what: &str, answer: &Answer) -> Finding {
     let callback = &target.callback;
-    let redirect_uri = serde_json::from_slice::<Value>(&answer.body)
-        .ok()
-        .and_then(|body| Url::parse(body["authorization_url"].as_str()?).ok())
-        .and_then(|url| {
-            url.query_pairs().find(|(name, _)| name == "redirect_uri").map(|(_, value)| value.into_owned())
-        });
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let url = body["authorization_url"].as_str().and_then(|url| Url::parse(url).ok());
+    let redirect_uri =
+        url.as_ref().and_then(|url| url.query_pairs().find(|(name, _)| name == "redirect_uri"));
     match redirect_uri {
-        Some(uri) if uri == *callback => {
+        Some((_, uri)) if uri == *callback => {
             Finding::good(format!("{what} starts a sign-in that returns to {callback}"))
         }
         Some(_) => Finding::wrong(
@@ -59,17 +52,17 @@ fn started(target: &Target, what: &str, answer: &Answer) -> Finding {
 }
 
 fn failed(what: &str, status: u16, problem: &Problem) -> Finding {
-    let wrong = |fix: &str| Finding::wrong(format!("{what} answers {status} {}", problem.words()), fix);
-    match problem.code.as_str() {
-        "config_error" if problem.variable.is_some() => wrong(
-            "correct that variable or what it names; the functions notice a changed secret within five minutes",
-        ),
-        "config_error" | "internal" => wrong(&format!("read the log of {AUTH_START}")),
-        "secrets_unavailable" => {
-            wrong("check that the functions can reach Secrets Manager and may use its key, and try again")
+    let fix = match problem.code.as_str() {
+        "config_error" if problem.variable.is_some() => {
+            "correct that variable or what it names; the functions notice a changed secret within five minutes"
         }
-        _ => Finding::unknown(what, format!("it answers {status} {}; try again", problem.words())),
-    }
+        "config_error" | "internal" => "read the log of auth-start",
+        "secrets_unavailable" => {
+            "check that the functions can reach Secrets Manager and may use its key, and try again"
+        }
+        _ => return Finding::unknown(what, format!("it answers {status} {}; try again", problem.words())),
+    };
+    Finding::wrong(format!("{what} answers {status} {}", problem.words()), fix)
 }
 
 /// API Gateway answered in place of the function, or a program that is not this API.
@@ -82,10 +75,8 @@ fn answered_by_another(what: &str, status: u16) -> Finding {
         404 => Finding::wrong(format!("{what} is not a route of the API (404)"), DEPLOY_AGAIN),
         429 => Finding::unknown(what, "API Gateway limits requests now (429); try again in a minute"),
         500..=599 => Finding::wrong(
-            format!("{what} answers {status}, and not by {AUTH_START}"),
-            format!(
-                "read the log of {AUTH_START}: it did not start, perhaps for another Architecture, or was ended"
-            ),
+            format!("{what} answers {status}, and not by auth-start"),
+            "read the log of auth-start: it did not start, perhaps for another Architecture, or was ended",
         ),
         _ => Finding::unknown(what, format!("the answer ({status}) is not this API's; check the address")),
     }

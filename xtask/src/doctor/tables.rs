@@ -4,8 +4,7 @@ use aws_sdk_dynamodb::types::{
     KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveStatus,
 };
 
-use super::finding::{DEPLOY_AGAIN, Finding};
-use super::refusal::Refusal;
+use super::finding::{DEPLOY_AGAIN, Finding, Refusal, or_good};
 use super::target::Target;
 
 /// The attribute by which DynamoDB deletes sessions and spent states.
@@ -13,12 +12,12 @@ const EXPIRY: &str = "expires_at";
 
 /// One line for each table, or one for each thing that is wrong with it.
 pub(super) async fn examine(target: &Target) -> Vec<Finding> {
-    let names = target;
-    let (credentials, sessions) = tokio::join!(
-        table(target, &names.credentials_table, "user_id", "with the users' tokens"),
-        table(target, &names.sessions_table, "id", "with the sessions"),
+    let (credentials, sessions) = (&target.credentials_table, &target.sessions_table);
+    let (of_credentials, of_sessions) = tokio::join!(
+        table(target, credentials, "user_id", "with the users' tokens"),
+        table(target, sessions, "id", "with the sessions"),
     );
-    [credentials, sessions].concat()
+    [of_credentials, of_sessions].concat()
 }
 
 async fn table(target: &Target, name: &str, key: &str, contents: &str) -> Vec<Finding> {
@@ -39,18 +38,15 @@ async fn table(target: &Target, name: &str, key: &str, contents: &str) -> Vec<Fi
         }
         findings.extend(recovery(target, name).await);
     }
-    if findings.is_empty() {
-        findings.push(Finding::good(format!("the table {name} {contents}")));
-    }
-    findings
+    or_good(findings, format!("the table {name} {contents}"))
 }
 
 async fn describe(target: &Target, name: &str) -> Result<TableDescription, Finding> {
     let what = format!("the table {name}");
     let answer = target.dynamodb.describe_table().table_name(name).send().await;
-    let answer = answer.map_err(|error| match Refusal::of(&error) {
-        Refusal::Absent => Finding::wrong(format!("{what} does not exist"), DEPLOY_AGAIN),
-        refusal => refusal.unknown_but(&target.remedy("--dynamodb-port"), &what, "dynamodb:DescribeTable"),
+    let answer = answer.map_err(|error| {
+        let absent = Finding::wrong(format!("{what} does not exist"), DEPLOY_AGAIN);
+        Refusal::of("dynamodb:DescribeTable", &error).unless_absent(&what, absent)
     })?;
     answer.table.ok_or_else(|| Finding::unknown(what, "DynamoDB did not describe it; try again"))
 }
@@ -77,13 +73,17 @@ fn usable(table: &TableDescription, name: &str, key: &str) -> Vec<Finding> {
 }
 
 async fn expiry(target: &Target, name: &str) -> Option<Finding> {
-    let answer = target.dynamodb.describe_time_to_live().table_name(name).send().await;
-    let is_on = answer.map_err(|error| Refusal::of(&error)).map(|answer| {
-        answer.time_to_live_description().is_some_and(|description| {
-            let status = description.time_to_live_status();
-            description.attribute_name() == Some(EXPIRY)
-                && matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
-        })
+    let answer = match target.dynamodb.describe_time_to_live().table_name(name).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let what = format!("whether the table {name} deletes old items");
+            return Some(Refusal::of("dynamodb:DescribeTimeToLive", &error).unknown(what));
+        }
+    };
+    let is_on = answer.time_to_live_description().is_some_and(|description| {
+        let status = description.time_to_live_status();
+        description.attribute_name() == Some(EXPIRY)
+            && matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
     });
     let off = Finding::wrong(
         format!("the table {name} never deletes old sessions: {EXPIRY} is not its time to live"),
@@ -92,18 +92,20 @@ async fn expiry(target: &Target, name: &str) -> Option<Finding> {
              Enabled=true,AttributeName={EXPIRY}`"
         ),
     );
-    let unknown = format!("whether the table {name} deletes old items");
-    unless(is_on, off, unknown, "dynamodb:DescribeTimeToLive")
+    (!is_on).then_some(off)
 }
 
 async fn recovery(target: &Target, name: &str) -> Option<Finding> {
-    let answer = target.dynamodb.describe_continuous_backups().table_name(name).send().await;
-    let is_on = answer.map_err(|error| Refusal::of(&error)).map(|answer| {
-        let backups = answer.continuous_backups_description();
-        let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description());
-        let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
-        status == Some(&PointInTimeRecoveryStatus::Enabled)
-    });
+    let answer = match target.dynamodb.describe_continuous_backups().table_name(name).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let what = format!("whether the table {name} can be restored");
+            return Some(Refusal::of("dynamodb:DescribeContinuousBackups", &error).unknown(what));
+        }
+    };
+    let backups = answer.continuous_backups_description();
+    let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description());
+    let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
     let off = Finding::wrong(
         format!("the table {name} with the users' tokens cannot be restored to a point in time"),
         format!(
@@ -111,13 +113,5 @@ async fn recovery(target: &Target, name: &str) -> Option<Finding> {
              --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
         ),
     );
-    let unknown = format!("whether the table {name} can be restored");
-    unless(is_on, off, unknown, "dynamodb:DescribeContinuousBackups")
-}
-
-fn unless(is_on: Result<bool, Refusal>, off: Finding, unknown: String, action: &str) -> Option<Finding> {
-    match is_on {
-        Ok(is_on) => (!is_on).then_some(off),
-        Err(refusal) => Some(refusal.unknown(unknown, action)),
-    }
+    (status != Some(&PointInTimeRecoveryStatus::Enabled)).then_some(off)
 }

@@ -1,6 +1,5 @@
 //! What doctor checks: a deployed stack or the local one, and the clients to ask it with.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,20 +8,28 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use postern::door::authorization::CALLBACK_PATH;
 use postern::outside::http::aws::Connector;
-use postern::outside::http::{Failure, HttpStack};
+use postern::outside::http::{Answer, Failure, HttpStack, send};
 use postern_rules::secret::SessionToken;
+use reqwest::header::HOST;
+use reqwest::{Method, RequestBuilder};
+use tokio::net::TcpStream;
+use url::Url;
 
-use super::api::Api;
-use super::finding::{Finding, TRY_AGAIN};
 use crate::account::{Account, timeouts};
 use crate::commands::Ports;
-use crate::stack::{Outputs, Stack};
+use crate::stack::Stack;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than a function may take: a cold start and the ten seconds of its timeout.
+const API_TIMEOUT: Duration = Duration::from_secs(20);
+const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Where the parts of a deployment are.
 pub(crate) struct Target {
-    pub(super) api: Api,
+    /// The API's base URL, without a slash at its end.
+    pub(super) api: String,
+    /// The address to reach the API at in place of what a name server says.
+    api_at: Option<SocketAddr>,
     /// The redirect URI to register with Google.
     pub(super) callback: String,
     pub(super) credentials_table: String,
@@ -33,7 +40,7 @@ pub(crate) struct Target {
     pub(super) sealing_keys: String,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
-    /// The client for Google, with the same HTTP stack as the functions.
+    /// The client for the API and Google, with the same HTTP stack as the functions.
     pub(super) web: reqwest::Client,
     /// On this machine, the origin of the page; in an account the functions name it.
     pub(super) page: Option<String>,
@@ -45,11 +52,8 @@ pub(crate) struct Target {
 
 /// What only a deployment has.
 pub(super) struct Deployment {
-    pub(super) lambda: aws_sdk_lambda::Client,
-    pub(super) iam: aws_sdk_iam::Client,
-    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
-    pub(super) outputs: Outputs,
-    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) config: SdkConfig,
+    pub(super) stack: Stack,
 }
 
 impl Target {
@@ -63,9 +67,9 @@ impl Target {
         let stack = Stack::require(account, name).await?;
         let (outputs, config) = (&stack.outputs, &account.config);
         let output = |name: &str| outputs.get(name).map(str::to_owned);
-        let web = http_client()?;
         Ok(Self {
-            api: Api::new(outputs.get("ApiUrl")?, api_at, web.clone())?,
+            api: outputs.get("ApiUrl")?.trim_end_matches('/').to_owned(),
+            api_at,
             callback: output("CallbackUrl")?,
             credentials_table: output("CredentialsTableName")?,
             sessions_table: output("SessionsTableName")?,
@@ -73,33 +77,40 @@ impl Target {
             sealing_keys: output("SealingKeysSecretArn")?,
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
-            web,
+            web: http_client()?,
             page: None,
-            deployment: Some(Deployment {
-                lambda: aws_sdk_lambda::Client::new(config),
-                iam: aws_sdk_iam::Client::new(config),
-                logs: aws_sdk_cloudwatchlogs::Client::new(config),
-                outputs: stack.outputs,
-                parameters: stack.parameters,
-            }),
+            deployment: Some(Deployment { config: config.clone(), stack }),
             session: None,
         })
     }
 
     /// What `cargo xtask dev` runs on these ports. Google's port is in the client's secret.
-    pub(crate) fn local(ports: Ports) -> Result<Self, String> {
+    pub(crate) async fn local(ports: Ports) -> Result<Self, String> {
+        let services = [
+            ("--api-port", ports.api),
+            ("--dynamodb-port", ports.dynamodb),
+            ("--secrets-port", ports.secrets),
+        ];
+        for (option, port) in services {
+            TcpStream::connect(("localhost", port)).await.map_err(|_| {
+                format!(
+                    "nothing listens on port {port}; start `cargo xtask dev`, or set its port with {option}"
+                )
+            })?;
+        }
         let api = format!("http://localhost:{}", ports.api);
         let web = http_client()?;
-        let config = |port: u16| local_config(&web, &format!("http://127.0.0.1:{port}"));
+        let config = |port: u16| local_config(&web, port);
         Ok(Self {
             callback: format!("{api}{CALLBACK_PATH}"),
+            api,
+            api_at: None,
             credentials_table: "CredentialsTable".to_owned(),
             sessions_table: "SessionsTable".to_owned(),
             google_client: "postern/google-client".to_owned(),
             sealing_keys: "postern/sealing-keys".to_owned(),
             dynamodb: aws_sdk_dynamodb::Client::new(&config(ports.dynamodb)),
             secrets: aws_sdk_secretsmanager::Client::new(&config(ports.secrets)),
-            api: Api::new(&api, None, web.clone())?,
             web,
             page: Some(format!("http://localhost:{}", ports.page)),
             deployment: None,
@@ -107,22 +118,20 @@ impl Target {
         })
     }
 
-    /// What helps when a service does not answer; `option` sets its local port.
-    pub(super) fn remedy(&self, option: &str) -> String {
-        match self.deployment {
-            None => format!("start `cargo xtask dev`, or set its port with {option}"),
-            Some(_) => TRY_AGAIN.to_owned(),
-        }
+    /// A request of the API for `path`, which begins with a slash.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.api);
+        let (Some(address), Ok(named)) = (self.api_at, Url::parse(&url)) else {
+            return self.web.request(method, url);
+        };
+        let path = url.split_once(named.authority()).map_or(path, |(_, path)| path);
+        self.web.request(method, format!("http://{address}{path}")).header(HOST, named.authority())
     }
 
-    /// The finding of a check that the API did not answer.
-    pub(super) fn no_answer(&self, what: &str, failure: &Failure) -> Finding {
-        let remedy = match failure {
-            Failure::NotConnected(_) => self.remedy("--api-port"),
-            // A local API that was reached may still be building a function.
-            _ => TRY_AGAIN.to_owned(),
-        };
-        Finding::unknown(what, format!("the API did not answer ({failure}); {remedy}"))
+    /// Sends what [`Target::request`] made.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let request = request.build().map_err(|error| Failure::Broken(error.without_url()))?;
+        send(&self.web, request, API_TIMEOUT, LARGEST_ANSWER).await
     }
 }
 
@@ -132,7 +141,7 @@ pub(super) fn http_client() -> Result<reqwest::Client, String> {
 }
 
 /// The local services check no credentials, but the SDK signs every request.
-pub(super) fn local_config(web: &reqwest::Client, endpoint: &str) -> SdkConfig {
+fn local_config(web: &reqwest::Client, port: u16) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "doctor");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -140,6 +149,6 @@ pub(super) fn local_config(web: &reqwest::Client, endpoint: &str) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(Connector::new(web.clone()))
         .timeout_config(timeouts())
-        .endpoint_url(endpoint)
+        .endpoint_url(format!("http://127.0.0.1:{port}"))
         .build()
 }

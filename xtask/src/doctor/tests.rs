@@ -5,9 +5,12 @@ mod aws;
 mod planted;
 mod unknown;
 
-use harness::google::{Consent, Decision, Endpoint, Failure, Times};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use harness::google::{Decision, Endpoint, Failure, Times};
 use harness::stack::{GOOGLE_CLIENT_SECRET, SEALING_KEYS_SECRET};
-use harness::world::Call;
+use harness::world::{ANN, Call};
 use harness::{Options, Stack};
 use insta::assert_snapshot;
 use postern_rules::secret::SessionToken;
@@ -16,7 +19,7 @@ use tokio::net::TcpListener;
 
 use self::aws::{Aws, PAGE};
 use super::examine;
-use super::target::{Target, http_client, local_config};
+use super::target::Target;
 use crate::account::Account;
 
 /// What stands in the output for the address of the API, whose port differs from run to run.
@@ -25,10 +28,12 @@ const API: &str = "https://api.example.com";
 const KEY: &str = "planted-key-0123456789abcdefghijklmnopqrstuv";
 const WRONG_CLIENT_SECRET: &str = "GOCSPX-planted-and-wrong";
 
-/// A healthy deployment, in which a test plants a defect.
+/// A healthy deployment, in which a test plants a defect; it ends with the test's runtime.
+#[derive(Clone)]
 struct Scene {
+    url: String,
     stack: Stack,
-    aws: Aws,
+    aws: Arc<Mutex<Aws>>,
     session: Option<String>,
 }
 
@@ -39,20 +44,28 @@ impl Scene {
         let options =
             Options { public_url: url.clone(), allowed_origins: PAGE.to_owned(), ..Options::default() };
         let stack = Stack::start(options).await;
-        let aws = Aws::serve(listener, url, &stack);
-        let scene = Self { stack, aws, session: None };
+        let aws = Arc::new(Mutex::new(Aws::new(&url, &stack)));
+        let scene = Self { url, stack, aws, session: None };
         scene.put_keyring(&json!({ "primary": "k1", "k1": KEY }));
+        let router = Router::new().fallback(aws::answer).with_state(scene.clone());
+        #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
+        tokio::spawn(async move { axum::serve(listener, router).await });
         scene
     }
 
-    fn account(&self) -> Account {
-        Account { config: local_config(&http_client().unwrap(), &self.aws.url) }
-    }
-
     async fn target(&self) -> Target {
-        let mut target = Target::of_stack(&self.account(), "postern", None).await.unwrap();
+        let mut target = Target::of_stack(&Account::at(&self.url), "postern", None).await.unwrap();
         target.session = self.session.as_deref().map(SessionToken::new);
         target
+    }
+
+    fn aws(&self) -> MutexGuard<'_, Aws> {
+        self.aws.lock().unwrap()
+    }
+
+    /// From now on answers every call so that has all of these words in its target, path and body.
+    fn answer(&self, call: &'static str, status: u16, body: &impl ToString) {
+        self.aws().answers.push((call, status, body.to_string()));
     }
 
     /// Stores the client's file with a change.
@@ -73,14 +86,9 @@ impl Scene {
         self.stack.google.fail(Endpoint::Token, failure, Times::UntilCleared);
     }
 
-    /// Something else than the function answers GET /auth/start.
-    fn start_answers(&self, status: u16, body: &Value) {
-        self.aws.answer("/auth/start", status, body);
-    }
-
     /// Changes what Lambda says of a function.
     fn change(&self, function: &str, change: impl FnOnce(&mut Value)) {
-        change(self.aws.account().functions.get_mut(function).unwrap());
+        change(self.aws().functions.get_mut(function).unwrap());
     }
 
     /// Changes a variable of a function.
@@ -90,7 +98,7 @@ impl Scene {
 
     /// What IAM's simulator says of an action on a resource, or through a service.
     fn decide(&self, role: &'static str, action: &'static str, on: &'static str, decision: Option<bool>) {
-        self.aws.account().policies.push((role, action, on, decision));
+        self.aws().policies.push((role, action, on, decision));
     }
 
     /// Writes lines into the log of list-messages, a second after each other, the last one first.
@@ -101,26 +109,23 @@ impl Scene {
             .map(|(line, second)| json!({ "timestamp": second * 1000_i64, "message": line.to_string() }));
         let mut events: Vec<Value> = events.collect();
         events.reverse();
-        self.aws.answer("FilterLogEvents list-messages", 200, &json!({ "events": events }));
+        self.answer("FilterLogEvents list-messages", 200, &json!({ "events": events }));
     }
 
     fn give_a_key(&self) {
         let key = "arn:aws:kms:us-east-1:123456789012:key/of-the-owner".to_owned();
-        self.aws.account().stack.insert(("Parameter", "KmsKeyArn".to_owned()), key);
+        self.aws().parameters.insert("KmsKeyArn", key);
     }
 
     /// Connects a mailbox as a script does, and keeps the session.
     async fn sign_in(&mut self) {
-        let start = Call::get("/auth/start", "").header("accept", "application/json");
-        let started = self.aws.call(start).await;
+        let started = self.call(Call::start_json()).await;
         let cookie = started.cookies[0].split(';').next().unwrap();
-        let url = started.json()["authorization_url"].as_str().unwrap().to_owned();
-        let consent = self.stack.google.consent(&url, Decision::allow("ann@example.com")).await;
-        assert!(matches!(consent, Consent::Redirect(_)), "{consent:?}");
+        let consent = self.stack.google.consent(&started.authorization_url(), Decision::allow(ANN)).await;
         let body = json!({ "code": consent.code().unwrap(), "state": consent.parameter("state").unwrap() });
         let callback = Call::post("/oauth/callback", &body).header("origin", PAGE).cookie(cookie);
-        let token = self.aws.call(callback).await.json()["session_token"].as_str().map(str::to_owned);
-        self.session = Some(token.unwrap());
+        self.session = self.call(callback).await.json()["session_token"].as_str().map(str::to_owned);
+        assert!(self.session.is_some());
     }
 
     /// All that doctor prints; no secret is in it.
@@ -130,7 +135,7 @@ impl Scene {
 
     async fn output_for(&self, target: &Target) -> String {
         let lines: Vec<String> = examine(target).await.iter().map(ToString::to_string).collect();
-        let output = lines.join("\n").replace(&self.aws.url, API);
+        let output = lines.join("\n").replace(&self.url, API);
         for secret in [self.stack.google.client_secret()].iter().chain(&self.session) {
             assert!(!output.contains(secret), "a line tells a secret");
         }
@@ -183,7 +188,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     assert!(scene.stack.dynamodb.calls().iter().all(|call| is_read(&call.operation)));
     // A statement that is new in the template is asked about like the others.
     let template = postern_template::read();
-    let asked = scene.aws.account().asked.clone();
+    let asked = scene.aws().asked.clone();
     for (logical_id, folder) in postern_template::roles::functions(&template) {
         for grant in postern_template::roles::grants(&template, &logical_id) {
             assert!(grant.condition.is_some() || asked.contains(&(folder.clone(), grant.action)));

@@ -3,19 +3,17 @@
 
 use std::path::Path;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use harness::google::Google;
 use postern::clock::Clock;
-use postern::outside::http::aws::describe;
+use tokio::process::Command;
 
-use crate::account::{self, Account};
-use crate::ministack::MiniStack;
+use crate::account::{Account, Called};
+use crate::ministack;
 use crate::processes::Processes;
+use crate::tools::{CARGO_LAMBDA, SAM, Tools, ZIG};
 
-/// The region that everything is deployed to.
-pub(super) const REGION: &str = "us-east-1";
 /// The secret with Google's client, by the default of the template's parameter.
 pub(super) const GOOGLE_CLIENT_SECRET: &str = "postern/google-client";
 /// A secret of another application in the same account.
@@ -32,74 +30,53 @@ pub(super) struct Cloud {
     pub(super) account: Account,
     /// The fake Google.
     pub(super) google: Google,
+    /// The SAM CLI and what it builds with.
+    pub(super) tools: Tools,
 }
 
 impl Cloud {
     /// Starts them; what MiniStack and the functions print goes to `log`.
     pub(super) async fn start(log: &Path, processes: &mut Processes) -> Result<Self, String> {
-        let ministack = MiniStack::find(processes).await?;
+        let tools = Tools::of_the_machine().fetch(&SAM, processes).await?;
+        let tools = tools.find(&[CARGO_LAMBDA, ZIG], processes).await?;
         let google = Google::start_anywhere(Clock::System).await;
         let at_google = |path: &str| format!("{}{path}", google.url());
-        let environment = [
+        let settings = [
+            ("AUTH", "true".to_owned()),
             ("GMAIL_URL", at_google("")),
             ("GOOGLE_USERINFO_URL", at_google("/oauth2/v3/userinfo")),
             ("GOOGLE_REVOKE_URL", at_google("/revoke")),
         ];
-        let url = ministack.start_account(&environment, log, processes).await?;
-        let account =
-            Account { config: configured(&url, Credentials::new(OWNER, OWNER, None, None, "owner")).await? };
-        let cloud = Self { url, account, google };
+        let url = ministack::start(&settings, log, processes).await?;
+        let owner = Credentials::new(OWNER, OWNER, None, None, "owner");
+        let account = Account::at(&url, owner).await?;
+        let cloud = Self { url, account, google, tools };
         cloud.put_secret(FOREIGN_SECRET, "not this application's").await?;
         Ok(cloud)
     }
 
-    /// The configuration of clients with these credentials.
-    pub(super) async fn as_somebody(&self, credentials: Credentials) -> Result<SdkConfig, String> {
-        configured(&self.url, credentials).await
-    }
-
-    /// The environment in which a command-line tool finds this account.
-    pub(super) fn environment(&self) -> [(&'static str, &str); 6] {
-        [
+    /// Runs a command-line tool in this account only; it must succeed.
+    pub(super) async fn run(&self, command: &mut Command, processes: &mut Processes) -> Result<(), String> {
+        let environment = [
             ("AWS_ENDPOINT_URL", self.url.as_str()),
             ("AWS_ACCESS_KEY_ID", OWNER),
             ("AWS_SECRET_ACCESS_KEY", OWNER),
-            ("AWS_REGION", REGION),
-            ("AWS_DEFAULT_REGION", REGION),
-            ("SAM_CLI_TELEMETRY", "0"),
-        ]
-    }
-
-    /// The host by which MiniStack knows an API.
-    pub(super) fn host_of(&self, api_id: &str) -> String {
-        let port = self.url.rsplit(':').next().unwrap_or_default();
-        format!("{api_id}.execute-api.localhost:{port}")
+            ("AWS_REGION", self.account.region()),
+            ("AWS_DEFAULT_REGION", self.account.region()),
+        ];
+        command.envs(environment).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+        processes.succeed(command).await
     }
 
     /// Stores a new value of a secret, and creates the secret if needed.
     pub(super) async fn put_secret(&self, name: &str, value: &str) -> Result<(), String> {
         let client = aws_sdk_secretsmanager::Client::new(&self.account.config);
-        let put = client.put_secret_value().secret_id(name).secret_string(value).send().await;
-        match put {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutSecretValueError::is_resource_not_found_exception) =>
-            {
+        match client.put_secret_value().secret_id(name).secret_string(value).send().await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
                 let made = client.create_secret().name(name).secret_string(value).send().await;
-                made.map(drop).map_err(|error| format!("{name} is not created: {}", describe(&error)))
+                made.or_say(&format!("{name} is not created")).map(drop)
             }
-            Err(error) => Err(format!("{name} gets no new value: {}", describe(&error))),
+            put => put.or_say(&format!("{name} gets no new value")).map(drop),
         }
     }
-}
-
-async fn configured(url: &str, credentials: Credentials) -> Result<SdkConfig, String> {
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(account::http_client()?)
-        .endpoint_url(url)
-        .region(Region::from_static(REGION))
-        .credentials_provider(credentials);
-    Ok(loader.load().await)
 }

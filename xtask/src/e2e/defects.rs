@@ -3,14 +3,12 @@
 use std::net::SocketAddr;
 
 use harness::google::{Endpoint, Failure, Times};
-use postern::outside::http::aws::describe;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
-use super::journey;
-use super::step::say;
+use crate::account::Called;
 use crate::doctor::{Finding, Target, examine};
-use crate::visit::expect;
+use crate::visit::{ACCOUNT, expect, say};
 
 /// What MiniStack leaves out of the template: CloudFormation's time to live and recovery of tables,
 /// and the context of IAM's simulator, without which no role may use a key. Doctor rightly reports
@@ -21,7 +19,8 @@ const LEFT_OUT: [&str; 3] = ["time to live", "restored to a point in time", "doe
 const PLANTED: &str = "planted";
 
 /// Plants each defect, asks doctor, and removes it again.
-pub(super) async fn are_found(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
+pub(super) async fn are_found(deployment: &Deployment<'_>) -> Result<(), String> {
+    let cloud = deployment.cloud;
     let healthy = findings(cloud).await?;
     for finding in &healthy {
         println!("      {finding}");
@@ -40,15 +39,13 @@ pub(super) async fn are_found(cloud: &Cloud, deployment: &Deployment) -> Result<
     cloud.put_secret(GOOGLE_CLIENT_SECRET, &file).await?;
 
     cloud.google.fail(Endpoint::MessagesList, Failure::ServiceDisabled, Times::UntilCleared);
-    let mut visit = journey::visit(cloud, deployment)?;
-    let authorization_url = visit.start().await?;
-    visit.connect(&authorization_url).await?;
+    let mut visit = deployment.sign_in(ACCOUNT).await?;
     expect(visit.fetch_messages(&[]).await?.status == 503, "a disabled Gmail API is 503 for the user")?;
     let words = ["the Gmail API is not enabled", "enable it at", "gmail.googleapis.com"];
     finds("a disabled Gmail API", &words, cloud).await?;
     cloud.google.clear_failures();
 
-    let role = deployment.role_of("OauthCallbackFunction", cloud).await?;
+    let role = deployment.role_of("OauthCallbackFunction").await?;
     let role = role.rsplit('/').next().unwrap_or_default();
     let iam = aws_sdk_iam::Client::new(&cloud.account.config);
     let denial = serde_json::json!({
@@ -56,10 +53,10 @@ pub(super) async fn are_found(cloud: &Cloud, deployment: &Deployment) -> Result<
         "Statement": [{"Effect": "Deny", "Action": "dynamodb:UpdateItem", "Resource": "*"}],
     });
     let put = iam.put_role_policy().role_name(role).policy_name(PLANTED).policy_document(denial.to_string());
-    put.send().await.map_err(|error| describe(&error))?;
+    put.send().await.or_say("the role is not changed")?;
     finds("a missing permission", &["oauth-callback", "dynamodb:UpdateItem"], cloud).await?;
     let removal = iam.delete_role_policy().role_name(role).policy_name(PLANTED).send().await;
-    removal.map(drop).map_err(|error| describe(&error))
+    removal.or_say("the role is not changed back").map(drop)
 }
 
 async fn findings(cloud: &Cloud) -> Result<Vec<Finding>, String> {

@@ -5,16 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
-use postern::outside::http::aws::describe;
-use tokio::process::Command;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
-use super::step::say;
+use crate::account::Called;
 use crate::browser::Browser;
-use crate::cargo_lambda::Builder;
 use crate::processes::{Processes, command};
-use crate::sam::Sam;
-use crate::stack::Outputs;
+use crate::stack::{Outputs, Stack};
+use crate::visit::{Visit, expect, say};
 
 /// The stack's name.
 pub(super) const STACK: &str = "postern";
@@ -28,44 +26,40 @@ const DELETION: Duration = Duration::from_mins(2);
 pub(super) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 /// The stack, deployed.
-pub(super) struct Deployment {
+pub(super) struct Deployment<'a> {
+    /// Where.
+    pub(super) cloud: &'a Cloud,
     /// The stack's outputs.
     pub(super) outputs: Outputs,
     /// The base URL of the API, as browsers see it.
     pub(super) api: String,
     /// The host by which MiniStack serves that URL.
-    pub(super) host: String,
+    host: String,
 }
 
-impl Deployment {
+impl<'a> Deployment<'a> {
     /// Stores Google's client, then runs `sam build` and `sam deploy` on the working tree.
-    pub(super) async fn begin(cloud: &Cloud, processes: &mut Processes) -> Result<Self, String> {
-        let sam = Sam::find(processes).await?;
-        let builder = Builder::find(processes).await?;
+    pub(super) async fn begin(cloud: &'a Cloud, processes: &mut Processes) -> Result<Self, String> {
         cloud.put_secret(GOOGLE_CLIENT_SECRET, &cloud.google.client_secrets(&[])).await?;
-        let parameters = [
-            "--parameter-overrides".to_owned(),
-            format!("Architecture={ARCHITECTURE}"),
-            format!("AllowedOrigins={PAGE}"),
-        ];
         for words in [&["build"][..], &["deploy", "--no-confirm-changeset", "--no-progressbar"]] {
-            let mut command = sam.command();
-            builder.put_on_path(&mut command)?;
-            command.args(words).args(&parameters);
-            succeeds(in_account(command, cloud), processes).await?;
+            let mut sam = cloud.tools.command("sam");
+            sam.args(words).arg("--parameter-overrides").arg(format!("Architecture={ARCHITECTURE}"));
+            cloud.run(sam.arg(format!("AllowedOrigins={PAGE}")), processes).await?;
         }
-
-        Self::at_its_own_address(Outputs::read(&cloud.account, STACK).await?, cloud)
+        Self::at_its_own_address(STACK, cloud).await
     }
 
     /// A stack at API Gateway's own address, whose callback Google now knows.
-    pub(super) fn at_its_own_address(outputs: Outputs, cloud: &Cloud) -> Result<Self, String> {
+    pub(super) async fn at_its_own_address(stack: &str, cloud: &'a Cloud) -> Result<Self, String> {
+        let outputs = Stack::require(&cloud.account, stack).await?.outputs;
         let api_id = outputs.get("ApiUrl")?;
         let api_id = api_id.trim_start_matches("http://").split('.').next().unwrap_or_default();
         // A function learns its address from the event's domain name, which has no port here.
         let api = format!("https://{api_id}.execute-api.localhost");
-        let mut deployment = Self { host: cloud.host_of(api_id), api: String::new(), outputs };
-        deployment.serve_at(cloud, &api);
+        let port = cloud.url.rsplit(':').next().unwrap_or_default();
+        let host = format!("{api_id}.execute-api.localhost:{port}");
+        let mut deployment = Self { cloud, outputs, api: String::new(), host: String::new() };
+        deployment.serve_at(&api, &host);
         Ok(deployment)
     }
 
@@ -73,68 +67,67 @@ impl Deployment {
     pub(super) async fn change(
         &mut self,
         changes: &[(&str, &str)],
-        cloud: &Cloud,
         processes: &mut Processes,
     ) -> Result<(), String> {
-        deploy(STACK, None, changes, cloud, processes).await?;
-        self.outputs = Outputs::read(&cloud.account, STACK).await?;
+        deploy(STACK, None, changes, self.cloud, processes).await?;
+        self.outputs = Stack::require(&self.cloud.account, STACK).await?.outputs;
         Ok(())
     }
 
-    /// Changes the API's base URL to `api`, and registers its callback with Google.
-    pub(super) fn serve_at(&mut self, cloud: &Cloud, api: &str) {
-        api.clone_into(&mut self.api);
-        cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
+    /// Changes the API's base URL, and registers its callback with Google.
+    pub(super) fn serve_at(&mut self, api: &str, host: &str) {
+        (self.api, self.host) = (api.to_owned(), host.to_owned());
+        self.cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
     }
 
-    /// The ARN of the role of the function that the output names.
-    pub(super) async fn role_of(&self, output: &str, cloud: &Cloud) -> Result<String, String> {
-        let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
-        let configuration = lambda.get_function_configuration().function_name(self.outputs.get(output)?);
-        let configuration = configuration.send().await;
-        let configuration =
-            configuration.map_err(|error| format!("{output} is not described: {}", describe(&error)))?;
-        configuration.role().map(str::to_owned).ok_or_else(|| format!("{output} has no role"))
+    /// A user of the front end, with an account of the fake Google.
+    pub(super) fn visit(&self, account: &str) -> Result<Visit<'a>, String> {
+        let browser = Browser::new()?.knowing(&self.api, &self.cloud.url, &self.host);
+        Ok(Visit::new(&self.cloud.google, &self.api, PAGE, browser, account))
     }
 
-    /// A browser that can reach the API.
-    pub(super) fn browser(&self, cloud: &Cloud) -> Result<Browser, String> {
-        Ok(Browser::new()?.knowing(&self.api, &cloud.url, &self.host))
+    /// A user whose mailbox is connected.
+    pub(super) async fn sign_in(&self, account: &str) -> Result<Visit<'a>, String> {
+        let mut visit = self.visit(account)?;
+        let authorization_url = visit.start().await?;
+        visit.connect(&authorization_url).await?;
+        Ok(visit)
+    }
+
+    /// The function that the output names, as Lambda describes it.
+    pub(super) async fn function(&self, output: &str) -> Result<GetFunctionConfigurationOutput, String> {
+        let lambda = aws_sdk_lambda::Client::new(&self.cloud.account.config);
+        let function = lambda.get_function_configuration().function_name(self.outputs.get(output)?);
+        function.send().await.or_say(&format!("{output} is not described"))
+    }
+
+    /// The ARN of its role.
+    pub(super) async fn role_of(&self, output: &str) -> Result<String, String> {
+        let function = self.function(output).await?;
+        function.role().map(str::to_owned).ok_or_else(|| format!("{output} has no role"))
     }
 
     /// Deletes the stack; of its data the credentials table and the keyring must remain.
     ///
     /// Calls CloudFormation: `sam delete` accepts only AWS's own addresses for a nested template.
-    pub(super) async fn end(&self, cloud: &Cloud) -> Result<(), String> {
-        let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
+    pub(super) async fn end(&self) -> Result<(), String> {
+        let config = &self.cloud.account.config;
+        let cloudformation = aws_sdk_cloudformation::Client::new(config);
         let deletion = cloudformation.delete_stack().stack_name(STACK).send().await;
-        deletion.map_err(|error| format!("the stack is not deleted: {}", describe(&error)))?;
-        cloudformation
-            .wait_until_stack_delete_complete()
-            .stack_name(STACK)
-            .wait(DELETION)
-            .await
-            .map_err(|_| "the stack still exists after two minutes".to_owned())?;
-        let tables = aws_sdk_dynamodb::Client::new(&cloud.account.config);
-        let credentials = self.outputs.get("CredentialsTableName")?;
-        let kept = tables.scan().table_name(credentials).send().await.map_err(|error| {
-            format!("the credentials table is deleted with the stack: {}", describe(&error))
-        })?;
-        if kept.items().is_empty() {
-            return Err("the credentials table remains, but it is empty".to_owned());
-        }
+        deletion.or_say("the stack is not deleted")?;
+        let gone = cloudformation.wait_until_stack_delete_complete().stack_name(STACK).wait(DELETION).await;
+        gone.map_err(|_| "the stack still exists after two minutes".to_owned())?;
+        let tables = aws_sdk_dynamodb::Client::new(config);
+        let kept = tables.scan().table_name(self.outputs.get("CredentialsTableName")?).send().await;
+        let kept = kept.or_say("the credentials table is deleted with the stack")?;
+        expect(!kept.items().is_empty(), "the credentials table keeps its items")?;
         let sessions = self.outputs.get("SessionsTableName")?;
-        if tables.describe_table().table_name(sessions).send().await.is_ok() {
-            return Err("the sessions table remains".to_owned());
-        }
-        let secrets = aws_sdk_secretsmanager::Client::new(&cloud.account.config);
+        let sessions = tables.describe_table().table_name(sessions).send().await;
+        expect(sessions.is_err(), "the sessions table is deleted")?;
         let keyring = self.outputs.get("SealingKeysSecretArn")?;
-        secrets
-            .get_secret_value()
-            .secret_id(keyring)
-            .send()
-            .await
-            .map_err(|error| format!("the keyring is deleted with the stack: {}", describe(&error)))?;
+        let secrets = aws_sdk_secretsmanager::Client::new(config);
+        let keyring = secrets.get_secret_value().secret_id(keyring).send().await;
+        keyring.or_say("the keyring is deleted with the stack")?;
         say("the stack is deleted with its functions and sessions; the credentials and the keyring remain");
         Ok(())
     }
@@ -157,22 +150,5 @@ pub(super) async fn deploy(
     for (name, value) in parameters {
         deploy.arg("--parameter").arg(format!("{name}={value}"));
     }
-    succeeds(in_account(deploy, cloud), processes).await
-}
-
-/// The command, working in this account only.
-pub(super) fn in_account(mut command: Command, cloud: &Cloud) -> Command {
-    command.envs(cloud.environment()).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
-    command
-}
-
-/// Runs the command, which must succeed.
-pub(super) async fn succeeds(mut command: Command, processes: &mut Processes) -> Result<(), String> {
-    let subcommand =
-        command.as_std().get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
-    if processes.run(&mut command).await? {
-        Ok(())
-    } else {
-        Err(format!("{} failed; its output is above", subcommand.join(" ")))
-    }
+    cloud.run(&mut deploy, processes).await
 }

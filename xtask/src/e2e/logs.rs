@@ -1,13 +1,12 @@
 //! The functions' logs: requests and metrics, and no secret. When a step fails, its reason.
 
 use harness::google::Endpoint;
-use postern::outside::http::aws::describe;
 use url::form_urlencoded;
 
 use super::cloud::Cloud;
 use super::deployment::STACK;
-use super::step::say;
-use crate::visit::expect;
+use crate::account::Called;
+use crate::visit::{expect, say};
 
 /// The functions, as their log groups are called.
 const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];
@@ -25,13 +24,11 @@ pub(super) async fn hold_no_secret(cloud: &Cloud) -> Result<(), String> {
     expect(!secrets.is_empty(), "Google has received secrets to look for")?;
     for function in FUNCTIONS {
         let lines = of(function, cloud).await?;
-        expect(
-            lines.iter().any(|line| line.contains("\"answered\"")),
-            &format!("{function} logs its requests"),
-        )?;
-        let is_leaked = lines.iter().any(|line| secrets.iter().any(|secret| line.contains(secret.as_str())));
+        let has = |part: &str| lines.iter().any(|line| line.contains(part));
+        expect(has("\"answered\""), &format!("{function} logs its requests"))?;
+        expect(has("\"_aws\""), &format!("{function} emits metrics"))?;
+        let is_leaked = secrets.iter().any(|secret| has(secret));
         expect(!is_leaked, &format!("no secret is in the log of {function}"))?;
-        expect(lines.iter().any(|line| line.contains("\"_aws\"")), &format!("{function} emits metrics"))?;
     }
     say("the log of each function has its requests and metrics, and no secret");
     Ok(())
@@ -53,8 +50,7 @@ async fn of(function: &str, cloud: &Cloud) -> Result<Vec<String>, String> {
     let mut pages = logs.filter_log_events().log_group_name(group).into_paginator().send();
     let mut lines = Vec::new();
     while let Some(page) = pages.next().await {
-        let page =
-            page.map_err(|error| format!("the log of {function} cannot be read: {}", describe(&error)))?;
+        let page = page.or_say(&format!("the log of {function} cannot be read"))?;
         lines.extend(page.events().iter().filter_map(|event| event.message()).map(str::to_owned));
     }
     Ok(lines)

@@ -1,20 +1,17 @@
 //! Rotates the client secret and the keyring while users sign in and list: no request may fail.
 
-use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use harness::google::Endpoint;
-use postern::outside::http::aws::describe;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::time::sleep;
 
-use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
+use super::cloud::GOOGLE_CLIENT_SECRET;
 use super::deployment::Deployment;
-use super::journey;
-use super::step::say;
-use crate::visit::{Visit, expect, expect_status};
+use crate::account::Called;
+use crate::visit::{Visit, expect, expect_status, say};
 
 /// Google's new secret.
 const NEW_CLIENT_SECRET: &str = "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e-google";
@@ -33,171 +30,140 @@ const SIGN_IN_PAUSE: Duration = Duration::from_millis(1500);
 /// How long the load continues after each change.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// The load: how many requests succeeded so far, and when to stop.
-#[derive(Default)]
-struct Count {
-    listed: AtomicUsize,
-    signed_in: AtomicUsize,
-    over: AtomicBool,
+/// Users at work, and how many of their requests succeeded.
+struct Load<'a> {
+    deployment: &'a Deployment<'a>,
+    succeeded: AtomicUsize,
     /// Read-locked by each request under way. MiniStack ends an environment in the middle of a
     /// request; Lambda does not.
     under_way: RwLock<()>,
 }
 
 /// Rotates both under load.
-pub(super) async fn without_a_failed_request(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
-    cloud.google.access_tokens_live_for(ACCESS_TOKEN_LIFETIME);
-    let count = Count::default();
-    let users = USERS.iter().map(|user| list_until_it_is_over(user, cloud, deployment, &count));
-    let load = async {
-        let (lists, sign_ins) = tokio::join!(all(users), sign_in_until_it_is_over(cloud, deployment, &count));
-        lists.and(sign_ins)
+pub(super) async fn without_a_failed_request(deployment: &Deployment<'_>) -> Result<(), String> {
+    let google = &deployment.cloud.google;
+    google.access_tokens_live_for(ACCESS_TOKEN_LIFETIME);
+    let load = Load { deployment, succeeded: AtomicUsize::new(0), under_way: RwLock::new(()) };
+    // The load has no end of its own: it ends with the rotation, or with the first failed request.
+    let outcome = tokio::select! {
+        outcome = Box::pin(all(USERS.map(|user| load.keep_listing(user)))) => outcome,
+        outcome = Box::pin(load.keep_signing_in()) => outcome,
+        outcome = Box::pin(load.rotate()) => outcome,
     };
-    let rotation = async {
-        let outcome = rotate(cloud, deployment, &count).await;
-        count.over.store(true, Ordering::Relaxed);
-        outcome
-    };
-    // Stops at the first failed request.
-    let rotation = tokio::try_join!(load, rotation).map(|((), ())| ());
-    cloud.google.access_tokens_live_for(Duration::from_hours(1));
-    rotation?;
-    let (listed, signed_in) = (count.listed.load(Ordering::Relaxed), count.signed_in.load(Ordering::Relaxed));
-    say(&format!(
-        "client secret and keyring are rotated under load: {listed} lists and {signed_in} sign-ins, none failed"
-    ));
+    google.access_tokens_live_for(Duration::from_hours(1));
+    outcome?;
+    let succeeded = load.succeeded.into_inner();
+    say(&format!("client secret and keyring are rotated under load: of {succeeded} requests, none failed"));
     Ok(())
 }
 
-async fn rotate(cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result<(), String> {
-    sleep(STEADY).await;
-    let google = &cloud.google;
-    let old = google.client_secret();
-    google.accept_secret(google.client_id(), NEW_CLIENT_SECRET);
-    cloud.put_secret(GOOGLE_CLIENT_SECRET, &google.client_secrets(&[])).await?;
-    sleep(STEADY).await;
-    google.refuse_secret(google.client_id(), &old);
-    google.forget_calls();
-    sleep(STEADY).await;
-    let with_new =
-        google.calls_to(Endpoint::Token).iter().filter(|call| call.body.contains(NEW_CLIENT_SECRET)).count();
-    expect(with_new > 0, "the new client secret is used")?;
+impl Load<'_> {
+    async fn rotate(&self) -> Result<(), String> {
+        let cloud = self.deployment.cloud;
+        sleep(STEADY).await;
+        let google = &cloud.google;
+        let old = google.client_secret();
+        google.accept_secret(google.client_id(), NEW_CLIENT_SECRET);
+        cloud.put_secret(GOOGLE_CLIENT_SECRET, &google.client_secrets(&[])).await?;
+        sleep(STEADY).await;
+        google.refuse_secret(google.client_id(), &old);
+        google.forget_calls();
+        sleep(STEADY).await;
+        let calls = google.calls_to(Endpoint::Token);
+        let is_used = calls.iter().any(|call| call.body.contains(NEW_CLIENT_SECRET));
+        expect(is_used, "the new client secret is used")?;
 
-    let keyring_id = deployment.outputs.get("SealingKeysSecretArn")?;
-    let secrets = aws_sdk_secretsmanager::Client::new(&cloud.account.config);
-    let keyring = secrets.get_secret_value().secret_id(keyring_id).send().await;
-    let keyring = keyring.map_err(|error| format!("the keyring cannot be read: {}", describe(&error)))?;
-    let mut keyring: Value = serde_json::from_str(keyring.secret_string().unwrap_or_default())
-        .map_err(|_| "the keyring that the stack made is not JSON")?;
-    // The two steps of the runbook without the pause between them, so that no environment knows the
-    // new key beforehand.
-    keyring["k2"] = json!(NEW_KEY);
-    cloud.put_secret(keyring_id, &keyring.to_string()).await?;
-    keyring["primary"] = json!("k2");
-    cloud.put_secret(keyring_id, &keyring.to_string()).await?;
-    sleep(STEADY).await;
-    // New sessions are sealed with a key that the old environments of list-messages have never
-    // read.
-    replace_environments(&["OauthCallbackFunction"], count, cloud, deployment).await?;
-    all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
-    sleep(STEADY).await;
-    replace_environments(&["AuthStartFunction", "ListMessagesFunction"], count, cloud, deployment).await?;
-    sleep(STEADY).await;
-    all(USERS.iter().map(|user| list_once(user, cloud, deployment, count))).await?;
-    is_sealed_with_the_new_key(cloud, deployment).await
-}
-
-/// Makes Lambda start new environments, as it does from time to time, while old ones still run.
-async fn replace_environments(
-    outputs: &[&str],
-    count: &Count,
-    cloud: &Cloud,
-    deployment: &Deployment,
-) -> Result<(), String> {
-    let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
-    let _no_request_under_way = count.under_way.write().await;
-    for output in outputs {
-        let function = deployment.outputs.get(output)?;
-        // The timeout stays the same, but the update replaces the environments.
-        let update = lambda.update_function_configuration().function_name(function).timeout(TIMEOUT);
-        let update = update.send().await;
-        update.map_err(|error| format!("{function} is not updated: {}", describe(&error)))?;
+        let keyring_id = self.deployment.outputs.get("SealingKeysSecretArn")?;
+        let secrets = aws_sdk_secretsmanager::Client::new(&cloud.account.config);
+        let keyring = secrets.get_secret_value().secret_id(keyring_id).send().await;
+        let keyring = keyring.or_say("the keyring cannot be read")?;
+        let mut keyring: Value = serde_json::from_str(keyring.secret_string().unwrap_or_default())
+            .map_err(|_| "the keyring that the stack made is not JSON")?;
+        // The two steps of the runbook without the pause between them, so that no environment knows
+        // the new key beforehand.
+        keyring["k2"] = json!(NEW_KEY);
+        cloud.put_secret(keyring_id, &keyring.to_string()).await?;
+        keyring["primary"] = json!("k2");
+        cloud.put_secret(keyring_id, &keyring.to_string()).await?;
+        sleep(STEADY).await;
+        // New sessions are sealed with a key that the old environments of list-messages have never
+        // read.
+        self.replace_environments(&["OauthCallbackFunction"]).await?;
+        all(USERS.map(|user| self.list_once(user))).await?;
+        sleep(STEADY).await;
+        self.replace_environments(&["AuthStartFunction", "ListMessagesFunction"]).await?;
+        sleep(STEADY).await;
+        all(USERS.map(|user| self.list_once(user))).await?;
+        self.is_sealed_with_the_new_key().await
     }
-    Ok(())
-}
 
-/// Tokens that are stored after the rotation are sealed with the new key.
-async fn is_sealed_with_the_new_key(cloud: &Cloud, deployment: &Deployment) -> Result<(), String> {
-    let table = deployment.outputs.get("CredentialsTableName")?;
-    let items = aws_sdk_dynamodb::Client::new(&cloud.account.config).scan().table_name(table).send().await;
-    let items = items.map_err(|error| format!("the credentials cannot be read: {}", describe(&error)))?;
-    for item in items.items() {
-        for attribute in ["refresh_token", "access_token"] {
-            let sealed = item.get(attribute).and_then(|value| value.as_s().ok());
-            let key = sealed.and_then(|sealed| sealed.split('.').nth(1)).unwrap_or("none");
-            expect(key == "k2", &format!("{attribute} is sealed with the new key, not with {key}"))?;
+    /// Makes Lambda start new environments, as it does from time to time, while old ones still run.
+    async fn replace_environments(&self, outputs: &[&str]) -> Result<(), String> {
+        let lambda = aws_sdk_lambda::Client::new(&self.deployment.cloud.account.config);
+        let _no_request_under_way = self.under_way.write().await;
+        for output in outputs {
+            // The timeout stays the same, but the update replaces the environments.
+            let update = lambda.update_function_configuration().timeout(TIMEOUT);
+            let update = update.function_name(self.deployment.outputs.get(output)?).send().await;
+            update.or_say(&format!("{output} is not updated"))?;
+        }
+        Ok(())
+    }
+
+    /// Tokens that are stored after the rotation are sealed with the new key.
+    async fn is_sealed_with_the_new_key(&self) -> Result<(), String> {
+        let tables = aws_sdk_dynamodb::Client::new(&self.deployment.cloud.account.config);
+        let table = self.deployment.outputs.get("CredentialsTableName")?;
+        let items = tables.scan().table_name(table).send().await.or_say("the credentials cannot be read")?;
+        for item in items.items() {
+            for attribute in ["refresh_token", "access_token"] {
+                let sealed = item.get(attribute).and_then(|value| value.as_s().ok());
+                let key = sealed.and_then(|sealed| sealed.split('.').nth(1)).unwrap_or("none");
+                expect(key == "k2", &format!("{attribute} is sealed with the new key, not with {key}"))?;
+            }
+        }
+        expect(items.count() >= 1, "somebody is connected")
+    }
+
+    async fn keep_listing(&self, user: &str) -> Result<(), String> {
+        let mut visit = self.sign_in(user).await?;
+        loop {
+            self.list(&mut visit).await?;
+            sleep(LIST_PAUSE).await;
         }
     }
-    expect(items.count() >= 1, "somebody is connected")
-}
 
-async fn list_until_it_is_over(
-    user: &str,
-    cloud: &Cloud,
-    deployment: &Deployment,
-    count: &Count,
-) -> Result<(), String> {
-    let mut visit = signed_in(user, cloud, deployment, count).await?;
-    while !count.over.load(Ordering::Relaxed) {
-        list(&mut visit, count).await?;
-        sleep(LIST_PAUSE).await;
-    }
-    Ok(())
-}
-
-async fn list_once(user: &str, cloud: &Cloud, deployment: &Deployment, count: &Count) -> Result<(), String> {
-    let mut visit = signed_in(user, cloud, deployment, count).await?;
-    list(&mut visit, count).await
-}
-
-async fn sign_in_until_it_is_over(
-    cloud: &Cloud,
-    deployment: &Deployment,
-    count: &Count,
-) -> Result<(), String> {
-    for user in USERS.iter().cycle() {
-        if count.over.load(Ordering::Relaxed) {
-            break;
+    async fn keep_signing_in(&self) -> Result<(), String> {
+        for user in USERS.iter().cycle() {
+            self.sign_in(user).await?;
+            sleep(SIGN_IN_PAUSE).await;
         }
-        signed_in(user, cloud, deployment, count).await?;
-        sleep(SIGN_IN_PAUSE).await;
+        Ok(())
     }
-    Ok(())
-}
 
-async fn signed_in<'a>(
-    user: &str,
-    cloud: &'a Cloud,
-    deployment: &Deployment,
-    count: &Count,
-) -> Result<Visit<'a>, String> {
-    let _under_way = count.under_way.read().await;
-    let mut visit = journey::visit(cloud, deployment)?.with_account(user);
-    let authorization_url = visit.start().await?;
-    visit.connect(&authorization_url).await?;
-    count.signed_in.fetch_add(1, Ordering::Relaxed);
-    Ok(visit)
-}
+    async fn list_once(&self, user: &str) -> Result<(), String> {
+        self.list(&mut self.sign_in(user).await?).await
+    }
 
-async fn list(visit: &mut Visit<'_>, count: &Count) -> Result<(), String> {
-    let _under_way = count.under_way.read().await;
-    let answer = visit.fetch_messages(&[("maxResults", "5")]).await?;
-    expect_status(&answer, 200, "GET /messages under load")?;
-    count.listed.fetch_add(1, Ordering::Relaxed);
-    Ok(())
+    async fn sign_in(&self, user: &str) -> Result<Visit<'_>, String> {
+        let _under_way = self.under_way.read().await;
+        let visit = self.deployment.sign_in(user).await?;
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
+        Ok(visit)
+    }
+
+    async fn list(&self, visit: &mut Visit<'_>) -> Result<(), String> {
+        let _under_way = self.under_way.read().await;
+        let answer = visit.fetch_messages(&[("maxResults", "5")]).await?;
+        expect_status(&answer, 200, "GET /messages under load")?;
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// Runs them at the same time; the first failure stops all.
-async fn all(futures: impl Iterator<Item = impl Future<Output = Result<(), String>>>) -> Result<(), String> {
-    futures_util::future::try_join_all(futures).await.map(drop)
+async fn all<const COUNT: usize>(
+    work: [impl Future<Output = Result<(), String>>; COUNT],
+) -> Result<(), String> {
+    futures_util::future::try_join_all(work).await.map(drop)
 }

@@ -35,11 +35,13 @@ impl Variable {
     }
 }
 
+const TABLE_FORM: &str =
+    "The function may not use one of its two tables, or AWS does not accept its credentials.";
 const URL_FORM: &str = "The value must be an https URL (http for localhost).";
 
 /// The variables by name.
 pub mod names {
-    use super::{Default, URL_FORM, Variable};
+    use super::{Default, TABLE_FORM, URL_FORM, Variable};
 
     macro_rules! variables {
         ($($name:ident, $default:expr, $meaning:literal, $form:expr;)*) => {
@@ -55,10 +57,9 @@ pub mod names {
 
     variables! {
         CREDENTIALS_TABLE, Default::Required,
-            "DynamoDB table with the partition key `user_id` (S): one item for each Google user.", "";
+            "DynamoDB table with the partition key `user_id` (S): one item for each Google user.", TABLE_FORM;
         SESSIONS_TABLE, Default::Required,
-            "DynamoDB table with the partition key `id` (S) and the TTL attribute `expires_at`: sessions and used states.",
-            "";
+            "DynamoDB table with the partition key `id` (S) and the TTL attribute `expires_at`: sessions and used states.", TABLE_FORM;
         GOOGLE_CLIENT_SECRET_ID, Default::Required,
             "Name or ARN of the Secrets Manager secret with Google's `client_secrets.json`.", "";
         SEALING_KEYS_SECRET_ID, Default::Required,

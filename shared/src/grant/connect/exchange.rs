@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postern_rules::error::{Error, Invitation, Reason};
 use postern_rules::google_client::GoogleClient;
 
-use super::{RESERVE, Redemption};
+use super::{RESERVE, Redemption, require_time};
 use crate::app::App;
 use crate::outside::google::Trouble;
 use crate::outside::google::oauth::{Refusal, TokenError, Tokens};
@@ -29,6 +29,8 @@ pub(super) async fn exchange(
         // Flows of the previous version of Postern do not name their client.
         None => app.secrets.google_client().await?,
     };
+    // Reading the secrets of a cold process can take seconds.
+    require_time(redemption.deadline)?;
     let mut answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
     if matches!(answer, Err(TokenError::Refused(refusal)) if refusal.is_of_client())
         && let Some(other) = app.secrets.another_google_client(&client).await?

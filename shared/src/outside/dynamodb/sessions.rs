@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+use postern_rules::config::names;
 use postern_rules::credential::Credential;
 use postern_rules::flow::{OFFERED_FOR, Redeemable, Verified};
 use postern_rules::session::{Seed, Session};
@@ -59,7 +60,9 @@ impl Store {
         let (mut session, mut credential) = (None, None);
         for attempt in 1..=BATCH_ATTEMPTS {
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
-            let answer = request.send().await.map_err(StoreError::from_sdk)?;
+            let answer = request.send().await;
+            // DynamoDB does not say which of the two tables it refuses.
+            let answer = answer.map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
             let mut tables = answer.responses.unwrap_or_default();
             if let Some(item) = tables.remove(&self.sessions_table).unwrap_or_default().first() {
                 session = Some(item::session(item)?);
@@ -112,7 +115,7 @@ impl Store {
             return Ok(Spending::First(flow.spent()));
         };
         let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(StoreError::from_sdk(error));
+            return Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error));
         };
         let found = failed.item.as_ref();
         if found.and_then(|item| item::optional_text(item, a::WRITE_ID)) == Some(attempt) {
@@ -126,14 +129,22 @@ impl Store {
     /// Writes a session's row.
     pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.sessions_table);
-        request.set_item(Some(item::session_item(session))).send().await.map_err(StoreError::from_sdk)?;
+        request
+            .set_item(Some(item::session_item(session)))
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&names::SESSIONS_TABLE, error))?;
         Ok(())
     }
 
     /// Deletes a session's row, if it exists.
     pub async fn end_session(&self, digest: &str) -> Result<(), StoreError> {
         let request = self.client.delete_item().table_name(&self.sessions_table);
-        request.key(a::ID, string(session_key(digest))).send().await.map_err(StoreError::from_sdk)?;
+        request
+            .key(a::ID, string(session_key(digest)))
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&names::SESSIONS_TABLE, error))?;
         Ok(())
     }
 
@@ -146,7 +157,7 @@ impl Store {
         let Err(error) = request.send().await else { return Ok(()) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            _ => Err(StoreError::from_sdk(error)),
+            _ => Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error)),
         }
     }
 }

@@ -185,7 +185,7 @@ impl<T> Cached<T> {
         match entry.as_mut() {
             Some(last) if now.since(last.read_at) < LAST_GOOD_LIFETIME => {
                 tracing::warn!(
-                    secret.variable = self.variable,
+                    variable = self.variable,
                     error = %error,
                     "a secret cannot be read anew; the last good value serves"
                 );

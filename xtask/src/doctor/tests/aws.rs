@@ -3,21 +3,19 @@
 //! Secrets Manager are those of the harness.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Response, Uri};
 use harness::Stack;
 use harness::world::{Answer, Call, invoke};
 use postern::app::App;
 use postern::clock::Clock;
+use postern_template::roles;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
+use super::Scene;
 use crate::doctor::target::http_client;
 
 /// The front end.
@@ -33,22 +31,10 @@ const RESOURCES: [(&str, &str); 7] = [
     ("*", "*"),
 ];
 
-/// What API Gateway answers a preflight request from an origin: status and allowed origin.
-pub(super) type Preflight = fn(&str) -> (u16, &str);
-
-/// The account; it ends with the test's runtime.
-#[derive(Clone)]
+/// What the account holds; a test changes it.
 pub(super) struct Aws {
-    pub(super) url: String,
-    dynamodb: String,
-    secrets: String,
-    account: Arc<Mutex<Account>>,
-}
-
-/// What a test changes.
-pub(super) struct Account {
-    /// The stack's parameters and outputs: `Parameter` or `Output` and the name, with the value.
-    pub(super) stack: BTreeMap<(&'static str, String), String>,
+    pub(super) parameters: BTreeMap<&'static str, String>,
+    pub(super) outputs: BTreeMap<String, String>,
     /// What Lambda says of each function.
     pub(super) functions: BTreeMap<String, Value>,
     /// Role, action, part of the resource's ARN, and what IAM's simulator says in place of the
@@ -56,65 +42,97 @@ pub(super) struct Account {
     pub(super) policies: Vec<(&'static str, &'static str, &'static str, Option<bool>)>,
     /// Roles and actions that the simulator was asked about.
     pub(super) asked: BTreeSet<(String, String)>,
-    pub(super) preflight: Preflight,
+    /// What API Gateway answers a preflight request from an origin: status and allowed origin.
+    pub(super) preflight: fn(&str) -> (u16, &str),
     /// Words of calls that are answered so.
-    answers: Vec<(&'static str, u16, String)>,
+    pub(super) answers: Vec<(&'static str, u16, String)>,
 }
 
 impl Aws {
-    pub(super) fn serve(listener: TcpListener, url: String, back_ends: &Stack) -> Self {
+    pub(super) fn new(url: &str, back_ends: &Stack) -> Self {
         let mut variables = back_ends.environment();
         // Lambda sets these itself, and its answers do not show them.
         variables.retain(|name, _| !name.starts_with("AWS_") || name.starts_with("AWS_ENDPOINT_"));
-        let functions = postern_template::roles::functions(&postern_template::read());
+        let functions = roles::functions(&postern_template::read());
         let outputs = [
-            ("ApiUrl", url.clone()),
-            ("CallbackUrl", format!("{url}/oauth/callback")),
-            ("CredentialsTableName", "CredentialsTable".to_owned()),
-            ("SessionsTableName", "SessionsTable".to_owned()),
-            ("GoogleClientSecret", "postern/google-client".to_owned()),
-            ("SealingKeysSecretArn", "postern/sealing-keys".to_owned()),
+            ("ApiUrl", url),
+            ("CallbackUrl", &format!("{url}/oauth/callback")),
+            ("CredentialsTableName", "CredentialsTable"),
+            ("SessionsTableName", "SessionsTable"),
+            ("GoogleClientSecret", "postern/google-client"),
+            ("SealingKeysSecretArn", "postern/sealing-keys"),
         ];
-        let outputs = outputs.map(|(name, value)| (name.to_owned(), value)).into_iter();
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let of_functions = functions.iter().map(|(id, name)| (format!("{id}Function"), name.clone()));
-        let stack = outputs.chain(of_functions).map(|(name, value)| (("Output", name), value)).collect();
-        let functions = functions.into_iter().map(|(_, name)| {
-            let description = json!({
+        let describe = |name: &str| {
+            json!({
                 "FunctionName": name,
                 "FunctionArn": format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
                 "Role": format!("arn:aws:iam::123456789012:role/{name}"),
                 "LoggingConfig": { "LogGroup": format!("/postern/postern/{name}") },
                 "Environment": { "Variables": variables },
-            });
-            (name, description)
-        });
-        let account = Account {
-            stack,
-            functions: functions.collect(),
+            })
+        };
+        Self {
+            parameters: BTreeMap::new(),
+            outputs: outputs.into_iter().chain(of_functions).collect(),
+            functions: functions.iter().map(|(_, name)| (name.clone(), describe(name))).collect(),
             policies: Vec::new(),
             asked: BTreeSet::new(),
             preflight: |origin| (204, if origin == PAGE { origin } else { "" }),
-            answers: Vec::new(),
+            answers: vec![
+                ("DescribeTable CredentialsTable", 200, table("user_id", true).to_string()),
+                ("DescribeContinuousBackups", 200, recovery("ENABLED").to_string()),
+            ],
+        }
+    }
+
+    fn stack(&self) -> String {
+        let pair = |kind: &str, name: &str, value: &str| {
+            let pair = element(&format!("{kind}Key"), name) + &element(&format!("{kind}Value"), value);
+            element("member", &pair)
         };
-        let (dynamodb, secrets) = (back_ends.dynamodb.url(), back_ends.secrets.url());
-        let aws = Self { url, dynamodb, secrets, account: Arc::new(Mutex::new(account)) };
-        aws.answer("DescribeTable CredentialsTable", 200, &table("user_id", true));
-        aws.answer("DescribeContinuousBackups", 200, &recovery("ENABLED"));
-        let router = Router::new().fallback(answer).with_state(aws.clone());
-        #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        aws
+        let parameters = self.parameters.iter().map(|(name, value)| pair("Parameter", name, value));
+        let outputs = self.outputs.iter().map(|(name, value)| pair("Output", name, value));
+        let stack = element("Parameters", &parameters.collect::<String>())
+            + &element("Outputs", &outputs.collect::<String>());
+        element("DescribeStacksResponse DescribeStacksResult Stacks member", &stack)
     }
 
-    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap()
+    /// IAM's simulator: what the template grants, unless the test says otherwise.
+    fn simulate(&mut self, form: &BTreeMap<String, String>) -> String {
+        let template = postern_template::read();
+        let field = |name: &str| form.get(name).map_or("", String::as_str);
+        let role = field("PolicySourceArn").rsplit('/').next().unwrap();
+        let arn = field("ResourceArns.member.1");
+        let through = field("ContextEntries.member.1.ContextKeyValues.member.1");
+        let (service, _) = through.split_once('.').unwrap_or_default();
+        let functions = roles::functions(&template);
+        let (logical_id, _) = functions.iter().find(|(_, folder)| folder == role).unwrap();
+        let mut grants = roles::grants(&template, logical_id);
+        grants.retain(|grant| {
+            let known = RESOURCES.iter().find(|(name, _)| grant.resource.contains(name));
+            known.is_some_and(|(_, part)| arn.contains(part))
+                && (service.is_empty() || grant.is_through(service))
+        });
+        let mut results = String::new();
+        for (_, action) in form.iter().filter(|(name, _)| name.starts_with("ActionNames.member.")) {
+            self.asked.insert((role.to_owned(), action.clone()));
+            let changed = self.policies.iter().find(|(of, known, part, _)| {
+                role.contains(of) && action == known && (arn.contains(part) || through.starts_with(part))
+            });
+            let granted = Some(grants.iter().any(|grant| grant.action == *action));
+            if let Some(is_allowed) = changed.map_or(granted, |(.., decision)| *decision) {
+                let decision = if is_allowed { "allowed" } else { "implicitDeny" };
+                let result = element("EvalActionName", action) + &element("EvalDecision", decision);
+                results += &element("member", &result);
+            }
+        }
+        element("SimulatePrincipalPolicyResponse SimulatePrincipalPolicyResult EvaluationResults", &results)
     }
+}
 
-    /// From now on answers every call so that has all of these words in its target, path and body.
-    pub(super) fn answer(&self, call: &'static str, status: u16, body: &impl ToString) {
-        self.account().answers.insert(0, (call, status, body.to_string()));
-    }
-
+impl Scene {
     /// Invokes a function as API Gateway does, in a new execution environment.
     pub(super) async fn call(&self, call: Call) -> Answer {
         let name = match call.path.as_str() {
@@ -122,21 +140,84 @@ impl Aws {
             "/messages" => "list-messages",
             _ => "oauth-callback",
         };
-        let variables = self.account().functions[name]["Environment"]["Variables"].clone();
+        let variables = self.aws().functions[name]["Environment"]["Variables"].clone();
+        let runtime = Handle::current();
         #[expect(
             clippy::disallowed_methods,
             reason = "the future of a function does not move between threads"
         )]
         let invocation = tokio::task::spawn_blocking(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let set_by_lambda = |name: &str| name.starts_with("AWS_").then_some("us-east-1");
+            let look_up = |name: &str| variables[name].as_str().or_else(|| set_by_lambda(name));
             runtime.block_on(async {
-                let look_up = |name: &str| variables[name].as_str().or_else(|| set_by_lambda(name));
                 let app = App::new(|name| look_up(name).map(str::to_owned), Clock::System, None);
                 invoke(app.as_ref(), &call.event().to_string(), Duration::from_secs(8)).await
             })
         });
         invocation.await.unwrap()
+    }
+
+    /// API Gateway answers preflight requests itself and passes on the others.
+    async fn api(&self, method: Method, uri: Uri, headers: HeaderMap) -> Response<String> {
+        if method == Method::OPTIONS {
+            let (status, allowed) = (self.aws().preflight)(header(&headers, "origin"));
+            let preflight = Response::builder()
+                .status(status)
+                .header("access-control-allow-credentials", "true")
+                .header("access-control-allow-methods", "GET,POST,DELETE")
+                .header("access-control-allow-headers", "authorization,content-type,x-requested-with")
+                .header("access-control-allow-origin", allowed);
+            return preflight.body(String::new()).unwrap();
+        }
+        let mut call = Call::get(uri.path(), uri.query().unwrap_or_default());
+        for (name, value) in &headers {
+            call = call.header(name.as_str(), value.to_str().unwrap());
+        }
+        let answer = self.call(call).await;
+        reply(u16::try_from(answer.status).unwrap(), answer.body)
+    }
+}
+
+/// Passes a call on to a service of the harness.
+async fn forward(url: &str, mut headers: HeaderMap, body: String) -> Response<String> {
+    headers.remove("host");
+    let client = http_client().unwrap();
+    let request = client.post(url).headers(headers).body(body).build().unwrap();
+    let answer = postern::outside::http::send(&client, request, Duration::from_secs(5), 1024 * 1024).await;
+    let answer = answer.unwrap();
+    reply(answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+}
+
+/// Answers a call of AWS or of the API.
+pub(super) async fn answer(
+    State(scene): State<Scene>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> Response<String> {
+    let target = header(&headers, "x-amz-target").to_owned();
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let call = format!("{target} {} {body}", uri.path());
+    let answers = scene.aws().answers.clone();
+    let is_meant = |words: &str| words.split(' ').all(|word| call.contains(word));
+    if let Some((_, status, text)) = answers.into_iter().rev().find(|(words, ..)| is_meant(words)) {
+        return reply(status, text);
+    }
+    match (target.split('.').next().unwrap(), form.get("Action").map_or("", String::as_str)) {
+        // The first page is empty, and so is the second.
+        ("Logs_20140328", _) if call.contains("nextToken") => reply(200, "{}"),
+        ("Logs_20140328", _) => reply(200, json!({ "nextToken": "more" }).to_string()),
+        ("DynamoDB_20120810", _) => forward(&scene.stack.dynamodb.url(), headers, body).await,
+        ("secretsmanager", _) => forward(&scene.stack.secrets.url(), headers, body).await,
+        (_, "DescribeStacks") => reply(200, scene.aws().stack()),
+        (_, "SimulatePrincipalPolicy") => reply(200, scene.aws().simulate(&form)),
+        _ => match uri.path().strip_prefix("/2015-03-31/functions/") {
+            Some(path) => {
+                reply(200, scene.aws().functions[path.trim_end_matches("/configuration")].to_string())
+            }
+            None => scene.api(method, uri, headers).await,
+        },
     }
 }
 
@@ -158,127 +239,16 @@ pub(super) fn recovery(status: &str) -> Value {
     } })
 }
 
-async fn answer(State(aws): State<Aws>, request: Request) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let body = to_bytes(body, 64 * 1024).await.unwrap();
-    let target = header(&head.headers, "x-amz-target");
-    let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
-    let action = field(&form, "Action");
-    let path = head.uri.path();
-    let call = format!("{target} {path} {}", String::from_utf8_lossy(&body));
-    let answers = aws.account().answers.clone();
-    let is_meant = |words: &str| words.split(' ').all(|word| call.contains(word));
-    if let Some((_, status, text)) = answers.into_iter().find(|(words, ..)| is_meant(words)) {
-        return response(status, text);
-    }
-    match (target.split('.').next().unwrap_or_default(), action) {
-        // The first page is empty, and so is the second.
-        ("Logs_20140328", _) if call.contains("nextToken") => response(200, "{}".to_owned()),
-        ("Logs_20140328", _) => response(200, json!({ "nextToken": "more" }).to_string()),
-        ("DynamoDB_20120810", _) => forward(&aws.dynamodb, &head, body).await,
-        ("secretsmanager", _) => forward(&aws.secrets, &head, body).await,
-        (_, "DescribeStacks") => stack(&aws.account()),
-        (_, "SimulatePrincipalPolicy") => response(200, simulate(&mut aws.account(), &form)),
-        _ => match path.strip_prefix("/2015-03-31/functions/") {
-            Some(path) => {
-                response(200, aws.account().functions[path.trim_end_matches("/configuration")].to_string())
-            }
-            None => api(&aws, &head).await,
-        },
-    }
+/// XML: elements, each in the one before it.
+pub(super) fn element(names: &str, content: &str) -> String {
+    let wrap = |content: String, name: &str| format!("<{name}>{content}</{name}>");
+    names.rsplit(' ').fold(content.to_owned(), wrap)
 }
 
-async fn forward(url: &str, head: &Parts, body: Bytes) -> Response<Body> {
-    let mut headers = head.headers.clone();
-    headers.remove("host");
-    let client = http_client().unwrap();
-    let request = client.post(url).headers(headers).body(body).build().unwrap();
-    let answer = postern::outside::http::send(&client, request, Duration::from_secs(5), 1024 * 1024).await;
-    match answer {
-        Ok(answer) => response(answer.status, String::from_utf8(answer.body.to_vec()).unwrap()),
-        Err(failure) => response(502, failure.to_string()),
-    }
-}
-
-fn stack(account: &Account) -> Response<Body> {
-    let members = |kind: &str| -> String {
-        let of_kind = account.stack.iter().filter(|((known, _), _)| *known == kind);
-        let members = of_kind.map(|((_, name), value)| {
-            format!("<member><{kind}Key>{name}</{kind}Key><{kind}Value>{value}</{kind}Value></member>")
-        });
-        format!("<{kind}s>{}</{kind}s>", members.collect::<String>())
-    };
-    let description = [members("Parameter"), members("Output")].concat();
-    let description =
-        format!("<Stacks><member><StackName>postern</StackName>{description}</member></Stacks>");
-    let result = format!("<DescribeStacksResult>{description}</DescribeStacksResult>");
-    response(200, format!("<DescribeStacksResponse>{result}</DescribeStacksResponse>"))
-}
-
-/// IAM's simulator: what the template grants, unless the test says otherwise.
-fn simulate(account: &mut Account, form: &[(String, String)]) -> String {
-    let template = postern_template::read();
-    let role = field(form, "PolicySourceArn").rsplit('/').next().unwrap_or_default();
-    let arn = field(form, "ResourceArns.member.1");
-    let through = field(form, "ContextEntries.member.1.ContextKeyValues.member.1");
-    let functions = postern_template::roles::functions(&template);
-    let (logical_id, _) = functions.iter().find(|(_, folder)| folder == role).unwrap();
-    let grants = postern_template::roles::grants(&template, logical_id);
-    let names = |resource: &str| {
-        let known = RESOURCES.iter().find(|(name, _)| resource.contains(name));
-        known.is_some_and(|(_, part)| arn.contains(part))
-    };
-    let service = through.split('.').next().unwrap_or_default();
-    let actions = form.iter().filter(|(name, _)| name.starts_with("ActionNames.member."));
-    let results = actions.filter_map(|(_, action)| {
-        account.asked.insert((role.to_owned(), action.clone()));
-        let granted = grants.iter().any(|grant| {
-            grant.action == *action
-                && names(&grant.resource)
-                && (service.is_empty() || grant.is_through(service))
-        });
-        let changed = account.policies.iter().find(|(of, known, part, _)| {
-            role.contains(of) && action == known && (arn.contains(part) || through.starts_with(part))
-        });
-        let decision = changed.map_or(Some(granted), |(.., decision)| *decision)?;
-        let decision = if decision { "allowed" } else { "implicitDeny" };
-        let name = format!("<EvalActionName>{action}</EvalActionName>");
-        Some(format!("<member>{name}<EvalDecision>{decision}</EvalDecision></member>"))
-    });
-    let results = format!("<EvaluationResults>{}</EvaluationResults>", results.collect::<String>());
-    let result = format!("<SimulatePrincipalPolicyResult>{results}</SimulatePrincipalPolicyResult>");
-    format!("<SimulatePrincipalPolicyResponse>{result}</SimulatePrincipalPolicyResponse>")
-}
-
-/// API Gateway answers preflight requests itself and passes on the others.
-async fn api(aws: &Aws, head: &Parts) -> Response<Body> {
-    let origin = header(&head.headers, "origin");
-    if head.method == "OPTIONS" {
-        let (status, allowed) = (aws.account().preflight)(origin);
-        let preflight = Response::builder()
-            .status(status)
-            .header("access-control-allow-credentials", "true")
-            .header("access-control-allow-methods", "GET,POST,DELETE")
-            .header("access-control-allow-headers", "authorization,content-type,x-requested-with")
-            .header("access-control-allow-origin", allowed);
-        return preflight.body(Body::empty()).unwrap();
-    }
-    let mut call = Call::get(head.uri.path(), head.uri.query().unwrap_or_default());
-    for (name, value) in &head.headers {
-        call = call.header(name.as_str(), value.to_str().unwrap());
-    }
-    let answer = aws.call(call).await;
-    response(u16::try_from(answer.status).unwrap(), answer.body)
-}
-
-fn response(status: u16, body: String) -> Response<Body> {
-    Response::builder().status(status).body(Body::from(body)).unwrap()
+fn reply(status: u16, body: impl Into<String>) -> Response<String> {
+    Response::builder().status(status).body(body.into()).unwrap()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn field<'a>(form: &'a [(String, String)], name: &str) -> &'a str {
-    form.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }

@@ -1,9 +1,8 @@
 //! Each defect, and the lines that it is found with.
 
-use harness::google::{Endpoint, Failure, Times};
 use postern_rules::error::Error;
 
-use super::aws::{recovery, table};
+use super::aws::{element, recovery, table};
 use super::*;
 
 type Plant = fn(&Scene);
@@ -40,7 +39,7 @@ async fn a_defect_of_the_secrets_is_found() {
         ("a keyring with a short key", |scene| scene.put_keyring(&json!({ "primary": "k1", "k1": "short" }))),
         ("a keyring without its key", |scene| scene.put_keyring(&json!({ "primary": "k2", "k1": KEY }))),
         ("no keyring", |scene| scene.put_keyring(&json!([KEY]))),
-        ("bytes", |scene| scene.aws.answer("GetSecretValue", 200, &json!({ "SecretBinary": "AAAA" }))),
+        ("bytes", |scene| scene.answer("GetSecretValue", 200, &json!({ "SecretBinary": "AAAA" }))),
     ]);
     assert_snapshot!(defects.await, @r#"
     no client: wrong  the secret with Google's client, postern/google-client, does not exist: create it under this name (docs/deploy.md says how), or deploy with the name that it has
@@ -48,7 +47,7 @@ async fn a_defect_of_the_secrets_is_found() {
     a client of another type: wrong  the client in postern/google-client is not usable (The secret has an "installed" client. Create an OAuth client of type Web application): store the client_secrets.json of a web client, as Google's console downloads it
     wrong  GET https://api.example.com/auth/start answers 503 config_error (GOOGLE_CLIENT_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     a wrong client secret: wrong  Google refuses the client secret in postern/google-client: store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost
-    a client ID that may be the secret: wrong  the client_id in postern/google-client is not one of Google's, which end with .apps.googleusercontent.com: store client_secrets.json as Google's console downloads it
+    a client ID that may be the secret: wrong  the client in postern/google-client is not usable (Its client_id is not one of Google's): store the client_secrets.json of a web client, as Google's console downloads it
     a keyring that goes away: wrong  the secret with the keyring, postern/sealing-keys, is marked for deletion: `aws secretsmanager restore-secret --secret-id postern/sealing-keys`
     wrong  GET https://api.example.com/auth/start answers 503 config_error (SEALING_KEYS_SECRET_ID): correct that variable or what it names; the functions notice a changed secret within five minutes
     a keyring with a short key: wrong  the keyring in postern/sealing-keys: a key of the keyring has fewer than 32 characters: store {"primary":"k1","k1":"<at least 32 random characters>"}, and keep every key that has sealed anything
@@ -96,18 +95,18 @@ async fn a_disabled_gmail_api_is_found_with_a_session_and_without() {
 async fn a_defect_of_the_stack_is_found() {
     let defects = found([
         ("tokens that nothing protects from loss", |scene| {
-            scene.aws.answer("DescribeTable CredentialsTable", 200, &table("user_id", false));
-            scene.aws.answer("DescribeContinuousBackups", 200, &recovery("DISABLED"));
+            scene.answer("DescribeTable CredentialsTable", 200, &table("user_id", false));
+            scene.answer("DescribeContinuousBackups", 200, &recovery("DISABLED"));
         }),
         ("a table with another key", |scene| {
-            scene.aws.answer("DescribeTable CredentialsTable", 200, &table("email", true));
+            scene.answer("DescribeTable CredentialsTable", 200, &table("email", true));
         }),
-        ("no table", |scene| scene.aws.answer("DescribeTable SessionsTable", 400, &absent())),
+        ("no table", |scene| scene.answer("DescribeTable SessionsTable", 400, &absent())),
         ("sessions that are never deleted", |scene| {
             let off = json!({ "TimeToLiveDescription": { "TimeToLiveStatus": "DISABLED" } });
-            scene.aws.answer("DescribeTimeToLive", 200, &off);
+            scene.answer("DescribeTimeToLive", 200, &off);
         }),
-        ("no function", |scene| scene.aws.answer("/functions/list-messages/", 404, &absent())),
+        ("no function", |scene| scene.answer("/functions/list-messages/", 404, &absent())),
         ("a function that failed", |scene| {
             scene.change("auth-start", |function| function["LastUpdateStatus"] = json!("Failed"));
         }),
@@ -139,30 +138,32 @@ async fn a_defect_of_the_stack_is_found() {
 #[tokio::test]
 async fn a_defect_of_the_api_is_found() {
     let defects = found([
-        ("another program", |scene| scene.start_answers(200, &json!({ "planted": true }))),
-        ("an address that is off", |scene| scene.start_answers(403, &json!({ "message": "Forbidden" }))),
-        ("no route", |scene| scene.start_answers(404, &json!({ "message": "Not Found" }))),
+        ("another program", |scene| scene.answer("/auth/start", 200, &json!({ "planted": true }))),
+        ("an address that is off", |scene| {
+            scene.answer("/auth/start", 403, &json!({ "message": "Forbidden" }));
+        }),
+        ("no route", |scene| scene.answer("/auth/start", 404, &json!({ "message": "Not Found" }))),
         ("a function that does not start", |scene| {
-            scene.start_answers(500, &json!({ "message": "planted" }));
+            scene.answer("/auth/start", 500, &json!({ "message": "planted" }));
         }),
         ("an unusable variable", |scene| {
             let problem = "urn:postern:problem:config_error";
             let body = json!({ "type": problem, "code": "config_error", "variable": "ALLOWED_ORIGINS" });
-            scene.start_answers(503, &body);
+            scene.answer("/auth/start", 503, &body);
         }),
         ("a problem of another program", |scene| {
             let body = json!({ "type": "planted", "code": "config_error", "variable": "PLANTED" });
-            scene.start_answers(503, &body);
+            scene.answer("/auth/start", 503, &body);
         }),
         ("words of another program", |scene| {
-            scene
-                .start_answers(503, &json!({ "type": "urn:postern:problem:<planted>", "code": "<planted>" }));
+            let body = json!({ "type": "urn:postern:problem:<planted>", "code": "<planted>" });
+            scene.answer("/auth/start", 503, &body);
         }),
-        ("a front end that may not call", |scene| scene.aws.account().preflight = |_| (204, "")),
-        ("an API open to all", |scene| scene.aws.account().preflight = |_| (204, "*")),
-        ("an API open to all that refuses", |scene| scene.aws.account().preflight = |_| (403, "*")),
-        ("an API open to each", |scene| scene.aws.account().preflight = |origin| (204, origin)),
-        ("an API open to frames", |scene| scene.aws.account().preflight = |_| (204, "null")),
+        ("a front end that may not call", |scene| scene.aws().preflight = |_| (204, "")),
+        ("an API open to all", |scene| scene.aws().preflight = |_| (204, "*")),
+        ("an API open to all that refuses", |scene| scene.aws().preflight = |_| (403, "*")),
+        ("an API open to each", |scene| scene.aws().preflight = |origin| (204, origin)),
+        ("an API open to frames", |scene| scene.aws().preflight = |_| (204, "null")),
     ]);
     assert_snapshot!(defects.await, @"
     another program: wrong  GET https://api.example.com/auth/start answers 200 without an authorization URL: another program answers at this address; deploy the template again
@@ -218,7 +219,7 @@ async fn a_role_that_allows_too_little_or_too_much_is_found() {
         .split(", ")
     {
         let [role, action, resource] = *planted.split(' ').collect::<Vec<_>>() else { panic!("{planted}") };
-        scene.aws.account().policies.clear();
+        scene.aws().policies.clear();
         scene.decide(role, action, resource, Some(true));
         let wrong = scene.wrong().await;
         let line = format!("wrong  the role of {role} allows {action} on ");
@@ -231,7 +232,7 @@ async fn a_role_that_allows_too_little_or_too_much_is_found() {
 #[tokio::test]
 async fn what_a_log_reports_is_counted_in_our_own_words() {
     let defects = found([
-        ("no log group", |scene| scene.aws.answer("FilterLogEvents list-messages", 400, &absent())),
+        ("no log group", |scene| scene.answer("FilterLogEvents list-messages", 400, &absent())),
         ("errors", |scene| {
             let mut lines = vec![
                 json!({ "level": "ERROR", "code": "config_error", "variable": "ALLOWED_ORIGINS", "detail": "planted" }),
@@ -257,7 +258,13 @@ async fn what_a_log_reports_is_counted_in_our_own_words() {
             scene.log(lines);
         }),
     ]);
-    assert_snapshot!(defects.await, @"
+    let defects = defects.await;
+    let runbook = include_str!("../../../../docs/deploy.md").to_lowercase();
+    for link in defects.split("docs/deploy.md#").skip(1) {
+        let heading = link.split(',').next().unwrap().replace('-', " ");
+        assert!(runbook.contains(&format!("\n### {heading}\n")), "{heading}");
+    }
+    assert_snapshot!(defects, @"
     no log group: wrong  the log group /postern/postern/list-messages does not exist, so list-messages loses its log and metrics: deploy the template again
     errors: wrong  list-messages logged once in the last hour: a start that failed; the last at 2026-11-01T02:26:59Z: see docs/deploy.md#errors, unless it was fixed since
     wrong  list-messages logged once in the last hour: a start that timed out; the last at 2026-11-01T02:26:58Z: see docs/deploy.md#errors, unless it was fixed since
@@ -281,13 +288,12 @@ async fn what_a_log_reports_is_counted_in_our_own_words() {
 async fn a_stack_that_is_elsewhere_is_missed_by_region_and_account() {
     let scene = Scene::new().await;
     let error =
-        "<Error><Code>ValidationError</Code><Message>Stack with id postern does not exist</Message></Error>";
-    scene.aws.answer("DescribeStacks", 400, &format!("<ErrorResponse>{error}</ErrorResponse>"));
-    let problem = async || Target::of_stack(&scene.account(), "postern", None).await.err().unwrap();
-    scene.aws.answer("GetCallerIdentity", 403, &"");
+        element("Code", "ValidationError") + &element("Message", "Stack with id postern does not exist");
+    scene.answer("DescribeStacks", 400, &element("ErrorResponse Error", &error));
+    let problem = async || Target::of_stack(&Account::at(&scene.url), "postern", None).await.err().unwrap();
+    scene.answer("GetCallerIdentity", 403, &"");
     assert_snapshot!(problem().await, @r#"there is no stack "postern" in region us-east-1 of this account; say with --stack-name, --region and --profile where it is"#);
-    let identity = "<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>";
-    let identity = format!("<GetCallerIdentityResponse>{identity}</GetCallerIdentityResponse>");
-    scene.aws.answer("GetCallerIdentity", 200, &identity);
+    let identity = element("GetCallerIdentityResponse GetCallerIdentityResult Account", "123456789012");
+    scene.answer("GetCallerIdentity", 200, &identity);
     assert_snapshot!(problem().await, @r#"there is no stack "postern" in region us-east-1 of account 123456789012; say with --stack-name, --region and --profile where it is"#);
 }

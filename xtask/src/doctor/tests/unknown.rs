@@ -1,6 +1,6 @@
 //! What doctor cannot tell it does not call wrong, and one missing answer hides no other.
 
-use super::aws::Preflight;
+use super::aws::element;
 use super::*;
 use crate::commands::Ports;
 
@@ -25,13 +25,10 @@ async fn what_the_caller_may_not_see() {
     for call in
         ["DescribeTable", "GetSecretValue", "DescribeSecret", "FilterLogEvents", "/functions/auth-start/"]
     {
-        scene.aws.answer(call, 400, &refused);
+        scene.answer(call, 400, &refused);
     }
-    scene.aws.answer(
-        "SimulatePrincipalPolicy",
-        403,
-        &"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>",
-    );
+    let refused = element("ErrorResponse Error Code", "AccessDenied");
+    scene.answer("SimulatePrincipalPolicy", 403, &refused);
     assert_snapshot!(lines("?", &scene.output_for(&target).await), @"
     ?      the configuration of auth-start: you may not call lambda:GetFunctionConfiguration; try again with a role that may
     ?      the secret with Google's client, postern/google-client: you may not call secretsmanager:GetSecretValue; try again with a role that may
@@ -43,7 +40,7 @@ async fn what_the_caller_may_not_see() {
     ?      what the role of list-messages allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of oauth-callback allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
-    ?      whether the Gmail API is enabled, which the log of list-messages could tell: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
     ?      the log of list-messages: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of oauth-callback: you may not call logs:FilterLogEvents; try again with a role that may
     ");
@@ -69,10 +66,9 @@ async fn google_in_trouble() {
 #[tokio::test]
 async fn cors_and_sign_in_when_api_gateway_refuses_requests() {
     let scene = Scene::new().await;
-    scene.aws.answer("/auth/start", 429, &json!({ "message": "Too Many Requests" }));
-    let preflights: [Preflight; 4] = [|_| (403, ""), |_| (404, ""), |_| (503, ""), |_| (429, "")];
-    for preflight in preflights {
-        scene.aws.account().preflight = preflight;
+    scene.answer("/auth/start", 429, &json!({ "message": "Too Many Requests" }));
+    for preflight in [|_: &_| (403, ""), |_: &_| (404, ""), |_: &_| (503, ""), |_: &_| (429, "")] {
+        scene.aws().preflight = preflight;
         assert_eq!(scene.wrong().await, "");
     }
     let output = scene.output().await;
@@ -87,36 +83,20 @@ async fn cors_and_sign_in_when_api_gateway_refuses_requests() {
 async fn a_deployed_api_that_is_not_reached() {
     let scene = Scene::new().await;
     let url = "http://localhost:1";
-    scene.aws.account().stack.insert(("Output", "ApiUrl".to_owned()), url.to_owned());
+    scene.aws().outputs.insert("ApiUrl".to_owned(), url.to_owned());
     let output = scene.output().await;
     assert_snapshot!(lines("wrong", &output), @"wrong  GET http://localhost:1/auth/start reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl");
     assert_eq!(output.matches("good ").count(), 12, "{output}");
 }
 
 #[tokio::test]
-async fn a_local_stack_that_is_not_started() {
-    let scene = Scene::new().await;
-    let ports = Ports { api: 1, dynamodb: 1, secrets: 1, ..Ports::DEFAULT };
-    assert_snapshot!(scene.output_for(&Target::local(ports).unwrap()).await, @"
-    ?      the secret with Google's client, postern/google-client: secretsmanager:GetSecretValue: no connection, or one that broke; start `cargo xtask dev`, or set its port with --secrets-port
-    ?      the secret with the keyring, postern/sealing-keys: secretsmanager:GetSecretValue: no connection, or one that broke; start `cargo xtask dev`, or set its port with --secrets-port
-    ?      the table CredentialsTable: dynamodb:DescribeTable: no connection, or one that broke; start `cargo xtask dev`, or set its port with --dynamodb-port
-    ?      the table SessionsTable: dynamodb:DescribeTable: no connection, or one that broke; start `cargo xtask dev`, or set its port with --dynamodb-port
-    wrong  GET http://localhost:1/auth/start reaches no server: start `cargo xtask dev`, or set its port with --api-port
-    ?      CORS for http://localhost:9100: the API did not answer (no connection); start `cargo xtask dev`, or set its port with --api-port
-    ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
-    ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
-    ");
-}
-
-#[tokio::test]
-async fn a_local_stack() {
+async fn a_local_stack_without_what_only_a_deployment_has() {
     let scene = Scene::new().await;
     let port = |url: &str| url.rsplit(':').next().unwrap().parse().unwrap();
     let (dynamodb, secrets) = (scene.stack.dynamodb.url(), scene.stack.secrets.url());
-    let (api, dynamodb, secrets) = (port(&scene.aws.url), port(&dynamodb), port(&secrets));
+    let (api, dynamodb, secrets) = (port(&scene.url), port(&dynamodb), port(&secrets));
     let ports = Ports { api, dynamodb, secrets, ..Ports::DEFAULT };
-    assert_snapshot!(scene.output_for(&Target::local(ports).unwrap()).await, @"
+    assert_snapshot!(scene.output_for(&Target::local(ports).await.unwrap()).await, @"
     good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
     good   the keyring in postern/sealing-keys
     good   the table CredentialsTable with the users' tokens
@@ -127,6 +107,8 @@ async fn a_local_stack() {
     ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
     ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
     ");
+    let not_started = Target::local(Ports { dynamodb: 1, ..ports }).await;
+    assert_snapshot!(not_started.err().unwrap(), @"nothing listens on port 1; start `cargo xtask dev`, or set its port with --dynamodb-port");
 }
 
 #[tokio::test]
@@ -134,7 +116,7 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     let scene = Scene::new().await;
     scene.change("auth-start", |function| function["LoggingConfig"]["ApplicationLogLevel"] = json!("FATAL"));
     let endless = |events: &Value| json!({ "events": events, "nextToken": "more" });
-    scene.aws.answer("FilterLogEvents", 200, &endless(&json!([])));
+    scene.answer("FilterLogEvents", 200, &endless(&json!([])));
     assert_snapshot!(lines("?      the log", &scene.output().await), @r#"
     ?      the log of auth-start: the LogLevel FATAL hides errors; deploy with ERROR or a lower level
     ?      the log of list-messages: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/list-messages --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
@@ -142,6 +124,6 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     "#);
     let line = json!({ "level": "ERROR", "code": "credential_unreadable" }).to_string();
     let event = json!({ "timestamp": 1_793_500_000_000_i64, "message": line });
-    scene.aws.answer("FilterLogEvents list-messages", 200, &endless(&json!([event])));
+    scene.answer("FilterLogEvents list-messages", 200, &endless(&json!([event])));
     assert_snapshot!(scene.wrong().await, @"wrong  list-messages logged at least 20 times in the last hour: credential_unreadable; the last that doctor read at 2026-11-01T02:26:40Z: see docs/deploy.md#seal-failures, unless it was fixed since");
 }
