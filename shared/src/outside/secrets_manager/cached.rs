@@ -187,7 +187,7 @@ impl<T> Cached<T> {
                 tracing::warn!(
                     variable = self.variable,
                     error = %error,
-                    "a secret cannot be read anew; the last good value serves"
+                    "a secret cannot be read again; the last good value is used"
                 );
                 metrics::count_stale_secret();
                 last.tried_at = Some(now);
