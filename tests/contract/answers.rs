@@ -1,5 +1,5 @@
-//! Secrets Manager's answers as they are on the wire: the fake of it is this project's own, so more of it is tried than
-//! what the functions use.
+//! Secrets Manager's answers on the wire. Its fake is this project's own, so these tests check more
+//! of it than the functions use.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! The back end under test, with tables and secrets that no other test knows of: the suite may run in parallel, and again.
+//! The back end under test. Each test has tables and secrets of its own, so the suite can run in
+//! parallel and repeatedly.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,16 @@ use crate::wire::{DYNAMODB, SECRETS_MANAGER, ask};
 /// Names the base URL of an emulator that serves both services.
 const ENDPOINT_VARIABLE: &str = "POSTERN_CONTRACT_ENDPOINT";
 
-/// DynamoDB and Secrets Manager, and the names of one test in them.
+/// DynamoDB and Secrets Manager, with the names that one test uses.
 pub(crate) struct BackEnd {
     dynamodb: String,
     secrets_manager: String,
-    /// The project's own fakes, when they are what is tested; they stop with the test.
+    /// The project's own fakes, if they are under test. They stop with the test.
     fakes: Option<(DynamoDb, SecretsManager)>,
     suffix: String,
     variables: BTreeMap<String, String>,
-    /// The clock of every environment. It starts now, for an emulator may sweep by its own clock what has expired.
+    /// The clock of every environment. It starts now, because an emulator may delete expired items
+    /// by its own clock.
     pub(crate) clock: ManualClock,
 }
 
@@ -53,7 +55,7 @@ impl BackEnd {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        // Whole seconds, which is what the items hold.
+        // Whole seconds, as in the items.
         let now = Timestamp::from_seconds(Clock::System.now().seconds());
         let clock = ManualClock::starting_at(now);
         Self { dynamodb, secrets_manager, fakes, suffix, variables, clock }
@@ -82,7 +84,7 @@ impl BackEnd {
         back_end
     }
 
-    /// An execution environment that knows the tables and secrets of this test.
+    /// An execution environment with the tables and secrets of this test.
     pub(crate) fn environment(&self) -> App {
         world::environment(&self.variables, &self.clock).unwrap()
     }
@@ -133,7 +135,7 @@ impl BackEnd {
         self.secrets_manager("CreateSecret", &request).await["ARN"].as_str().unwrap().to_owned()
     }
 
-    /// Gives a secret that is there a new current value.
+    /// Gives an existing secret a new current value.
     pub(crate) async fn rotate_secret(&self, variable: &str, value: &str) {
         let name = self.name(variable);
         if let Some((_, secrets)) = &self.fakes {
@@ -156,7 +158,7 @@ impl BackEnd {
         }
     }
 
-    /// Makes a call of Secrets Manager and gives its status and answer.
+    /// Makes a call of Secrets Manager. Returns its status and answer.
     pub(crate) async fn ask_secrets_manager(&self, operation: &str, body: &Value) -> (u16, Value) {
         ask(&self.secrets_manager, &SECRETS_MANAGER, operation, body).await
     }
@@ -168,7 +170,7 @@ impl BackEnd {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a variable of this suite alone, which no function reads")]
+#[expect(clippy::disallowed_methods, reason = "a variable of this suite only, which no function reads")]
 fn endpoint() -> Option<String> {
     std::env::var(ENDPOINT_VARIABLE).ok().filter(|url| !url.is_empty())
 }

@@ -1,4 +1,4 @@
-//! The credentials table: what a sign-in writes, and what becomes of two at once.
+//! The credentials table: what a sign-in writes, and what happens when two overlap.
 
 use futures_util::future::join_all;
 use postern::app::App;

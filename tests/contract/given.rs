@@ -1,4 +1,4 @@
-//! What the tests of the store begin with.
+//! The starting points of the store's tests.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) fn in_a_while() -> Deadline {
     Deadline::after(Duration::from_secs(20))
 }
 
-/// A refresh token that no other is equal to.
+/// A unique refresh token.
 pub(crate) fn refresh_token() -> StoredRefreshToken {
     StoredRefreshToken {
         sealed: Sealed::from_text(format!("v1.k1.{}", random::token())),
@@ -31,7 +31,7 @@ pub(crate) fn refresh_token() -> StoredRefreshToken {
     }
 }
 
-/// An access token that was received at `now` and serves for an hour.
+/// An access token that was received at `now` and is valid for an hour.
 pub(crate) fn access_token(now: Timestamp) -> StoredAccessToken {
     StoredAccessToken {
         sealed: Sealed::from_text(format!("v1.k1.{}", random::token())),
@@ -61,7 +61,7 @@ pub(crate) async fn stored(app: &App) -> Option<Credential> {
     app.store.credential(&ann()).await.unwrap()
 }
 
-/// What a write left that was carried out.
+/// The credential after a write that succeeded.
 pub(crate) fn done(written: Written) -> Credential {
     match written {
         Written::Done(credential) => *credential,
@@ -69,7 +69,7 @@ pub(crate) fn done(written: Written) -> Credential {
     }
 }
 
-/// What a write found that came too late.
+/// The credential that a write found when it came too late.
 pub(crate) fn overtaken(written: Written) -> Option<Credential> {
     match written {
         Written::Done(credential) => panic!("carried out: {credential:?}"),

@@ -1,5 +1,6 @@
-//! What Postern relies on in DynamoDB and Secrets Manager, tried through its own store and secrets. Runs against the local
-//! fakes, and with `POSTERN_CONTRACT_ENDPOINT` against whatever answers there: the fakes are trusted for passing both.
+//! What Postern relies on in DynamoDB and Secrets Manager, tested through its own store and
+//! secrets. Runs against the local fakes, or against the emulator at `POSTERN_CONTRACT_ENDPOINT`.
+//! The fakes are trusted because both pass.
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 

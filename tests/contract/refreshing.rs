@@ -25,7 +25,7 @@ async fn leased(app: &App) -> Credential {
 }
 
 #[tokio::test]
-async fn a_lease_is_taken_once_and_whoever_comes_later_sees_until_when() {
+async fn a_lease_is_taken_once_and_later_requests_see_until_when() {
     let back_end = BackEnd::with_tables().await;
     let (one, other) = (back_end.environment(), back_end.environment());
     let read = connected(&one).await;
@@ -166,7 +166,7 @@ async fn the_death_of_an_old_refresh_token_does_not_touch_a_newer_one() {
     let old = leased.refresh_token.clone().unwrap();
     let newer = done(app.store.store_refreshed(&leased, None, Some(&refresh_token())).await.unwrap());
     assert_eq!(overtaken(app.store.bury(&leased, &old).await.unwrap()).as_ref(), Some(&newer));
-    // The token alone decides, too: the version is today's, the token is not.
+    // The version is current here and the token is not: the token decides.
     assert_eq!(overtaken(app.store.bury(&newer, &old).await.unwrap()).as_ref(), Some(&newer));
     assert_eq!(stored(&app).await, Some(newer));
 }

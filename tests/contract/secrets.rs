@@ -1,4 +1,4 @@
-//! Secrets Manager: today's value, the one before it, and what cannot be had.
+//! Secrets Manager: the current value, the previous one, and values that cannot be read.
 
 use std::time::Duration;
 

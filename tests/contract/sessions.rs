@@ -1,4 +1,5 @@
-//! The sessions table: a caller's session and credential, the life of a session, and states that are spent once.
+//! The sessions table: reading a session with its credential, a session's lifetime, and states that
+//! are spent once.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ fn session(app: &App) -> Session {
     Session::begin(&SessionToken::new(random::token()), ann(), app.clock.now())
 }
 
-/// One flow, verified as often as it is asked for.
+/// One flow, verified again for each call.
 struct SignIn {
     flow: Flow,
     state: State,

@@ -1,4 +1,4 @@
-//! The tables themselves: one that is missing, and the time to live that the template asks for.
+//! The tables themselves: a missing one, and the time to live from the template.
 
 use postern::outside::dynamodb::{Store, StoreError};
 use postern_rules::secret::SessionToken;
@@ -27,7 +27,7 @@ async fn nothing_deletes_a_credential_by_itself() {
     assert_eq!(description["TimeToLiveStatus"], "DISABLED");
 }
 
-/// Every kind of call that the store makes, one after the other.
+/// Every kind of call that the store makes, in turn.
 async fn refusals(store: &Store, session: &Session) -> Vec<(&'static str, Option<StoreError>)> {
     vec![
         ("PutItem", store.begin_session(session).await.err()),

@@ -1,4 +1,5 @@
-//! AWS's JSON protocol as it is on the wire, past the SDK: for what a test prepares and looks at, never for what it tests.
+//! AWS's JSON protocol without the SDK. Tests use it to prepare and inspect data, never for the
+//! calls under test.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// A service, as far as its requests differ from those of others.
+/// A service: the parts in which its requests differ from those of others.
 pub(crate) struct Service {
     target: &'static str,
     content_type: &'static str,
@@ -29,7 +30,8 @@ pub(crate) const SECRETS_MANAGER: Service = Service {
     scope: "us-east-1/secretsmanager",
 };
 
-/// Sends one call to `endpoint` and gives its status and answer. The signature is none: no emulator looks at it.
+/// Sends one call to `endpoint`. Returns its status and answer. The signature is a dummy: no
+/// emulator checks it.
 pub(crate) async fn ask(endpoint: &str, service: &Service, operation: &str, body: &Value) -> (u16, Value) {
     let client = HttpStack::new(None).unwrap().client(TIMEOUT, false);
     let credential = format!("test/20260101/{}/aws4_request", service.scope);

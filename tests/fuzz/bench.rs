@@ -1,4 +1,5 @@
-//! One world for all cases of a property, driven from code that is not async; and what every answer must be.
+//! One world for all cases of a property, driven from synchronous code, and the checks of every
+//! answer.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -9,9 +10,9 @@ use postern::app::App;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-/// A world and the runtime that its back ends live on.
+/// A world and the runtime of its back ends.
 pub(crate) struct Bench {
-    /// The world; dropped, and so judged, before its runtime.
+    /// The world. It is dropped before its runtime, and its checks run then.
     pub(crate) world: World,
     runtime: Runtime,
     requests: Cell<u32>,
@@ -38,7 +39,7 @@ impl Bench {
         self.runtime.block_on(future)
     }
 
-    /// Sends a call, each from an address of its own: none of them comes too often.
+    /// Sends a call. Each has an address of its own, so that none exceeds a rate limit.
     pub(crate) fn send(&self, call: &Call) -> Answer {
         self.send_to(&self.world.app, call)
     }
@@ -51,7 +52,7 @@ impl Bench {
         self.send_event_to(app, &event.to_string())
     }
 
-    /// Sends an event as it is, after a pause in which whoever came too often may come again.
+    /// Sends an event unchanged, after a pause in which rate limits recover.
     pub(crate) fn send_event(&self, event: &str) -> Answer {
         self.world.clock.advance(Duration::from_millis(100));
         self.send_event_to(&self.world.app, event)
@@ -59,20 +60,21 @@ impl Bench {
 
     fn send_event_to(&self, app: &App, event: &str) -> Answer {
         let answer = self.wait(invoke(Ok(app), event, Duration::from_secs(8)));
-        // The log of calls is not what is judged here, and grows.
+        // The log of calls is not checked here, and it would grow.
         self.world.google.forget_calls();
         self.world.secrets.forget_calls();
         judge(&answer);
         answer
     }
 
-    /// Asserts that DynamoDB was not asked for anything since the last time.
+    /// Asserts that DynamoDB was not called since the last time.
     pub(crate) fn assert_nothing_was_stored_or_read(&self) {
         assert_eq!(self.world.dynamodb_calls(), Vec::<String>::new());
     }
 }
 
-/// What holds of each answer, besides what the harness asserts: no panic, and an error that says what it is and no more.
+/// What holds for each answer, beyond what the harness asserts: no panic, and errors that say what
+/// they are and no more.
 fn judge(answer: &Answer) {
     assert_ne!(answer.status, 500, "{answer:?}");
     for (name, value) in [
@@ -101,7 +103,7 @@ fn judge(answer: &Answer) {
     }
 }
 
-/// Whether a `Set-Cookie` value is of the one form that this API writes.
+/// Whether a `Set-Cookie` value has the one form that this API writes.
 fn is_ours(cookie: &str) -> bool {
     let Some((pair, attributes)) = cookie.split_once("; ") else { return false };
     let Some((name, value)) = pair.split_once('=') else { return false };
@@ -115,7 +117,8 @@ fn is_ours(cookie: &str) -> bool {
         && lifetime.is_some_and(|seconds| seconds.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Asserts that a refused request was refused as its sender's fault, and gives the code (none for a page).
+/// Asserts that a refused request was refused as the caller's fault. Returns the code, or none for
+/// a page.
 pub(crate) fn refusal(answer: &Answer) -> String {
     assert!((400..500).contains(&answer.status), "{answer:?}");
     let is_document = answer.headers["content-type"] == "application/problem+json";

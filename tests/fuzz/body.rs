@@ -1,4 +1,4 @@
-//! The JSON body of `POST /oauth/callback`, for a browser that has a flow that a page may finish.
+//! The JSON body of `POST /oauth/callback`, from a browser with a flow that a page may finish.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,7 @@ fn assert_refused(bench: &Bench, answer: &Answer) {
     bench.assert_nothing_was_stored_or_read();
 }
 
-/// A member of the body: as it must be, of another form, or not there.
+/// A member of the body: correct, arbitrary or missing.
 fn member(good: &'static str) -> BoxedStrategy<Option<Value>> {
     prop_oneof![
         3 => Just(Some(json!(good))),
@@ -99,7 +99,7 @@ fn a_code_that_is_none_spends_no_flow_even_with_the_right_state() {
         let body = json!({"code": code, "state": begun.state});
         assert_refused(&bench, &post(&bench, &begun, body.to_string()));
     });
-    // The flow is still good: its code reaches Google, who has never seen it.
+    // The flow still works: its code reaches Google, which does not know it.
     let body = json!({"code": "4/0A", "state": begun.state});
     assert_eq!(refusal(&post(&bench, &begun, body.to_string())), "code_rejected");
 }

@@ -1,5 +1,5 @@
-//! Cookies, as the event's list and as a header: nothing but the session token itself opens the mailbox, nothing but a
-//! flow's own cookie ends the flow, and none of it is our fault.
+//! Cookies, in the event's list and in a header: only the session token itself opens the mailbox,
+//! only a flow's own cookie completes the flow, and no cookie causes a 5xx.
 
 use harness::world::{Call, parameter};
 use proptest::collection::vec;
@@ -28,10 +28,10 @@ const NAMES: [&str; 14] = [
     "a",
 ];
 
-/// What API Gateway takes a `Cookie` header apart by: no name holds it.
+/// API Gateway splits a `Cookie` header at this character, so no name contains it.
 const SEPARATOR: char = ';';
 
-/// A cookie's value: any text, or a real token that was altered.
+/// A cookie's value: any text, or an altered real token.
 #[derive(Clone, Debug)]
 enum Value {
     Text(String),
@@ -72,7 +72,7 @@ fn cookies(pairs: &[(String, Value)], token: &str) -> Vec<String> {
             Value::Twice => format!("{token}{token}"),
         };
         let blank = |character| character == ' ' || character == '\t';
-        // What is only padded, or cut off by the header's own separator, is the token.
+        // A token that is only padded, or followed by the header's separator, is still the token.
         let is_token = value.split(SEPARATOR).next().unwrap_or_default().trim_matches(blank) == token;
         let name = name.replace(SEPARATOR, "");
         format!("{name}={}", if is_token { "" } else { &value })

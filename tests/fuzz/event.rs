@@ -1,4 +1,5 @@
-//! The raw event: any JSON, any text, and recorded events with parts taken out, retyped or made hostile.
+//! The raw event: any JSON, any text, and recorded events with parts removed, retyped or made
+//! hostile.
 
 use harness::world::parameter;
 use proptest::collection::vec;
@@ -11,7 +12,7 @@ use crate::bench::{Bench, refusal};
 use crate::input::{Change, change, header, json as any_json, text};
 use crate::property::{Cost, holds};
 
-/// The recorded events: one for each function, and one as API Gateway's documentation has it.
+/// The recorded events: one for each function, and the one in API Gateway's documentation.
 const RECORDED: [&str; 4] = [
     include_str!("../fixtures/events/api_gateway_http_api_v2.json"),
     include_str!("../fixtures/events/cargo_lambda_watch_auth_start.json"),

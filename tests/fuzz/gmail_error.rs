@@ -1,7 +1,8 @@
-//! What Gmail answers to a list: whatever it is, the answer is one of the documented ones and the credential stays.
+//! Gmail's answers to a list: for any of them, the function's answer is a documented one and the
+//! credential stays.
 //!
-//! 408, 429 and 5xx are left out, and so are the reasons of a 403 that mean the same and a
-//! precondition that failed: they are repeated after a pause.
+//! 408, 429 and 5xx are left out, as are a failed precondition and the reasons of a 403 with the
+//! same meaning: such calls are repeated after a pause.
 
 use harness::google::{Endpoint, Failure, Times};
 use harness::world::ANN;

@@ -1,4 +1,4 @@
-//! The ID token: its claims in every form, and texts that are none.
+//! The ID token: its claims in every form, and texts that are no ID token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,14 +14,14 @@ use crate::bench::text_of;
 use crate::input::{Change, change, json as any_json, text};
 use crate::property::{Cost, holds};
 
-/// What the right claims are.
+/// The values that the correct claims have.
 pub(crate) struct Right<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) sub: &'a str,
     pub(crate) nonce: &'a str,
 }
 
-/// An ID token that is still to be made: the right claims, those that replace them, and what happens to its text.
+/// A description of an ID token: claims that replace the correct ones, and changes to its text.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     claims: Vec<(String, Option<Value>)>,
@@ -49,7 +49,7 @@ impl Draft {
         claims
     }
 
-    /// Whether the text is another than the claims make.
+    /// Whether the text differs from the token with these claims.
     pub(crate) fn is_altered(&self) -> bool {
         !self.changes.is_empty()
     }
@@ -62,7 +62,7 @@ impl Draft {
     }
 }
 
-/// Any draft; many of them are right.
+/// Any draft. Many are correct.
 pub(crate) fn draft() -> BoxedStrategy<Draft> {
     let name = prop_oneof![
         Just("iss"),
@@ -86,7 +86,8 @@ pub(crate) fn draft() -> BoxedStrategy<Draft> {
     (claims, changes).prop_map(|(claims, changes)| Draft { claims, changes }).boxed()
 }
 
-/// Whether these claims say that Google made the token for this client, this flow and a user, and that it is not over.
+/// Whether these claims say that Google issued the token for this client, this flow and a user, and
+/// that it has not expired.
 pub(crate) fn are_right(claims: &Map<String, Value>, right: &Right<'_>) -> bool {
     let claims = Value::Object(claims.clone());
     let issuer = text_of(&claims, "iss").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the properties share of hostile input: texts, JSON values, headers, percent-encoding.
+//! Hostile input that the properties share: texts, JSON values, headers, percent-encoding.
 
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
@@ -6,7 +6,7 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 use serde_json::Value;
 
-/// Texts that have broken something somewhere.
+/// Texts that are known to break software.
 const HOSTILE: &[&str] = &[
     "",
     " ",
@@ -104,7 +104,7 @@ const HEADERS: &[&str] = &[
     "x-requested-with",
 ];
 
-/// Any text: random, hostile, both together, or one over and over again.
+/// Any text: random, hostile, both together, or one repeated.
 pub(crate) fn text() -> BoxedStrategy<String> {
     prop_oneof![
         3 => any::<String>(),
@@ -143,23 +143,23 @@ pub(crate) fn header() -> BoxedStrategy<(String, String)> {
     (select(HEADERS).prop_map(str::to_owned), text()).boxed()
 }
 
-/// What may be done to a text so that it is not the same any more.
+/// A change to a text.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// The character at this place becomes that one.
+    /// Replaces the character at this place.
     Replace(usize, char),
-    /// A character comes in at this place.
+    /// Inserts a character at this place.
     Insert(usize, char),
-    /// The character at this place goes.
+    /// Removes the character at this place.
     Remove(usize),
-    /// The text ends here.
+    /// Truncates the text here.
     Cut(usize),
-    /// Something follows the text.
+    /// Appends to the text.
     Append(String),
 }
 
 impl Change {
-    /// The changed text; it may happen to be the same one.
+    /// The changed text. It may be the same by chance.
     pub(crate) fn apply(&self, text: &str) -> String {
         let mut characters: Vec<char> = text.chars().collect();
         let length = characters.len();
@@ -177,7 +177,7 @@ impl Change {
     }
 }
 
-/// Any change; of the characters that come in, most are ones that may stand there.
+/// Any change. Most new characters are ones that may occur in such a text.
 pub(crate) fn change() -> BoxedStrategy<Change> {
     let likely: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['-', '_', '.']).collect();
     let character = || prop_oneof![6 => select(likely.clone()), 1 => any::<char>()];

@@ -1,20 +1,22 @@
-//! Properties: what must hold for input that nobody thought of. Each generates input, sends it through the door (or to the
-//! parser behind it) and asserts what the answer may be; a failure is shrunk to a small input and printed.
+//! Properties: what must hold for input that nobody thought of. Each test generates input, sends it
+//! to a function (or to the parser behind it) and asserts what the answer may be. A failure is
+//! shrunk to a small input and printed.
 //!
-//! `cargo test -p postern-tests --test fuzz` runs a bounded number of cases. `PROPTEST_CASES` is the measure: unset it is
-//! 256; a property that costs next to nothing runs a multiple of it, one that goes over sockets a fraction ([`property`]).
-//! To search for hours, repeat bounded runs, each of which begins with a new seed:
+//! `cargo test -p postern-tests --test fuzz` runs a bounded number of cases: `PROPTEST_CASES` (256
+//! if unset), times a factor for the cost of the property ([`property`]). To search for hours,
+//! repeat bounded runs, each with a new seed:
 //!
 //! ```sh
 //! while PROPTEST_CASES=5000 cargo test -p postern-tests --test fuzz; do :; done
 //! ```
 //!
-//! (One run that is a thousand times as long would do too, but keeps its whole log in memory.) A failing case leaves its
-//! seed in `tests/fuzz/regressions`, where each later run tries it first; the seed is printed too. `PROPTEST_RNG_SEED`
-//! repeats a whole run.
+//! (One very long run would work too, but it keeps its whole log in memory.) The seed of a failing
+//! case is printed and saved in `tests/fuzz/regressions`; each later run tries it first.
+//! `PROPTEST_RNG_SEED` repeats a whole run.
 //!
-//! Answers of Google's that are repeated after a pause (408, 429, 5xx, and the error codes that stand for them) are left out
-//! of what the properties over sockets generate, for each would take seconds; the fault tests beside this have them.
+//! Properties that use sockets do not generate answers of Google after which a call is repeated
+//! (408, 429, 5xx, and the error codes with the same meaning), because each would take seconds. The
+//! fault tests cover those.
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 

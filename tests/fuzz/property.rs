@@ -1,4 +1,4 @@
-//! How a property is run: how many cases, and what remains of a failure.
+//! Runs a property: how many cases it has, and where its failures are saved.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
-/// What a case costs, which decides how many there are.
+/// The cost of a case, which decides how many there are.
 #[derive(Clone, Copy)]
 pub(crate) enum Cost {
-    /// A call of a function: 8 times the measure.
+    /// A plain function call: 8 times `PROPTEST_CASES`.
     Nothing,
-    /// A request that is answered without a call to anybody: 4 times the measure.
+    /// A request that is answered without outside calls: 4 times `PROPTEST_CASES`.
     Little,
-    /// A request that goes over sockets: half the measure.
+    /// A request that uses sockets: half of `PROPTEST_CASES`.
     Sockets,
 }
 
@@ -27,14 +27,15 @@ impl Cost {
     }
 }
 
-/// Asserts that `test` panics for no input of `strategy`. `name` is the test's, and that of the file of its failures.
+/// Asserts that `test` panics for no input of `strategy`. `name` is the name of the test and of the
+/// file with its failures.
 pub(crate) fn holds<S>(name: &str, cost: Cost, strategy: &S, test: impl Fn(S::Value))
 where
     S: Strategy,
     S::Value: Debug,
 {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/regressions");
-    // Once for each test of the process, as the library wants a name that lives for ever.
+    // Leaked once per test, because the library wants a `'static` name.
     let file: &'static str = folder.join(name).with_extension("txt").display().to_string().leak();
     let from_environment = Config::default();
     let mut runner = TestRunner::new(Config {

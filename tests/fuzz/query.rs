@@ -1,4 +1,4 @@
-//! The query string on each route: values in every valid encoding, and encodings that are broken.
+//! The query string on each route: values in every valid encoding, and broken encodings.
 
 use harness::world::Call;
 use proptest::collection::vec;
@@ -12,7 +12,7 @@ use crate::property::{Cost, holds};
 
 const PATHS: [&str; 3] = ["/auth/start", "/oauth/callback", "/messages"];
 
-/// The parameters that are read somewhere, those of Google's that are not, and what resembles them.
+/// The parameters that a function reads, those of Google that none reads, and similar names.
 const NAMES: [&str; 24] = [
     "return_to",
     "login_hint",
@@ -40,7 +40,8 @@ const NAMES: [&str; 24] = [
     "__proto__",
 ];
 
-/// What cannot stand in a query: broken triplets, bytes that are no UTF-8, characters that must be encoded.
+/// What must not be in a query: broken triplets, bytes that are no UTF-8, characters that must be
+/// encoded.
 const BROKEN: [&str; 18] = [
     "%",
     "%4",
@@ -66,7 +67,7 @@ fn name() -> BoxedStrategy<String> {
     prop_oneof![6 => select(&NAMES[..]).prop_map(str::to_owned), 1 => text()].boxed()
 }
 
-/// A value that a parameter of its kind may have, or any other.
+/// A value that such a parameter may have, or any other.
 fn value() -> BoxedStrategy<String> {
     prop_oneof![
         3 => text(),
@@ -78,7 +79,7 @@ fn value() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// One pair, encoded entirely, as a form does it, or with only what must be.
+/// One pair: encoded entirely, as in a form, or only where it must be.
 fn pair() -> BoxedStrategy<String> {
     let form = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     (name(), value(), any::<bool>())

@@ -1,4 +1,5 @@
-//! `return_to`: whatever it says, the browser goes to Google now and to an allowed origin in the end, or nowhere.
+//! `return_to`: for any value, the browser goes to Google and then to an allowed origin, or
+//! nowhere.
 
 use std::fmt::Write as _;
 
@@ -20,10 +21,10 @@ use crate::property::{Cost, holds};
 
 /// The allowed origins, as the configuration lists them.
 const ALLOWED: &str = "https://app.example.com,http://localhost:9100";
-/// At least so many values are in the corpus.
+/// The corpus has at least this many values.
 const LEAST_VALUES: usize = 500;
 
-/// Parts of URLs, good and bad, that are put together in every order.
+/// Parts of URLs, good and bad, to combine in every order.
 const PARTS: [&str; 44] = [
     "https",
     "http",
@@ -89,7 +90,7 @@ fn return_to() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// Asserts that a browser that is given this URL goes to one of the allowed origins.
+/// Asserts that this URL leads a browser to one of the allowed origins.
 fn assert_is_allowed(url: &str) {
     assert!(ALLOWED.split(',').any(|origin| url.starts_with(&format!("{origin}/"))), "{url}");
     let parsed = url::Url::parse(url).unwrap();
@@ -102,7 +103,7 @@ fn call(value: &[u8]) -> Call {
     Call::get("/auth/start", &format!("return_to={}", percent_encoded(value)))
 }
 
-/// Two origins are allowed, as where a front end is developed.
+/// An execution environment with two allowed origins, as in the development of a front end.
 fn environment(bench: &Bench) -> App {
     bench.world.environment(&[("ALLOWED_ORIGINS", ALLOWED)])
 }
@@ -158,7 +159,7 @@ fn what_is_accepted_stays_on_its_origin_with_an_error_too() {
 #[test]
 fn what_is_accepted_at_the_start_is_accepted_again_at_the_callback() {
     let origins = origins();
-    // Every visible character but the backslash, up to the longest that is accepted.
+    // Every visible character except the backslash, up to the greatest accepted length.
     let good = "(https://app\\.example\\.com|http://localhost:9100)/(\\?auth_error=x&)?[!-\\[\\]-~]{0,488}";
     let strategy = prop_oneof![return_to(), good];
     let name = "what_is_accepted_at_the_start_is_accepted_again_at_the_callback";
@@ -169,7 +170,7 @@ fn what_is_accepted_at_the_start_is_accepted_again_at_the_callback() {
     });
 }
 
-/// A line of the corpus as the bytes it stands for.
+/// The bytes that a line of the corpus stands for.
 fn unescaped(line: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = line;

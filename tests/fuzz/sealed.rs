@@ -1,4 +1,5 @@
-//! Sealed texts and session tokens: what was sealed opens in its place, and nothing else opens anywhere.
+//! Sealed texts and session tokens: a sealed text opens in its own place, and nothing else opens
+//! anywhere.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

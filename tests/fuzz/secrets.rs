@@ -1,4 +1,5 @@
-//! The two secrets as an operator may store them: what is taken is safe to use, and no error repeats them.
+//! The two secrets as an operator may store them: an accepted value is safe to use, and no error
+//! repeats it.
 
 use postern_rules::google_client::GoogleClient;
 use postern_rules::seal::{Keyring, Purpose};
@@ -11,7 +12,7 @@ use crate::bench::text_of;
 use crate::input::{Change, change, json as any_json, text};
 use crate::property::{Cost, holds};
 
-/// A JSON object's text: members of which a name may come twice, and changes to the whole.
+/// The text of a JSON object, possibly with repeated names and with changes.
 fn object(member: BoxedStrategy<(String, Value)>) -> BoxedStrategy<String> {
     let changes = prop_oneof![3 => Just(Vec::new()), 1 => vec(change(), 1..3)];
     (vec(member, 0..5), changes)

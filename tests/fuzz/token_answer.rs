@@ -1,5 +1,6 @@
-//! What the token endpoint answers to a refresh and to an exchange: a stored refresh token is replaced by nothing but a
-//! refresh token, and only `invalid_grant` takes it away (I4); a session begins for nobody but whom Google names (I7).
+//! The token endpoint's answers to a refresh and to an exchange: only another refresh token
+//! replaces a stored one, only `invalid_grant` removes it (I4), and a session begins only for the
+//! user that Google names (I7).
 
 mod answered;
 
@@ -16,14 +17,14 @@ use crate::bench::Bench;
 use crate::id_token::{Right, are_right};
 use crate::property::{Cost, holds};
 
-/// The tokens that an answer's text gives. What follows the object, and what other members are, is not looked at.
+/// The tokens in the text of an answer. Other members, and text after the object, are ignored.
 #[derive(Debug, Default, Deserialize)]
 struct Given {
     access_token: Option<Value>,
     refresh_token: Option<Value>,
 }
 
-/// The error that an answer's text names, read as leniently.
+/// The error in the text of an answer, read as leniently.
 #[derive(Debug, Default, Deserialize)]
 struct Refused {
     error: Option<Value>,
@@ -39,7 +40,7 @@ fn text_in(member: Option<&Value>) -> Option<&str> {
     member.and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// A world with Ann's credential as it was stored, to judge what becomes of it.
+/// A world and Ann's credential as it was stored, to check how it changes.
 struct Custody {
     bench: Bench,
     stored: Value,
@@ -55,7 +56,7 @@ impl Custody {
         Self { bench, stored, keyring }
     }
 
-    /// Puts the credential back as it was; Google answers as usual.
+    /// Restores the credential, and lets Google answer as usual.
     fn restore(&self) {
         self.bench.world.google.clear_failures();
         self.bench.world.app.google.refused_client.clear();
@@ -71,7 +72,8 @@ impl Custody {
         Some(String::from_utf8(opened.to_vec()).unwrap())
     }
 
-    /// Asserts that what is stored now follows from what was stored before and from an answer with this body.
+    /// Asserts that the stored credential follows from the previous one and an answer with this
+    /// body.
     fn assert_follows(&self, status: u16, body: &str) {
         let item = self.bench.world.credential(ANN);
         let given: Given = if status == 200 { read(body) } else { Given::default() };
@@ -109,7 +111,7 @@ fn an_answer_to_a_refresh_harms_no_stored_token() {
         let body = answered.body(None);
         bench.world.google.fail_refresh(answered.failure(body.clone()), Times::UntilCleared);
         let answer = bench.send(&bench.world.list());
-        // 200 cannot be: Gmail knows no token but those that it gave itself.
+        // 200 is impossible: Gmail knows only the tokens that Google itself issued.
         assert!([401, 403, 502, 503].contains(&answer.status), "{answer:?}");
         assert!(!answer.begins_session(), "{answer:?}");
         custody.assert_follows(answered.status, &body);

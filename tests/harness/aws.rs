@@ -1,4 +1,5 @@
-//! The AWS back ends' side of the wire: their JSON protocol, a journal of the calls, and the faults that spoil some.
+//! What the AWS back ends have in common: the JSON protocol, a journal of the calls, and faults to
+//! inject.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,16 +14,16 @@ use tokio::net::TcpListener;
 use crate::journal::{Journal, Times};
 use crate::server::{Cut, Reply, Server, whole};
 
-/// One call that a back end received, whether or not it was answered.
+/// A call that a back end received, whether or not it was answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// The operation, as the last part of `X-Amz-Target` names it: `UpdateItem`.
+    /// The operation, from the last part of `X-Amz-Target`: `UpdateItem`.
     pub operation: String,
     /// The request body; `null` when it was not JSON.
     pub body: Value,
 }
 
-/// How a call is spoilt.
+/// A fault of one call.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// The service refuses the call, which has no effect.
@@ -45,24 +46,24 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The service is asked too much.
+    /// The service throttles its callers.
     pub const THROTTLED: Self = Self::Refusal { status: 400, exception: "ThrottlingException" };
-    /// The service is broken.
+    /// The service fails.
     pub const BROKEN: Self = Self::Refusal { status: 500, exception: "InternalServerError" };
-    /// The table or the secret is not there.
+    /// The table or the secret does not exist.
     pub const MISSING: Self = Self::Refusal { status: 400, exception: "ResourceNotFoundException" };
-    /// The role may not do this.
+    /// The role does not allow this.
     pub const DENIED: Self = Self::Refusal { status: 400, exception: "AccessDeniedException" };
 }
 
 /// A service of AWS.
 pub trait Backend: Send + Sync + 'static {
-    /// What AWS writes before the name of an exception in this service's `__type`.
+    /// The prefix of this service's exceptions in `__type`.
     const EXCEPTION_PREFIX: &'static str;
     /// The content type of its answers.
     const CONTENT_TYPE: &'static str;
 
-    /// Carries the call out.
+    /// Carries out the call.
     fn answer(
         &self,
         operation: &str,
@@ -72,14 +73,14 @@ pub trait Backend: Send + Sync + 'static {
 
 type Calls = Mutex<Journal<Call, Fault>>;
 
-/// A back end on loopback. Clones are the same back end; it stops with the last.
+/// A back end on loopback. Clones share it; it stops when the last one is dropped.
 pub struct Service<B> {
     pub(crate) backend: Arc<B>,
     calls: Arc<Calls>,
     server: Arc<Server>,
 }
 
-// By hand, for `derive` would ask the back end itself to be `Clone` and `Debug`.
+// By hand, because `derive` would require the back end itself to be `Clone` and `Debug`.
 impl<B> Clone for Service<B> {
     fn clone(&self) -> Self {
         let (backend, calls) = (Arc::clone(&self.backend), Arc::clone(&self.calls));
@@ -123,14 +124,14 @@ impl<B: Backend> Service<B> {
         lock(&self.calls).forget_calls();
     }
 
-    /// Spoils the next calls of `operation`; what was asked for earlier comes first.
+    /// Makes the next calls of `operation` fail. Earlier faults come first.
     pub fn fail(&self, operation: &str, fault: Fault, times: impl Into<Times>) {
         let name = operation.to_owned();
         let is_meant = move |call: &Call| call.operation == name;
         lock(&self.calls).fail(operation.to_owned(), is_meant, fault, times.into());
     }
 
-    /// Spoils no further call.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         lock(&self.calls).clear_failures();
     }

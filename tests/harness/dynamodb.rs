@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use crate::aws::{Backend, Service, json_answer};
 use crate::template::TableDefinition;
 
-/// DynamoDB with tables in memory. Time to live is not swept: an expired item stays, as it may for days at AWS.
+/// DynamoDB with tables in memory. Expired items are never deleted: AWS too may keep them for days.
 pub type DynamoDb = Service<Tables>;
 
 /// The emulator.
@@ -34,10 +34,10 @@ impl Drop for Tables {
 }
 
 impl Service<Tables> {
-    /// Serves an empty DynamoDB on `listener`. Calls of the methods below are not recorded.
+    /// Serves an empty DynamoDB on `listener`. The methods below are not recorded as calls.
     ///
     /// # Panics
-    /// When the machine has no memory or loopback port left.
+    /// If the emulator cannot start.
     pub async fn start(listener: TcpListener) -> Self {
         let database = Database::memory().expect("a database in memory opens");
         let inner = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
@@ -53,7 +53,7 @@ impl Service<Tables> {
         Self::serve(listener, Tables { database, address, client, server: server.abort_handle() })
     }
 
-    /// Creates the tables, on demand and without indexes.
+    /// Creates the tables, with on-demand capacity and without indexes.
     ///
     /// # Panics
     /// When DynamoDB refuses a definition.
@@ -104,7 +104,7 @@ impl Service<Tables> {
         }
     }
 
-    /// Puts an item, given in DynamoDB's JSON, whatever was there before.
+    /// Puts an item, given in DynamoDB's JSON, and replaces the one that was there.
     ///
     /// # Panics
     /// When DynamoDB refuses the item.
@@ -122,7 +122,7 @@ impl Service<Tables> {
         self.direct(Database::delete_item, json!({ "TableName": table, "Key": key }));
     }
 
-    /// Asks the emulator itself; nothing is recorded.
+    /// Calls the emulator directly; nothing is recorded.
     fn direct<Q: DeserializeOwned, A: Serialize, E: std::fmt::Debug>(
         &self,
         operation: impl Fn(&Database, Q) -> Result<A, E>,

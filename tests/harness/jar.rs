@@ -2,8 +2,8 @@
 
 use std::ops::Index;
 
-/// The cookies, in the order in which a browser sends them: by age, and one that is set again keeps
-/// its place (RFC 6265 sections 5.3 and 5.4).
+/// The cookies in the order in which a browser sends them: oldest first. A cookie that is set again
+/// keeps its place (RFC 6265 sections 5.3 and 5.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jar(Vec<(String, String)>);
 
@@ -41,7 +41,7 @@ impl Jar {
         self.0.iter().map(|(name, value)| format!("{name}={value}"))
     }
 
-    /// The bytes of a `Cookie` header with all of them.
+    /// The length in bytes of a `Cookie` header with all of them.
     pub fn length(&self) -> usize {
         self.pairs().map(|pair| pair.len() + 2).sum()
     }

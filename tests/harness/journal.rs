@@ -1,25 +1,25 @@
-//! What a fake was asked, and the failures that it is still to show.
+//! The calls that a fake received, and the failures that it will still show.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use serde::Deserialize;
 
-/// The journal keeps this many calls: `cargo xtask dev` runs all day.
+/// How many calls the journal keeps, because `cargo xtask dev` may run all day.
 const MOST_CALLS: usize = 10_000;
 
 /// How long a failure lasts. As JSON: a number, or null until it is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Times {
-    /// For the next so many calls that it is meant for.
+    /// For this many of the calls that it applies to.
     Next(usize),
     /// Until it is cleared.
     UntilCleared,
 }
 
 impl Times {
-    /// Counts one use, and says whether there was one left.
+    /// Counts one use. Returns whether one was left.
     pub(crate) fn take(&mut self) -> bool {
         match self {
             Self::UntilCleared => true,
@@ -48,10 +48,10 @@ struct Pending<C, F> {
     times: Times,
 }
 
-/// The calls so far, and the failures to come in the order in which they were asked for.
+/// The calls so far, and the failures to come, in the order in which they were requested.
 pub(crate) struct Journal<C, F> {
     calls: VecDeque<C>,
-    /// How many calls were dropped or forgotten, so that a call keeps its number.
+    /// How many calls were dropped or forgotten, so that each call keeps its number.
     gone: usize,
     pending: Vec<Pending<C, F>>,
 }
@@ -63,7 +63,7 @@ impl<C, F> Default for Journal<C, F> {
 }
 
 impl<C: Clone, F: Clone + Debug> Journal<C, F> {
-    /// Notes a call. Gives its number, and the failure to show if one is meant for it.
+    /// Records a call. Returns its number, and the failure to show if one applies.
     pub(crate) fn record(&mut self, call: C) -> (usize, Option<F>) {
         let failure = self.pending.iter_mut().find(|pending| (pending.is_meant)(&call)).map(|pending| {
             pending.times.take();
@@ -93,7 +93,7 @@ impl<C: Clone, F: Clone + Debug> Journal<C, F> {
         self.calls.clear();
     }
 
-    /// Shows a failure to the calls that it is meant for.
+    /// Adds a failure for the calls that it applies to.
     pub(crate) fn fail(
         &mut self,
         target: String,
@@ -110,7 +110,7 @@ impl<C: Clone, F: Clone + Debug> Journal<C, F> {
         self.pending.clear();
     }
 
-    /// The failures to come, a line each.
+    /// The failures to come, one per line.
     pub(crate) fn failures(&self) -> Vec<String> {
         let line = |pending: &Pending<C, F>| {
             format!("{}: {:?}, {:?}", pending.target, pending.failure, pending.times)

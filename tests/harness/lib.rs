@@ -1,4 +1,5 @@
-//! The local back ends that tests and `cargo xtask dev` run: Google, DynamoDB and Secrets Manager on loopback.
+//! The local back ends of the tests and of `cargo xtask dev`: Google, DynamoDB and Secrets Manager
+//! on loopback.
 
 pub mod aws;
 pub mod dynamodb;

@@ -1,4 +1,5 @@
-//! The metrics lines that a test's requests wrote: caught, checked against the embedded metric format, and told in words.
+//! The metrics that a test's requests wrote: captured, checked against CloudWatch's embedded metric
+//! format, and summarised as text.
 #![expect(clippy::missing_panics_doc, reason = "a test that finds a line which is none has failed")]
 
 use std::cell::RefCell;
@@ -7,12 +8,12 @@ use std::io;
 
 use serde_json::Value;
 
-/// The names that a test's metrics have.
+/// The namespace of metrics in tests.
 pub const NAMESPACE: &str = "Postern/test";
 /// The function's name in a test.
 pub const FUNCTION_NAME: &str = "postern-test";
 
-/// Of the units that CloudWatch knows (`MetricDatum`), those that could be meant here.
+/// The CloudWatch units (`MetricDatum`) that make sense here.
 const UNITS: [&str; 8] =
     ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Percent", "Count", "Count/Second", "None"];
 /// The format's limits.
@@ -21,11 +22,11 @@ const MOST_METRICS: usize = 100;
 const MOST_VALUES: usize = 100;
 
 thread_local! {
-    /// A test runs in a thread of its own, so what is written there is written by it.
+    /// Each test runs in a thread of its own, so what is written there comes from that test.
     static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Catches what is written in this thread.
+/// Captures what is written in this thread.
 pub struct Writer;
 
 impl io::Write for Writer {
@@ -39,12 +40,12 @@ impl io::Write for Writer {
     }
 }
 
-/// Lines of metrics, each of which obeys the format.
+/// Lines of metrics, each valid in the format.
 #[derive(Debug)]
 pub struct Metrics(pub Vec<Value>);
 
 impl Metrics {
-    /// What was written in this thread since this was asked last.
+    /// What was written in this thread since the last call.
     pub fn take() -> Self {
         let written = String::from_utf8(WRITTEN.take()).expect("metrics are text");
         assert!(written.is_empty() || written.ends_with('\n'), "the last line has an end");
@@ -56,7 +57,8 @@ impl Metrics {
         )
     }
 
-    /// What was counted, in each dimension set: `Refreshes Outcome=rotated 1`, sorted. Several values stand as `1+0`.
+    /// What was counted, by dimension set and sorted: `Refreshes Outcome=rotated 1`. Several values
+    /// are joined: `1+0`.
     pub fn counted(&self) -> Vec<String> {
         let mut counted = Vec::new();
         self.each(|line, dimensions, name, unit| {
@@ -116,7 +118,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The values of a metric: one number or several.
+/// The values of a metric, which has one number or several.
 fn values(line: &Value, name: &str) -> Vec<f64> {
     match &line[name] {
         Value::Array(values) => values.iter().filter_map(Value::as_f64).collect(),
@@ -124,8 +126,8 @@ fn values(line: &Value, name: &str) -> Vec<f64> {
     }
 }
 
-/// The document of a line, if it obeys CloudWatch's "Specification: Embedded metric format" and is one that Lambda lets
-/// through at every log level.
+/// The JSON document of a line, if it is valid by CloudWatch's "Specification: Embedded metric
+/// format" and Lambda lets it through at every log level.
 pub fn checked(line: &str) -> Result<Value, &'static str> {
     let document: Value = serde_json::from_str(line).map_err(|_| "not one JSON document")?;
     let root = document.as_object().ok_or("not an object")?;

@@ -1,5 +1,6 @@
-//! A TCP proxy on loopback between the functions and a back end, which can spoil the line while it runs: cut, delay,
-//! drip, reset, swallow. It knows bytes and, for a [`Gate`], where a request begins; it never reads one.
+//! A TCP proxy on loopback between the functions and a back end. While it runs it can cut
+//! connections, reset them, swallow requests, and delay answers or send them byte by byte. It
+//! handles bytes only: for a [`Gate`] it notices where a request begins, and it never reads one.
 
 mod connection;
 mod gate;
@@ -17,7 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use self::connection::Connection;
 pub use self::gate::{Gate, Side};
 
-/// What becomes of the bytes.
+/// What the proxy does with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They pass.
@@ -28,9 +29,9 @@ pub enum Mode {
     Delay(Duration),
     /// Answers come one byte at a time, with this pause before each.
     Drip(Duration),
-    /// Each connection is reset once so many bytes of answers have passed; with none, as soon as it is used.
+    /// Each connection is reset after this many bytes of answers; with 0, as soon as it is used.
     ResetAfter(usize),
-    /// Connections are taken, requests read, and nothing is ever passed on.
+    /// Connections are accepted and requests are read, but nothing is passed on.
     BlackHole,
 }
 
@@ -45,7 +46,7 @@ struct Line {
     gate: Gate,
     mode: Mutex<Mode>,
     connections: AtomicUsize,
-    /// Connections up to this number are dead, which shows when they are next used.
+    /// Connections up to this number are dead, which shows at their next use.
     stale: AtomicUsize,
 }
 
@@ -75,7 +76,7 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Stands before the back end at `upstream`, `http://ADDRESS`, and counts its requests at `gate`.
+    /// Starts a proxy for the back end at `upstream`, `http://ADDRESS`. `gate` counts its requests.
     ///
     /// # Panics
     /// When `upstream` is no such URL, or loopback has no free port.
@@ -102,22 +103,23 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Treats every byte so from now on, on new connections and on those that are open.
+    /// Changes the mode of all connections, new and open.
     pub async fn set(&self, mode: Mode) {
         self.order(Order::Become(mode)).await;
     }
 
-    /// Closes every connection in good order, as a server does with those that were idle for long.
+    /// Closes every connection cleanly, as a server does after it was idle for long.
     pub async fn close_connections(&self) {
         self.order(Order::Close).await;
     }
 
-    /// Makes every connection that is open one whose other end has gone without a word: it is reset when next used.
+    /// Makes every open connection stale, as if the other end had vanished: it is reset at its next
+    /// use.
     pub fn let_connections_go_stale(&self) {
         self.line.stale.store(self.connections(), Ordering::SeqCst);
     }
 
-    /// How many connections were taken so far.
+    /// How many connections were accepted so far.
     pub fn connections(&self) -> usize {
         self.line.connections.load(Ordering::SeqCst)
     }
@@ -125,7 +127,7 @@ impl Proxy {
     async fn order(&self, order: Order) {
         let (done, carried_out) = oneshot::channel();
         if self.orders.send((order, done)).is_ok() {
-            // An error means that the proxy ended meanwhile, and with it every connection.
+            // An error means that the proxy, and every connection with it, has ended.
             let _ = carried_out.await;
         }
     }
@@ -167,7 +169,7 @@ async fn run(
         if matches!(order, Order::Close | Order::Become(Mode::Cut)) {
             connections.shutdown().await;
         }
-        // Nobody waits for it any more: nothing to do.
+        // Nobody waits for it any more, so there is nothing to do.
         let _ = done.send(());
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets Manager on loopback: its three read calls, over secrets that the test puts there.
+//! Secrets Manager on loopback: its three read calls, for secrets that the test stores.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,18 +42,19 @@ struct Version {
     created: Timestamp,
 }
 
-/// The exception and the message of a refused call, in AWS's words.
+/// The exception and the message of a refused call, as AWS words them.
 type Refusal = (&'static str, String);
 
 impl Service<Secrets> {
-    /// Serves an empty Secrets Manager on `listener`, whose versions bear the time of `clock`.
+    /// Serves an empty Secrets Manager on `listener`. `clock` dates the versions.
     #[expect(clippy::unused_async, reason = "a back end is started inside a runtime, like its fellows")]
     pub async fn start(listener: TcpListener, clock: Clock) -> Self {
         Self::serve(listener, Secrets { secrets: Mutex::default(), clock })
     }
 
-    /// Gives the secret a new current value and returns its ARN. The value that was current becomes the previous one;
-    /// the secret is created if it is not there, and restored if it was marked for deletion.
+    /// Gives the secret a new current value and returns its ARN. The value so far becomes the
+    /// previous one. Creates the secret if necessary, and restores it if it was marked for
+    /// deletion.
     pub fn put(&self, name: &str, value: &str) -> String {
         let created = self.backend.clock.now();
         let mut secrets = self.backend.secrets();
@@ -107,7 +108,7 @@ impl Secrets {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `GetSecretValue`. Each member of `BatchGetSecretValue`'s answer is the same.
+    /// `GetSecretValue`. `BatchGetSecretValue` returns the same for each secret.
     fn value(&self, body: &Value) -> Result<Value, Refusal> {
         let secrets = self.secrets();
         let (name, secret) = find(&secrets, body)?;
@@ -166,7 +167,7 @@ impl Secrets {
     }
 }
 
-/// By name, by ARN, or by the ARN without its random characters, all of which AWS accepts.
+/// Finds a secret by name, by ARN, or by ARN without the random characters, as AWS does.
 fn find<'a>(
     secrets: &'a BTreeMap<String, Secret>,
     body: &Value,
@@ -184,7 +185,7 @@ fn refuse<T>(exception: &'static str, message: impl Into<String>) -> Result<T, R
     Err((exception, message.into()))
 }
 
-/// The stages of a version, by its age.
+/// The stages of a version, by its age (0 is the newest).
 fn stages(index: usize) -> Vec<&'static str> {
     STAGES.get(index).copied().into_iter().collect()
 }

@@ -1,4 +1,5 @@
-//! The HTTP server behind each fake: reads whole requests, sends answers, resets a connection on demand.
+//! The HTTP server behind each fake: reads whole requests, sends answers, resets a connection on
+//! demand.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,12 +18,12 @@ use tokio::task::{AbortHandle, JoinSet};
 /// An answer on its way.
 pub(crate) type Reply = Response<BoxBody<Bytes, Cut>>;
 
-/// How the connection ends: instead of an answer, or in the middle of its body.
+/// How a connection ends, instead of an answer or in the middle of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// In good order.
+    /// It is closed cleanly.
     Close,
-    /// By a reset.
+    /// It is reset.
     Reset,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn whole(body: impl Into<Bytes>) -> BoxBody<Bytes, Cut> {
     Full::new(body.into()).map_err(|never| match never {}).boxed()
 }
 
-/// A running server. When it is dropped it stops, with every connection.
+/// A running server. Dropping it ends it and every connection.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -53,7 +54,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Serves every request on `listener` by `answer`.
+    /// Serves every request on `listener` with `answer`.
     pub(crate) fn start<A, F>(listener: TcpListener, answer: A) -> Self
     where
         A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
@@ -81,7 +82,7 @@ where
     A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Reply, Cut>> + Send + 'static,
 {
-    // Small answers must not wait for a delayed acknowledgement.
+    // Small answers must not wait for delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
         let answer = answer.clone();
@@ -96,7 +97,7 @@ where
         let stream = connection.into_parts().io.into_inner();
         let cut = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
         if cut == Some(&Cut::Reset) {
-            // Without it the peer sees an early end, which is an error to it all the same.
+            // If this fails, the peer sees an early end of the stream, which is an error too.
             let _ = stream.set_zero_linger();
         }
     }

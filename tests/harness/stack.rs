@@ -1,4 +1,5 @@
-//! The whole local world of the functions: the three back ends, filled, and the environment that points at them.
+//! Everything that the functions need locally: the three back ends with their data, and the
+//! environment variables that point at them.
 
 use std::collections::BTreeMap;
 
@@ -22,9 +23,9 @@ pub struct Options {
     pub allowed_origins: String,
     /// `GMAIL_SCOPES`, space separated.
     pub gmail_scopes: String,
-    /// The time that the back ends live by.
+    /// The clock of the back ends.
     pub clock: Clock,
-    /// Where the back ends listen; `None` is any free port of loopback.
+    /// Where the back ends listen. `None`: any free ports of loopback.
     pub listeners: Option<Listeners>,
 }
 
@@ -62,7 +63,8 @@ impl Listeners {
     }
 }
 
-/// The back ends, started and filled. They stop when the stack and every clone of its parts are dropped.
+/// The running back ends with their data. They stop when the stack and all clones of its parts are
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct Stack {
     /// The fake Google.
@@ -77,7 +79,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts the back ends, creates the tables of template.yaml and puts the two secrets.
+    /// Starts the back ends, creates the tables of template.yaml and stores the two secrets.
     ///
     /// # Panics
     /// When loopback has no free port or the template cannot be read.

@@ -36,23 +36,23 @@ use crate::{Options, Stack};
 
 /// The front end's origin.
 pub const ORIGIN: &str = "https://app.example.com";
-/// Where Google sends browsers back to.
+/// The redirect URI.
 pub const REDIRECT_URI: &str = "https://api.example.com/oauth/callback";
 /// The person with a large mailbox.
 pub const ANN: &str = "ann@example.com";
 /// Another person.
 pub const BEN: &str = "ben@example.com";
-/// The present, when a test begins.
+/// The time when a test begins.
 pub const START: Timestamp = Timestamp::from_seconds(1_793_500_000);
-/// The time that a request usually has.
+/// The time that a request has unless a test says otherwise.
 pub const BUDGET: Duration = Duration::from_secs(8);
-/// A state that no flow has.
+/// A well-formed state that belongs to no flow.
 pub const FORGED_STATE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-/// Lists and searches; what is asked for when a test says nothing else.
+/// Allows listing and searching. The default of the tests.
 pub const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
-/// More than `READONLY`.
+/// Allows more than `READONLY`.
 pub const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
-/// Lists, and does not search.
+/// Allows listing, but not searching.
 pub const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
 /// The key of the keyring.
 const KEY: &str = "planted-keyring-0123456789abcdefghijklmnop";
@@ -74,12 +74,12 @@ pub fn forces_consent(url: &str) -> bool {
     parameter(url, "prompt").as_deref() == Some("consent")
 }
 
-/// An execution environment: one process's parts.
+/// An execution environment: the parts of one process.
 pub fn environment(variables: &BTreeMap<String, String>, clock: &ManualClock) -> Result<App, NotConfigured> {
     App::new(|name| variables.get(name).cloned(), Clock::Manual(clock.clone()), Some(log::metrics()))
 }
 
-/// Waits until something is so; a test that waits for more than ten seconds has failed.
+/// Waits until a condition holds. Fails the test after ten seconds.
 pub async fn until(is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -93,13 +93,13 @@ pub async fn until(is_so: impl Fn() -> bool) {
 pub struct World {
     /// The back ends.
     pub stack: Stack,
-    /// Google, as in the stack.
+    /// The stack's Google.
     pub google: Google,
-    /// DynamoDB, as in the stack.
+    /// The stack's DynamoDB.
     pub dynamodb: DynamoDb,
-    /// Secrets Manager, as in the stack.
+    /// The stack's Secrets Manager.
     pub secrets: SecretsManager,
-    /// The time of everything.
+    /// The clock of the functions and the back ends.
     pub clock: ManualClock,
     /// The environment variables.
     pub variables: BTreeMap<String, String>,
@@ -115,7 +115,7 @@ impl World {
     /// A new world at [`START`].
     pub async fn new() -> Self {
         let witness = Witness { log_began: log::start(), ..Witness::default() };
-        // Those of a world before this one are not of this one.
+        // An earlier world in this thread may have left some.
         Metrics::take();
         let clock = ManualClock::starting_at(START);
         let stack = Stack::start(Options { clock: Clock::Manual(clock.clone()), ..Options::default() }).await;
@@ -128,7 +128,7 @@ impl World {
         Self { stack, google, dynamodb, secrets, clock, variables, app, jar, under_way, witness }
     }
 
-    /// A world where Ann is signed in; the calls and metrics of that are forgotten.
+    /// A world where Ann is signed in. The calls and metrics of her sign-in are forgotten.
     pub async fn signed_in() -> Self {
         let mut world = Self::new().await;
         world.sign_in(ANN).await;
@@ -137,21 +137,22 @@ impl World {
         world
     }
 
-    /// The same once Ann's access token has ended.
+    /// The same after Ann's access token has expired.
     pub async fn expired() -> Self {
         let world = Self::signed_in().await;
         world.advance(3600);
         world
     }
 
-    /// The same three minutes before it ends: it is used, and the next one is got.
+    /// The same shortly before it expires: a request still uses it and refreshes it ahead of time.
     pub async fn ageing() -> Self {
         let world = Self::signed_in().await;
         world.advance(3400);
         world
     }
 
-    /// Ann is signed in, and Ben in another browser, whose list is given.
+    /// A world where Ann is signed in, and Ben in another browser. Also returns Ben's call to list
+    /// messages.
     pub async fn with_ben() -> (Self, Call) {
         let mut world = Self::new().await;
         world.sign_in(BEN).await;
@@ -162,20 +163,21 @@ impl World {
         (world, bens)
     }
 
-    /// Another execution environment over the same back ends, with other variables if need be.
+    /// Another execution environment for the same back ends, with these variables changed.
     pub fn environment(&self, changes: &[(&str, &str)]) -> App {
         let mut variables = self.variables.clone();
         variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         environment(&variables, &self.clock).unwrap()
     }
 
-    /// The same with another configuration; gives the environment before.
+    /// Replaces this world's environment by one with other variables. Returns the previous one.
     pub fn configure(&mut self, changes: &[(&str, &str)]) -> App {
         let configured = self.environment(changes);
         std::mem::replace(&mut self.app, configured)
     }
 
-    /// What a process answers whose variable has this value, or is missing; there must be something wrong with it.
+    /// The answer of a process that has an invalid value for `variable`, or none. Panics if it is
+    /// valid.
     pub async fn misconfigured(&self, variable: &str, value: Option<&str>) -> Answer {
         let mut variables = self.variables.clone();
         variables.remove(variable);
@@ -186,17 +188,17 @@ impl World {
         invoke(Err(&error), &Call::list("").event().to_string(), BUDGET).await
     }
 
-    /// A process that knows nothing yet.
+    /// Starts a new process, which has nothing cached.
     pub fn cold_start(&mut self) {
         self.app = self.environment(&[]);
     }
 
-    /// Sends a call exactly as it is.
+    /// Sends a call unchanged.
     pub async fn send(&self, call: &Call) -> Answer {
         self.send_event(&call.event().to_string()).await
     }
 
-    /// Sends an event exactly as it is.
+    /// Sends an event unchanged.
     pub async fn send_event(&self, event: &str) -> Answer {
         let is_alone = self.under_way.fetch_add(1, Ordering::SeqCst) == 0;
         let before = self.outbound_calls();
@@ -212,7 +214,7 @@ impl World {
         invoke(Ok(app), &call.event().to_string(), BUDGET).await
     }
 
-    /// Sends a call that has so much time.
+    /// Sends a call with this much time.
     pub async fn send_within(&self, budget: Duration, call: &Call) -> Answer {
         invoke(Ok(&self.app), &call.event().to_string(), budget).await
     }
@@ -242,13 +244,13 @@ impl World {
         self.dynamodb.calls().into_iter().map(|call| call.operation).collect()
     }
 
-    /// The secrets that were read.
+    /// The secrets that were read since the last [`World::forget_calls`].
     pub fn secrets_read(&self) -> Vec<String> {
         let calls = self.secrets.calls().into_iter();
         calls.map(|call| call.body["SecretId"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// What Google was asked since the last [`World::forget_calls`], but for its authorization page.
+    /// The calls to Google since the last [`World::forget_calls`], without its authorization page.
     pub fn google_calls(&self) -> Vec<Endpoint> {
         let calls = self.google.calls().into_iter().map(|call| call.endpoint);
         calls.filter(|endpoint| *endpoint != Endpoint::Authorize).collect()
@@ -262,25 +264,25 @@ impl World {
         self.secrets.forget_calls();
     }
 
-    /// Asserts that nothing was written and nobody outside was asked but for secrets.
+    /// Asserts that neither DynamoDB nor Google was called. Secrets may have been read.
     #[track_caller]
     pub fn assert_untouched(&self) {
         assert_eq!(self.dynamodb_calls(), Vec::<String>::new());
         assert_eq!(self.google_calls(), Vec::new());
     }
 
-    /// Says that an answer which a test made in Google's place named this user.
+    /// Notes that the test itself, in Google's place, answered with this user's name.
     pub fn google_named(&self, sub: &str) {
         self.witness.named.lock().unwrap().insert(sub.to_owned());
     }
 
-    /// The metrics that were written since this was asked last; no line tells who somebody is.
+    /// The metrics since the last call. Asserts that no line identifies a user.
     pub fn metrics(&self) -> Metrics {
         let metrics = Metrics::take();
         let mut people = vec![self.sub(ANN), self.sub(BEN)];
         let stored = self.dynamodb.scan(crate::stack::CREDENTIALS_TABLE);
         people.extend(stored.iter().filter_map(|item| item["user_id"]["S"].as_str()).map(str::to_owned));
-        // A test's own user of one digit would be found in every number.
+        // Some tests have a user with a one-digit ID, which would be found in every number.
         people.retain(|user| user.len() > 8);
         for line in metrics.0.iter().map(Value::to_string) {
             assert!(!line.contains('@') && !line.contains("http"), "an address is in the metrics: {line}");
@@ -289,12 +291,12 @@ impl World {
         metrics
     }
 
-    /// Whether a word stands in the log of this process.
+    /// Whether a word is in the log of this process.
     pub fn logged(&self, word: &str) -> bool {
         log::since(0).contains(word)
     }
 
-    /// Remembers a secret that must turn up in no log.
+    /// Remembers a secret that must never be logged.
     pub fn plant(&self, secret: &str) {
         self.witness.secrets.lock().unwrap().insert(secret.to_owned());
     }

@@ -1,10 +1,11 @@
-//! Bad input of the three routes: each gets its answer, changes nothing, and none makes a 5xx.
+//! Bad input on the three routes: each gets its documented answer, changes nothing and causes no
+//! 5xx.
 
 use base64::Engine;
 use harness::world::{ANN, BUDGET, Call, FORGED_STATE, World, code_and_state, invoke, parameter};
 use serde_json::{Value, json};
 
-/// Asserts an answer, and that nothing happened but that answer (I1, I6).
+/// Asserts an answer, and that nothing else happened (I1, I6).
 async fn expect(world: &World, call: &Call, status: i64, code: &str) {
     let answer = world.send(call).await;
     assert_eq!(answer.problem(), (status, code), "{call:.300?}");

@@ -1,4 +1,4 @@
-//! `GET` and `POST /oauth/callback`: the flow, its binding and its end.
+//! `GET` and `POST /oauth/callback`: the flow, its binding to the browser, and its end.
 
 use harness::google::{Decision, Endpoint, Failure, Times};
 use harness::world::{ANN, BEN, Call, READONLY, World, code_and_state, forces_consent, parameter};
@@ -167,7 +167,7 @@ async fn a01_to_a02_and_b22_a_callback_without_its_own_flow_cookie_is_refused() 
     let foreign = victim.send(&Call::get("/oauth/callback", &query)).await;
     assert_eq!(foreign.problem(), (400, "state_mismatch"));
     assert_eq!(victim.send(&Call::get("/oauth/callback", "code=X")).await.problem(), (400, "state_missing"));
-    // Another browser's flow beside it.
+    // The same in a browser with a flow of its own.
     let own = victim.jar.clone();
     victim.jar.clear();
     victim.start("").await;
@@ -202,7 +202,7 @@ async fn a04_a_replayed_callback_is_refused_and_the_back_button_is_forgiven() {
     let stranger = flow.pairs().fold(Call::get("/oauth/callback", &query), |call, pair| call.cookie(&pair));
     assert_eq!(world.send(&stranger).await.problem(), (400, "state_used"));
     assert_eq!(world.exchanges(), 1);
-    // A session is not enough: it must be the one that this flow made.
+    // Not every session is enough: it must be the one that this flow began.
     let mut other = flow.clone();
     std::mem::swap(&mut world.jar, &mut other);
     world.sign_in(BEN).await;
@@ -242,7 +242,7 @@ async fn a07_a08_a_flow_cookie_that_was_altered_or_is_something_else_is_a_mismat
     let mut flipped = good.clone().into_bytes();
     flipped[40] = if flipped[40] == b'A' { b'B' } else { b'A' };
     let flipped = String::from_utf8(flipped).unwrap();
-    // Another state that names the same cookie.
+    // Another state that leads to the same cookie name.
     let alike = format!("{}{}", &state[..6], "A".repeat(37));
     assert_eq!(world.callback(&format!("code=x&state={alike}")).await.problem(), (400, "state_mismatch"));
     for value in [cut, &longer, &flipped, &session, "v1.k9.AAAA", "x"] {
@@ -359,14 +359,14 @@ async fn b39_b40_more_members_are_ignored_and_an_encoded_code_is_not_decoded() {
 #[tokio::test]
 async fn f87_ten_sign_ins_of_one_person_at_the_same_time_all_succeed() {
     let mut world = World::new().await;
-    // Else the one that Google gives the refresh token to must come first, and the others go
-    // through the consent page.
+    // Otherwise only the sign-in that gets Google's refresh token could succeed at once; the others
+    // would need the consent page.
     world.sign_in(ANN).await;
     let mut callbacks = Vec::new();
     for number in 0..10 {
         world.jar.clear();
         let mut url = world.start("").await;
-        // Some bring a refresh token of their own.
+        // Some get a refresh token of their own.
         if number % 2 == 0 {
             url.push_str("&prompt=consent");
         }

@@ -1,4 +1,4 @@
-//! How many calls a request makes: what is promised of the cold path and the warm one.
+//! How many calls a request makes, with a cold start and with a warm one.
 
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ async fn list_messages_with_an_expired_token_makes_one_lease_one_token_call_and_
     let mut world = World::expired().await;
     world.cold_start();
     world.forget_calls();
-    // Gmail answers after half a second; the store is not waited for before, nor Gmail after.
+    // Gmail answers after half a second. Its call does not wait for the store, nor the store for
+    // it.
     let slow = Duration::from_millis(500);
     world.google.fail(Endpoint::MessagesList, Failure::Slow(slow), 1);
     world.dynamodb.fail("BatchGetItem", Fault::Delay(Duration::from_millis(1)), 1);

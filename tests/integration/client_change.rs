@@ -6,7 +6,7 @@ use harness::world::{ANN, Call, GOOGLE_CLIENT, OTHER_CLIENT, World, forces_conse
 use postern::app::App;
 use serde_json::json;
 
-/// A process that remembers the client of now.
+/// A process that remembers the current client.
 async fn remembering(world: &World) -> App {
     let app = world.environment(&[]);
     assert_eq!(world.send_to(&app, &Call::get("/auth/start", "")).await.status, 302);

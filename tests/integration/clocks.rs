@@ -1,4 +1,4 @@
-//! Clocks that are five minutes apart (F73), and leases whatever the clock that wrote them.
+//! Clocks that are five minutes apart (F73), and leases that another clock wrote.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ async fn f73_a_live_lease_is_respected_by_clocks_that_are_apart() {
 #[tokio::test]
 async fn a_holder_asks_google_no_longer_than_its_lease_lasts() {
     let world = World::expired().await;
-    // The lease is written slowly; its five seconds count from before. Google asks for three
-    // seconds of patience, after which too little of the lease would be left.
+    // Writing the lease takes long, and its five seconds count from before. Google asks to wait
+    // three seconds, after which too little of the lease would be left.
     world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(700)), 1);
     let headers = vec![("retry-after".to_owned(), "3".to_owned())];
     let busy = Failure::Answer { status: 503, headers, body: String::new() };

@@ -1,6 +1,6 @@
-//! When Google's consent page is forced: only where the grant is dead, drifted or missing. Each
-//! forced consent makes a refresh token, and of a hundred Google silently ends the oldest, which
-//! may be another deployment's.
+//! When Google's consent page is forced: only if the grant is dead, missing or no longer fits. Each
+//! forced consent makes a refresh token, and beyond a hundred Google silently ends the oldest,
+//! which may belong to another deployment.
 
 use std::time::Duration;
 

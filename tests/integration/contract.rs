@@ -1,5 +1,5 @@
-//! One contract in four places: the functions, the template, the OpenAPI document and the local router say the same. What
-//! else the template must hold is in the files below.
+//! One contract in four places: the functions, the template, the OpenAPI document and the local
+//! router agree. The submodules check the rest of the template.
 
 mod gateway;
 mod monitoring;
@@ -18,7 +18,7 @@ const FUNCTIONS: [(&str, Route); 3] = [
     ("oauth-callback", oauth_callback::ROUTE),
 ];
 
-/// `(function, method, path)` for each route of the functions' own.
+/// `(function, method, path)` for each route in the functions' code.
 fn served() -> BTreeSet<(String, String, String)> {
     let routes = FUNCTIONS.iter().flat_map(|(name, route)| {
         route.methods.split(", ").map(|method| ((*name).to_owned(), method.to_owned(), route.path.to_owned()))
@@ -172,7 +172,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         assert!(properties["Environment"].is_null(), "{name} has variables of its own");
         assert!(properties["SecretString"].is_null(), "{name} is a secret that is written down");
     }
-    // CloudFormation would put the secret itself where such a reference stands.
+    // CloudFormation would replace such a reference by the secret itself.
     assert!(!template.to_string().contains("{{resolve:"));
 }
 

@@ -1,4 +1,4 @@
-//! Who may connect: the organisations in `ALLOWED_DOMAINS`, by the claim of the ID token.
+//! Who may connect: accounts of the domains in `ALLOWED_DOMAINS`, by the ID token's `hd` claim.
 
 use harness::google::{Decision, Endpoint, Times};
 use harness::world::{ANN, World, parameter};
@@ -35,7 +35,7 @@ async fn refused(world: &mut World, account: &str) {
 async fn a83_an_account_of_no_allowed_domain_does_not_connect() {
     let mut world = world_for(DOMAIN).await;
     refused(&mut world, ANN).await;
-    // The address decides nothing: neither of an account without a domain, nor of one with another.
+    // The address does not matter, neither without a domain nor with another one.
     let address = ("email".to_owned(), json!("ann@example.org"));
     for domain in [
         json!(null),
@@ -47,7 +47,7 @@ async fn a83_an_account_of_no_allowed_domain_does_not_connect() {
         world.google.override_claims(Map::from_iter([address.clone(), ("hd".to_owned(), domain)]));
         refused(&mut world, ANN).await;
     }
-    // Without an ID token there is no word of Google's that counts.
+    // Without an ID token, Google vouches for no domain.
     let mut world = world_for(DOMAIN).await;
     world.google.omit_id_token(Times::UntilCleared);
     refused(&mut world, CLEO).await;

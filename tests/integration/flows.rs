@@ -1,4 +1,4 @@
-//! The flow cookies of a browser: which sign-ins survive what else happens in it.
+//! The flow cookies of a browser: which sign-ins survive other requests of the same browser.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn flows(world: &World) -> usize {
     world.jar.names().filter(|name| name.starts_with("__Host-flow-")).count()
 }
 
-/// A 401 in this browser; gives its authorization URL.
+/// Gets a 401 in this browser. Returns its authorization URL.
 async fn poll(world: &mut World) -> String {
     let answer = world.browse(Call::list("")).await;
     assert_eq!(answer.status, 401, "{answer:?}");
@@ -67,7 +67,7 @@ async fn a81_polls_do_not_end_the_sign_in_that_a_401_began() {
     }
     assert_eq!(flows(&world), 1);
     world.come_back(&first, ANN).await.session();
-    // What was finished is not offered again.
+    // A finished flow is not offered again.
     world.end_sessions();
     let next = poll(&mut world).await;
     assert_ne!(state_of(&next), state_of(&first));
@@ -88,7 +88,8 @@ async fn a81_sign_ins_do_not_end_the_one_that_a_401_began() {
 
 #[tokio::test]
 async fn a81_the_newest_three_sign_ins_survive_whatever_their_names_and_lengths() {
-    // The clock stands still: cookies of one millisecond are as old as their order says.
+    // The clock stands still: for cookies of the same millisecond, their order decides which is
+    // older.
     for return_to in [String::new(), longest_return_to()] {
         let mut world = World::new().await;
         let mut urls = Vec::new();
@@ -111,7 +112,7 @@ async fn a81_of_sign_ins_of_one_second_the_oldest_gives_way() {
         urls.push(world.start("").await);
         world.clock.advance(Duration::from_millis(1));
     }
-    // In the wrong order, as a client may send them that is no browser.
+    // In the wrong order, as a client other than a browser may send them.
     let mut pairs: Vec<String> = world.jar.pairs().collect();
     pairs.reverse();
     let call = pairs.iter().fold(Call::get("/auth/start", ""), |call, pair| call.cookie(pair));
@@ -135,14 +136,14 @@ async fn a81_a_401_for_somebody_else_offers_a_flow_of_its_own_beside_the_other()
     assert_ne!(state_of(&bound), state_of(&anybody));
     assert!(world.jar.has(&cookie_of(&bound)) && world.jar.has(&cookie_of(&anybody)));
     assert_eq!(state_of(&poll(&mut world).await), state_of(&bound));
-    // Another user's is bound to another user.
+    // A flow for another user is bound to that user.
     world.sign_in(BEN).await;
     world.google.revoke_grant(BEN);
     let bens = poll(&mut world).await;
     assert_ne!(state_of(&bens), state_of(&bound));
     assert!(world.jar.has(&cookie_of(&bound)) && !world.jar.has(&cookie_of(&anybody)), "the newest two stay");
     let bound = bens;
-    // Another page's comes back to another page.
+    // A flow for another page returns to that page.
     let second = "https://second.example.com";
     world.configure(&[("ALLOWED_ORIGINS", &format!("{ORIGIN},{second}"))]);
     let answer = world.browse(Call::list("").header("origin", second)).await;
@@ -181,7 +182,7 @@ async fn a81_a_flow_is_offered_for_an_hour() {
     world.advance(311);
     assert_ne!(state_of(&poll(&mut world).await), state_of(&first));
     world.come_back(&first, ANN).await.session();
-    // One that has run out is not offered again either.
+    // An expired flow is not offered again either.
     let mut world = World::new().await;
     let first = poll(&mut world).await;
     world.advance(600);
@@ -212,7 +213,7 @@ async fn a81_a_flow_that_ended_in_an_error_is_over_too() {
     let query = world.consent(&offered, Decision::deny(ANN)).await;
     assert!(world.callback(&query).await.location().ends_with("auth_error=consent_denied"));
     assert_ne!(state_of(&poll(&mut world).await), state_of(&offered));
-    // Also one that the browser brings back though another request had spent it.
+    // So is one whose cookie the browser still has although another request has spent it.
     let mut world = World::new().await;
     let offered = poll(&mut world).await;
     let query = world.consent(&offered, Decision::allow(ANN)).await;
@@ -291,7 +292,7 @@ async fn b23_all_our_cookies_together_leave_room_for_those_of_others() {
     world.callback(&query).await;
     for _ in 0..3 {
         let state = state_of(&world.start(&return_to).await);
-        // The longest that a flow becomes: four attempts to spend its state were not answered.
+        // A flow is longest after four unanswered attempts to spend its state.
         for _ in 0..4 {
             world.dynamodb.fail("PutItem", Fault::BROKEN, 3);
             assert_eq!(world.callback(&format!("code=x&state={state}")).await.code(), "storage_unavailable");

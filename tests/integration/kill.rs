@@ -1,5 +1,5 @@
-//! The process dies at any await of the callback or of the refresh: the credential never loses a refresh token that it
-//! had, and the user goes on, or signs in again.
+//! The process dies at any await of the callback or of the refresh. The credential never loses its
+//! refresh token, and the user can continue or sign in again.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +9,11 @@ use std::time::Duration;
 use harness::google::Rotation;
 use harness::world::{ANN, Answer, World};
 
-/// No request suspends so often.
+/// More suspensions than any request has.
 const MOST_POINTS: usize = 500;
 
-/// Runs a request up to its `polls`-th suspension and then drops it, as the end of a process does. `None`: it was killed.
+/// Runs a request up to its `polls`-th suspension and then drops it, as if its process died.
+/// `None`: it was killed.
 async fn killed_after(mut request: Pin<Box<impl Future<Output = Answer>>>, polls: usize) -> Option<Answer> {
     let mut count = 0;
     let outcome = std::future::poll_fn(|context| {
@@ -24,7 +25,7 @@ async fn killed_after(mut request: Pin<Box<impl Future<Output = Answer>>>, polls
     })
     .await;
     drop(request);
-    // What was on its way arrives all the same.
+    // Calls that were sent still arrive.
     tokio::time::sleep(Duration::from_millis(30)).await;
     outcome
 }
@@ -45,15 +46,15 @@ async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refr
         assert!(item["refresh_token"]["S"].is_string(), "killed at {polls}");
         assert!(world.exchanges() <= 1);
         if world.kept(ANN) == before {
-            // The old one still works.
+            // The old token still works.
             world.advance(3600);
             assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
         }
-        // And the person who was interrupted signs in again.
+        // The person who was interrupted can sign in again.
         world.jar.clear();
         world.sign_in(ANN).await;
         assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
-        // With the stored refresh token, whichever it is.
+        // The stored refresh token works, whichever it is.
         world.advance(3600);
         assert_eq!(world.messages("").await.status, 200, "killed at {polls}");
         points += 1;
@@ -79,7 +80,7 @@ async fn f70_killed_anywhere_in_a_refresh_the_credential_works_or_the_user_is_as
             let item = world.credential(ANN);
             assert_eq!(item["status"]["S"], "active", "killed at {polls}");
             assert!(item["refresh_token"]["S"].is_string(), "killed at {polls}");
-            // The lease of the dead process has run out.
+            // The lease of the dead process has expired.
             world.advance(10);
             let answer = world.messages("").await;
             assert_eq!(answer.status, 200, "killed at {polls}: {answer:?}");

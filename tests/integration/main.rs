@@ -1,4 +1,5 @@
-//! Every test here goes through the door: an event in; the answer, the state left and the calls made out.
+//! Every test sends events to the functions, and checks the answer, the stored state and the calls
+//! made.
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 

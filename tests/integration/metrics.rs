@@ -1,5 +1,5 @@
-//! What is timed, how it is written, and that it is written whatever becomes of the request. What is counted is below this
-//! file.
+//! What is timed, how metrics are written, and that they are written however the request ends. The
+//! submodules check what is counted.
 
 mod conditions;
 mod google;
@@ -17,7 +17,7 @@ use postern::telemetry::metrics::Sink;
 use postern_rules::user::UserId;
 use serde_json::json;
 
-/// A list within `budget`; gives what was counted.
+/// Lists messages within `budget`. Returns what was counted.
 async fn counted_within(world: &World, budget: Duration) -> Vec<String> {
     world.send_within(budget, &world.list()).await;
     world.metrics().counted()
@@ -101,7 +101,7 @@ async fn a78_two_requests_of_one_process_do_not_mix() {
     world.sign_in(BEN).await;
     let ben = event(&world, "request-of-ben");
     world.metrics();
-    // While Ann's token is renewed, Ben's list is refused; both wait in turns.
+    // While Ann's token is refreshed, Ben's list is refused. Both requests are interleaved.
     world.google.fail_refresh(Failure::Slow(Duration::from_millis(150)), 1);
     let refusal = Failure::Answer { status: 403, headers: Vec::new(), body: "{}".to_owned() };
     world.google.fail(Endpoint::MessagesList, refusal, 1);
@@ -120,7 +120,7 @@ async fn a78_two_requests_of_one_process_do_not_mix() {
     assert_eq!(metrics.0.len(), 2);
 }
 
-/// A list whose handler is `handle`, within `budget`.
+/// Lists messages with `handle` as the handler, within `budget`.
 async fn list_by<H>(world: &World, handle: H, budget: Duration) -> i64
 where
     H: AsyncFn(&postern::app::App, &Request) -> Result<Reply, postern_rules::error::Error>,

@@ -1,5 +1,5 @@
-//! Pages of other origins on the same site: their requests carry the cookies, and must learn
-//! nothing.
+//! Pages of other origins on the same site: their requests carry the cookies, but must reveal
+//! nothing to them.
 
 use harness::world::{ANN, Call, ORIGIN, World};
 
@@ -14,7 +14,7 @@ async fn a82_an_unlisted_page_of_the_same_site_does_not_query_the_mailbox() {
     let world = World::signed_in().await;
     let list = world.with_cookies(Call::list("q=invoice"));
     world.forget_calls();
-    // What a `no-cors` request of a sibling's page looks like: the cookies, no `Origin`.
+    // A `no-cors` request from a page of a sibling domain: it has the cookies and no `Origin`.
     for site in ["same-site", "cross-site", "", "Same-Origin", "same-origin, none"] {
         let answer = world.send(&list.clone().header("sec-fetch-site", site)).await;
         assert_eq!(answer.problem(), (403, "forbidden_origin"), "{site:?}");
@@ -22,7 +22,7 @@ async fn a82_an_unlisted_page_of_the_same_site_does_not_query_the_mailbox() {
     }
     assert_eq!(world.send(&as_an_old_browser(list.clone())).await.problem(), (403, "csrf_header_missing"));
     world.assert_untouched();
-    // A flow cookie is a cookie of ours too.
+    // The same holds with only a flow cookie.
     let flow = Call::list("").header("sec-fetch-site", "same-site").cookie("__Host-flow-AAAAAA=x");
     assert_eq!(world.send(&flow).await.code(), "forbidden_origin");
 }
@@ -40,7 +40,7 @@ async fn a82_the_pages_that_may_read_the_mailbox_still_do() {
     ] {
         assert_eq!(world.send(&call).await.status, 200, "{:?}", call.headers);
     }
-    // A program that has a token and no cookie says nothing of where it comes from.
+    // A program with a token and no cookie does not say where it comes from.
     let bearer = format!("Bearer {}", world.jar["__Host-session"]);
     let program = as_an_old_browser(Call::list("")).header("authorization", &bearer);
     assert_eq!(world.send(&program).await.status, 200);
@@ -60,7 +60,7 @@ async fn a82_a_script_of_an_unlisted_page_of_the_same_site_begins_no_sign_in() {
         neighbours.clone().header("origin", ORIGIN),
         neighbours.header("referer", ORIGIN),
         fetch.header("sec-fetch-site", "same-origin"),
-        // A link on a neighbour's page, which the person follows.
+        // The person follows a link on such a page.
         Call::get("/auth/start", "")
             .header("sec-fetch-dest", "document")
             .header("sec-fetch-site", "same-site"),

@@ -1,15 +1,16 @@
-//! The catalogue cannot rot: each id stands in SECURITY.md with its answer, each answer has a test whose name begins with
-//! that id, and each id that is met anywhere in the sources is one of those. Reads the sources; runs nothing of them.
+//! Keeps the catalogue complete: SECURITY.md lists each id with its answer, each answer has a test
+//! whose name begins with that id, and the sources mention no other ids. Reads the sources and runs
+//! none of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The series and how many ids each has: attacks, faults, bad input, and what holds after every test.
+/// The series and how many ids each has: attacks, faults, bad input and invariants.
 const SERIES: [(char, u8); 4] = [('A', 85), ('F', 93), ('B', 68), ('I', 7)];
-/// The ids that may be open, for they concern routes that do not exist. This list only becomes shorter.
+/// The ids that may be open, because they concern routes that do not exist. This list only shrinks.
 const MAY_BE_OPEN: [&str; 10] = ["A49", "A59", "A74", "A75", "B65", "F74", "F75", "F76", "F77", "F78"];
-/// A name that gives more ids than this counts for none of them: a test of everything tests nothing in particular.
+/// A test name with more ids than this counts for none of them: such a test is not specific.
 const MOST_IDS: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +34,8 @@ impl fmt::Display for Id {
     }
 }
 
-/// The ids that a test's name begins with: `a01_`, `a01_b22_`, `a01_and_b22_`, and ranges such as `b01_to_b05_`.
+/// The ids that a test's name begins with: `a01_`, `a01_b22_`, `a01_and_b22_`, and ranges such as
+/// `b01_to_b05_`.
 fn ids_of(name: &str) -> BTreeSet<Id> {
     let mut ids = BTreeSet::new();
     let mut last: Option<Id> = None;
@@ -53,7 +55,7 @@ fn ids_of(name: &str) -> BTreeSet<Id> {
     ids
 }
 
-/// The names of a Rust source's tests, those in macros like any other; an ignored test is none.
+/// The names of the tests in a Rust source, including those in macros but not ignored ones.
 fn tests_of_rust(source: &str) -> Vec<String> {
     let mut names = Vec::new();
     let (mut is_test, mut is_ignored) = (false, false);
@@ -78,8 +80,8 @@ fn tests_of_script(source: &str) -> Vec<String> {
     names.map(|name| name.replace([':', ',', ' '], "_").replace("__", "_")).collect()
 }
 
-/// What the tables of SECURITY.md's last section say: `| A01 | what happens | the answer |`. Gives each id, and whether
-/// it is open.
+/// The ids in the tables of SECURITY.md's last section, `| A01 | what happens | the answer |`, and
+/// whether each is open.
 fn listed(document: &str) -> BTreeMap<Id, bool> {
     let (_, section) = document.split_once("\n## The catalogue\n").expect("SECURITY.md has the section");
     let mut listed = BTreeMap::new();
@@ -94,7 +96,7 @@ fn listed(document: &str) -> BTreeMap<Id, bool> {
     listed
 }
 
-/// Everything that is not as it should be, a sentence each.
+/// Everything that is wrong, one sentence each.
 fn complaints(listed: &BTreeMap<Id, bool>, tests: &[String]) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut tested = BTreeSet::new();

@@ -89,7 +89,7 @@ async fn a32_a33_whatever_is_no_session_is_one_answer() {
         body["authorization_url"] = Value::Null;
         bodies.push(body);
     }
-    // An expired session and one that was ended.
+    // An expired session, and one that was deleted.
     world.advance(12 * 3600);
     let expired = world.messages("").await;
     let id = world.sessions()[0]["id"]["S"].as_str().unwrap().to_owned();
@@ -102,7 +102,7 @@ async fn a32_a33_whatever_is_no_session_is_one_answer() {
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
     for query in ["access_token=x", &format!("session={good}")] {
-        // A token in the URL is not looked at: it is a parameter that this route does not have.
+        // A token in the URL is never read: this route has no such parameter.
         assert_eq!(world.send(&Call::list(query)).await.problem(), (400, "unsupported_parameter"));
     }
     assert_eq!(world.google_calls(), []);
@@ -142,7 +142,7 @@ async fn scopes_that_were_added_since_ask_for_authorization_and_the_wider_grant_
     assert!(parameter(&url, "scope").unwrap().contains(MODIFY));
     world.authorize_again(&answer, ANN).await;
     world.lists().await;
-    // Back to the narrower one: the wider grant covers it, and nobody is asked.
+    // Back to the narrower scope: the wider grant covers it, so the user is not asked.
     world.configure(&[]);
     world.lists().await;
 }

@@ -1,4 +1,4 @@
-//! What happens when the access token is about to end, has ended, or is not accepted.
+//! What happens when the access token is about to expire, has expired, or is refused.
 
 use std::time::Duration;
 
@@ -177,7 +177,8 @@ async fn f35_a_refresh_that_fails_meets_a_newer_consent_and_uses_it() {
     let query = world.consented_again(ANN).await;
     let callback = world.with_cookies(Call::get("/oauth/callback", &query));
     let list = world.list();
-    // Google refuses the old token, and while that is looked into, another browser consents again.
+    // Google refuses the old token. While the function reads the credential again, another browser
+    // consents.
     world.google.fail_refresh(Failure::InvalidGrant, 1);
     world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_millis(600)), 1);
     let consent = async {
@@ -283,8 +284,8 @@ async fn f91_a_sign_in_whose_access_token_covers_less_than_the_stored_grant_keep
 #[tokio::test]
 async fn f31_beside_a_rotated_refresh_token_no_access_token_of_the_one_before_is_left() {
     let world = World::ageing().await;
-    // Google rotates ahead of the end, and does not say how long the access token works: it is not
-    // kept.
+    // Google rotates the token early and does not say how long the access token is valid, so that
+    // is not kept.
     let body =
         json!({"access_token": "ya29.a0planted", "refresh_token": "1//0planted", "token_type": "Bearer"});
     let rotated = Failure::json(&body);

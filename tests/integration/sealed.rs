@@ -1,5 +1,4 @@
-//! Tokens at rest: what their seals are bound to, seals of yesterday's form, and keys that are
-//! gone.
+//! Tokens at rest: what their seals are bound to, seals of the previous format, and missing keys.
 
 use harness::Fault;
 use harness::google::Failure;
@@ -7,13 +6,13 @@ use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, KEYRING, World, forces_consent, is_sealed_with};
 use serde_json::json;
 
-/// Sealed by the version before this one for Ann, with the key of these tests: bound to the name of
-/// the table.
+/// Sealed for Ann by the previous version with the key of these tests, and bound to the table's
+/// name.
 const YESTERDAYS_REFRESH_TOKEN: &str =
     "v1.k1.rNUUsiivG8Ffvq3_4RZcvCPLlKyt5kFBi8nMoRBX0jSNZ8l5FYKwnq0kWikbD0jS04shz06Sp6Z9yqkrbYu3-jxG";
 const YESTERDAYS_ACCESS_TOKEN: &str =
     "v1.k1.p5CL87sh7KbNmMWIvSEPg-ApLjXHYM7Rt739t5KG7zooVwp-8KYypp4KAgRQCu6xyvT45ROUuUUOE6u_Et5Wk35PvfY";
-/// What is in the first.
+/// The token in the first.
 const PLANTED: &str = "1//0planted-refresh-token-of-yesterday";
 
 #[tokio::test]
@@ -100,13 +99,14 @@ async fn f62_a_token_whose_key_is_gone_leads_to_consent_and_raises_the_alarm() {
     let mut world = World::signed_in().await;
     let other = r#"{"primary":"k9","k9":"another-planted-key-0123456789abcdefghijklm"}"#;
     world.plant("another-planted-key-0123456789abcdefghijklm");
-    // Twice, so that the version before does not hold the key either.
+    // Twice, so that the secret's previous version lacks the key too.
     world.secrets.put(KEYRING, other);
     world.secrets.put(KEYRING, other);
     world.cold_start();
     let item = world.credential(ANN);
     world.jar.clear();
-    // The session is of the old key, too: the person signs in, and Google sends no refresh token.
+    // The session belongs to the old key too. The person signs in, and Google sends no refresh
+    // token.
     let answer = world.attempt(ANN).await;
     assert_eq!(world.credential(ANN), item, "kept");
     assert!(forces_consent(answer.location()), "{answer:?}");
@@ -146,7 +146,7 @@ async fn f62_while_the_keyring_cannot_be_read_again_no_key_is_taken_for_gone() {
 #[tokio::test]
 async fn f62_a_key_that_was_added_a_moment_ago_is_found_by_a_process_that_has_just_read_the_keyring() {
     let world = World::signed_in().await;
-    // This process looks for a key in vain, and reads the keyring again for it.
+    // This process misses a key and reads the keyring again to find it.
     let good = world.credential(ANN);
     let mut odd = good.clone();
     odd["access_token"]["S"] = json!(good["access_token"]["S"].as_str().unwrap().replace(".k1.", ".k7."));

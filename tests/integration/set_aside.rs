@@ -1,5 +1,5 @@
-//! A refresh token that Google refused is set aside: tried once more later, and alive again if
-//! Google takes it then.
+//! A refresh token that Google refused is set aside, tried again later, and restored if Google then
+//! accepts it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use harness::google::{Failure, Times};
 use harness::world::{ANN, BEN, MODIFY, World, forces_consent, is_sealed_with, until};
 use serde_json::{Value, json};
 
-/// A user whose refresh token Google refuses, and has said so.
+/// A user whose refresh token Google has refused.
 async fn refused(failure: Failure) -> World {
     let world = World::expired().await;
     world.google.fail_refresh(failure, Times::UntilCleared);
@@ -58,7 +58,7 @@ async fn f90_an_incident_of_an_hour_sends_nobody_through_consent() {
             names.filter(|name| name.starts_with("dead_") || name.starts_with("died_")).collect();
         assert_eq!(left, Vec::<&String>::new());
         world.advance(3600);
-        world.lists().await; // And goes on.
+        world.lists().await; // And it keeps working.
     }
 }
 
@@ -107,8 +107,8 @@ async fn f90_a_second_try_that_meets_trouble_does_not_end_a_grant_that_is_alive_
     world.google.clear_all();
     world.advance(600);
     world.google.fail_refresh(Failure::AdminPolicyEnforced, 1);
-    // The one who asked in vain reads late what has become of the credential; its lease is over by
-    // then, and somebody else has asked with better luck.
+    // The request that failed reads the credential late. By then its lease has expired, and another
+    // request has succeeded.
     world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_millis(700)), 1);
     let list = world.list();
     let others = world.environment(&[]);
@@ -159,7 +159,7 @@ async fn f61_f90_a_second_try_after_which_no_other_secret_can_be_read_counts_as_
 async fn f90_after_seven_days_the_first_request_erases_what_was_set_aside() {
     let world = refused(Failure::InvalidGrant).await;
     world.google.clear_all();
-    // As if it had died a week ago.
+    // As if the token had died a week ago.
     let mut item = world.credential(ANN);
     let seconds = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
     for name in ["died_at", "dead_token_tried_at"] {

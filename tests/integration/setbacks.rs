@@ -1,5 +1,5 @@
-//! A refresh that failed is remembered: until the next attempt is due, requests are answered from
-//! what is remembered.
+//! A failed refresh is remembered: until the next attempt is due, requests get the remembered
+//! answer.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn retry_after(answer: &Answer) -> u64 {
     answer.headers["retry-after"].parse().unwrap()
 }
 
-/// The kinds of DynamoDB calls that change something.
+/// The DynamoDB calls that change something.
 fn writes(world: &World) -> Vec<String> {
     let is_write = |operation: &String| !["BatchGetItem", "GetItem"].contains(&operation.as_str());
     world.dynamodb_calls().into_iter().filter(is_write).collect()
@@ -98,8 +98,7 @@ async fn f89_ten_requests_at_once_during_an_outage_share_one_attempt() {
         assert_eq!(answer.problem(), (503, "upstream_unavailable"));
         assert_eq!(retry_after(&answer), 1);
     }
-    // One attempt and its repetitions, of which two fit into the lease where the machine is not
-    // busy.
+    // One attempt and its retries. Two retries fit into the lease unless the machine is busy.
     assert!((1..=3).contains(&world.refreshes()), "{}", world.refreshes());
     let reads = world.dynamodb.calls_of("GetItem").len();
     assert!(reads <= 9 * 12, "those who wait read seldom: {reads}");
@@ -122,7 +121,7 @@ async fn f89_a_refused_client_is_remembered_for_every_user_until_the_secret_chan
     world.forget_calls();
     assert_eq!(world.send(&bens).await.problem(), (503, "config_error"), "another user");
     assert_eq!((world.google_calls(), writes(&world)), (vec![], vec![]));
-    // The operator stores the new secret: the first request after the next attempt is due finds it.
+    // The operator stores the new secret. The first request after the next attempt is due finds it.
     world.store_client();
     world.advance(1);
     assert_eq!(world.send(&bens).await.status, 200);
@@ -164,7 +163,7 @@ async fn f89_a_client_that_was_replaced_is_no_refused_client() {
     world.google.expire_all_access_tokens();
     world.google.fail_refresh(Failure::InvalidClient, 1);
     assert_eq!(world.send(&anns).await.reason(), "client_changed");
-    // Nobody else is held up.
+    // Other users are not affected.
     world.jar.clear();
     world.sign_in(BEN).await;
     world.google.expire_all_access_tokens();
@@ -194,7 +193,7 @@ async fn f89_that_google_is_too_slow_for_a_refresh_ahead_holds_up_no_expired_req
     world.lists().await;
     assert_eq!(world.refreshes(), 0, "and is not tried ahead again at once");
     world.google.expire_all_access_tokens();
-    world.lists().await; // There is time enough for this one.
+    world.lists().await; // This one has enough time.
     assert_eq!(world.refreshes(), 1);
 }
 
@@ -206,7 +205,7 @@ async fn f89_a_new_sign_in_clears_what_is_remembered() {
     assert_eq!(answer.reason(), "reauth_policy");
     world.authorize_again(&answer, ANN).await.session();
     world.google.expire_all_access_tokens();
-    world.lists().await; // The refresh is not held up.
+    world.lists().await; // The refresh is not delayed.
 }
 
 #[tokio::test]
@@ -237,7 +236,7 @@ async fn f88_a_token_rotated_ahead_is_stored_within_the_whole_time_of_the_reques
     let (answer, ()) = futures_util::future::join(world.messages(""), outage).await;
     assert_eq!(answer.status, 200);
     world.advance(3600);
-    world.lists().await; // The token that replaced the old one is there.
+    world.lists().await; // The token that replaced the old one is stored.
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! What only the sources show. Most of it is a wall of clippy's; that the walls stand is asserted here.
+//! Properties that only the sources show. clippy.toml enforces most of them; these tests check that
+//! it does.
 
-/// The sources of what runs in production.
+/// The sources of the code that runs in production.
 pub(super) fn production_sources() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();

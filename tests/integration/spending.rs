@@ -1,4 +1,4 @@
-//! A state is spent once, also when DynamoDB does not say whether it was.
+//! A state is spent once, even if DynamoDB does not say whether it was.
 
 use futures_util::future::join_all;
 use harness::Fault;
@@ -6,10 +6,10 @@ use harness::google::Decision;
 use harness::jar::Jar;
 use harness::world::{ANN, Answer, Call, World, parameter};
 
-/// More often than the SDK asks before it gives up.
+/// More attempts than the SDK makes before it gives up.
 const OFTEN: usize = 100;
 
-/// The callback whose writes are carried out while no answer comes back.
+/// A callback whose writes are carried out but never answered.
 async fn unanswered(world: &mut World, query: &str) -> Answer {
     world.dynamodb.fail("PutItem", Fault::AnswerLost, OFTEN);
     let answer = world.callback(query).await;
@@ -24,7 +24,7 @@ fn callback(query: &str, jar: &Jar) -> Call {
     jar.pairs().fold(Call::get("/oauth/callback", query), |call, pair| call.cookie(&pair))
 }
 
-/// The same callback ten times at once: one goes through, and nine find the state used.
+/// Sends the same callback ten times at once: one succeeds, and nine find the state used.
 pub(super) async fn assert_one_of_ten_exchanges(world: &World, callback: &Call) {
     let answers = join_all((0..10).map(|_| world.send(callback))).await;
     let mut problems: Vec<_> = answers.iter().map(Answer::problem).collect();
@@ -46,8 +46,7 @@ async fn f16_f17_a_state_whose_spending_was_never_answered_can_be_reloaded() {
     assert_eq!(world.exchanges(), 1);
     assert_eq!(world.dynamodb_calls(), ["PutItem", "GetItem", "UpdateItem", "PutItem"]);
     world.lists().await;
-    // The reload of the reload is the Back button: the session is that of the attempt that
-    // succeeded.
+    // Another reload is like the Back button: the session belongs to the attempt that succeeded.
     let forgiven = world.callback(&query).await;
     assert_eq!((forgiven.status, forgiven.location()), (303, "https://app.example.com/"));
     assert_eq!(world.exchanges(), 1);
@@ -62,7 +61,7 @@ async fn f16_a_reload_that_is_not_answered_either_can_be_reloaded() {
     }
     world.callback(&query).await.session();
     assert_eq!(world.exchanges(), 1);
-    // And one that was not carried out changes nothing of that.
+    // A write that was not carried out makes no difference.
     let mut world = World::new().await;
     let query = world.consented(ANN).await;
     unanswered(&mut world, &query).await;
@@ -79,7 +78,7 @@ async fn f16_of_many_reloads_one_exchanges() {
     unanswered(&mut world, &query).await;
     let call = world.callback_of(&query);
     assert_one_of_ten_exchanges(&world, &call).await;
-    // Nor does an old copy of the cookie open the state again.
+    // An old copy of the cookie does not reopen the state.
     assert_eq!(world.send(&call).await.code(), "state_used");
     assert_eq!(world.exchanges(), 1);
 }
@@ -90,10 +89,10 @@ async fn f16_a_request_that_was_answered_or_still_runs_is_not_taken_over() {
     let query = world.consented(ANN).await;
     let before = world.jar.clone();
     unanswered(&mut world, &query).await;
-    // A browser that did not get the answer knows nothing of that attempt: its request may still be
-    // running.
+    // A browser that did not get the answer does not know of that attempt, whose request may still
+    // be running.
     assert_eq!(world.send(&callback(&query, &before)).await.code(), "state_used");
-    // One attempt that gave up opens no state that another request has spent since.
+    // An attempt that gave up does not reopen a state that another request has spent since.
     let given_up = world.jar.clone();
     world.callback(&query).await.session();
     assert_eq!(world.send(&callback(&query, &given_up)).await.code(), "state_used");

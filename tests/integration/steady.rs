@@ -1,9 +1,9 @@
-//! Snapshots of what is random in parts: one filter takes the random parts out, and leaves how long they are.
+//! Snapshots of text with random parts: one filter removes those and keeps their lengths.
 
 use regex_lite::Regex;
 
-/// What is random (a state, a nonce, a challenge, a sealed cookie, a port of loopback) becomes a word, for comparison
-/// with an inline snapshot.
+/// Replaces what is random (a state, nonce, challenge, sealed cookie or port) by a fixed word, for
+/// comparison with an inline snapshot.
 pub(super) fn steady(text: &str) -> String {
     let filters = [
         (r"\b(state|nonce|code_challenge)=[\w-]{43}(&|$)", "$1=[43 random]$2"),

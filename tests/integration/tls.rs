@@ -1,4 +1,5 @@
-//! TLS: who is believed to be Google. A server of the test's own, with certificates that are wrong in one way each.
+//! TLS: which servers are accepted as Google. The test's own server has certificates that are each
+//! wrong in one way.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,8 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A Gmail that lists nothing, behind a certificate of `authority` for `name` that ends `ends_in` seconds from now.
+/// Serves an empty Gmail with a certificate of `authority` for `name` that expires in `ends_in`
+/// seconds.
 async fn serve(authority: &Authority, name: &str, ends_in: i64) -> String {
     #[expect(clippy::disallowed_methods, reason = "certificates are judged by the system's time")]
     let now = SystemTime::now();
@@ -77,7 +79,7 @@ async fn a64_a_server_that_is_not_vouched_for_is_not_google() {
         let answer = world.messages("").await;
         assert_eq!(answer.status, status, "{name} {ends_in}: {answer:?}");
     }
-    // And without the extra root, its server is not vouched for either.
+    // Without the extra root, the server is not trusted either.
     let url = serve(&ours, "localhost", 3600).await;
     world.configure(&[("GMAIL_URL", &url)]);
     assert_eq!(world.messages("").await.problem(), (503, "upstream_unavailable"));

@@ -1,5 +1,5 @@
-//! What Google really answers, and the verdict that each answer gets: one line each. The bodies are
-//! below this file.
+//! Answers that Google really gives, and our verdict on each, one line each. The bodies are in the
+//! harness.
 
 mod asked_again;
 mod metadata;
@@ -14,10 +14,10 @@ const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
 const SORRY_PAGE: &str = "https://www.google.com/sorry/index?continue=https://gmail.googleapis.com/";
 
-/// What a line says of our answer: the status, the code (or the reason of a 401) and `Retry-After`.
+/// Our answer: the status, the code (or the reason of a 401) and `Retry-After`.
 type Verdict = (i64, &'static str, Option<&'static str>);
 
-/// One line: what Google answers until further notice, the verdict, and how often Google is asked.
+/// One line: the answer that Google keeps giving, the verdict, and the calls to Google.
 struct Line {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
@@ -49,8 +49,8 @@ impl Line {
         Failure::Answer { status: self.status, headers: headers.collect(), body: self.body.clone() }
     }
 
-    /// What is wrong with the verdict on this line, when the failure `spoils` a world whose access
-    /// token is `fresh` or not.
+    /// What is wrong with the verdict on this line, if anything. `spoil` applies the failure to a
+    /// world whose access token is `fresh` or expired.
     async fn complaint(&self, fresh: bool, spoil: impl Fn(&World, Failure)) -> Option<String> {
         let world = World::signed_in().await;
         if !fresh {
@@ -70,13 +70,13 @@ impl Line {
     }
 }
 
-/// Shows each line of Gmail to a world of its own.
+/// Tests each line of Gmail in a world of its own.
 async fn gmail(lines: &[Line]) {
     let spoil = |world: &World, failure| world.google.fail(MessagesList, failure, Times::UntilCleared);
     none(join_all(lines.iter().map(|line| line.complaint(true, spoil))).await);
 }
 
-/// Shows each line of the token endpoint to a refresh.
+/// Tests each line of the token endpoint with a refresh.
 async fn refresh(lines: &[Line]) {
     let spoil = |world: &World, failure| world.google.fail_refresh(failure, Times::UntilCleared);
     none(join_all(lines.iter().map(|line| line.complaint(false, spoil))).await);
@@ -220,7 +220,7 @@ async fn f84_a63_a_page_for_people_means_unavailable_and_other_redirects_mean_no
 
 #[tokio::test]
 async fn f84_a63_f26_what_the_token_endpoint_says_to_a_refresh() {
-    // The next attempt is due in a second, whatever the answer was (F89).
+    // The next attempt is due in a second, for any answer (F89).
     let unavailable = (503, "upstream_unavailable", Some("1"));
     let blocked = (403, "blocked_by_admin", Some("1"));
     let malformed = (502, "upstream_malformed", Some("1"));
@@ -262,8 +262,8 @@ async fn f84_f26_what_the_token_endpoint_says_to_an_exchange() {
     }
 }
 
-/// A sign-in without an ID token, whose UserInfo answers so; gives the error and how often UserInfo
-/// was asked.
+/// A sign-in without an ID token, where UserInfo gives this answer. Returns the error and how often
+/// UserInfo was called.
 async fn user_info(line: &Line, times: impl Into<Times>) -> (Option<String>, usize) {
     let mut world = World::new().await;
     world.google.omit_id_token(1);

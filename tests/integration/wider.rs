@@ -1,4 +1,4 @@
-//! A sign-in that brings a narrower grant than the stored one: the stored one stays while it serves.
+//! A sign-in with a narrower grant than the stored one: the stored grant stays as long as it works.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ async fn connected_with_more() -> World {
     world
 }
 
-/// Ann signs in once more, and Google sends a refresh token for what the configuration asks for:
-/// her item before and after.
+/// Ann signs in once more, and Google sends a refresh token for the configured scopes. Returns her
+/// item before and after.
 async fn signed_in_with_less(world: &mut World) -> (Value, Value) {
     let before = world.credential(ANN);
     let tokens = world.google.live_refresh_tokens(ANN);
@@ -69,7 +69,7 @@ async fn f31_f93_a_death_while_a_token_rotated_at_a_sign_in_is_stored_is_one_tha
     world.advance(3600);
     let query = world.consented_again(ANN).await;
     let callback = world.callback_of(&query).event().to_string();
-    // Another request meets the old token, which Google no longer takes, before the new one is
+    // Another request uses the old token, which Google no longer accepts, before the new one is
     // stored.
     world.forget_calls();
     world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(500)), 1);
@@ -149,7 +149,7 @@ async fn f93_a_wider_grant_that_was_stored_meanwhile_is_not_overwritten() {
     world.jar.clear();
     let query = world.consented(ANN).await;
     let wide_callback = world.callback_of(&query);
-    // The narrow one has read that nothing is stored when the wide one is.
+    // The narrow callback has read that nothing is stored. Then the wide one stores its grant.
     world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(400)), 1);
     let later = async {
         until(|| !world.dynamodb.calls_of("UpdateItem").is_empty()).await;

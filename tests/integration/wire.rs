@@ -1,4 +1,4 @@
-//! What each outbound client puts on the wire, and what it makes of bad answers, without the door.
+//! What each outbound client sends, and how it handles bad answers, tested without the functions.
 
 use std::time::Duration;
 

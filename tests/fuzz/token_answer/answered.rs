@@ -1,4 +1,4 @@
-//! Answers of the token endpoint, generated: as Google gives them, and in every way otherwise.
+//! Generated answers of the token endpoint: like Google's, and different in every way.
 
 use harness::google::Failure;
 use proptest::collection::vec;
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::id_token::{Draft, draft};
 use crate::input::{Change, change, json as any_json, text};
 
-/// What is answered without a pause: none of 408, 429 and 5xx.
+/// Statuses after which no call is repeated: not 408, 429 or 5xx.
 const STATUSES: [u16; 11] = [200, 201, 204, 302, 400, 400, 400, 401, 403, 404, 499];
-/// The codes that are acted upon at once; `server_error` and its like are repeated after a pause.
+/// Error codes that take effect at once. After `server_error` and its like, calls are repeated
+/// after a pause.
 const ERRORS: [&str; 12] = [
     "invalid_grant",
     "invalid_rapt",
@@ -34,13 +35,13 @@ const SCOPES: &str = "openid email https://www.googleapis.com/auth/gmail.readonl
 pub(super) struct Answered {
     /// The status.
     pub(super) status: u16,
-    /// The members, in their order; a name may come twice.
+    /// The members in order. A name may be repeated.
     members: Vec<(String, Value)>,
-    /// What happens to the text.
+    /// Changes to the text.
     pub(super) changes: Vec<Change>,
     /// The ID token of an exchange.
     pub(super) id_token: Option<Draft>,
-    /// Whether the members are Google's own, and so is the text.
+    /// Whether the members and the text are unchanged from Google's.
     usual: bool,
 }
 
@@ -54,7 +55,7 @@ impl Answered {
         self.changes.iter().fold(body, |body, change| change.apply(&body))
     }
 
-    /// The new refresh token of an answer that leaves nothing to be desired.
+    /// The new refresh token of an answer that is entirely correct.
     pub(super) fn rotated(&self) -> Option<&str> {
         let token = |name: &str, prefix: &str| {
             let (_, value) = self.members.iter().find(|(known, _)| known == name)?;
@@ -107,7 +108,7 @@ fn member() -> BoxedStrategy<(String, Value)> {
     .boxed()
 }
 
-/// Members as Google sends them with tokens, or with a refusal.
+/// Members as Google sends them with tokens or with a refusal.
 fn usual(tokens: bool) -> BoxedStrategy<Vec<(String, Value)>> {
     let named = |members: Vec<(&str, Value)>| {
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>()
@@ -129,8 +130,8 @@ fn usual(tokens: bool) -> BoxedStrategy<Vec<(String, Value)>> {
     if tokens { granted.boxed() } else { refused.boxed() }
 }
 
-/// An answer as Google gives it, or with other members in place of its own or beside them, or with a text that is no JSON
-/// any more.
+/// An answer as Google gives it, or one with members replaced or added, or with a text that is no
+/// longer JSON.
 pub(super) fn answered() -> BoxedStrategy<Answered> {
     let kind = prop_oneof![
         4 => (Just(200), usual(true)),

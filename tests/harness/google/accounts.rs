@@ -38,7 +38,7 @@ impl Account {
     }
 }
 
-/// Ann has a full mailbox, Ben a small one, Cleo is managed by an organisation, Dora has never got mail.
+/// Ann has a full mailbox and Ben a small one. An organisation manages Cleo. Dora has no mail.
 pub(super) fn built_in() -> Vec<Account> {
     let account = |email: &str, sub: &str, name: (&str, &str), domain: Option<&str>| Account {
         email: email.into(),

@@ -9,7 +9,7 @@ use super::scopes;
 use super::state::State;
 
 const STYLE: &str = include_str!("style.css");
-/// What stands before the code on the error page.
+/// The text before the code on the error page.
 const CODE: &str = "<code id=\"error-code\">";
 
 /// Status, headers and body.
@@ -64,7 +64,7 @@ impl Answer {
             .with("expires", "Mon, 01 Jan 1990 00:00:00 GMT")
     }
 
-    /// Google names what an answer depends on in one header for each.
+    /// Google sends one `Vary` header for each name.
     fn varied(self) -> Self {
         ["Origin", "X-Origin", "Referer"].into_iter().fold(self, |answer, name| answer.with("vary", name))
     }
@@ -79,7 +79,7 @@ impl Answer {
         Self::html(status, page).uncached()
     }
 
-    /// The code that an error page shows, or else the status.
+    /// The code that an error page shows, or the status.
     pub(super) fn error_code(&self) -> String {
         let page = String::from_utf8_lossy(&self.body);
         let code = page.split(CODE).nth(1).and_then(|rest| rest.split('<').next());

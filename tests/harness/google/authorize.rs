@@ -1,4 +1,4 @@
-//! The authorization endpoint: what Google checks of a request, and what the person at its page decides.
+//! The authorization endpoint: what Google checks in a request, and what the person decides.
 
 use url::Url;
 
@@ -46,9 +46,9 @@ impl Decision {
 /// Where the browser ends up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// Back at the application, with a code or an error in the query.
+    /// At the application, with a code or an error in the query.
     Redirect(String),
-    /// At Google's error page, which names this code; the application hears nothing.
+    /// At Google's error page with this code. The application is not told.
     ErrorPage(String),
 }
 
@@ -91,7 +91,8 @@ fn refuse<T>(code: &'static str, detail: impl Into<String>) -> Result<T, Refusal
 }
 
 impl Authorization {
-    /// Checks a request in Google's order: client and redirect URI first, for without them there is no way back.
+    /// Checks a request in Google's order: client and redirect URI first, because without them
+    /// there is no way back.
     pub(super) fn parse(call: &Call, state: &State) -> Result<Self, Refusal> {
         if let Some((name, _)) = call.query.iter().find(|(name, _)| call.query_values(name).len() > 1) {
             let detail = format!("OAuth 2 parameters can only have a single value: {name}");
@@ -166,7 +167,7 @@ impl Authorization {
         }
     }
 
-    /// Does what the person decided, and gives where the browser is sent.
+    /// Carries out the person's decision. Returns where the browser is sent.
     pub(super) fn decide(
         &self,
         shared: &Shared,
@@ -182,12 +183,13 @@ impl Authorization {
         }
     }
 
-    /// Issues a code. An account that already allowed all of it is not asked again unless the request says so.
+    /// Issues a code. An account that has already allowed everything is not asked again unless the
+    /// request says so.
     fn allow(&self, shared: &Shared, state: &mut State, sub: &str, without: &[String]) -> String {
         let is_asked = self.prompt.contains("consent") || !self.is_granted_by(sub, state);
         let mut granted = self.scopes.clone();
         granted.retain(|scope| !is_asked || scopes::is_identity(scope) || !without.contains(scope));
-        // Refusing every box is refusing: Google answers as for the button.
+        // Google treats unticking every box as a refusal.
         if granted.is_empty() {
             return self.back(state, &[("error", "access_denied".into())]);
         }
@@ -210,7 +212,7 @@ impl Authorization {
         };
         let code = state.tokens.issue_code(code, state.switches.longest_values);
         let index = state.accounts.iter().position(|account| account.sub == sub).unwrap_or_default();
-        // Google repeats the short names that were asked for before the full ones.
+        // Google lists the short names from the request before the full ones.
         let short = self.asked.split_ascii_whitespace().filter(|name| matches!(*name, "email" | "profile"));
         let names: Vec<&str> = short.chain(granted.iter().map(String::as_str)).collect();
         let mut answer = vec![("code", code), ("scope", names.join(" ")), ("authuser", index.to_string())];

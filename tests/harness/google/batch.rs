@@ -9,13 +9,14 @@ use super::state::Shared;
 use super::{errors, serve};
 
 const MOST_PARTS: usize = 100;
-/// Gmail runs about ten calls of one user at once and starts the parts of a batch together. What it holds back before
-/// it refuses is not published: batches of 25 pass, and of a hundred some parts are refused. The fake draws the line
-/// at 25, always at the same parts, so that a test can count them.
+/// Gmail runs about ten calls of one user at once and starts the parts of a batch together. How
+/// many it queues before it refuses is not published: batches of 25 pass, and some parts of a batch
+/// of 100 are refused. The fake accepts the first 25, so that a test can count them.
 const ALLOWANCE: usize = 25;
 const BOUNDARY: &str = "batch_fakeGoogleBoundary";
 
-/// Serves the parts in their order; each is recorded as a call of its own and meets its own endpoint's failures.
+/// Serves the parts in order. Each is recorded as a call of its own and gets the failures of its
+/// endpoint.
 pub(super) fn serve(shared: &Shared, call: &Call) -> Answer {
     let boundary =
         call.header("content-type").and_then(|kind| kind.split_once("boundary=")).map(|(_, rest)| rest);
@@ -72,7 +73,7 @@ fn inner(shared: &Shared, outer: &Call, part: &str, is_crowded: bool) -> (Option
         return (id, Failure::Concurrent.answer(Endpoint::MessagesGet, shared.now()));
     }
     let (answer, failure) = serve::handle(shared, &call);
-    // A part has no line of its own to cut.
+    // A part has no connection of its own to cut.
     let is_cut = matches!(failure, Some(Failure::ResetAfterReading | Failure::LoseAnswer | Failure::CutBody));
     (id, if is_cut { errors::server_error(503, call.endpoint) } else { answer })
 }

@@ -69,7 +69,7 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// The body, bytes that are not UTF-8 replaced.
     pub body: String,
-    /// The status that was answered; none while no answer is on its way, or when the connection was cut.
+    /// The status of the answer. None before the answer, or if the connection was cut.
     pub status: Option<u16>,
 }
 
@@ -108,7 +108,7 @@ impl Call {
         form_urlencoded::parse(self.body.as_bytes()).into_owned().collect()
     }
 
-    /// The first value of a form field in the body that is not empty.
+    /// The first non-empty value of a form field in the body.
     pub fn form_value(&self, name: &str) -> Option<String> {
         self.form()
             .into_iter()

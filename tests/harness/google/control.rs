@@ -1,20 +1,23 @@
-//! The control API, and whatever else is asked for beside Google's endpoints.
+//! The control API and the fake's other paths that Google does not have.
 //!
-//! A `POST` takes a JSON object, or a form with the same fields; a form's value that is JSON is read as JSON. The answer
-//! is 200 `{"ok":true}` or 400 `{"error":"..."}`; a form's is a redirect back to the page.
+//! A `POST` takes a JSON object, or a form with the same fields, whose values may be JSON. The
+//! answer is 200 `{"ok":true}` or 400 `{"error":"..."}`; for a form, it is a redirect to the page.
 //!
 //! | call | fields |
 //! |---|---|
 //! | `GET /control` | the page |
-//! | `GET /control/calls` | the calls so far, a line each, secrets blotted out |
+//! | `GET /control/calls` | the calls so far, one per line, without secrets |
 //! | `GET /control/client_secrets.json` | the file for the built-in client |
-//! | `POST /control/failures` | `endpoint` ([`Endpoint`]), `failure` ([`Failure`]), `times` (absent: until cleared), `grant_type` (at `token`) |
-//! | `POST /control/switches` | what departs from Google's usual behaviour ([`super::state::Switches`]) |
+//! | `POST /control/failures` | `endpoint`, `failure`, `times`, `grant_type` (see below) |
+//! | `POST /control/switches` | the fields of [`super::state::Switches`] |
 //! | `POST /control/clear` | none: failures and switches back to normal |
 //! | `POST /control/revoke` | `account`: the person takes the grant back |
 //! | `POST /control/expire` | `account` (absent: all): access tokens die now |
 //! | `POST /control/register`, `/control/unregister` | `redirect_uri` |
 //! | `POST /control/forget-calls` | none |
+//!
+//! `endpoint` is an [`Endpoint`] and `failure` a [`Failure`]. Without `times`, the failure lasts
+//! until it is cleared. `grant_type` limits a failure of the token endpoint to one grant type.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +30,7 @@ use super::failures::Failure;
 use super::state::{CLIENT_ID, Shared, State};
 use crate::journal::Times;
 
-/// What is never shown.
+/// Names of values that are never shown.
 const SECRETS: [&str; 9] = [
     "code",
     "token",
@@ -148,7 +151,7 @@ fn sub_of(state: &State, fields: Value) -> Result<String, String> {
     state.sub_of(&account).ok_or_else(|| format!("there is no account {account}"))
 }
 
-/// Fails calls of an endpoint; at the token endpoint perhaps those of one grant type.
+/// Makes calls of an endpoint fail, at the token endpoint optionally those of one grant type.
 pub(super) fn plant(
     state: &mut State,
     endpoint: Endpoint,

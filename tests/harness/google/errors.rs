@@ -1,4 +1,5 @@
-//! The errors that the fake makes itself, in the shapes of Google's families: OAuth, the APIs, and its front ends' HTML.
+//! The errors that the fake makes itself, in Google's formats: OAuth, the APIs, and HTML of its
+//! front ends.
 
 use serde_json::json;
 
@@ -6,10 +7,10 @@ use super::answer::Answer;
 use super::calls::Endpoint;
 use super::recorded;
 
-/// What the token endpoint says of a refresh token that has died.
+/// The token endpoint's message for a dead refresh token.
 pub(super) const EXPIRED_OR_REVOKED: &str = "Token has been expired or revoked.";
 
-/// An error of the token or revoke endpoint; at the authorization page, the page that shows it.
+/// An error of the token or revoke endpoint, or the authorization page that shows it.
 pub(super) fn oauth(status: u16, error: &str, description: &str) -> Answer {
     Answer::oauth(status, &json!({"error": error, "error_description": description}))
 }
@@ -52,7 +53,7 @@ pub(super) fn insufficient_scope() -> Answer {
     )
 }
 
-/// Trouble at Google, in the shape of the endpoint.
+/// An outage of Google, in the endpoint's format.
 pub(super) fn server_error(status: u16, endpoint: Endpoint) -> Answer {
     let is_oauth = matches!(endpoint, Endpoint::Token | Endpoint::Revoke);
     let (canonical, code, message) = match status {

@@ -12,15 +12,15 @@ use super::calls::Endpoint;
 use super::errors::{self, oauth};
 use super::recorded;
 
-/// What goes wrong. Unless its text says otherwise, a failing call changes nothing at the fake: a code is not spent.
+/// A failure of a call. Unless noted otherwise, the call has no effect: a code is not spent.
 ///
-/// The control API takes the names in snake case: `"invalid_grant"`, `{"status": 503}`, `{"slow": 10000}` (in
-/// milliseconds), `{"quota": {"status": 403, "retry_after": 30}}`.
+/// The control API takes the names in snake case: `"invalid_grant"`, `{"status": 503}`,
+/// `{"slow": 10000}` (milliseconds), `{"quota": {"status": 403, "retry_after": 30}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
-    /// Trouble at Google: this status with the body that the endpoint sends for it (HTML for 502 and 504).
+    /// An outage of Google: this status, with the endpoint's body for it (HTML for 502 and 504).
     Status(u16),
     /// Exactly this answer.
     Answer {
@@ -61,21 +61,22 @@ pub enum Failure {
     PolicyEnforced,
     /// 403 `org_internal`
     OrgInternal,
-    /// 403 `access_denied` at the authorization page: the application is in testing, the person no test user.
+    /// 403 `access_denied` at the authorization page: the application is in testing and the person
+    /// is no test user.
     NotATestUser,
-    /// 403 `rateLimitExceeded`: the quota per user and minute, with Retry-After in seconds or without.
+    /// 403 `rateLimitExceeded`: the quota per user and minute, with or without Retry-After.
     Quota {
         /// 403, or 429.
         status: u16,
-        /// The header, when there is one.
+        /// The header in seconds, if there is one.
         #[serde(default)]
         retry_after: Option<u32>,
     },
-    /// `rateLimitExceeded` of which only the message says when to come back.
+    /// `rateLimitExceeded`, where only the message says when to retry.
     QuotaInMessage {
-        /// 403, and 429 at times.
+        /// 403, or sometimes 429.
         status: u16,
-        /// Seconds from now; what Google says is in the past at times.
+        /// Seconds from now. Google's times are sometimes in the past.
         retry_after: i64,
     },
     /// 403 `userRateLimitExceeded`, the older form of a rate limit.
@@ -115,7 +116,7 @@ pub enum Failure {
     DomainCannotUseApis,
     /// 400 `failedPrecondition`, "Mail service not enabled"
     MailNotEnabled,
-    /// 400 `failedPrecondition`, "Precondition check failed.": passes by itself.
+    /// 400 `failedPrecondition`, "Precondition check failed.": goes away by itself.
     PreconditionFailed,
     /// 404 `notFound`
     NotFound,
@@ -129,7 +130,7 @@ pub enum Failure {
     Slow(#[serde(deserialize_with = "milliseconds")] Duration),
     /// The real answer, one byte at a time with a pause before each. The call takes effect.
     Drip(#[serde(deserialize_with = "milliseconds")] Duration),
-    /// The connection is reset once the request was read; it takes no effect.
+    /// The connection is reset after the request was read. It takes no effect.
     ResetAfterReading,
     /// The request takes effect, and then the connection is reset instead of the answer.
     LoseAnswer,
@@ -155,12 +156,12 @@ impl Failure {
         Self::OAuth { status, error: error.to_owned(), description: String::new() }
     }
 
-    /// Whether the call takes effect, and only its answer is spoilt.
+    /// Whether the call takes effect and only its answer fails.
     pub(super) fn has_effect(&self) -> bool {
         matches!(self, Self::TruncatedJson | Self::Slow(_) | Self::Drip(_) | Self::LoseAnswer | Self::CutBody)
     }
 
-    /// What a call to `endpoint` gets instead of its answer.
+    /// The answer of `endpoint` to a call that fails in this way.
     pub(super) fn answer(&self, endpoint: Endpoint, now: Timestamp) -> Answer {
         let api = |status: u16, body: &str| Answer::api(status, body);
         let forbidden = |body: &str| api(403, body);

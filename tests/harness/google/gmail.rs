@@ -1,4 +1,4 @@
-//! Gmail's `messages.list` and `messages.get`, and what a token opens of a mailbox.
+//! Gmail's `messages.list` and `messages.get`, and what a token may read in a mailbox.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ use super::{errors, mailbox, recorded};
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 500;
 
-/// What the token of a call opens.
+/// What the token of a call gives access to.
 struct Opened {
     messages: Arc<Vec<Message>>,
     /// `gmail.metadata` is among the scopes. It takes away what a broader scope would allow.
@@ -65,7 +65,7 @@ impl Opened {
         };
         let end = found.len().min(start + size);
         let is_all = start == 0 && end == found.len();
-        // While more pages follow Gmail says "201 or so", never the truth.
+        // While more pages follow, Gmail estimates 201, never the real number.
         let estimate = if is_all { found.len() } else { 201 + usize::from(found.len() == 201) };
         let mut body = json!({ "resultSizeEstimate": estimate });
         if start < end {
@@ -78,7 +78,7 @@ impl Opened {
         Ok(body)
     }
 
-    /// The messages that `q`, `labelIds` and `includeSpamTrash` ask for.
+    /// The messages that `q`, `labelIds` and `includeSpamTrash` select.
     fn find(&self, shared: &Shared, call: &Call) -> Result<Vec<&Message>, Answer> {
         let q = call.query_value("q");
         if q.is_some() && self.is_metadata {

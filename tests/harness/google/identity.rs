@@ -13,7 +13,7 @@ use super::scopes::{self, EMAIL, PROFILE};
 use super::state::{Shared, State};
 use super::tokens::AccessToken;
 
-/// The issuer of ID tokens; Google's own, for that is what a client must insist on.
+/// The issuer of ID tokens. It is Google's own, because clients must require that.
 pub(super) const ISSUER: &str = "https://accounts.google.com";
 const ID_TOKEN_LIFETIME: i64 = 3600;
 
@@ -49,7 +49,7 @@ pub(super) fn id_token(
     Some(shared.signer.sign(&claims))
 }
 
-/// What the scopes tell of an account.
+/// The claims about an account that the scopes allow.
 fn describe(body: &mut Value, account: &Account, access: &AccessToken, verified: &str) {
     if let Some(domain) = &account.hosted_domain {
         body["hd"] = domain.clone().into();
@@ -65,7 +65,8 @@ fn describe(body: &mut Value, account: &Account, access: &AccessToken, verified:
     }
 }
 
-/// UserInfo: v2 has `id` and `verified_email`, v3 and OpenID Connect have `sub` and `email_verified`.
+/// UserInfo: v2 has `id` and `verified_email`, v3 and OpenID Connect have `sub` and
+/// `email_verified`.
 pub(super) fn user_info(shared: &Shared, call: &Call) -> Answer {
     let is_v2 = call.path == "/oauth2/v2/userinfo";
     let state = shared.state();
@@ -94,7 +95,7 @@ pub(super) fn user_info(shared: &Shared, call: &Call) -> Answer {
     Answer::api(200, format!("{body:#}"))
 }
 
-/// Revocation by any live token ends all that the account ever allowed the project.
+/// Revoking any live token ends everything that the account has allowed the project.
 pub(super) fn revoke(shared: &Shared, call: &Call) -> Answer {
     let token = call.form_value("token").or_else(|| call.query_value("token").map(Into::into));
     let Some(token) = token else {

@@ -1,10 +1,11 @@
-//! The mailboxes: invented by this project from a fixed seed, the same on every machine and in every run.
+//! The mailboxes: generated from a fixed seed, the same on every machine and in every run.
 
 use std::sync::{Arc, LazyLock};
 
 use fastrand::Rng;
 
-/// The newest message came a little before this moment, 2026-09-30 00:00 UTC, in seconds since the epoch.
+/// The newest message is a little older than this: 2026-09-30 00:00 UTC, in seconds since the
+/// epoch.
 const NEWEST: i64 = 1_790_726_400;
 const DAY: i64 = 86_400;
 const TWO_YEARS: i64 = 2 * 365 * DAY;
@@ -33,7 +34,7 @@ const SYSTEM_LABELS: [&str; 14] = [
 struct Kind {
     /// How many of a hundred threads are of this kind.
     share: u32,
-    /// The labels that its messages have besides those that chance gives.
+    /// The labels that its messages have in addition to random ones.
     labels: &'static [&'static str],
     /// Whether the owner answers.
     is_talk: bool,
@@ -281,7 +282,7 @@ fn add_thread(messages: &mut Vec<Message>, dice: &mut Rng, owner: &Person) {
     }
 }
 
-/// What is recent is unread more often, and what is old was put away.
+/// Recent messages are unread more often, and old ones are archived.
 fn labels(dice: &mut Rng, kind: &Kind, is_sent: bool, age: i64) -> Vec<&'static str> {
     let mut percent = |chance: u32| dice.u32(0..100) < chance;
     let mut labels: Vec<&'static str> = if is_sent { vec!["SENT"] } else { kind.labels.to_vec() };

@@ -1,8 +1,10 @@
-//! The fake Google: OAuth, UserInfo and Gmail over HTTP on loopback, for tests and `cargo xtask dev`.
+//! The fake Google: OAuth, UserInfo and Gmail over HTTP on loopback, for tests and
+//! `cargo xtask dev`.
 //!
-//! It keeps the protocol and the rules that matter to an application (what a code is bound to, when a refresh token
-//! comes, what ends it), records what it is asked, and fails on demand. control.rs describes the control API. It never
-//! talks to the real Google, and serves no address but loopback.
+//! It follows the protocol and the rules that matter to an application (what a code is bound to,
+//! when Google issues a refresh token, what ends it), records its calls, and fails on demand.
+//! control.rs describes the control API. It never talks to the real Google and serves only
+//! loopback.
 
 mod accounts;
 mod answer;
@@ -42,7 +44,7 @@ use tokio::net::TcpListener;
 pub use crate::journal::Times;
 use crate::server::Server;
 
-/// A running fake Google. Clones are handles to the same one; it stops with the last of them.
+/// A running fake Google. Clones share it; it stops when the last one is dropped.
 #[derive(Clone)]
 pub struct Google {
     shared: Arc<Shared>,
@@ -56,11 +58,11 @@ impl fmt::Debug for Google {
 }
 
 impl Google {
-    /// Serves on `listener`; every time it knows comes from `clock`.
+    /// Serves on `listener`. `clock` is its only source of time.
     ///
     /// # Panics
     ///
-    /// When the listener is not bound to a loopback address: a fake that hands out tokens to anyone stays at home.
+    /// If the listener is not bound to a loopback address, because the fake gives tokens to anyone.
     #[expect(clippy::unused_async, reason = "it must run inside a Tokio runtime, and says so")]
     pub async fn start(listener: TcpListener, clock: Clock) -> Self {
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -77,7 +79,7 @@ impl Google {
     ///
     /// # Panics
     ///
-    /// When the machine has no port to give.
+    /// If no port is free.
     pub async fn start_anywhere(clock: Clock) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         Self::start(listener, clock).await
@@ -88,11 +90,13 @@ impl Google {
         &self.shared.url
     }
 
-    /// Plays the person at the authorization page: checks the URL as the page does, and gives where the browser ends.
+    /// Plays the person at the authorization page: checks the URL as the page does, and returns
+    /// where the browser ends up.
     ///
-    /// Where Google would go back without showing a page (all is allowed already, or `prompt=none`), the decision is
-    /// never asked for. The visit is recorded, and failures of [`Endpoint::Authorize`] are shown.
-    #[expect(clippy::unused_async, reason = "a visit to a page is awaited, whoever plays the person")]
+    /// Where Google would send the browser back without showing a page (everything is allowed
+    /// already, or `prompt=none`), the decision is not used. The visit is recorded, and failures of
+    /// [`Endpoint::Authorize`] apply.
+    #[expect(clippy::unused_async, reason = "callers await a visit to a page, as with the real one")]
     pub async fn consent(&self, authorization_url: &str, decision: Decision) -> Consent {
         let call = authorization_url.strip_prefix(self.url()).and_then(|target| Call::to("GET", target));
         let Some(call) = call.filter(|call| call.endpoint == Endpoint::Authorize) else {

@@ -1,5 +1,5 @@
-//! What Google really answered, body by body, as public recordings have it (numbers and names are invented). The fake
-//! sends these bodies, and the tests of the verdicts show them to the product.
+//! Bodies that Google really sent, taken from public recordings (numbers and names are invented).
+//! The fake sends them, and the tests of the verdicts show them to the product.
 
 /// 400: the account has no mailbox.
 pub const MAIL_NOT_ENABLED: &str = r#"{"error":{"code":400,"message":"Mail service not enabled",
@@ -11,7 +11,7 @@ pub const PRECONDITION: &str = r#"{"error":{"code":400,"message":"Precondition c
     "errors":[{"message":"Precondition check failed.","domain":"global","reason":"failedPrecondition"}],
     "status":"FAILED_PRECONDITION"}}"#;
 
-/// 403 or 429: how often one user may ask. Only the message has the time.
+/// 403 or 429: the rate limit of one user. Only the message has the time.
 pub fn user_rate_limit(when: &str) -> String {
     format!(
         r#"{{"error":{{"code":403,"message":"User-rate limit exceeded.  Retry after {when}",
@@ -34,12 +34,12 @@ pub const MINUTE_QUOTA_DETAILS: &str = r#"{"error":{"code":429,"message":"Quota 
     {"@type":"type.googleapis.com/google.rpc.Help","links":[{"description":"Request a higher quota limit.",
     "url":"https://cloud.google.com/docs/quota#requesting_higher_quota"}]}]}}"#;
 
-/// 429: more calls at once than one user may have.
+/// 429: too many concurrent calls of one user.
 pub const CONCURRENT: &str = r#"{"error":{"code":429,"message":"Too many concurrent requests for user",
     "errors":[{"message":"Too many concurrent requests for user","domain":"global","reason":"rateLimitExceeded"}],
     "status":"RESOURCE_EXHAUSTED"}}"#;
 
-/// 429, without a word about which limit it was.
+/// 429, without the name of the limit.
 pub const EXHAUSTED: &str = r#"{"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota).",
     "errors":[{"message":"Resource has been exhausted (e.g. check quota).","domain":"global","reason":"rateLimitExceeded"}],
     "status":"RESOURCE_EXHAUSTED"}}"#;
@@ -49,13 +49,13 @@ pub const USER_RATE: &str = r#"{"error":{"code":403,"message":"User Rate Limit E
     "errors":[{"message":"User Rate Limit Exceeded","domain":"usageLimits","reason":"userRateLimitExceeded"}],
     "status":"PERMISSION_DENIED"}}"#;
 
-/// 403 or 429: the project's day is used up.
+/// 403 or 429: the project's daily quota is used up.
 pub const DAILY_LIMIT: &str = r#"{"error":{"code":403,
     "message":"Daily Limit Exceeded. The quota will be reset at midnight Pacific Time (PT).",
     "errors":[{"message":"Daily Limit Exceeded. The quota will be reset at midnight Pacific Time (PT).",
     "domain":"usageLimits","reason":"dailyLimitExceeded"}]}}"#;
 
-/// 403: Google takes the call for one without a token.
+/// 403: Google saw no token.
 pub const DAILY_LIMIT_UNREGISTERED: &str = r#"{"error":{"errors":[{"domain":"usageLimits","reason":"dailyLimitExceededUnreg",
     "message":"Daily Limit for Unauthenticated Use Exceeded. Continued use requires signup.",
     "extendedHelp":"https://code.google.com/apis/console"}],"code":403,
@@ -125,7 +125,7 @@ pub const DOMAIN_POLICY: &str = r#"{"error":{"code":403,"message":"The domain ad
 pub const INVALID_RAPT: &str = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)",
     "error_uri":"https://support.google.com/a/answer/9368756","error_subtype":"invalid_rapt"}"#;
 
-/// A page for people that scripts get too: 429, 403 or 503.
+/// A page for people, which automated callers get too: 429, 403 or 503.
 pub const SORRY: &str = "<html><head><meta http-equiv=\"content-type\" content=\"text/html; charset=utf-8\"/>\
     <title>Sorry...</title></head><body><h1>We're sorry...</h1><p>... but your computer or network may be sending \
     automated queries. To protect our users, we can't process your request right now.</p></body></html>";
@@ -135,6 +135,6 @@ pub fn oauth(error: &str) -> String {
     format!(r#"{{"error":"{error}","error_description":"Access to your account data is restricted."}}"#)
 }
 
-/// Where Google's front ends send an address that asks too often.
+/// Where Google's front ends redirect an address that sends too many requests.
 pub const SORRY_LOCATION: &str =
     "https://www.google.com/sorry/index?continue=https://gmail.googleapis.com/gmail/v1/users/me/messages";

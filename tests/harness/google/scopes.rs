@@ -17,8 +17,8 @@ const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
 /// Any of these may read messages.
 pub(super) const READING: [&str; 3] = [FULL_GMAIL, MODIFY, READONLY];
 
-/// The full names of the scopes that a request asks for, `openid` with the identity scopes; `Err` names one that
-/// does not exist.
+/// The full names of the requested scopes; the identity scopes imply `openid`. `Err` names a scope
+/// that does not exist.
 pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
     let mut scopes = Vec::new();
     for name in text.split_ascii_whitespace() {

@@ -23,7 +23,7 @@ impl Query {
         Self(split(q).iter().map(|text| term(text)).collect())
     }
 
-    /// Whether a message has these labels (each of them) and is what the query asks for.
+    /// Whether a message has all of these labels and matches the query.
     pub(super) fn finds(&self, message: &Message, labels: &[&str], with_spam_and_trash: bool) -> bool {
         let is_hidden = ["SPAM", "TRASH"]
             .into_iter()
@@ -90,7 +90,8 @@ fn term(text: &str) -> Term {
     Term { is_negated, operator, value: value.trim_matches('"').to_ascii_lowercase() }
 }
 
-/// A label's ID from what is typed: the name of a system label, or that of a user's with dashes for spaces.
+/// A label's ID from the text of a query: the name of a system label, or of a user's label with
+/// dashes for spaces.
 fn label(typed: &str) -> String {
     let typed = typed.replace(' ', "-");
     let is_meant = |name: &str| name.to_ascii_lowercase().replace(' ', "-") == typed;
@@ -105,7 +106,8 @@ fn moment(value: &str) -> Option<i64> {
     date.map(|date| date.midnight().assume_utc().unix_timestamp()).ok().or_else(|| value.parse().ok())
 }
 
-/// Whether `wanted` stands in `text`: whole words in this order, whatever the case and the punctuation.
+/// Whether `text` contains the words of `wanted`, in order and whole. Case and punctuation do not
+/// matter.
 fn has_words(text: &str, wanted: &str) -> bool {
     let words = |text: &str| -> Vec<String> {
         let pieces = text.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty());

@@ -1,4 +1,5 @@
-//! One request from the wire to its answer: the journal, the failure that is due, the endpoint, the answer's shape.
+//! One request from the wire to its answer: the journal, a failure that is due, the endpoint, and
+//! how the answer is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +86,7 @@ fn drip(mut answer: Answer, pause: Duration) -> Reply {
     shape(&answer, BodyExt::boxed(StreamBody::new(drops)))
 }
 
-/// Announces the whole body, sends half of it, and cuts the line.
+/// Announces the whole body, sends half of it, and cuts the connection.
 fn half(answer: Answer) -> Reply {
     let length = answer.body.len();
     let half = Bytes::copy_from_slice(&answer.body[..length / 2]);
@@ -93,7 +94,7 @@ fn half(answer: Answer) -> Reply {
         if let Some(half) = half {
             return Some((Ok(Frame::data(half)), None));
         }
-        // Let the first half leave before the line is cut.
+        // Let the first half leave before the connection is cut.
         tokio::time::sleep(Duration::from_millis(20)).await;
         Some((Err(Cut::Reset), None))
     });

@@ -44,7 +44,7 @@ impl Shared {
         Self { url, clock, signer: Signer::new(), state: Mutex::new(state) }
     }
 
-    /// The state; a panic of another test's thread does not matter, for no write spans two steps.
+    /// The state. A panic of another thread does not matter, because no write takes two steps.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,28 +86,29 @@ impl Client {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grant {
     pub(super) scopes: Vec<String>,
-    /// Whether offline access was allowed; until then a refresh token is due.
+    /// Whether offline access was allowed. The first time it is, a refresh token is issued.
     pub(super) is_offline: bool,
 }
 
-/// Departures from Google's usual behaviour that are not failures. The control API sets them by these names.
+/// Departures from Google's usual behaviour that are no failures. The control API uses these names.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Switches {
     pub(super) rotation: Rotation,
-    /// So many answers that would carry a refresh token come without.
+    /// How many answers lack the refresh token that they would carry.
     pub(super) omit_refresh_token: Times,
-    /// So many answers that would carry an ID token come without.
+    /// How many answers lack the ID token that they would carry.
     pub(super) omit_id_token: Times,
     /// In seconds.
     pub(super) access_token_lifetime: u64,
-    /// In seconds: 604799 for a client in testing, 15551999 where the person unticked "ongoing access". None is for ever.
+    /// In seconds: 604799 for a client in testing, 15551999 if the person unticked
+    /// "ongoing access". None: unlimited.
     pub(super) refresh_token_lifetime: Option<u64>,
-    /// Claims laid over each ID token; null takes one away.
+    /// Claims that replace those of each ID token; null removes one.
     pub(super) claims: Map<String, Value>,
     /// The `iss` of authorization answers (RFC 9207), when there is one.
     pub(super) issuer: Option<String>,
-    /// Codes and tokens are as long as Google says that they may become.
+    /// Codes and tokens have the greatest length that Google documents.
     pub(super) longest_values: bool,
 }
 
@@ -165,7 +166,8 @@ impl State {
         self.grants.entry((sub.to_owned(), client_id.to_owned())).or_default()
     }
 
-    /// Ends every grant, code and token of an account, for every client: they are one project's.
+    /// Ends every grant, code and token of an account, for every client, because all clients belong
+    /// to one project.
     pub(super) fn revoke(&mut self, sub: &str, now: Timestamp) {
         self.grants.retain(|(owner, _), _| owner != sub);
         self.tokens.end_all_of(sub, now);

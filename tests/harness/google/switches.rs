@@ -24,12 +24,13 @@ impl Google {
         client.secrets.first().expect("the client has a secret").clone()
     }
 
-    /// Registers redirect URIs of the built-in client and gives its `client_secrets.json`, as downloaded.
+    /// Registers redirect URIs of the built-in client and returns its `client_secrets.json` as
+    /// downloaded.
     pub fn client_secrets(&self, redirect_uris: &[&str]) -> String {
         self.client_secrets_of(CLIENT_ID, redirect_uris).unwrap_or_default()
     }
 
-    /// The same for another client; nothing when there is none with this ID.
+    /// The same for another client. Nothing if there is none with this ID.
     pub fn client_secrets_of(&self, client_id: &str, redirect_uris: &[&str]) -> Option<String> {
         let mut state = self.shared.state();
         let client = state.client_mut(client_id)?;
@@ -40,7 +41,7 @@ impl Google {
         Some(client.secrets_file(self.url()))
     }
 
-    /// The built-in client's redirect URI is taken away in the console.
+    /// Removes a redirect URI of the built-in client, as in the console.
     pub fn unregister(&self, redirect_uri: &str) {
         if let Some(client) = self.shared.state().client_mut(CLIENT_ID) {
             client.redirect_uris.retain(|known| known != redirect_uri);
@@ -54,7 +55,7 @@ impl Google {
         state.clients.push(Client::new(client_id, client_secret));
     }
 
-    /// Accepts one more secret of a client and hands it out from now on; the old ones go on working.
+    /// Adds a secret of a client, which new downloads contain; the old ones still work.
     pub fn accept_secret(&self, client_id: &str, client_secret: &str) {
         if let Some(client) = self.shared.state().client_mut(client_id) {
             client.secrets.insert(0, client_secret.into());
@@ -88,17 +89,17 @@ impl Google {
         self.shared.state().journal.forget_calls();
     }
 
-    /// Fails the next calls of an endpoint, after those that earlier failures take.
+    /// Makes the next calls of an endpoint fail. Earlier failures come first.
     pub fn fail(&self, endpoint: Endpoint, failure: Failure, times: impl Into<Times>) {
         control::plant(&mut self.shared.state(), endpoint, None, failure, times.into());
     }
 
-    /// Fails refreshes, and does not touch exchanges of codes.
+    /// Makes refreshes fail, but not exchanges of codes.
     pub fn fail_refresh(&self, failure: Failure, times: impl Into<Times>) {
         self.fail_grant("refresh_token", failure, times.into());
     }
 
-    /// Fails exchanges of codes, and does not touch refreshes.
+    /// Makes exchanges of codes fail, but not refreshes.
     pub fn fail_exchange(&self, failure: Failure, times: impl Into<Times>) {
         self.fail_grant("authorization_code", failure, times.into());
     }
@@ -108,17 +109,18 @@ impl Google {
         control::plant(&mut self.shared.state(), Endpoint::Token, grant_type, failure, times);
     }
 
-    /// Forgets every failure; switches stay.
+    /// Clears every failure; switches stay.
     pub fn clear_failures(&self) {
         self.shared.state().journal.clear_failures();
     }
 
-    /// Back to Google's usual behaviour: no failure, no switch. Grants and tokens stay.
+    /// Returns to Google's usual behaviour: no failure, no switch. Grants and tokens stay.
     pub fn clear_all(&self) {
         self.shared.state().clear();
     }
 
-    /// The person removes the application at their Google Account: every grant and token of theirs ends.
+    /// The person removes the application in their Google Account, which ends all their grants and
+    /// tokens.
     pub fn revoke_grant(&self, account: &str) {
         let mut state = self.shared.state();
         if let Some(sub) = state.sub_of(account) {
@@ -126,7 +128,7 @@ impl Google {
         }
     }
 
-    /// The access tokens of an account end now; refresh tokens live on.
+    /// Ends the access tokens of an account now; refresh tokens still work.
     pub fn expire_access_tokens(&self, account: &str) {
         let mut state = self.shared.state();
         if let Some(sub) = state.sub_of(account) {
@@ -134,7 +136,7 @@ impl Google {
         }
     }
 
-    /// The access tokens of everybody end now.
+    /// Ends all access tokens now.
     pub fn expire_all_access_tokens(&self) {
         self.shared.state().tokens.expire_access_of(None);
     }
@@ -145,7 +147,7 @@ impl Google {
         state.sub_of(account).map_or(0, |sub| state.tokens.living_refresh_of(&sub))
     }
 
-    /// What happens to the refresh token at a refresh.
+    /// Sets what happens to the refresh token in a refresh.
     pub fn rotate_refresh_tokens(&self, rotation: Rotation) {
         self.shared.state().switches.rotation = rotation;
     }
@@ -160,27 +162,30 @@ impl Google {
         self.shared.state().switches.omit_id_token = times.into();
     }
 
-    /// How long access tokens issued from now on live.
+    /// Sets how long access tokens live that are issued from now on.
     pub fn access_tokens_live_for(&self, lifetime: Duration) {
         self.shared.state().switches.access_token_lifetime = lifetime.as_secs();
     }
 
-    /// How long refresh tokens live: seven days for a client whose consent screen is "in testing"; none is for ever.
+    /// Sets how long refresh tokens live: seven days for a client whose consent screen is
+    /// "in testing". None: unlimited.
     pub fn refresh_tokens_live_for(&self, lifetime: Option<Duration>) {
         self.shared.state().switches.refresh_token_lifetime = lifetime.map(|lifetime| lifetime.as_secs());
     }
 
-    /// Lays claims over each ID token from now on; null takes a claim away. The signature stays right.
+    /// Replaces claims of each ID token from now on; null removes a claim. The signature stays
+    /// valid.
     pub fn override_claims(&self, claims: Map<String, Value>) {
         self.shared.state().switches.claims = claims;
     }
 
-    /// Makes codes and tokens as long as Google says that they may become, or as long as they usually are.
+    /// Gives codes and tokens the greatest length that Google documents, or their usual length.
     pub fn issue_longest_values(&self, are_longest: bool) {
         self.shared.state().switches.longest_values = are_longest;
     }
 
-    /// Sends this `iss` with authorization answers (RFC 9207), or none. Google's own is sent when nothing is said.
+    /// Sends this `iss` in authorization responses (RFC 9207), or none. The default is Google's
+    /// own.
     pub fn send_issuer(&self, issuer: Option<&str>) {
         self.shared.state().switches.issuer = issuer.map(Into::into);
     }

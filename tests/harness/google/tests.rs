@@ -1,5 +1,5 @@
-//! What google.md says that Google really answered, asked of the fake over the wire: its answers are only worth testing
-//! against if they are those. Everything else that the fake must do is seen by the tests of the functions.
+//! The fake gives the answers that Google really gave. Only then is it worth testing against. The
+//! tests of the functions cover everything else that the fake must do.
 
 use std::time::Duration;
 
@@ -192,7 +192,7 @@ async fn tokens_have_googles_headers_lengths_and_ends() {
     assert_eq!(reply.headers.get_all("vary").iter().count(), 3);
     let identity = get(&google, "/oauth2/v3/userinfo", text("access_token")).await.json();
     assert!(identity["picture"].is_string(), "without the scope profile");
-    // What is said of a dead token changes after some hours.
+    // Google's message for a dead token changes after some hours.
     google.revoke_grant(ANN);
     let dead = refresh(&google, text("refresh_token")).await.json();
     assert_eq!(dead["error_description"], "Token has been expired or revoked.");

@@ -28,7 +28,7 @@ pub(super) fn serve(shared: &Shared, call: &Call) -> Answer {
     result.map_or_else(|refusal| refusal, |body| Answer::oauth(200, &body))
 }
 
-/// The client, once its secret was checked.
+/// Finds the client and checks its secret.
 fn client_id(call: &Call, state: &State) -> Result<String, Answer> {
     let Some(id) = call.form_value("client_id") else {
         return Err(oauth(400, "invalid_request", "Could not determine client ID from request."));
@@ -54,7 +54,7 @@ fn exchange(shared: &Shared, state: &mut State, call: &Call, client_id: &str) ->
     if code.is_spent || code.client_id != client_id || shared.now() >= code.expires_at {
         return Err(refuse("Bad Request"));
     }
-    // From here on the code is spent, whatever comes of it.
+    // From here on the code is spent, even if the exchange fails.
     code.is_spent = true;
     let code = code.clone();
     if call.form_value("redirect_uri").as_ref() != Some(&code.redirect_uri) {
@@ -108,7 +108,7 @@ fn add_lifetime(body: &mut Value, state: &State) {
     }
 }
 
-/// What both grant types answer: the access token, and the ID token where `openid` was granted.
+/// The answer to both grant types: the access token, and an ID token if `openid` was granted.
 fn answer(
     shared: &Shared,
     state: &mut State,

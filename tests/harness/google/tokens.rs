@@ -1,4 +1,5 @@
-//! Codes, access tokens and refresh tokens, and the rules by which they live and die. Pure: the time is an argument.
+//! Codes, access tokens and refresh tokens, and the rules for their lifetimes. Pure: the time is an
+//! argument.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,28 +9,28 @@ use serde::Deserialize;
 
 use crate::random_text;
 
-/// How long a code can be exchanged.
+/// How long a code is valid.
 pub(super) const CODE_LIFETIME: Duration = Duration::from_mins(10);
-/// Live refresh tokens that an account and client may have; one more ends the oldest.
+/// How many live refresh tokens an account and client may have. One more ends the oldest.
 const MOST_REFRESH_TOKENS: usize = 100;
 /// A refresh token that is not used for six months dies.
 const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
-/// For so long Google knows that a dead refresh token was one; then it is as good as made up. One
-/// report says "about 12 hours".
+/// How long Google remembers a dead refresh token. Afterwards it is like one that was never issued.
+/// One report says "about 12 hours".
 const DEAD_ARE_KNOWN: Duration = Duration::from_hours(12);
 
-/// What happens to the refresh token at a refresh.
+/// What happens to the refresh token in a refresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rotation {
     /// It stays, as at Google today.
     #[default]
     Off,
-    /// A new one comes, and the old one goes on working.
+    /// A new one is issued, and the old one still works.
     OldStillWorks,
-    /// A new one comes, and the old one is refused from then on.
+    /// A new one is issued, and the old one is refused from then on.
     OldDies,
-    /// A new one comes, and a use of the old one ends every token descended from the same consent.
+    /// A new one is issued, and using the old one ends all tokens from the same consent.
     ReuseEndsFamily,
 }
 
@@ -57,7 +58,8 @@ pub(super) struct AccessToken {
     pub(super) expires_at: Timestamp,
 }
 
-/// A refresh token; dead ones are kept, for Google tells a revoked token from one that it never issued.
+/// A refresh token. Dead ones are kept, because Google distinguishes a revoked token from one that
+/// it never issued.
 #[derive(Clone, Debug)]
 pub(super) struct RefreshToken {
     pub(super) value: String,
@@ -77,12 +79,12 @@ impl RefreshToken {
         self.died_at.is_some()
     }
 
-    /// Ends it; the first end counts.
+    /// Ends it, unless it has ended before.
     fn die(&mut self, now: Timestamp) {
         self.died_at.get_or_insert(now);
     }
 
-    /// When it dies by itself.
+    /// When it expires.
     fn end(&self, lifetime: Option<Duration>) -> Timestamp {
         let rested = self.last_used_at.plus(LONGEST_REST);
         lifetime.map_or(rested, |lifetime| rested.min(self.issued_at.plus(lifetime)))
@@ -107,7 +109,7 @@ pub(super) struct Tokens {
     families: u64,
 }
 
-/// A random value: as long as those that were recorded, or as long as Google says that they may become.
+/// A random value of the length that was recorded, or of the greatest length that Google documents.
 fn value(prefix: &str, usual: usize, longest: usize, is_longest: bool) -> String {
     let length = if is_longest { longest } else { usual };
     format!("{prefix}{}", random_text(length - prefix.len()))
@@ -164,7 +166,7 @@ impl Tokens {
         value
     }
 
-    /// Finds a refresh token that may be used, and notes its use.
+    /// Finds a refresh token that may be used and records its use.
     pub(super) fn use_refresh(
         &mut self,
         value: &str,
@@ -215,7 +217,7 @@ impl Tokens {
         self.access.get(value).filter(|token| now < token.expires_at)
     }
 
-    /// Whose live token, access or refresh, this value is.
+    /// The account whose live access or refresh token this is.
     pub(super) fn owner(&self, value: &str, now: Timestamp) -> Option<String> {
         let refresh = self.refresh.iter().find(|token| token.value == value && !token.is_dead());
         refresh

@@ -1,4 +1,4 @@
-//! One connection through the proxy: two streams of bytes, and where its requests begin.
+//! One connection through the proxy: two streams of bytes, and the places where requests begin.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{Line, Mode, Side};
 
-/// A connection; a request begins with the first bytes after an answer's.
+/// A connection. A request begins with the first bytes that follow an answer.
 pub(super) struct Connection<'a> {
     line: &'a Line,
     number: usize,
@@ -20,7 +20,8 @@ impl<'a> Connection<'a> {
         Self { line, number, request: AtomicUsize::new(0), answered: AtomicBool::new(true) }
     }
 
-    /// Carries bytes both ways until an end closes; an error means that the connection is to be reset.
+    /// Copies bytes both ways until an end closes. An error means that the connection must be
+    /// reset.
     pub(super) async fn carry(&self, client: TcpStream) {
         let Ok(upstream) = TcpStream::connect(self.line.upstream).await else { return };
         let _ = (client.set_nodelay(true), upstream.set_nodelay(true));
@@ -29,7 +30,7 @@ impl<'a> Connection<'a> {
             outcome = self.carry_answers(&upstream, &client) => outcome,
         };
         if outcome.is_err() {
-            // Without it the peer sees an early end of the stream, which is an error to it all the same.
+            // If this fails, the peer sees an early end of the stream, which is an error too.
             let _ = client.set_zero_linger();
         }
     }

@@ -1,19 +1,20 @@
-//! Counts the requests that pass through proxies, and stops at one of them: the place where a test ends a process.
+//! A gate counts the requests through the proxies that share it, and can hold one of them: the
+//! point where a test ends a process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// On which side of a call's effect a [`Gate`] stops it.
+/// Whether a [`Gate`] holds a call before or after its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The request is on the line and will not reach the back end.
+    /// The request was sent and does not reach the back end.
     Before,
-    /// The back end has carried the request out, and its answer will not arrive.
+    /// The back end carried out the request, and its answer does not arrive.
     After,
 }
 
-/// Counts the requests through all proxies that share it, and stops at one of them.
+/// Counts requests, and holds one of them.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<State>);
 
@@ -24,19 +25,20 @@ struct State {
 }
 
 impl Gate {
-    /// Starts counting again, and holds the request with this number (the first is 1) for as long as its connection lasts.
+    /// Starts counting again, and holds the request with this number (the first is 1) until its
+    /// connection ends.
     pub fn arm(&self, number: usize, side: Side) {
         *self.count() = (0, Some((number, side)));
         self.0.holds.send_replace(false);
     }
 
-    /// Starts counting again, and holds no further request.
+    /// Starts counting again, and holds no request.
     pub fn disarm(&self) {
         *self.count() = (0, None);
         self.0.holds.send_replace(false);
     }
 
-    /// How many requests began since.
+    /// How many requests have begun since the count started.
     pub fn requests(&self) -> usize {
         self.count().0
     }

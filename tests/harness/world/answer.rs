@@ -1,4 +1,4 @@
-//! What a function answered, and what tests ask of an answer.
+//! A function's answer, and the questions that tests ask about it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{invariants, parameter};
 
-/// What a function answered.
+/// A function's answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -26,40 +26,40 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body, which must be JSON.
+    /// The body as JSON; panics if it is not.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("the body is JSON: {self:?}"))
     }
 
-    /// The problem document's code; empty for none.
+    /// The problem document's code, or an empty text.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The status, and the problem document's code.
+    /// The status and the problem document's code.
     pub fn problem(&self) -> (i64, &str) {
         (self.status, &self.code)
     }
 
-    /// The reason of a 401, which this must be.
+    /// The reason of a 401; panics if this is none.
     #[track_caller]
     pub fn reason(&self) -> &str {
         assert_eq!(self.status, 401, "{self:?}");
         &self.reason
     }
 
-    /// The status, and whether a browser's page came instead of a document.
+    /// The status, and whether the body is an HTML page instead of a problem document.
     pub fn code_or_page(&self) -> (i64, bool) {
         (self.status, self.headers["content-type"].starts_with("text/html"))
     }
 
-    /// The `Location` header; empty for none.
+    /// The `Location` header, or an empty text.
     pub fn location(&self) -> &str {
         self.headers.get("location").map(String::as_str).unwrap_or_default()
     }
 
-    /// The way to Google: the location, or else the document's `authorization_url`.
+    /// Google's URL: the location, or else the document's `authorization_url`.
     #[track_caller]
     pub fn authorization_url(&self) -> String {
         if !self.location().is_empty() {
@@ -69,7 +69,8 @@ impl Answer {
         url.unwrap_or_else(|| panic!("there is no authorization_url: {self:?}"))
     }
 
-    /// The error with which a sign-in sends the browser back; no session begins.
+    /// The error with which a failed sign-in sends the browser back. Asserts that no session
+    /// begins.
     #[track_caller]
     pub fn auth_error(&self) -> String {
         assert_eq!(self.status, 303, "{self:?}");
@@ -77,13 +78,13 @@ impl Answer {
         parameter(self.location(), "auth_error").unwrap_or_else(|| panic!("no auth_error: {self:?}"))
     }
 
-    /// The session that begins, which one must.
+    /// The token of the new session; panics if there is none.
     #[track_caller]
     pub fn session(&self) -> &str {
         self.set_cookie("__Host-session").unwrap_or_else(|| panic!("no session begins: {self:?}"))
     }
 
-    /// Whether a session begins.
+    /// Whether this answer begins a session.
     pub fn begins_session(&self) -> bool {
         self.set_cookie("__Host-session").is_some()
     }
@@ -98,7 +99,7 @@ impl Answer {
     }
 }
 
-/// Answers an event in an environment, by the function that its path belongs to.
+/// Passes an event to the function that its path belongs to.
 pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Duration) -> Answer {
     let path = serde_json::from_str::<Value>(event)
         .ok()

@@ -1,4 +1,4 @@
-//! What a person does in front of the browser of a world, at Google's page too.
+//! What a person does in the browser of a world, including at Google's page.
 
 use std::panic::Location;
 
@@ -8,7 +8,7 @@ use super::{Answer, Call, REDIRECT_URI, World, code_and_state, forces_consent};
 use crate::google::{Consent, Decision};
 
 impl World {
-    /// Sends a call with the browser's cookies, and keeps those that come back.
+    /// Sends a call with the browser's cookies and keeps the cookies of the answer.
     pub async fn browse(&mut self, call: Call) -> Answer {
         let call = self.with_cookies(call);
         let answer = self.send(&call).await;
@@ -22,7 +22,7 @@ impl World {
         call
     }
 
-    /// Takes what an answer sets into the browser's jar, as a browser does.
+    /// Stores the cookies that an answer sets, as a browser does.
     pub fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in &answer.cookies {
             for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
@@ -45,19 +45,19 @@ impl World {
         self.jar["__Host-session"].clone()
     }
 
-    /// Begins a sign-in; gives Google's URL.
+    /// Begins a sign-in. Returns Google's URL.
     pub async fn start(&mut self, query: &str) -> String {
         let answer = self.browse(Call::get("/auth/start", query)).await;
         assert_eq!(answer.status, 302, "{answer:?}");
         answer.authorization_url()
     }
 
-    /// Begins a sign-in that a page finishes by a POST; gives Google's URL.
+    /// Begins a sign-in that a page finishes with a POST. Returns Google's URL.
     pub async fn start_json(&mut self) -> String {
         self.browse(Call::start_json()).await.authorization_url()
     }
 
-    /// The person at Google's page; gives the query of the callback.
+    /// The person decides at Google's page. Returns the query of the callback.
     pub async fn consent(&self, authorization_url: &str, decision: Decision) -> String {
         let consent = self.google.consent(authorization_url, decision).await;
         let Consent::Redirect(location) = &consent else { panic!("Google shows an error page: {consent:?}") };
@@ -65,13 +65,13 @@ impl World {
         location.strip_prefix(&format!("{REDIRECT_URI}?")).expect("it is the callback").to_owned()
     }
 
-    /// Begins a sign-in, and the person agrees to everything; gives the query of the callback.
+    /// Begins a sign-in, and the person agrees to everything. Returns the query of the callback.
     pub async fn consented(&mut self, account: &str) -> String {
         let url = self.start("").await;
         self.consent(&url, Decision::allow(account)).await
     }
 
-    /// The same through Google's consent page, which brings a refresh token.
+    /// The same through Google's forced consent page, which brings a refresh token.
     pub async fn consented_again(&mut self, account: &str) -> String {
         let url = self.start("").await;
         self.consent(&format!("{url}&prompt=consent"), Decision::allow(account)).await
@@ -83,7 +83,7 @@ impl World {
         Call::post("/oauth/callback", &json!({"code": code, "state": state}))
     }
 
-    /// A whole sign-in of a page that posts the code, whatever comes of it.
+    /// A whole sign-in of a page that posts the code. It may fail.
     pub async fn post(&mut self, decision: Decision) -> Answer {
         let url = self.start_json().await;
         let call = self.post_of(&url, decision).await;
@@ -106,13 +106,13 @@ impl World {
         self.callback(&query).await
     }
 
-    /// A whole sign-in of a person who agrees to everything, whatever comes of it.
+    /// A whole sign-in of a person who agrees to everything. It may fail.
     pub async fn attempt(&mut self, account: &str) -> Answer {
         let query = self.consented(account).await;
         self.callback(&query).await
     }
 
-    /// A whole sign-in of a person who agrees to everything.
+    /// A whole sign-in of a person who agrees to everything. It must succeed.
     pub async fn sign_in(&mut self, account: &str) -> Answer {
         let answer = self.attempt(account).await;
         assert_eq!(answer.status, 303, "{answer:?}");
@@ -120,8 +120,9 @@ impl World {
         answer
     }
 
-    /// A person who is told so authorizes again through the URL of the 401; and once more where the callback leads
-    /// through the consent page, for Google gave no refresh token and none is stored.
+    /// After a 401 the person authorizes again through its URL. If Google sends no refresh token
+    /// and none is stored, the callback leads to the consent page, and the person authorizes once
+    /// more.
     pub async fn authorize_again(&mut self, answer: &Answer, account: &str) -> Answer {
         self.keep_cookies(answer);
         let answer = self.come_back(&answer.authorization_url(), account).await;
@@ -132,7 +133,7 @@ impl World {
         self.come_back(answer.location(), account).await
     }
 
-    /// A list with the browser's cookies.
+    /// A call to list messages, with the browser's cookies.
     pub fn list(&self) -> Call {
         self.with_cookies(Call::list(""))
     }
@@ -142,7 +143,7 @@ impl World {
         self.send(&self.with_cookies(Call::list(query))).await
     }
 
-    /// Asserts that the list works.
+    /// Asserts that listing messages works.
     #[track_caller]
     pub fn lists(&self) -> impl Future<Output = Answer> {
         let caller = Location::caller();

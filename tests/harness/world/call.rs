@@ -1,10 +1,10 @@
-//! One request, as a test says it.
+//! One request, as a test describes it.
 
 use serde_json::{Value, json};
 
 use super::ORIGIN;
 
-/// One request; everything that it does not say comes from a recorded event.
+/// One request. What it leaves out comes from a recorded event.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The method.
@@ -13,7 +13,7 @@ pub struct Call {
     pub path: String,
     /// The raw query.
     pub query: String,
-    /// The headers, besides those of the recorded event.
+    /// The headers, in addition to those of the recorded event.
     pub headers: Vec<(String, String)>,
     /// The cookies, as `name=value`.
     pub cookies: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A GET; of the list, as a script of a page of the API's own origin makes it.
+    /// A GET. For `/messages` it has the headers of a script on a page of the API's own origin.
     pub fn get(path: &str, query: &str) -> Self {
         let call = Self {
             method: "GET".to_owned(),
@@ -45,12 +45,12 @@ impl Call {
         Self::get("/messages", query)
     }
 
-    /// `GET /auth/start` of a page that asks for JSON.
+    /// `GET /auth/start` from a page that asks for JSON.
     pub fn start_json() -> Self {
         Self::get("/auth/start", "").header("accept", "application/json")
     }
 
-    /// A POST as a page of the front end makes it.
+    /// A POST as a page of the front end sends it.
     pub fn post(path: &str, body: &Value) -> Self {
         let call = Self { method: "POST".to_owned(), body: Some(body.to_string()), ..Self::get(path, "") };
         call.header("content-type", "application/json")
@@ -106,7 +106,7 @@ impl Call {
         self.cookie(&format!("__Host-session={token}"))
     }
 
-    /// The event: the recorded one, with what this call says put in.
+    /// The recorded event with this call's values in it.
     pub fn event(&self) -> Value {
         let mut event: Value =
             serde_json::from_str(include_str!("../../fixtures/events/api_gateway_http_api_v2.json")).unwrap();

@@ -1,4 +1,4 @@
-//! What must hold after every test, whatever it was about (I1 to I7; SECURITY.md says what each means).
+//! The invariants that must hold after every test (I1 to I7; SECURITY.md explains them).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -7,16 +7,16 @@ use super::{Answer, KEY, World, log};
 use crate::google::{Call, Endpoint};
 use crate::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 
-/// What a world must know to judge its end.
+/// What a world remembers for the checks at its end.
 #[derive(Debug, Default)]
 pub(super) struct Witness {
-    /// The secrets that must turn up in no log and no table.
+    /// The secrets that must not appear in the log or, unencrypted, in a table.
     pub(super) secrets: Mutex<BTreeSet<String>>,
-    /// How often each flow, by its verifier, was exchanged with an outcome.
+    /// How often Google processed an exchange of each flow, by the flow's verifier.
     pub(super) exchanged: Mutex<BTreeMap<String, u32>>,
-    /// The users that a test, in Google's place, named in an answer of its own.
+    /// The users that a test named in an answer that it made in Google's place.
     pub(super) named: Mutex<BTreeSet<String>>,
-    /// How long the log was at the beginning.
+    /// The length of the log when the world began.
     pub(super) log_began: usize,
 }
 
@@ -28,8 +28,8 @@ impl Witness {
             let names = ["code", "refresh_token", "client_secret", "code_verifier"];
             secrets.extend(names.into_iter().filter_map(|name| call.form_value(name)));
         }
-        // What Google did not process (a wrong client, a plea for patience, a page for automated callers) may be sent
-        // again; nothing else (I5).
+        // Only an exchange that Google did not process may be sent again: a wrong client, a rate
+        // limit, a page for automated callers (I5).
         let is_processed = call.status.is_none_or(|status| ![302, 401, 403, 429, 503].contains(&status));
         if is_processed && let Some(verifier) = call.form_value("code_verifier") {
             *self.exchanged.lock().unwrap().entry(verifier).or_default() += 1;
@@ -37,7 +37,7 @@ impl Witness {
     }
 }
 
-/// I1 to I3, as far as one answer shows them.
+/// I1 to I3, as far as they show in one answer.
 pub(super) fn assert_of_answer(answer: &Answer) {
     assert_ne!(answer.status, 500, "I1: {answer:?}");
     for told in answer.headers.values().chain([&answer.body]).chain(&answer.cookies) {
@@ -46,7 +46,7 @@ pub(super) fn assert_of_answer(answer: &Answer) {
         }
     }
     assert_eq!(answer.headers["cache-control"], "no-store", "I3");
-    // The other headers of every answer.
+    // The other headers that every answer has.
     assert_eq!(answer.headers["x-content-type-options"], "nosniff");
     assert_eq!(answer.headers["x-frame-options"], "DENY");
     assert_eq!(answer.headers["referrer-policy"], "no-referrer");
@@ -55,21 +55,21 @@ pub(super) fn assert_of_answer(answer: &Answer) {
 }
 
 impl World {
-    /// How many calls DynamoDB and Google have seen.
+    /// How many calls DynamoDB and Google have received.
     pub(super) fn outbound_calls(&self) -> (usize, usize) {
         (self.dynamodb.calls().len(), self.google_calls().len())
     }
 
-    /// I6: nobody outside is asked for a flow that does not verify.
+    /// I6: a flow that does not verify causes no outside call.
     pub(super) fn assert_unverified_asks_nobody(&self, answer: &Answer, before: (usize, usize)) {
-        // The code stands in a browser's page too.
+        // A browser's error page shows the code too.
         let is_unverified = ["state_missing", "state_mismatch", "state_expired"]
             .into_iter()
             .any(|code| answer.code() == code || answer.body.contains(&format!("\"code\":\"{code}\"")));
         assert!(!is_unverified || self.outbound_calls() == before, "I6: {answer:?}");
     }
 
-    /// I2: no secret is in the log, nor in clear in a table.
+    /// I2: no secret is in the log, or unencrypted in a table.
     fn assert_secrets_are_kept(&self) {
         self.plant(&self.google.client_secret());
         self.plant(KEY);

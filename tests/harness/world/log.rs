@@ -1,4 +1,4 @@
-//! The log of every test of this process, at TRACE, with the metrics in it.
+//! The log of all tests of this process, at TRACE and with the metrics.
 
 use std::io;
 use std::sync::{Mutex, Once};
@@ -25,7 +25,7 @@ impl io::Write for Writer {
     }
 }
 
-/// What a test's metrics are written under.
+/// The namespace and function name of metrics in tests.
 pub fn metrics_names() -> MetricsNames {
     MetricsNames {
         namespace: metrics::NAMESPACE.to_owned(),
@@ -33,13 +33,13 @@ pub fn metrics_names() -> MetricsNames {
     }
 }
 
-/// Where an environment's metrics go. What must not be in the log must not be in them either, so they are written to it
-/// too.
+/// Where an environment's metrics go. They are also written to the log, so that the checks of the
+/// log cover them.
 pub(super) fn metrics() -> Sink {
     Sink::new(metrics_names(), (|| Writer).and(|| metrics::Writer))
 }
 
-/// Starts the log if it does not run yet; gives its length so far.
+/// Starts the log if necessary. Returns its length so far.
 pub(super) fn start() -> usize {
     STARTED.call_once(|| {
         let subscriber = postern::telemetry::subscriber(tracing::Level::TRACE, || Writer);

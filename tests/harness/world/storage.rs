@@ -1,4 +1,4 @@
-//! What a test reads from the tables and secrets of its world, and what it changes there behind the functions' back.
+//! What a test reads and changes directly in the tables and secrets of its world.
 
 use postern::clock::Clock;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{GOOGLE_CLIENT, KEY, KEYRING, REDIRECT_URI, World};
 use crate::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 
-/// The ID of the client that [`World::change_client`] puts in the place of the first.
+/// The ID of the client that [`World::change_client`] stores instead of the first.
 pub const OTHER_CLIENT: &str = "2-other.apps.googleusercontent.com";
 const SECOND_KEY: &str = "another-planted-key-0123456789abcdefghijklm";
 
@@ -21,12 +21,12 @@ impl World {
         self.google.account(account).unwrap().sub
     }
 
-    /// The item of the credentials table, as it is.
+    /// The account's item in the credentials table.
     pub fn credential(&self, account: &str) -> Value {
         self.dynamodb.item(CREDENTIALS_TABLE, "user_id", &self.sub(account)).unwrap_or_default()
     }
 
-    /// Changes the item of the credentials table; gives the item before.
+    /// Changes the account's item in the credentials table. Returns the previous item.
     pub fn edit(&self, account: &str, change: impl FnOnce(&mut Value)) -> Value {
         let before = self.credential(account);
         let mut item = before.clone();
@@ -40,12 +40,12 @@ impl World {
         self.dynamodb.put(CREDENTIALS_TABLE, item);
     }
 
-    /// Deletes the item of the credentials table.
+    /// Deletes the account's item in the credentials table.
     pub fn disconnect(&self, account: &str) {
         self.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &self.sub(account));
     }
 
-    /// Another process holds the lease of the credential until so many milliseconds from now.
+    /// Makes another process hold the credential's lease for this many milliseconds.
     pub fn hold_lease(&self, account: &str, milliseconds: i64) {
         let until = self.clock_now() + milliseconds;
         self.edit(account, |item| {
@@ -58,18 +58,19 @@ impl World {
         Clock::Manual(self.clock.clone()).now().millis()
     }
 
-    /// What is stored of a refresh token: byte for byte the same before and after, where it must be kept.
+    /// What is stored of a refresh token. It must be byte for byte the same where the token is
+    /// kept.
     pub fn kept(&self, account: &str) -> Value {
         let item = self.credential(account);
         json!([item["refresh_token"], item["refresh_token_id"], item["status"]])
     }
 
-    /// The rows of sessions.
+    /// The items of sessions.
     pub fn sessions(&self) -> Vec<Value> {
         self.rows("session#")
     }
 
-    /// The rows of states that were spent.
+    /// The items of spent states.
     pub fn spent_states(&self) -> Vec<Value> {
         self.rows("flow#")
     }
@@ -79,14 +80,14 @@ impl World {
         items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with(prefix)).collect()
     }
 
-    /// Deletes the row of every session.
+    /// Deletes the item of every session.
     pub fn end_sessions(&self) {
         for session in self.sessions() {
             self.dynamodb.delete(SESSIONS_TABLE, "id", session["id"]["S"].as_str().unwrap());
         }
     }
 
-    /// Lays a claim over each ID token from now on; null takes one away.
+    /// Sets a claim in every further ID token; null removes it.
     pub fn claim(&self, name: &str, value: Value) {
         self.google.override_claims(Map::from_iter([(name.to_owned(), value)]));
     }
@@ -100,7 +101,7 @@ impl World {
         self.secrets.put(GOOGLE_CLIENT, &other);
     }
 
-    /// Google knows a new secret of the client, and the old one no more. Nobody has stored it yet.
+    /// Google accepts a new secret of the client and no longer the old one. It is not stored yet.
     pub fn replace_client_secret(&self, secret: &str) {
         let old = self.google.client_secret();
         self.google.accept_secret(self.google.client_id(), secret);
@@ -108,12 +109,12 @@ impl World {
         self.plant(secret);
     }
 
-    /// The operator stores the client as Google has it.
+    /// The operator stores the client as Google knows it.
     pub fn store_client(&self) {
         self.secrets.put(GOOGLE_CLIENT, &self.google.client_secrets(&[REDIRECT_URI]));
     }
 
-    /// The operator stores the client with another member.
+    /// The operator stores the client with one member changed.
     pub fn store_client_with(&self, member: &str, value: &str) {
         let mut file: Value = serde_json::from_str(&self.google.client_secrets(&[REDIRECT_URI])).unwrap();
         file["web"][member] = json!(value);
@@ -126,7 +127,7 @@ impl World {
         self.secrets.put(KEYRING, &json!({"primary": "k2", "k1": KEY, "k2": SECOND_KEY}).to_string());
     }
 
-    /// The keyring has only this key, and `k1` is gone.
+    /// The keyring has only this key; `k1` is gone.
     pub fn replace_keyring(&self, id: &str) {
         self.plant(SECOND_KEY);
         self.secrets.put(KEYRING, &json!({"primary": id, id: SECOND_KEY}).to_string());

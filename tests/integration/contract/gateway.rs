@@ -1,4 +1,5 @@
-//! What API Gateway does before a function runs: preflights, throttling, its own address, the access log.
+//! What API Gateway does before a function runs: preflights, throttling, its own address, the
+//! access log.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ fn api_gateway_answers_preflights_for_the_configured_origins_alone() {
         "ExposeHeaders": ["Retry-After"],
         "MaxAge": 600,
     });
-    // SAM's own resource puts a reference to a list where the whole configuration must stand.
+    // SAM's own resource puts a reference to a list where the whole configuration belongs.
     assert_eq!(template["Resources"]["Api"]["Type"], "AWS::ApiGatewayV2::Api");
     assert_eq!(template["Resources"]["Api"]["Properties"]["CorsConfiguration"], cors);
     assert!(
@@ -36,7 +37,7 @@ fn a72_the_apis_own_address_can_be_switched_off_and_is_off_beside_a_domain() {
     assert_eq!(template["Conditions"]["HasNoDefaultEndpoint"], condition);
     let has_domain = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]});
     assert_eq!(template["Conditions"]["HasDomain"], has_domain);
-    // Whatever PublicUrl says: without a domain of API Gateway nothing else leads to the API.
+    // PublicUrl does not matter: without a domain at API Gateway, nothing else leads to the API.
     let rule = &template["Rules"]["AnApiNeedsAnAddress"];
     assert_eq!(rule["RuleCondition"], json!({"Fn::Equals": [{"Ref": "DefaultEndpoint"}, "off"]}));
     assert_eq!(rule["Assertions"][0]["Assert"], has_domain);
@@ -57,7 +58,7 @@ fn a52_a73_a_throttle_over_all_environments_stands_in_front_of_each_route() {
     let settings = stage["RouteSettings"].as_object().unwrap();
     assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), of_sign_in);
     for (route, setting) in settings {
-        // Not a reference: CloudFormation does not know that a number belongs here.
+        // Not a reference: CloudFormation would not pass it as a number.
         for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
             assert!(setting[limit].as_u64().is_some_and(|limit| (1..=100).contains(&limit)), "{route}");
         }
@@ -72,7 +73,7 @@ fn the_access_log_holds_neither_query_nor_cookies_nor_headers() {
     let entry: Value = serde_json::from_str(format).unwrap();
     let values: BTreeSet<&str> =
         entry.as_object().unwrap().values().map(|value| value.as_str().unwrap()).collect();
-    // Nothing here is the caller's choice, but for the method, the protocol and the address.
+    // The caller chooses nothing here except the method, the protocol and the address.
     let harmless = [
         "$context.error.responseType",
         "$context.httpMethod",

@@ -1,4 +1,4 @@
-//! The alarms and the dashboard look at what the functions write, and each alarm is in the runbook.
+//! The alarms and the dashboard use metrics that are written, and each alarm is in the runbook.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::resources;
 
-/// What AWS writes of an HTTP API and of a function.
+/// The metrics that AWS writes for an HTTP API and for a function.
 const OF_AWS: [(&str, &str, &[&str]); 2] = [
     ("AWS/ApiGateway", "ApiId", &["4xx", "5xx", "Count", "IntegrationLatency", "Latency"]),
     ("AWS/Lambda", "FunctionName", &["ConcurrentExecutions", "Duration", "Errors", "Throttles"]),
@@ -26,7 +26,7 @@ fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
     assert!(is_written, "nobody writes {metric} of {namespace} by {dimensions:?}");
 }
 
-/// What is counted out of the access log, by name.
+/// The names of the metrics that are counted from the access log.
 fn filtered() -> BTreeSet<String> {
     let template = harness::template::monitoring();
     let filters = resources(&template, "AWS::Logs::MetricFilter");
@@ -158,6 +158,6 @@ fn the_stack_inside_gets_exactly_what_it_asks_for() {
         parameters.as_object().unwrap().keys().cloned().collect()
     };
     assert_eq!(names(&given["Parameters"]), names(&inner["Parameters"]));
-    // The namespace is the one that the functions are given.
+    // The namespace is the functions' own.
     assert_eq!(given["Parameters"]["Name"], json!({"Ref": "AWS::StackName"}));
 }

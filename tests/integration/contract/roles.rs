@@ -1,6 +1,6 @@
 //! What each function's role allows: exactly the calls that the function makes here, and what
-//! Lambda, X-Ray and a KMS key need besides. The template is the one list of actions; nothing here
-//! repeats it.
+//! Lambda, X-Ray and a KMS key need in addition. Only the template lists the actions; nothing here
+//! repeats them.
 
 use std::collections::BTreeSet;
 
@@ -38,8 +38,8 @@ fn take_calls(world: &mut World) -> Calls {
     calls
 }
 
-/// The calls of each function, in the lives of a session and a credential: sign-in, use, refresh, a
-/// second sign-in in the same browser, and a grant that ends.
+/// The calls of each function during the lifetime of a session and a credential: sign-in, use,
+/// refresh, a second sign-in in the same browser, and a grant that ends.
 async fn observed() -> [(&'static str, Calls); 3] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
@@ -69,10 +69,10 @@ async fn each_role_allows_exactly_what_its_function_calls() {
         let besides = [
             ("logs:CreateLogStream", log.as_str()),
             ("logs:PutLogEvents", log.as_str()),
-            // With a key of the operator's, DynamoDB describes it on behalf of the caller.
+            // If the operator has a KMS key, DynamoDB describes it on behalf of the caller.
             ("kms:Decrypt", "KmsKeyArn"),
             ("kms:DescribeKey", "KmsKeyArn"),
-            // These two actions know no resources.
+            // These two actions do not support resource-level permissions.
             ("xray:PutTelemetryRecords", "*"),
             ("xray:PutTraceSegments", "*"),
         ];

@@ -1,4 +1,4 @@
-//! What is stored, and what becomes of it when the stack is changed or deleted.
+//! What is stored, and what happens to it when the stack is changed or deleted.
 
 use serde_json::{Map, Value, json};
 
@@ -11,8 +11,8 @@ fn own_key() -> Value {
 #[test]
 fn the_table_of_credentials_and_the_keyring_outlive_the_stack() {
     let template = harness::template::read();
-    // A creation that is rolled back takes the keyring away again; the table is protected against
-    // that, and the rollback would fail.
+    // If the creation is rolled back, the keyring is deleted. The table is protected from deletion,
+    // so deleting it would make the rollback fail.
     for (name, policy) in [("CredentialsTable", "Retain"), ("SealingKeys", "RetainExceptOnCreate")] {
         let resource = &template["Resources"][name];
         assert_eq!(resource["DeletionPolicy"], policy, "{name}");
@@ -40,7 +40,8 @@ fn both_tables_are_encrypted_and_paid_by_the_request() {
     for (name, table) in resources(&template, "AWS::DynamoDB::Table") {
         assert_eq!(table["SSESpecification"], encryption, "{name}");
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{name}");
-        // With a name of its own a table could not be replaced, nor a second stack stand beside the first.
+        // With a fixed name a table could not be replaced, and no second stack could exist beside
+        // the first.
         assert!(table["TableName"].is_null(), "{name}");
         count += 1;
     }
@@ -51,7 +52,8 @@ fn both_tables_are_encrypted_and_paid_by_the_request() {
 fn the_keyring_is_generated_and_how_never_changes() {
     let template = harness::template::read();
     let keyring = &template["Resources"]["SealingKeys"]["Properties"];
-    // CloudFormation generates a new secret when anything here changes, and all that was sealed is lost.
+    // If anything here changes, CloudFormation generates a new secret, and everything sealed is
+    // lost.
     let generated = json!({
         "SecretStringTemplate": "{\"primary\":\"k1\"}",
         "GenerateStringKey": "k1",

@@ -1,5 +1,5 @@
-//! What is counted of the answers and of what an operator must hear of: 401s by their reason, sign-ins by their outcome,
-//! operator's errors, seals that do not open, tokens that are lost, secrets that cannot be read.
+//! Counts of answers and of conditions that an operator must know about: 401s by reason, sign-ins
+//! by outcome, operator errors, seals that do not open, lost tokens, unreadable secrets.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn a39_a40_f62_f63_what_is_stored_and_does_not_open_is_counted() {
         assert_eq!(counted_within(&world, BUDGET).await, others, "{attribute}: {value}");
         world.put(good);
     }
-    // A sign-in goes on through the consent page, and the operator hears of it all the same.
+    // A sign-in continues through the consent page, and the failure is counted all the same.
     let mut world = World::signed_in().await;
     world.edit(ANN, |item| {
         item["refresh_token"] = json!({"S": "v1.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
@@ -134,7 +134,7 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
         ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "TokenDeaths 0", "TokensNotStored 1"]
     );
     world.dynamodb.clear_faults();
-    // A token of a user who has disconnected meanwhile is nobody's loss.
+    // If the user has disconnected meanwhile, the token is not lost.
     world.jar.clear();
     world.sign_in(BEN).await;
     world.advance(3600);
@@ -160,7 +160,7 @@ async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_on
     let mut world = World::signed_in().await;
     world.advance(600);
     world.secrets.fail("GetSecretValue", Fault::BROKEN, 6);
-    // Both secrets are needed for the URL of a 401.
+    // The URL of a 401 needs both secrets.
     world.send(&Call::list("")).await;
     let stale = ["StaleSecrets 1", "Unauthorized Reason=not_signed_in 1"];
     assert_eq!(world.metrics().counted(), stale);
@@ -194,7 +194,7 @@ async fn each_callback_that_ends_a_sign_in_is_counted_by_how() {
     let forged = &format!("code=x&state={FORGED_STATE}");
     assert_eq!(world.send(&Call::get("/oauth/callback", forged)).await.status, 400);
     assert_eq!(world.metrics().counted(), ended("state_mismatch"));
-    // On the way through the consent page a sign-in has not ended.
+    // A sign-in that is sent on to the consent page has not ended.
     world.disconnect(ANN);
     let answer = world.attempt(ANN).await;
     assert!(forces_consent(answer.location()), "{answer:?}");

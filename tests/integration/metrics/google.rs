@@ -1,4 +1,4 @@
-//! What is counted of Google's answers: refreshes by their outcome, Gmail's refusals by their reason.
+//! Counts of Google's answers: refreshes by outcome, Gmail's refusals by reason.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn a_refresh_is_counted_by_its_end_though_google_was_asked_more_than_once(
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), ["RefreshFailures 0", "Refreshes Outcome=refreshed 1", "TokenDeaths 0"]);
     assert_eq!(metrics.timed()["GoogleTokenTime"], 2);
-    // The client's secret was changed, and the one before is tried too.
+    // The operator stored a secret that Google does not know yet, so the previous one is tried too.
     let mut newer: serde_json::Value =
         serde_json::from_str(&world.google.client_secrets(&["https://api.example.com/oauth/callback"]))
             .unwrap();

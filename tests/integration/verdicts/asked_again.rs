@@ -1,9 +1,9 @@
-//! A person whom Google had to ask, and who is sent once more through its page.
+//! Google had to show its page, so the person is sent through it once more.
 
 use harness::google::{Decision, Times};
 use harness::world::{ANN, Call, METADATA, World, forces_consent, parameter};
 
-/// A callback with this error; gives where the browser goes.
+/// Sends a callback with this error. Returns where the browser goes.
 async fn callback_with(world: &mut World, url: &str, error: &str) -> String {
     let state = parameter(url, "state").unwrap();
     let answer = world.callback(&format!("error={error}&state={state}")).await;
@@ -59,7 +59,7 @@ async fn f86_a_person_who_is_sent_through_both_pages_is_sent_through_each_once()
     assert!(forces_consent(&consent));
     let refused = callback_with(&mut world, &consent, "login_required").await;
     assert_eq!(refused, "https://app.example.com/?auth_error=provider_error");
-    // And the other way round.
+    // The other way round.
     let query = world.consented(ANN).await;
     let consent = world.callback(&query).await.location().to_owned();
     let again = callback_with(&mut world, &consent, "login_required").await;

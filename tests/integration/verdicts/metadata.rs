@@ -1,4 +1,4 @@
-//! `gmail.metadata`: what it takes away from a grant, and how nobody gets it beside a broader
+//! `gmail.metadata`: what it takes away from a grant, and that it is never requested with a broader
 //! scope.
 
 use harness::google::Endpoint::MessagesList;
