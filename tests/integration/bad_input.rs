@@ -377,4 +377,5 @@ async fn a76_a_missing_variable_is_a_configuration_error_on_every_request() {
     assert_eq!(answer.problem(), (503, "config_error"));
     assert_eq!(answer.json()["variable"], "CREDENTIALS_TABLE");
     assert_eq!(answer.json()["detail"], "A required setting is missing.");
+    assert!(world.logged(r#""variable":"CREDENTIALS_TABLE""#), "the log names the setting, too");
 }

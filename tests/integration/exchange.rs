@@ -1,4 +1,4 @@
-//! The code's way from the callback to a stored credential, and what Google, DynamoDB or an ID token does wrong on it.
+//! From the callback's code to a stored credential, with errors of Google, DynamoDB and ID tokens.
 
 use std::time::Duration;
 

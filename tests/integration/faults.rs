@@ -12,7 +12,7 @@ use harness::world::{
 };
 use serde_json::{Value, json};
 
-/// A token endpoint that cannot be connected to: what listens there does not speak TLS. Counts who tries.
+/// A token endpoint without TLS, so that no connection can be made. Counts the attempts.
 async fn nobody_answers(world: &World) -> Arc<AtomicUsize> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let secret = world.google.client_secrets(&["https://api.example.com/oauth/callback"]);
@@ -264,7 +264,8 @@ async fn f31_a_rotated_refresh_token_survives_the_death_of_the_one_that_it_repla
     world.forget_calls();
     let (slow, quick) = (world.environment(&[]), world.environment(&[]));
     let call = world.list();
-    // The first is answered late; its lease has run out by then, and another was told that the old token is dead.
+    // The first is answered late. Its lease has run out by then, and another request was told that
+    // the old token is dead.
     world.google.fail_refresh(Failure::Slow(Duration::from_millis(900)), 1);
     let second = async {
         until(|| world.refreshes() == 1).await;

@@ -87,6 +87,8 @@ async fn f70_killed_anywhere_in_a_refresh_the_credential_works_or_the_user_is_as
             points += 1;
             finished = outcome.is_some();
             if finished {
+                // At one of the points Google had answered and DynamoDB had not.
+                assert!(world.logged("refreshed_token_dropped"), "the loss is logged");
                 break;
             }
         }

@@ -64,7 +64,8 @@ async fn a_page_that_fails_after_others_came_does_not_take_those_away() {
     assert!(first > 500);
     world.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, 1);
     assert_eq!(world.messages("all=true").await.status, 403);
-    // The first page is answered, if slowly, and the second fails: the first one is the answer, and says where to go on.
+    // The first page comes slowly and the second fails: the answer is the first, with the token of
+    // the second.
     let slow = Failure::Slow(Duration::from_millis(1));
     world.google.fail(Endpoint::MessagesList, slow, 1);
     world.google.fail(Endpoint::MessagesList, Failure::DomainPolicy, 1);

@@ -105,6 +105,10 @@ fn the_dashboard_shows_metrics_that_are_written() {
     for (metric, _) in published() {
         assert!(shown.contains(metric), "the dashboard does not show {metric}");
     }
+    let queries = widgets(&harness::template::monitoring()).into_iter();
+    let queries = queries.filter_map(|widget| widget["properties"]["query"].as_str().map(str::to_owned));
+    let names_setting = |query: String| query.contains("code, variable, detail");
+    assert!(queries.into_iter().any(names_setting), "the table of errors names the setting");
 }
 
 /// `["AWS/Lambda", "Errors", "FunctionName", "..."]`: namespace, metric and the dimensions' names.
