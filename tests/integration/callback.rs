@@ -18,7 +18,7 @@ async fn a_first_sign_in_stores_the_credential_and_begins_a_session() {
     assert_eq!((answer.status, answer.location()), (303, "https://app.example.com/inbox?tab=1"));
     assert_snapshot!(steady(&answer.cookies.join("\n")), @"
     __Host-flow-[6 of state]=[sealed by k1]; Max-Age=600; Path=/; Secure; HttpOnly; SameSite=Lax
-    __Host-session=[sealed by k1]; Max-Age=604800; Path=/; Secure; HttpOnly; SameSite=Lax
+    __Host-session=v2.108204268033311374519.[32 random bytes]; Max-Age=604800; Path=/; Secure; HttpOnly; SameSite=Lax
     ");
 
     let exchange = &world.google.calls_to(Endpoint::Token)[0];

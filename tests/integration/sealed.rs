@@ -3,7 +3,7 @@
 use harness::Fault;
 use harness::google::Failure;
 use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, KEYRING, World, forces_consent, is_sealed_with};
+use harness::world::{ANN, Call, KEYRING, World, forces_consent, is_sealed_with};
 use serde_json::json;
 
 /// Sealed for Ann by the previous version with the key of these tests, and bound to the table's
@@ -165,11 +165,14 @@ async fn f62_a_key_that_was_added_a_moment_ago_is_found_by_a_process_that_has_ju
 }
 
 #[tokio::test]
-async fn the_keyring_before_this_one_opens_no_session_and_no_flow() {
+async fn the_keyring_before_this_one_opens_no_session_of_the_first_form_and_no_flow() {
     let mut world = World::signed_in().await;
+    let token = world.sign_in_with_a_token_of_the_first_form(ANN);
+    let list = Call::list("").session(&token);
+    assert_eq!(world.send(&list).await.status, 200);
     let query = world.consented(ANN).await;
     world.replace_keyring("k9");
     world.cold_start();
-    assert_eq!(world.messages("").await.reason(), "session_expired");
+    assert_eq!(world.send(&list).await.reason(), "session_expired");
     assert_eq!(world.callback(&query).await.problem(), (400, "state_mismatch"));
 }

@@ -8,6 +8,7 @@ pub(super) fn steady(text: &str) -> String {
     let filters = [
         (r"\b(state|nonce|code_challenge)=[\w-]{43}(&|$)", "$1=[43 random]$2"),
         (r"__Host-flow-[\w-]{6}=", "__Host-flow-[6 of state]="),
+        (r"__Host-session=v2\.(\d+)\.[\w-]{43};", "__Host-session=v2.$1.[32 random bytes];"),
         (r"=v1\.(k\d)\.[\w.-]{80,}", "=[sealed by $1]"),
         (r"http://127\.0\.0\.1:\d+", "[google]"),
     ];

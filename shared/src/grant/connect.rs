@@ -125,7 +125,7 @@ pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, E
             Ok(Outcome::NeedsConsent(invitation))
         };
     };
-    let session_token = redemption.seed.token(&identity.user, &keyring);
+    let session_token = redemption.seed.token(&identity.user);
     let session = Session::begin(&session_token, identity.user.clone(), app.clock.now());
     within(deadline, app.store.begin_session(&session)).await?;
     if let Some(old) = redemption.old_session

@@ -1,6 +1,8 @@
 //! What a test reads and changes directly in the tables and secrets of its world.
 
 use postern::clock::Clock;
+use postern_rules::seal::{Keyring, Purpose};
+use postern_rules::session::PresentedToken;
 use serde_json::{Map, Value, json};
 
 use super::{GOOGLE_CLIENT, KEY, KEYRING, REDIRECT_URI, World};
@@ -68,6 +70,18 @@ impl World {
     /// The items of sessions.
     pub fn sessions(&self) -> Vec<Value> {
         self.rows("session#")
+    }
+
+    /// Begins a session for the account with a token of the first form, which names the user in a sealed text.
+    pub fn sign_in_with_a_token_of_the_first_form(&self, account: &str) -> String {
+        let keyring = json!({ "primary": "k1", "k1": KEY }).to_string();
+        let sub = self.sub(account);
+        let sealed = Keyring::parse(&keyring).unwrap().seal(Purpose::Session, &[], sub.as_bytes());
+        let token = format!("{}.{}", sealed.as_str(), "B".repeat(43));
+        let mut row = self.sessions().pop().unwrap();
+        row["id"] = json!({"S": format!("session#{}", PresentedToken::parse(&token).unwrap().digest)});
+        self.dynamodb.put(SESSIONS_TABLE, row);
+        token
     }
 
     /// The items of spent states.
