@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use futures_util::FutureExt;
 use postern_rules::config::{Config, ConfigError};
 
 use crate::clock::Clock;
 use crate::config::Aws;
 use crate::outside::dynamodb::Store;
 use crate::outside::google::Google;
-use crate::outside::http::HttpStack;
 use crate::outside::http::aws::Connector;
+use crate::outside::http::{EarlyClient, HttpStack};
 use crate::outside::secrets_manager::Secrets;
 use crate::telemetry::metrics::{BackEnd, Sink};
 
@@ -35,6 +37,17 @@ pub struct App {
     pub google: Google,
     /// Where metrics are written; `None` disables them.
     pub metrics: Option<Sink>,
+    dynamodb_http: EarlyClient,
+    dynamodb_url: Option<String>,
+}
+
+/// A connection that [`App::prepare`] opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// To DynamoDB.
+    DynamoDb,
+    /// To Gmail.
+    Gmail,
 }
 
 /// A process without a usable configuration. It answers every request with `error`.
@@ -66,7 +79,10 @@ impl App {
 
     #[expect(clippy::disallowed_methods, reason = "the one place that makes AWS clients")]
     fn of_parts(config: Config, aws: Aws, http: &HttpStack, clock: Clock, metrics: Option<Sink>) -> Self {
-        let connector = Connector::new(http.client(AWS_CONNECT_TIMEOUT, true));
+        // One client for each service: an early client has one host.
+        let dynamodb_http = http.early_client(AWS_CONNECT_TIMEOUT);
+        let secrets_http = http.client(AWS_CONNECT_TIMEOUT, true);
+        let dynamodb_url = aws.dynamodb_endpoint.clone().or_else(|| dynamodb_url(&aws.region));
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
             .operation_timeout(AWS_OPERATION_TIMEOUT)
@@ -76,27 +92,54 @@ impl App {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(aws.region.clone()))
             .credentials_provider(aws.credentials.clone())
-            .http_client(connector.timed_as(BackEnd::DynamoDb))
+            .http_client(Connector::new(reqwest::Client::clone(&dynamodb_http)).timed_as(BackEnd::DynamoDb))
             .timeout_config(timeouts.clone())
             .retry_config(retries.clone());
-        dynamodb.set_endpoint_url(aws.dynamodb_endpoint.clone());
+        dynamodb.set_endpoint_url(aws.dynamodb_endpoint);
         let mut secrets_manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(aws.region))
             .credentials_provider(aws.credentials)
-            .http_client(connector.timed_as(BackEnd::SecretsManager))
+            .http_client(Connector::new(secrets_http).timed_as(BackEnd::SecretsManager))
             .timeout_config(timeouts)
             .retry_config(retries);
-        secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint.clone());
+        secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint);
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
         Self {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
             store: Store::new(dynamodb, clock.clone(), &config),
             google: Google::new(http, clock.clone(), &config),
+            dynamodb_http,
+            dynamodb_url,
             clock,
             metrics,
             config,
         }
     }
+
+    /// Prepares the first request, during init: reads the secrets, and begins to open the
+    /// connections that `ahead` names. Whoever needs a secret waits for it here; nobody waits for a
+    /// connection before a request needs it.
+    pub async fn prepare(&self, ahead: &[Ahead]) {
+        for connection in ahead {
+            match connection {
+                Ahead::DynamoDb => {
+                    if let Some(url) = &self.dynamodb_url {
+                        self.dynamodb_http.open(url);
+                    }
+                }
+                Ahead::Gmail => self.google.open_gmail(),
+            }
+        }
+        // A failure is the first request's, which reads again.
+        let _ = self.secrets.keyring().await;
+    }
+}
+
+/// DynamoDB's address in a region, as the SDK finds it.
+fn dynamodb_url(region: &str) -> Option<String> {
+    let parameters = Params::builder().region(region).build().ok()?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&parameters).now_or_never()?.ok()?;
+    Some(endpoint.url().to_owned())
 }

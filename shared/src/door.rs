@@ -29,7 +29,7 @@ use self::cookie::Outgoing;
 use self::problem::Links;
 pub use self::reply::{Reply, json, redirect, redirect_with_error};
 pub use self::request::Request;
-use crate::app::{App, NotConfigured};
+use crate::app::{Ahead, App, NotConfigured};
 use crate::clock::{Clock, Deadline};
 use crate::config;
 use crate::telemetry::{self, metrics};
@@ -63,6 +63,8 @@ pub struct Route {
     pub methods: &'static str,
     /// Who calls it.
     pub entry: Entry,
+    /// The connections that most of its requests need: opened during init.
+    pub ahead: &'static [Ahead],
 }
 
 /// The runtime's data about an invocation.
@@ -94,13 +96,13 @@ where
         };
         Ok::<_, Infallible>(respond(app.as_ref(), route, handle, event.payload.get(), invocation).await)
     }));
-    // Load the keys while the first event arrives. Waiting would add to the first caller's latency.
-    let warming = async {
+    // While the first event arrives. Waiting would add to the first caller's latency.
+    let preparing = async {
         if let Ok(app) = app {
-            let _ = app.secrets.keyring().await;
+            app.prepare(route.ahead).await;
         }
     };
-    futures_util::future::join(serving, warming).await.0
+    futures_util::future::join(serving, preparing).await.0
 }
 
 /// How long a request may take, if the process ends at `ends_at` (milliseconds since the epoch). A

@@ -247,7 +247,11 @@ impl World {
     /// The secrets that were read since the last [`World::forget_calls`].
     pub fn secrets_read(&self) -> Vec<String> {
         let calls = self.secrets.calls().into_iter();
-        calls.map(|call| call.body["SecretId"].as_str().unwrap_or_default().to_owned()).collect()
+        let ids = calls.flat_map(|call| match &call.body["SecretIdList"] {
+            Value::Array(ids) => ids.clone(),
+            _ => vec![call.body["SecretId"].clone()],
+        });
+        ids.map(|id| id.as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// The calls to Google since the last [`World::forget_calls`], without its authorization page.

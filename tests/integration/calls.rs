@@ -32,14 +32,60 @@ async fn list_messages_warm_with_a_good_token_makes_one_dynamodb_and_one_gmail_c
 }
 
 #[tokio::test]
-async fn list_messages_cold_with_a_good_token_does_not_read_googles_client_secret() {
+async fn a_cold_start_reads_both_secrets_in_one_call_and_again_after_five_minutes() {
+    let mut world = World::signed_in().await;
+    world.cold_start();
+    for _ in 0..2 {
+        world.forget_calls();
+        world.lists().await;
+        assert_eq!(operations(&world), ["BatchGetSecretValue"]);
+        assert_eq!(world.secrets_read(), [KEYRING, GOOGLE_CLIENT]);
+        assert_eq!(world.dynamodb_calls(), ["BatchGetItem"]);
+        assert_eq!(world.google_calls(), [Endpoint::MessagesList]);
+        world.advance(300);
+    }
+    world.forget_calls();
+    world.start("").await;
+    assert_eq!(operations(&world), ["BatchGetSecretValue"]);
+}
+
+#[tokio::test]
+async fn a_good_token_does_not_need_googles_client_secret() {
+    let mut world = World::signed_in().await;
+    world.secrets.remove(GOOGLE_CLIENT);
+    world.cold_start();
+    world.lists().await;
+    world.advance(3600);
+    assert_eq!(world.messages("").await.problem(), (503, "config_error"));
+}
+
+#[tokio::test]
+async fn session_and_credential_are_read_before_the_keyring_has_come() {
     let mut world = World::signed_in().await;
     world.cold_start();
     world.forget_calls();
+    world.secrets.fail("BatchGetSecretValue", Fault::Delay(Duration::from_millis(500)), 1);
+    let listing = world.messages("");
+    tokio::pin!(listing);
+    tokio::select! {
+        () = until(|| world.dynamodb_calls() == ["BatchGetItem"]) => {}
+        answer = &mut listing => panic!("the answer came before the keyring: {answer:?}"),
+    }
+    assert_eq!(listing.await.status, 200);
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_read_both_secrets_at_once_reads_one_after_the_other() {
+    let mut world = World::signed_in().await;
+    world.cold_start();
+    world.forget_calls();
+    world.secrets.fail("BatchGetSecretValue", Fault::DENIED, 1);
     world.lists().await;
-    assert_eq!(world.secrets_read(), [KEYRING]);
-    assert_eq!(world.dynamodb_calls(), ["BatchGetItem"]);
-    assert_eq!(world.google_calls(), [Endpoint::MessagesList]);
+    assert_eq!(operations(&world), ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue"]);
+}
+
+fn operations(world: &World) -> Vec<String> {
+    world.secrets.calls().into_iter().map(|call| call.operation).collect()
 }
 
 #[tokio::test]
@@ -76,6 +122,9 @@ async fn a73_a_crowd_of_forged_callbacks_and_starts_writes_nothing_and_asks_nobo
         world.send(&Call::list("").session("v1.k1.AAAA.BBBB")).await;
     }
     world.assert_untouched();
+    // A session is known by its row only.
+    world.send(&Call::list("").session("v2.1.BBBB")).await;
+    assert_eq!(world.dynamodb_calls(), ["BatchGetItem"]);
     assert!(world.secrets_read().len() <= 2, "{:?}", world.secrets_read());
 }
 

@@ -165,11 +165,11 @@ async fn f65_a_key_service_that_refuses_is_met_with_the_last_good_secret_and_els
     let mut world = World::signed_in().await;
     let disabled = Fault::Refusal { status: 400, exception: "DecryptionFailure" };
     world.advance(600);
-    world.secrets.fail("GetSecretValue", disabled.clone(), 2);
+    world.secrets.fail("BatchGetSecretValue", disabled.clone(), 2);
     world.lists().await;
     world.cold_start();
     world.secrets.clear_faults();
-    world.secrets.fail("GetSecretValue", disabled, 2);
+    world.secrets.fail("BatchGetSecretValue", disabled, 2);
     assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
     assert_eq!(world.messages("").await.status, 503);
     world.lists().await; // And the next one asks again.
@@ -309,8 +309,9 @@ async fn f60_f66_a_code_is_not_redeemed_after_secrets_that_came_too_slowly() {
     let mut world = World::new().await;
     let query = world.consented(ANN).await;
     let call = world.callback_of(&query);
+    // After the state is spent, the secret is read again to find the flow's client.
+    world.change_client();
     world.cold_start();
-    // The keyring before the state is spent, Google's client after it.
     world.secrets.fail("GetSecretValue", Fault::Delay(Duration::from_millis(700)), 2);
     let answer = world.send_within(Duration::from_millis(2500), &call).await;
     assert_eq!((answer.auth_error(), world.exchanges()), ("upstream_unavailable".into(), 0));

@@ -210,7 +210,7 @@ async fn a40_f56_a_row_that_cannot_be_read_is_not_taken_for_none() {
 #[tokio::test]
 async fn f60_without_secrets_there_is_no_url_and_the_answer_says_so() {
     let world = World::new().await;
-    world.secrets.fail("GetSecretValue", Fault::BROKEN, 12);
+    world.secrets.fail("BatchGetSecretValue", Fault::BROKEN, 12);
     assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
     world.secrets.clear_faults();
     assert_eq!(world.messages("").await.status, 401);

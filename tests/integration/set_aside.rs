@@ -146,7 +146,7 @@ async fn f61_f90_a_second_try_after_which_no_other_secret_can_be_read_counts_as_
     world.google.clear_all();
     world.advance(600);
     world.google.fail_refresh(Failure::InvalidClient, Times::UntilCleared);
-    world.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
+    world.secrets.fail("BatchGetSecretValue", Fault::BROKEN, 100);
     assert_eq!(world.messages("").await.status, 401);
     world.google.clear_all();
     world.forget_calls();

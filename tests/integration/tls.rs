@@ -8,12 +8,14 @@ use harness::world::{ANN, World};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 24\r\n\r\n{\"resultSizeEstimate\":0}";
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(super) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(super) fn authority() -> Authority {
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
@@ -22,6 +24,29 @@ fn authority() -> Authority {
 /// Serves an empty Gmail with a certificate of `authority` for `name` that expires in `ends_in`
 /// seconds.
 async fn serve(authority: &Authority, name: &str, ends_in: i64) -> String {
+    let acceptor = acceptor(authority, name, ends_in);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the server runs beside the test")]
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            answer_once(&acceptor, stream).await;
+        }
+    });
+    format!("https://localhost:{}", address.port())
+}
+
+/// Answers the connection's first request and closes it.
+pub(super) async fn answer_once(acceptor: &TlsAcceptor, stream: TcpStream) {
+    if let Ok(mut stream) = acceptor.accept(stream).await {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await;
+        let _ = stream.write_all(ANSWER.as_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+}
+
+pub(super) fn acceptor(authority: &Authority, name: &str, ends_in: i64) -> TlsAcceptor {
     #[expect(clippy::disallowed_methods, reason = "certificates are judged by the system's time")]
     let now = SystemTime::now();
     let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -43,21 +68,7 @@ async fn serve(authority: &Authority, name: &str, ends_in: i64) -> String {
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
             .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the server runs beside the test")]
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            if let Ok(mut stream) = acceptor.accept(stream).await {
-                let mut request = [0; 4096];
-                let _ = stream.read(&mut request).await;
-                let _ = stream.write_all(ANSWER.as_bytes()).await;
-                let _ = stream.shutdown().await;
-            }
-        }
-    });
-    format!("https://localhost:{}", address.port())
+    TlsAcceptor::from(Arc::new(config))
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ async fn f62_f93_a_sign_in_with_a_token_of_its_own_does_not_need_the_stored_one(
     item["refresh_token"]["S"] = json!(sealed);
     world.put(item);
     let query = world.consented_again(ANN).await;
-    world.secrets.fail("GetSecretValue", Fault::BROKEN, 100);
+    world.secrets.fail("BatchGetSecretValue", Fault::BROKEN, 100);
     world.callback(&query).await.session();
     world.lists().await;
 }

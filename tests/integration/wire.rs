@@ -14,6 +14,7 @@ use postern::outside::google::oauth::{Refusal, TokenError};
 use postern::outside::http::Failure as Outbound;
 use postern_rules::secret::{AccessToken, RefreshToken};
 use postern_rules::user::UserId;
+use serde_json::json;
 
 fn in_a_while() -> Deadline {
     Deadline::after(Duration::from_millis(900))
@@ -159,17 +160,26 @@ async fn secrets_are_read_by_name_and_stage() {
     let world = World::new().await;
     world.app.secrets.keyring().await.unwrap();
     let call = &world.secrets.calls()[0];
-    assert_eq!(call.operation, "GetSecretValue");
-    assert_eq!(call.body["SecretId"], KEYRING);
-    assert_eq!(call.body["VersionStage"], "AWSCURRENT");
-    world.secrets.fail("GetSecretValue", Fault::DENIED, 1);
-    let error = world.app.secrets.google_client().await.unwrap_err();
+    assert_eq!(call.operation, "BatchGetSecretValue");
+    assert_eq!(call.body["SecretIdList"], json!([KEYRING, GOOGLE_CLIENT]));
+    world.advance(300);
+    world.forget_calls();
+    for operation in ["BatchGetSecretValue", "GetSecretValue"] {
+        world.secrets.fail(operation, Fault::DENIED, if operation == "GetSecretValue" { 2 } else { 1 });
+    }
+    let error = world.environment(&[]).secrets.google_client().await.unwrap_err();
     assert!(error.to_string().starts_with("GOOGLE_CLIENT_SECRET_ID"), "{error}");
-    world.secrets.fail("GetSecretValue", Fault::Delay(Duration::from_secs(5)), 3);
+    let calls = world.secrets.calls();
+    let one: Vec<_> =
+        calls[1..].iter().map(|call| (&call.body["SecretId"], &call.body["VersionStage"])).collect();
+    let current = json!("AWSCURRENT");
+    assert_eq!(one, [(&json!(KEYRING), &current), (&json!(GOOGLE_CLIENT), &current)]);
+    let fresh = world.environment(&[]);
+    world.secrets.fail("BatchGetSecretValue", Fault::Delay(Duration::from_secs(5)), 3);
     let began = std::time::Instant::now();
-    assert!(world.app.secrets.google_client().await.is_err());
+    assert!(fresh.secrets.google_client().await.is_err());
     assert!(began.elapsed() < Duration::from_millis(2900), "the operation has a deadline");
-    assert!(world.app.secrets.google_client().await.is_ok());
+    assert!(fresh.secrets.google_client().await.is_ok());
 }
 
 #[tokio::test]
@@ -177,7 +187,7 @@ async fn a62_an_answer_that_cannot_be_read_is_not_told_to_the_log() {
     let mut world = World::signed_in().await;
     world.cold_start();
     for secret in [KEYRING, GOOGLE_CLIENT] {
-        world.secrets.fail("GetSecretValue", Fault::AnswerCut, 4);
+        world.secrets.fail("BatchGetSecretValue", Fault::AnswerCut, 4);
         let answer = world.messages("").await;
         assert_eq!(answer.status, 503, "{secret}: {answer:?}");
         world.secrets.clear_faults();

@@ -9,7 +9,8 @@ use postern_rules::user::LoginHint;
 use serde::Serialize;
 
 /// The route of this function.
-pub const ROUTE: Route = Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start };
+pub const ROUTE: Route =
+    Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start, ahead: &[] };
 
 #[derive(Serialize)]
 struct Started<'a> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use lambda_http::http::StatusCode;
-use postern::app::App;
+use postern::app::{Ahead, App};
 use postern::door::{self, Entry, Reply, Request, Route, caller};
 use postern::grant::access::Access;
 use postern::outside::google::gmail::{ListQuery, Page};
@@ -16,7 +16,8 @@ use postern_rules::scopes::Need;
 use self::query::Wanted;
 
 /// The route of this function.
-pub const ROUTE: Route = Route { path: "/messages", methods: "GET", entry: Entry::Api };
+pub const ROUTE: Route =
+    Route { path: "/messages", methods: "GET", entry: Entry::Api, ahead: &[Ahead::DynamoDb, Ahead::Gmail] };
 
 /// Limit on the messages that `all=true` collects.
 const MOST_MESSAGES: usize = 5000;

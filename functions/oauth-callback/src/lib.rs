@@ -4,7 +4,7 @@
 mod arrival;
 
 use lambda_http::http::StatusCode;
-use postern::app::App;
+use postern::app::{Ahead, App};
 use postern::door::authorization::{self, CALLBACK_PATH};
 use postern::door::{self, Entry, Reply, Request, Route, caller, cookie};
 use postern::grant::connect::{self, Outcome, Redemption, SignedIn};
@@ -18,7 +18,8 @@ use serde::Serialize;
 use self::arrival::{Arrival, AuthorizationResponse};
 
 /// The route of this function.
-pub const ROUTE: Route = Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback };
+pub const ROUTE: Route =
+    Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback, ahead: &[Ahead::DynamoDb] };
 
 /// The JSON response to a POST.
 #[derive(Serialize)]

@@ -115,6 +115,8 @@ impl<'a> Lease<'a> {
         client: Arc<GoogleClient>,
         pace: Pace,
     ) -> Result<Outcome<'a>, Error> {
+        // While the lease is taken.
+        app.google.open_tokens(&client);
         let lease = match Self::take(app, credential, token, pace).await? {
             Ok(lease) => lease,
             Err(found) => return Ok(Outcome::Overtaken(found)),

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use postern_rules::config::Config;
 use postern_rules::error::Error;
+use postern_rules::google_client::GoogleClient;
 use postern_rules::random;
 use postern_rules::time::Timestamp;
 
 pub use self::refused_client::RefusedClient;
 use crate::clock::{Clock, Deadline};
-use crate::outside::http::{Answer, Failure, HttpStack, send};
+use crate::outside::http::{Answer, EarlyClient, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -103,8 +104,10 @@ trait Repeatable {
 pub struct Google {
     /// The OAuth client that Google refused last.
     pub refused_client: RefusedClient,
-    http: reqwest::Client,
-    /// Not pooled: exchanging a code requires a new connection (F03).
+    gmail: EarlyClient,
+    /// The token endpoint, for refreshes.
+    tokens: EarlyClient,
+    /// Not pooled: exchanging a code requires a new connection (F03). Also serves UserInfo.
     http_once: reqwest::Client,
     clock: Clock,
     gmail_url: String,
@@ -116,12 +119,23 @@ impl Google {
     pub fn new(stack: &HttpStack, clock: Clock, config: &Config) -> Self {
         Self {
             refused_client: RefusedClient::default(),
-            http: stack.client(CONNECT_TIMEOUT, true),
+            gmail: stack.early_client(CONNECT_TIMEOUT),
+            tokens: stack.early_client(CONNECT_TIMEOUT),
             http_once: stack.client(CONNECT_TIMEOUT, false),
             clock,
             gmail_url: config.gmail_url.clone(),
             userinfo_url: config.userinfo_url.clone(),
         }
+    }
+
+    /// Begins to open the connection for the first call to Gmail.
+    pub fn open_gmail(&self) {
+        self.gmail.open(&self.gmail_url);
+    }
+
+    /// Begins to open the connection for the first refresh.
+    pub fn open_tokens(&self, client: &GoogleClient) {
+        self.tokens.open(&client.token_endpoint);
     }
 
     /// Sends and times a request. Transport failures, 408, 5xx, redirects and HTML pages become

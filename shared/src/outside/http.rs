@@ -1,17 +1,22 @@
 //! The one HTTP stack of a process, with one TLS configuration (ring, built-in roots). It carries
 //! the calls to Google and, through [`aws::Connector`], those of the AWS SDK.
 
+mod ahead;
 pub mod aws;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use postern_rules::config::{ConfigError, names};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
+
+use self::ahead::Ahead;
 
 /// Idle connections are closed after this time: they are dead after a long freeze (F03, F68).
 const IDLE: Duration = Duration::from_secs(20);
@@ -86,8 +91,20 @@ impl HttpStack {
     /// # Panics
     ///
     /// Never in practice: the TLS configuration is this function's own.
-    #[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
     pub fn client(&self, connect_timeout: Duration, pooled: bool) -> reqwest::Client {
+        Self::built(self.builder(connect_timeout, pooled))
+    }
+
+    /// A pooled client for one host, whose first connection can be opened ahead of its first
+    /// request.
+    pub fn early_client(&self, connect_timeout: Duration) -> EarlyClient {
+        let ahead = Ahead::default();
+        let builder = self.builder(connect_timeout, true).connector_layer(ahead.clone());
+        EarlyClient { client: Self::built(builder), ahead }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
+    fn builder(&self, connect_timeout: Duration, pooled: bool) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .use_preconfigured_tls(self.tls.clone())
             .redirect(reqwest::redirect::Policy::none())
@@ -97,8 +114,35 @@ impl HttpStack {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(if pooled { usize::MAX } else { 0 })
             .tcp_nodelay(true)
-            .build()
-            .expect("the TLS configuration is rustls's own")
+    }
+
+    fn built(builder: reqwest::ClientBuilder) -> reqwest::Client {
+        builder.build().expect("the TLS configuration is rustls's own")
+    }
+}
+
+/// A client for one host, whose first connection can be opened ahead of its first request.
+#[derive(Clone)]
+pub struct EarlyClient {
+    client: reqwest::Client,
+    ahead: Ahead,
+}
+
+impl EarlyClient {
+    /// Begins to open the first connection, to the host of `url`, and does not wait for it. All
+    /// requests of this client must go to that host. Does nothing after the first request.
+    pub fn open(&self, url: &str) {
+        self.ahead.open(|| {
+            let _ = self.client.get(url).send().now_or_never();
+        });
+    }
+}
+
+impl Deref for EarlyClient {
+    type Target = reqwest::Client;
+
+    fn deref(&self) -> &reqwest::Client {
+        &self.client
     }
 }
 

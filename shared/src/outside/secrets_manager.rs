@@ -7,16 +7,21 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
+use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
+use aws_sdk_secretsmanager::types::{ApiErrorType, SecretValueEntry};
 use postern_rules::config::{Config, ConfigError, names};
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::seal::{Keyring, OpenError, Purpose, key_id};
 use postern_rules::secret::Sealed;
+use postern_rules::time::Timestamp;
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use self::cached::{Cached, LEAST_INTERVAL};
+use self::cached::{Cached, LEAST_INTERVAL, Text};
 use crate::clock::Clock;
 use crate::outside::http::aws::describe;
+use crate::telemetry::metrics;
 
 /// The staging labels of a secret's versions (Secrets Manager, "What's in a secret").
 const CURRENT: &str = "AWSCURRENT";
@@ -46,12 +51,21 @@ impl From<SecretsError> for Error {
     }
 }
 
-/// The two secrets. Each is cached for five minutes, and for a day while it cannot be read.
+/// The two secrets. Each is cached for five minutes, and for a day while it cannot be read. One call
+/// reads both.
 pub struct Secrets {
     client: Client,
     clock: Clock,
     keyring: Cached<Keyring>,
     google_client: Cached<GoogleClient>,
+    /// Whoever holds this reads. Others wait and find what was read.
+    reading: Mutex<()>,
+}
+
+/// The texts of both secrets' current versions.
+struct Both {
+    keyring: Text,
+    google_client: Text,
 }
 
 impl Secrets {
@@ -71,17 +85,47 @@ impl Secrets {
                 names::GOOGLE_CLIENT_SECRET_ID.name,
                 GoogleClient::parse,
             ),
+            reading: Mutex::default(),
         }
     }
 
     /// The sealing keys.
     pub async fn keyring(&self) -> Result<Arc<Keyring>, SecretsError> {
-        self.keyring.get(self.clock.now(), self.read(&self.keyring, CURRENT)).await
+        let kept = |now, both: Both| {
+            self.google_client.take_along(both.google_client, now);
+            self.keyring.take(both.keyring, now, None)
+        };
+        self.current(&self.keyring, kept).await
     }
 
     /// Google's client.
     pub async fn google_client(&self) -> Result<Arc<GoogleClient>, SecretsError> {
-        self.google_client.get(self.clock.now(), self.read(&self.google_client, CURRENT)).await
+        let kept = |now, both: Both| {
+            self.keyring.take_along(both.keyring, now);
+            self.google_client.take(both.google_client, now, None)
+        };
+        self.current(&self.google_client, kept).await
+    }
+
+    /// The cached value of `secret`, or else a new one, or else the last good one.
+    async fn current<T>(
+        &self,
+        secret: &Cached<T>,
+        kept: impl FnOnce(Timestamp, Both) -> Result<Arc<T>, SecretsError>,
+    ) -> Result<Arc<T>, SecretsError> {
+        let now = self.clock.now();
+        if let Some(value) = secret.remembered(now) {
+            return Ok(value);
+        }
+        let _one_at_a_time = self.reading.lock().await;
+        if let Some(value) = secret.remembered(now) {
+            return Ok(value);
+        }
+        if let Some(value) = secret.tried_within(LEAST_INTERVAL, now) {
+            metrics::count_stale_secret();
+            return Ok(value);
+        }
+        kept(now, self.read_both().await)
     }
 
     /// Google's client if it is cached. Makes no call.
@@ -96,8 +140,7 @@ impl Secrets {
         if remembered.client_id == client_id {
             return Ok(remembered);
         }
-        let read = self.read(&self.google_client, CURRENT);
-        self.google_client.look_up(self.clock.now(), client_id, read).await
+        self.look_up(&self.google_client, client_id).await
     }
 
     /// The client with the ID `client_id`, if it is the current or the previous one.
@@ -109,7 +152,7 @@ impl Secrets {
         if today.client_id == client_id {
             return Ok(Some(today));
         }
-        Ok(self.previous_google_client().await?.filter(|client| client.client_id == client_id))
+        Ok(self.previous(&self.google_client).await?.filter(|client| client.client_id == client_id))
     }
 
     /// The same client with another client secret, after Google refused `refused`. Tries the
@@ -121,16 +164,11 @@ impl Secrets {
     ) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
         let is_another =
             |client: &GoogleClient| client.client_id == refused.client_id && !client.is_same_as(refused);
-        let read = self.read(&self.google_client, CURRENT);
-        let today = self.google_client.reload(self.clock.now(), REFUSED_INTERVAL, read).await?;
+        let today = self.reload(&self.google_client, REFUSED_INTERVAL).await?;
         if is_another(&today) {
             return Ok(Some(today));
         }
-        Ok(self.previous_google_client().await?.filter(|client| is_another(client)))
-    }
-
-    async fn previous_google_client(&self) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
-        self.google_client.previous(self.clock.now(), self.read(&self.google_client, PREVIOUS)).await
+        Ok(self.previous(&self.google_client).await?.filter(|client| is_another(client)))
     }
 
     /// Opens `sealed`. If the cached keyring lacks the key, it is read again: once a minute for
@@ -146,34 +184,111 @@ impl Secrets {
         if opened != Err(OpenError::UnknownKey) {
             return Ok(opened);
         }
-        let (now, read) = (self.clock.now(), self.read(&self.keyring, CURRENT));
         if purpose != Purpose::Token {
-            return Ok(self.keyring.reload(now, LEAST_INTERVAL, read).await?.open(purpose, place, sealed));
+            return Ok(self.reload(&self.keyring, LEAST_INTERVAL).await?.open(purpose, place, sealed));
         }
-        let opened = self.keyring.look_up(now, key_id(sealed), read).await?.open(purpose, place, sealed);
+        let opened = self.look_up(&self.keyring, key_id(sealed)).await?.open(purpose, place, sealed);
         if opened != Err(OpenError::UnknownKey) {
             return Ok(opened);
         }
-        let previous = self.keyring.previous(now, self.read(&self.keyring, PREVIOUS)).await?;
+        let previous = self.previous(&self.keyring).await?;
         Ok(previous.map_or(opened, |keyring| keyring.open(purpose, place, sealed)))
     }
 
-    async fn read<T>(&self, secret: &Cached<T>, stage: &str) -> Result<Zeroizing<String>, SecretsError> {
+    /// A new value, unless a read was tried less than `interval` ago.
+    async fn reload<T>(&self, secret: &Cached<T>, interval: Duration) -> Result<Arc<T>, SecretsError> {
+        let now = self.clock.now();
+        let _one_at_a_time = self.reading.lock().await;
+        match secret.tried_within(interval, now) {
+            Some(value) => Ok(value),
+            None => secret.take(self.read(secret, CURRENT).await, now, Some(now)),
+        }
+    }
+
+    /// A new value, because the cached one lacks `name`, which a stored item refers to. Reads at
+    /// most once a minute for the same name.
+    async fn look_up<T>(&self, secret: &Cached<T>, name: &str) -> Result<Arc<T>, SecretsError> {
+        let now = self.clock.now();
+        let _one_at_a_time = self.reading.lock().await;
+        match secret.was_looked_up(name, now) {
+            Some(value) => Ok(value),
+            None => secret.take_for(name, self.read(secret, CURRENT).await, now),
+        }
+    }
+
+    /// The previous version, if there is a usable one. It is read at most once a minute, and again
+    /// after the current version was read.
+    async fn previous<T>(&self, secret: &Cached<T>) -> Result<Option<Arc<T>>, SecretsError> {
+        let now = self.clock.now();
+        let _one_at_a_time = self.reading.lock().await;
+        match secret.remembered_previous(now) {
+            Some(previous) => Ok(previous.value),
+            None => secret.take_previous(self.read(secret, PREVIOUS).await, now),
+        }
+    }
+
+    /// Reads both secrets in one call. Each has its own outcome: an unusable client does not keep
+    /// anybody from the keyring. If the role or its permissions boundary lacks the action, reads
+    /// one after the other.
+    async fn read_both(&self) -> Both {
+        let ids = [self.keyring.id(), self.google_client.id()];
+        let request = self.client.batch_get_secret_value();
+        let request = request.set_secret_id_list(Some(ids.map(str::to_owned).to_vec()));
+        match Box::pin(request.send()).await {
+            Ok(mut answer) => Both {
+                keyring: of_batch(&mut answer, &self.keyring),
+                google_client: of_batch(&mut answer, &self.google_client),
+            },
+            Err(error) if is_refusal(error.code()) => {
+                tracing::warn!(
+                    error = describe(&error),
+                    "Secrets Manager refuses to give both secrets at once"
+                );
+                Both {
+                    keyring: self.read(&self.keyring, CURRENT).await,
+                    google_client: self.read(&self.google_client, CURRENT).await,
+                }
+            }
+            Err(error) => {
+                let unavailable = || Err(SecretsError::Unavailable(describe(&error)));
+                Both { keyring: unavailable(), google_client: unavailable() }
+            }
+        }
+    }
+
+    async fn read<T>(&self, secret: &Cached<T>, stage: &str) -> Text {
         let request = self.client.get_secret_value().secret_id(secret.id()).version_stage(stage);
         // On the heap: the SDK's future is large and part of many others.
-        let answer = Box::pin(request.send()).await.map_err(|error| {
-            if !is_refusal(error.code()) {
-                return SecretsError::Unavailable(describe(&error));
-            }
-            tracing::error!(
-                variable = secret.refused().variable,
-                error = describe(&error),
-                "Secrets Manager refuses to give a secret"
-            );
-            SecretsError::Unusable(secret.refused())
-        })?;
+        let answer = Box::pin(request.send()).await;
+        let answer = answer.map_err(|error| failed(secret, error.code(), || describe(&error)))?;
         answer.secret_string.map(Zeroizing::new).ok_or(SecretsError::Unusable(secret.refused()))
     }
+}
+
+/// The text of `secret` in the answer for both.
+fn of_batch<T>(answer: &mut BatchGetSecretValueOutput, secret: &Cached<T>) -> Text {
+    // The ID is a name, an ARN, or an ARN without the random characters at its end.
+    let id = secret.id();
+    let is_meant = |value: &&mut SecretValueEntry| {
+        value.name() == Some(id) || value.arn().is_some_and(|arn| arn.starts_with(id))
+    };
+    if let Some(value) = answer.secret_values.iter_mut().flatten().find(is_meant) {
+        let text = value.secret_string.take().map(Zeroizing::new);
+        return text.ok_or(SecretsError::Unusable(secret.refused()));
+    }
+    let error = answer.errors().iter().find(|error| error.secret_id() == Some(id));
+    let code = error.and_then(ApiErrorType::error_code);
+    let code = code.filter(|code| code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    Err(failed(secret, code, || code.unwrap_or("no value and no known error").to_owned()))
+}
+
+fn failed<T>(secret: &Cached<T>, code: Option<&str>, describe: impl Fn() -> String) -> SecretsError {
+    if !is_refusal(code) {
+        return SecretsError::Unavailable(describe());
+    }
+    let variable = secret.refused().variable;
+    tracing::error!(variable, error = describe(), "Secrets Manager refuses to give a secret");
+    SecretsError::Unusable(secret.refused())
 }
 
 /// Whether the error is permanent: the secret, the permission or the request is wrong. Other errors

@@ -200,7 +200,7 @@ pub(super) fn of_secrets() -> Vec<Trouble> {
     ];
     let trouble = |(fault, times): (Fault, usize)| {
         Trouble::new(format!("GetSecretValue, {times} times: {fault:?}"), move |stack| {
-            stack.secrets.fail("GetSecretValue", fault.clone(), times);
+            stack.secrets.fail("BatchGetSecretValue", fault.clone(), times);
         })
     };
     faults.map(trouble).into()

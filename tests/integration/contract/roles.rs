@@ -29,6 +29,11 @@ fn take_calls(world: &mut World) -> Calls {
             tables.iter().map(|table| (format!("dynamodb:{}", call.operation), format!("{table}.Arn"))),
         );
     }
+    for call in world.secrets.calls() {
+        if call.operation == "BatchGetSecretValue" {
+            calls.insert(("secretsmanager:BatchGetSecretValue".to_owned(), "*".to_owned()));
+        }
+    }
     for secret in world.secrets_read() {
         let secret = if secret == KEYRING { "SealingKeys.Id" } else { GOOGLE_CLIENT };
         calls.insert(("secretsmanager:GetSecretValue".to_owned(), secret.to_owned()));

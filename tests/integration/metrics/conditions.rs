@@ -159,7 +159,7 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
 async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_once() {
     let mut world = World::signed_in().await;
     world.advance(600);
-    world.secrets.fail("GetSecretValue", Fault::BROKEN, 6);
+    world.secrets.fail("BatchGetSecretValue", Fault::BROKEN, 6);
     // The URL of a 401 needs both secrets.
     world.send(&Call::list("")).await;
     let stale = ["StaleSecrets 1", "Unauthorized Reason=not_signed_in 1"];

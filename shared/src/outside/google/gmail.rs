@@ -152,10 +152,10 @@ impl Google {
         token: &AccessToken,
         deadline: Deadline,
     ) -> Result<Page, GmailError> {
-        let request = self.http.get(url).bearer_auth(token.expose()).build();
+        let request = self.gmail.get(url).bearer_auth(token.expose()).build();
         let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
         let timeout = deadline.at_most(TIMEOUT);
-        let answer = self.ask(BackEnd::Gmail, &self.http, request, timeout, LIMIT).await?;
+        let answer = self.ask(BackEnd::Gmail, &self.gmail, request, timeout, LIMIT).await?;
         if answer.status != 200 {
             let now = self.clock.now();
             return Err(meaning(&ApiError::read(&answer, now), now));

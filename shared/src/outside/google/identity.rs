@@ -151,10 +151,11 @@ impl Google {
             email: Option<String>,
         }
         repeated(deadline, async || {
-            let request = self.http.get(&self.userinfo_url).bearer_auth(token.expose()).build();
+            let request = self.http_once.get(&self.userinfo_url).bearer_auth(token.expose()).build();
             let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
-            let answer =
-                self.ask(BackEnd::GoogleToken, &self.http, request, deadline.at_most(TIMEOUT), LIMIT).await?;
+            let answer = self
+                .ask(BackEnd::GoogleToken, &self.http_once, request, deadline.at_most(TIMEOUT), LIMIT)
+                .await?;
             if answer.status != 200 {
                 return Err(refusal(&ApiError::read(&answer, self.clock.now())));
             }

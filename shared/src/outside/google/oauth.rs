@@ -169,7 +169,7 @@ impl Google {
         let endpoints = endpoints(client, "https://localhost/")?;
         let refresh_token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
         repeated(deadline, async || {
-            let http = |request| self.carry(&self.http, request, deadline);
+            let http = |request| self.carry(&self.tokens, request, deadline);
             let answer = endpoints.exchange_refresh_token(&refresh_token).request_async(&http).await;
             answer.map_err(retyped)?.into_tokens()
         })

@@ -1,5 +1,7 @@
 //! A cached secret. It is read again after five minutes, by one caller at a time. If that fails or
 //! the new value is unusable, the last good value serves for a day.
+//!
+//! [`super::Secrets`] reads, and makes sure that only one caller does. This file knows when.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +20,11 @@ const LIFETIME: Duration = Duration::from_mins(5);
 const LAST_GOOD_LIFETIME: Duration = Duration::from_hours(24);
 /// The least time between two reads of a secret that is still cached, or for the same name.
 pub(super) const LEAST_INTERVAL: Duration = Duration::from_mins(1);
-/// The most names that [`Cached::look_up`] remembers. The oldest is dropped.
+/// The most names that [`Cached::was_looked_up`] remembers. The oldest is dropped.
 const MOST_NAMES: usize = 16;
+
+/// What Secrets Manager answered: a secret's text, or why there is none.
+pub(super) type Text = Result<Zeroizing<String>, SecretsError>;
 
 struct Entry<T> {
     value: Arc<T>,
@@ -29,9 +34,15 @@ struct Entry<T> {
 }
 
 /// The previous version, if there was a usable one when it was read.
-struct Previous<T> {
-    value: Option<Arc<T>>,
+pub(super) struct Previous<T> {
+    pub(super) value: Option<Arc<T>>,
     read_at: Timestamp,
+}
+
+impl<T> Clone for Previous<T> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), read_at: self.read_at }
+    }
 }
 
 /// A secret and its last good value.
@@ -44,7 +55,6 @@ pub(super) struct Cached<T> {
     previous: Mutex<Option<Previous<T>>>,
     /// The names for which the secret was read again, and when.
     looked_up: Mutex<VecDeque<(String, Timestamp)>>,
-    reading: tokio::sync::Mutex<()>,
 }
 
 impl<T> Cached<T> {
@@ -56,7 +66,6 @@ impl<T> Cached<T> {
             entry: Mutex::new(None),
             previous: Mutex::new(None),
             looked_up: Mutex::default(),
-            reading: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -79,106 +88,33 @@ impl<T> Cached<T> {
         self.within(LIFETIME, now)
     }
 
-    /// The cached value, or else a new one, or else the last good one.
-    pub(super) async fn get(
-        &self,
-        now: Timestamp,
-        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    ) -> Result<Arc<T>, SecretsError> {
-        if let Some(value) = self.remembered(now) {
-            return Ok(value);
-        }
-        let _one_at_a_time = self.reading.lock().await;
-        if let Some(value) = self.remembered(now) {
-            return Ok(value);
-        }
-        if let Some(value) = self.tried_within(LEAST_INTERVAL, now) {
-            metrics::count_stale_secret();
-            return Ok(value);
-        }
-        self.read_now(now, None, read).await
+    /// The last good value, if reading another failed or was asked for less than `interval` ago.
+    pub(super) fn tried_within(&self, interval: Duration, now: Timestamp) -> Option<Arc<T>> {
+        let entry = locked(&self.entry);
+        let last = entry.as_ref().filter(|entry| {
+            entry.tried_at.is_some_and(|tried_at| now.since(tried_at) < interval)
+                && now.since(entry.read_at) < LAST_GOOD_LIFETIME
+        });
+        last.map(|entry| Arc::clone(&entry.value))
     }
 
-    /// A new value, unless a read was tried less than `interval` ago.
-    pub(super) async fn reload(
-        &self,
-        now: Timestamp,
-        interval: Duration,
-        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    ) -> Result<Arc<T>, SecretsError> {
-        let _one_at_a_time = self.reading.lock().await;
-        match self.tried_within(interval, now) {
-            Some(value) => Ok(value),
-            None => self.read_now(now, Some(now), read).await,
-        }
+    /// The last good value, if the secret was read again for `name` less than a minute ago.
+    pub(super) fn was_looked_up(&self, name: &str, now: Timestamp) -> Option<Arc<T>> {
+        let is_recent = |(known, at): &(String, Timestamp)| known == name && now.since(*at) < LEAST_INTERVAL;
+        let was_looked_up = locked(&self.looked_up).iter().any(is_recent);
+        was_looked_up.then(|| self.within(LAST_GOOD_LIFETIME, now)).flatten()
     }
 
-    /// A new value, because the cached one lacks `name`, which a stored item refers to. Reads at
-    /// most once a minute for the same name. A failed read is an error here: an old value cannot
-    /// prove that a name is unknown.
-    pub(super) async fn look_up(
+    /// Takes a new value, or else the last good one. `tried_at` is set if the secret was read before
+    /// it was due.
+    pub(super) fn take(
         &self,
-        now: Timestamp,
-        name: &str,
-        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    ) -> Result<Arc<T>, SecretsError> {
-        let _one_at_a_time = self.reading.lock().await;
-        let was_looked_up = locked(&self.looked_up)
-            .iter()
-            .any(|(known, at)| known == name && now.since(*at) < LEAST_INTERVAL);
-        if was_looked_up && let Some(value) = self.within(LAST_GOOD_LIFETIME, now) {
-            return Ok(value);
-        }
-        let value = Arc::new(self.parsed(&read.await?)?);
-        self.keep(Arc::clone(&value), now, Some(now));
-        let mut names = locked(&self.looked_up);
-        names.retain(|(known, _)| known != name);
-        if names.len() == MOST_NAMES {
-            names.pop_front();
-        }
-        names.push_back((name.to_owned(), now));
-        Ok(value)
-    }
-
-    /// The previous version, if there is a usable one. It is read at most once a minute, and again
-    /// after the current version was read.
-    pub(super) async fn previous(
-        &self,
-        now: Timestamp,
-        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
-    ) -> Result<Option<Arc<T>>, SecretsError> {
-        let _one_at_a_time = self.reading.lock().await;
-        if let Some(known) = &*locked(&self.previous)
-            && now.since(known.read_at) < LEAST_INTERVAL
-        {
-            return Ok(known.value.clone());
-        }
-        let value = match read.await {
-            Ok(text) => (self.parse)(&text).ok().map(Arc::new),
-            // The secret has no previous version.
-            Err(SecretsError::Unusable(_)) => None,
-            Err(error) => return Err(error),
-        };
-        *locked(&self.previous) = Some(Previous { value: value.clone(), read_at: now });
-        Ok(value)
-    }
-
-    fn keep(&self, value: Arc<T>, now: Timestamp, tried_at: Option<Timestamp>) {
-        *locked(&self.entry) = Some(Entry { value, read_at: now, tried_at });
-        *locked(&self.previous) = None;
-    }
-
-    async fn read_now(
-        &self,
+        text: Text,
         now: Timestamp,
         tried_at: Option<Timestamp>,
-        read: impl Future<Output = Result<Zeroizing<String>, SecretsError>>,
     ) -> Result<Arc<T>, SecretsError> {
-        let error = match read.await.and_then(|text| Ok(Arc::new(self.parsed(&text)?))) {
-            Ok(value) => {
-                self.keep(Arc::clone(&value), now, tried_at);
-                return Ok(value);
-            }
+        let error = match self.keep(text, now, tried_at) {
+            Ok(value) => return Ok(value),
             Err(error) => error,
         };
         let mut entry = locked(&self.entry);
@@ -197,19 +133,56 @@ impl<T> Cached<T> {
         }
     }
 
+    /// Takes a new value because the cached one lacks `name`, which a stored item refers to. A
+    /// failed read is an error here: an old value cannot prove that a name is unknown.
+    pub(super) fn take_for(&self, name: &str, text: Text, now: Timestamp) -> Result<Arc<T>, SecretsError> {
+        let value = self.keep(text, now, Some(now))?;
+        let mut names = locked(&self.looked_up);
+        names.retain(|(known, _)| known != name);
+        if names.len() == MOST_NAMES {
+            names.pop_front();
+        }
+        names.push_back((name.to_owned(), now));
+        Ok(value)
+    }
+
+    /// Takes a value that came with another secret's, if it is good and nobody asked for it before.
+    pub(super) fn take_along(&self, text: Text, now: Timestamp) {
+        if self.remembered(now).is_none() {
+            let _ = self.keep(text, now, None);
+        }
+    }
+
+    /// The previous version as it was read less than a minute ago, unless the current version was
+    /// read since.
+    pub(super) fn remembered_previous(&self, now: Timestamp) -> Option<Previous<T>> {
+        let previous = locked(&self.previous);
+        previous.as_ref().filter(|known| now.since(known.read_at) < LEAST_INTERVAL).cloned()
+    }
+
+    /// Takes the previous version, if there is a usable one.
+    pub(super) fn take_previous(&self, text: Text, now: Timestamp) -> Result<Option<Arc<T>>, SecretsError> {
+        let value = match text {
+            Ok(text) => (self.parse)(&text).ok().map(Arc::new),
+            // The secret has no previous version.
+            Err(SecretsError::Unusable(_)) => None,
+            Err(error) => return Err(error),
+        };
+        *locked(&self.previous) = Some(Previous { value: value.clone(), read_at: now });
+        Ok(value)
+    }
+
+    fn keep(&self, text: Text, now: Timestamp, tried_at: Option<Timestamp>) -> Result<Arc<T>, SecretsError> {
+        let value = Arc::new(self.parsed(&text?)?);
+        *locked(&self.entry) = Some(Entry { value: Arc::clone(&value), read_at: now, tried_at });
+        *locked(&self.previous) = None;
+        Ok(value)
+    }
+
     fn within(&self, lifetime: Duration, now: Timestamp) -> Option<Arc<T>> {
         let entry = locked(&self.entry);
         let young = entry.as_ref().filter(|entry| now.since(entry.read_at) < lifetime);
         young.map(|entry| Arc::clone(&entry.value))
-    }
-
-    fn tried_within(&self, interval: Duration, now: Timestamp) -> Option<Arc<T>> {
-        let entry = locked(&self.entry);
-        let last = entry.as_ref().filter(|entry| {
-            entry.tried_at.is_some_and(|tried_at| now.since(tried_at) < interval)
-                && now.since(entry.read_at) < LAST_GOOD_LIFETIME
-        });
-        last.map(|entry| Arc::clone(&entry.value))
     }
 }
 
@@ -220,8 +193,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{Ready, ready};
-
     use super::*;
 
     const START: Timestamp = Timestamp::from_seconds(1_000_000);
@@ -232,79 +203,91 @@ mod tests {
         })
     }
 
-    fn good(text: &str) -> Ready<Result<Zeroizing<String>, SecretsError>> {
-        ready(Ok(Zeroizing::new(text.to_owned())))
+    #[expect(clippy::unnecessary_wraps, reason = "what a read gives")]
+    fn good(text: &str) -> Text {
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
-    fn down() -> Ready<Result<Zeroizing<String>, SecretsError>> {
-        ready(Err(SecretsError::Unavailable("down".to_owned())))
+    fn down() -> Text {
+        Err(SecretsError::Unavailable("down".to_owned()))
     }
 
-    #[tokio::test]
-    async fn a_value_is_used_for_five_minutes_without_asking() {
+    fn text(value: Option<Arc<String>>) -> Option<String> {
+        value.map(|value| (*value).clone())
+    }
+
+    #[test]
+    fn a_value_is_used_for_five_minutes_without_asking() {
         let cached = cached();
-        assert_eq!(*cached.get(START, good("one")).await.unwrap(), "one");
-        let later = START.plus(Duration::from_secs(299));
-        assert_eq!(*cached.get(later, good("two")).await.unwrap(), "one");
+        cached.take(good("one"), START, None).unwrap();
+        assert!(cached.remembered(START.plus(Duration::from_secs(299))).is_some());
+        assert!(cached.remembered(START.plus(LIFETIME)).is_none());
+        assert_eq!(*cached.take(good("two"), START.plus(LIFETIME), None).unwrap(), "two");
+    }
+
+    #[test]
+    fn f59_f64_the_last_good_value_serves_for_a_day_and_is_retried_once_a_minute() {
+        let cached = cached();
+        cached.take(good("one"), START, None).unwrap();
         let old = START.plus(LIFETIME);
-        assert_eq!(*cached.get(old, good("two")).await.unwrap(), "two");
+        assert!(cached.tried_within(LEAST_INTERVAL, old).is_none());
+        assert_eq!(*cached.take(down(), old, None).unwrap(), "one");
+        let soon = old.plus(Duration::from_secs(59));
+        assert_eq!(text(cached.tried_within(LEAST_INTERVAL, soon)).as_deref(), Some("one"));
+        assert!(cached.tried_within(LEAST_INTERVAL, old.plus(LEAST_INTERVAL)).is_none());
+        assert_eq!(*cached.take(good("bad"), old.plus(LEAST_INTERVAL), None).unwrap(), "one");
+        assert!(cached.take(down(), START.plus(LAST_GOOD_LIFETIME), None).is_err());
     }
 
-    #[tokio::test]
-    async fn f59_f64_the_last_good_value_serves_for_a_day_and_is_retried_once_a_minute() {
+    #[test]
+    fn f60_with_nothing_remembered_a_failure_is_a_failure_and_the_next_caller_asks_again() {
         let cached = cached();
-        cached.get(START, good("one")).await.unwrap();
-        let old = START.plus(LIFETIME);
-        assert_eq!(*cached.get(old, down()).await.unwrap(), "one");
-        assert_eq!(*cached.get(old.plus(Duration::from_secs(59)), good("two")).await.unwrap(), "one");
-        assert_eq!(*cached.get(old.plus(LEAST_INTERVAL), good("bad")).await.unwrap(), "one");
-        assert!(cached.get(START.plus(LAST_GOOD_LIFETIME), down()).await.is_err());
+        assert!(cached.take(down(), START, None).is_err());
+        assert!(cached.take(good("bad"), START, None).is_err());
+        assert!(cached.tried_within(LEAST_INTERVAL, START).is_none());
+        assert_eq!(*cached.take(good("one"), START, None).unwrap(), "one");
     }
 
-    #[tokio::test]
-    async fn f60_with_nothing_remembered_a_failure_is_a_failure_and_the_next_caller_asks_again() {
+    #[test]
+    fn a_value_that_came_along_is_kept_if_it_is_good_and_due() {
         let cached = cached();
-        assert!(cached.get(START, down()).await.is_err());
-        assert!(cached.get(START, good("bad")).await.is_err());
-        assert_eq!(*cached.get(START, good("one")).await.unwrap(), "one");
+        cached.take_along(down(), START);
+        cached.take_along(good("bad"), START);
+        assert!(cached.remembered(START).is_none());
+        cached.take_along(good("one"), START);
+        cached.take_along(good("two"), START);
+        assert_eq!(text(cached.remembered(START)).as_deref(), Some("one"));
+        cached.take_along(good("two"), START.plus(LIFETIME));
+        assert_eq!(text(cached.remembered(START.plus(LIFETIME))).as_deref(), Some("two"));
     }
 
-    #[tokio::test]
-    async fn a_reload_asks_at_most_once_a_minute() {
+    #[test]
+    fn a_name_is_looked_up_at_once_and_the_same_name_once_a_minute() {
         let cached = cached();
-        cached.get(START, good("one")).await.unwrap();
-        assert_eq!(*cached.reload(START, LEAST_INTERVAL, good("two")).await.unwrap(), "two");
-        let soon = START.plus(Duration::from_secs(59));
-        assert_eq!(*cached.reload(soon, LEAST_INTERVAL, good("three")).await.unwrap(), "two");
-        let later = START.plus(LEAST_INTERVAL);
-        assert_eq!(*cached.reload(later, LEAST_INTERVAL, good("three")).await.unwrap(), "three");
-    }
-
-    #[tokio::test]
-    async fn a_name_is_looked_up_at_once_and_the_same_name_once_a_minute() {
-        let cached = cached();
-        cached.get(START, good("one")).await.unwrap();
-        assert_eq!(*cached.look_up(START, "a", good("two")).await.unwrap(), "two");
-        assert_eq!(*cached.look_up(START, "a", good("three")).await.unwrap(), "two");
-        assert_eq!(*cached.look_up(START, "b", good("three")).await.unwrap(), "three");
+        cached.take(good("one"), START, None).unwrap();
+        assert!(cached.was_looked_up("a", START).is_none());
+        assert_eq!(*cached.take_for("a", good("two"), START).unwrap(), "two");
+        assert_eq!(text(cached.was_looked_up("a", START)).as_deref(), Some("two"));
+        assert!(cached.was_looked_up("b", START).is_none());
         assert!(
-            cached.look_up(START, "c", down()).await.is_err(),
+            cached.take_for("c", down(), START).is_err(),
             "an older value does not say that it is unknown"
         );
-        assert_eq!(*cached.get(START, down()).await.unwrap(), "three", "and goes on serving");
-        let later = START.plus(LEAST_INTERVAL);
-        assert_eq!(*cached.look_up(later, "a", good("four")).await.unwrap(), "four");
+        assert!(cached.was_looked_up("c", START).is_none());
+        assert_eq!(text(cached.remembered(START)).as_deref(), Some("two"), "and goes on serving");
+        assert!(cached.was_looked_up("a", START.plus(LEAST_INTERVAL)).is_none());
     }
 
-    #[tokio::test]
-    async fn the_version_before_is_asked_for_anew_once_the_current_one_was_read() {
+    #[test]
+    fn the_version_before_is_asked_for_anew_once_the_current_one_was_read() {
         let cached = cached();
-        cached.get(START, good("one")).await.unwrap();
-        assert_eq!(cached.previous(START, good("bad")).await.unwrap(), None);
-        assert_eq!(cached.previous(START, good("zero")).await.unwrap(), None, "remembered");
-        cached.look_up(START, "a", good("two")).await.unwrap();
-        assert_eq!(cached.previous(START, good("one")).await.unwrap().as_deref(), Some(&"one".to_owned()));
-        cached.look_up(START, "b", good("two")).await.unwrap();
-        assert!(cached.previous(START, down()).await.is_err());
+        cached.take(good("one"), START, None).unwrap();
+        assert!(cached.remembered_previous(START).is_none());
+        assert_eq!(cached.take_previous(good("bad"), START).unwrap(), None);
+        assert!(cached.remembered_previous(START).unwrap().value.is_none(), "remembered");
+        cached.take_for("a", good("two"), START).unwrap();
+        assert!(cached.remembered_previous(START).is_none());
+        assert_eq!(text(cached.take_previous(good("one"), START).unwrap()).as_deref(), Some("one"));
+        assert!(cached.take_previous(down(), START).is_err());
     }
 }
