@@ -1,6 +1,7 @@
 //! The command line: every command with its options, parsed by clap. Compiled into every build of
 //! xtask, so it names no type of a command that a build may leave out.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -29,6 +30,13 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Deploys to MiniStack, an emulator of AWS, and tests the whole life of a deployment there.
     E2e,
+    /// Measures the released functions on this machine; --help lists the options.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// They are for tests/benches/main.rs.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        options: Vec<OsString>,
+    },
 }
 
 /// The options of `dev`.

@@ -6,6 +6,7 @@
     allow(dead_code, reason = "a build without some commands leaves some of what they share unused")
 )]
 
+mod bench;
 mod commands;
 mod log;
 mod processes;
@@ -50,6 +51,7 @@ use commands::{Command, CommandLine};
 async fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Validate => validate::run().await,
+        Command::Bench { options } => bench::run(options).await,
         #[cfg(feature = "local")]
         Command::Dev(options) => dev::run(options).await,
         #[cfg(feature = "local")]

@@ -1,0 +1,277 @@
+//! The data of the bench: one signed-in user, what the back ends answer about them, and the events.
+//! Nothing here is real.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postern_rules::seal::{Keyring, Purpose};
+use postern_rules::secret::SessionToken;
+use postern_rules::session::{Seed, Session};
+use postern_rules::time::Timestamp;
+use postern_rules::user::UserId;
+use serde_json::{Value, json};
+
+use crate::http::{Request, response};
+use crate::stubs::BackEnd;
+use crate::{Mode, Result, now};
+
+const USER: &str = "110169484474386276334";
+const CLIENT_ID: &str = "123456789012-abcdefghijklmnopqrstuvwxyz012345.apps.googleusercontent.com";
+const CLIENT_SECRET: &str = "GOCSPX-abcdefghijklmnopqrstuvwxyz01";
+const SCOPES: &str =
+    "openid https://www.googleapis.com/auth/userinfo.email https://www.googleapis.com/auth/gmail.readonly";
+const REFRESH_TOKEN_ID: &str = "b3Jl8u0Yx1yq3M8tq4mC2g";
+const KEYRING: &str =
+    r#"{"primary":"k1","k1":"0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr"}"#;
+const CLIENT_NAME: &str = "postern/google-client";
+const KEYRING_NAME: &str = "postern/sealing-keys";
+const CREDENTIALS: &str = "postern-credentials";
+const SESSIONS: &str = "postern-sessions";
+const MESSAGES: usize = 25;
+
+/// One signed-in user and their session.
+pub(crate) struct World {
+    keyring: Keyring,
+    pub(crate) session_token: SessionToken,
+    session: Session,
+}
+
+impl World {
+    pub(crate) fn new() -> Result<Self> {
+        let keyring = Keyring::parse(KEYRING)?;
+        let user = UserId::parse(USER).ok_or("the user's ID is malformed")?;
+        // The one place that knows how a session token is made.
+        let session_token = Seed::new().token(&user, &keyring);
+        let session = Session::begin(&session_token, user, timestamp());
+        Ok(Self { keyring, session_token, session })
+    }
+
+    /// What the back ends answer about the user. An ID token repeats `nonce`.
+    pub(crate) fn answers(&self, mode: Mode, token_endpoint: &str, nonce: &str) -> Answers {
+        let credential = self.credential(mode);
+        let session = json!({
+            "id": { "S": format!("session#{}", self.session.digest) },
+            "schema": { "N": "1" },
+            "user_id": { "S": USER },
+            "began_at": number(self.session.began_at.seconds()),
+            "last_used_at": number(self.session.last_used_at.seconds()),
+            "expires_at": number(self.session.expires_at().seconds()),
+        });
+        let client = json!({ "web": {
+            "client_id": CLIENT_ID,
+            "project_id": "postern-bench",
+            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+            "token_uri": token_endpoint,
+            "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+            "client_secret": CLIENT_SECRET,
+            "redirect_uris": ["https://api.example.com/oauth/callback"],
+        } });
+        let client = secret(CLIENT_NAME, &client.to_string());
+        let keyring = secret(KEYRING_NAME, KEYRING);
+        let messages: Vec<Value> = (0..MESSAGES)
+            .map(|number| json!({ "id": format!("18c2f5b7a1{number:06}"), "threadId": format!("18c2f5b7a1{number:06}") }))
+            .collect();
+        let page = json!({ "messages": messages, "nextPageToken": "09876543210987654321", "resultSizeEstimate": 201 });
+        let tokens = json!({
+            "access_token": access_token(),
+            "expires_in": 3599,
+            "scope": SCOPES,
+            "token_type": "Bearer",
+            "id_token": id_token(nonce),
+        });
+        let mut exchanged = tokens.clone();
+        exchanged["refresh_token"] = refresh_token().into();
+        let both = json!({ "Responses": { CREDENTIALS: [&credential], SESSIONS: [&session] }, "UnprocessedKeys": {} });
+        Answers {
+            responses: HashMap::from([
+                ("BatchGetItem", dynamodb(&both)),
+                ("GetItem of a session", dynamodb(&json!({ "Item": session }))),
+                ("GetItem", dynamodb(&json!({ "Item": credential }))),
+                ("UpdateItem", dynamodb(&json!({ "Attributes": credential }))),
+                ("PutItem", dynamodb(&json!({}))),
+                ("DeleteItem", dynamodb(&json!({}))),
+                (
+                    "BatchGetSecretValue",
+                    secrets(&json!({ "SecretValues": [&keyring, &client], "Errors": [] })),
+                ),
+                ("GetSecretValue of the client", secrets(&client)),
+                ("GetSecretValue", secrets(&keyring)),
+                ("messages.list", google(&page)),
+                ("token refresh", google(&tokens)),
+                ("token exchange", google(&exchanged)),
+            ]),
+            unknown: response(400, "application/json", "", r#"{"__type":"UnknownOperationException"}"#),
+        }
+    }
+
+    /// The credential, with the tokens also in clear for the yardsticks, which seal nothing.
+    fn credential(&self, mode: Mode) -> Value {
+        let now = timestamp().seconds();
+        let (obtained_at, expires_at) = match mode {
+            // Longer than Google's hour, so that the bench may take longer than one.
+            Mode::Good => (now, now + 12 * 3600),
+            Mode::Expired => (now - 7200, now - 3600),
+        };
+        let sealed = |attribute: &str, token: &str| {
+            let place = ["credentials", USER, attribute, REFRESH_TOKEN_ID, CLIENT_ID];
+            json!({ "S": self.keyring.seal(Purpose::Token, &place, token.as_bytes()).as_str() })
+        };
+        json!({
+            "user_id": { "S": USER },
+            "schema": { "N": "1" },
+            "status": { "S": "active" },
+            "client_id": { "S": CLIENT_ID },
+            "email": { "S": "ann@example.com" },
+            "scopes": { "S": SCOPES },
+            "refresh_token": sealed("refresh_token", &refresh_token()),
+            "refresh_token_id": { "S": REFRESH_TOKEN_ID },
+            "access_token": sealed("access_token", &access_token()),
+            "access_token_obtained_at": number(obtained_at),
+            "access_token_expires_at": number(expires_at),
+            "version": { "N": "7" },
+            "write_id": { "S": "b3Jl8u0Yx1yq3M8tq4mC2g" },
+            "connected_at": number(now - 30 * 86400),
+            "sessions_valid_from": number(now - 30 * 86400),
+            "updated_at": number(obtained_at),
+            "plain_access_token": { "S": access_token() },
+            "plain_refresh_token": { "S": refresh_token() },
+            "plain_expires_at": number(expires_at),
+        })
+    }
+}
+
+/// What the back ends answer: complete responses.
+pub(crate) struct Answers {
+    responses: HashMap<&'static str, Vec<u8>>,
+    unknown: Vec<u8>,
+}
+
+impl Answers {
+    /// The operation that `request` calls, and its answer.
+    pub(crate) fn find<'a>(&'a self, back_end: BackEnd, request: &'a Request) -> (&'a str, &'a [u8]) {
+        let operation = match back_end {
+            BackEnd::DynamoDb | BackEnd::SecretsManager => request
+                .header("x-amz-target")
+                .and_then(|target| target.rsplit('.').next())
+                .unwrap_or_default(),
+            BackEnd::Gmail => "messages.list",
+            BackEnd::Token if request.mentions("grant_type=authorization_code") => "token exchange",
+            BackEnd::Token => "token refresh",
+        };
+        let key = match operation {
+            "GetItem" if request.mentions(SESSIONS) => "GetItem of a session",
+            "GetSecretValue" if request.mentions(CLIENT_NAME) => "GetSecretValue of the client",
+            other => other,
+        };
+        (operation, self.responses.get(key).unwrap_or(&self.unknown))
+    }
+}
+
+/// The environment of a function, without the address of the Runtime API.
+pub(crate) fn environment(url: impl Fn(BackEnd) -> String, certificate: &str) -> Vec<(&'static str, String)> {
+    let google = url(BackEnd::Token);
+    vec![
+        ("CREDENTIALS_TABLE", CREDENTIALS.to_owned()),
+        ("SESSIONS_TABLE", SESSIONS.to_owned()),
+        ("GOOGLE_CLIENT_SECRET_ID", CLIENT_NAME.to_owned()),
+        ("SEALING_KEYS_SECRET_ID", KEYRING_NAME.to_owned()),
+        ("PUBLIC_URL", "https://api.example.com".to_owned()),
+        ("ALLOWED_ORIGINS", "https://app.example.com".to_owned()),
+        ("METRICS_NAMESPACE", "Postern/bench".to_owned()),
+        ("EXTRA_ROOT_CERTIFICATES", certificate.to_owned()),
+        ("GMAIL_URL", url(BackEnd::Gmail)),
+        ("GOOGLE_USERINFO_URL", format!("{google}/userinfo")),
+        ("GOOGLE_REVOKE_URL", format!("{google}/revoke")),
+        ("AWS_ENDPOINT_URL_DYNAMODB", url(BackEnd::DynamoDb)),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(BackEnd::SecretsManager)),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
+        ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2Vj".repeat(50)),
+        ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench".to_owned()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
+    ]
+}
+
+/// An event of API Gateway's HTTP API. `headers` and `cookies` are those of the request.
+pub(crate) fn event(path: &str, query: &str, headers: &[(&str, &str)], cookies: &[&str]) -> Result<String> {
+    let recorded = include_str!("../fixtures/events/api_gateway_http_api_v2.json");
+    let mut event: Value = serde_json::from_str(recorded)?;
+    event["rawPath"] = path.into();
+    event["rawQueryString"] = query.into();
+    event["routeKey"] = format!("GET {path}").into();
+    event["requestContext"]["routeKey"] = format!("GET {path}").into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["cookies"] = cookies.into();
+    for (name, value) in headers {
+        event["headers"][*name] = (*value).into();
+    }
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    event["queryStringParameters"] =
+        pairs.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    Ok(event.to_string())
+}
+
+fn timestamp() -> Timestamp {
+    Timestamp::from_seconds(i64::try_from(now().as_secs()).unwrap_or(i64::MAX))
+}
+
+fn number(value: i64) -> Value {
+    json!({ "N": value.to_string() })
+}
+
+fn secret(name: &str, value: &str) -> Value {
+    json!({
+        "ARN": format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf"),
+        "Name": name,
+        "VersionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111",
+        "SecretString": value,
+        "VersionStages": ["AWSCURRENT"],
+        "CreatedDate": 1_700_000_000.5,
+    })
+}
+
+/// As Google's: the signature is not checked (OpenID Connect Core section 3.1.3.7, item 6).
+fn id_token(nonce: &str) -> String {
+    let now = timestamp().seconds();
+    let header = json!({ "alg": "RS256", "kid": "f2e82732b971a135cf1416e8b46dae04d80894e7", "typ": "JWT" });
+    let claims = json!({
+        "iss": "https://accounts.google.com", "azp": CLIENT_ID, "aud": CLIENT_ID, "sub": USER,
+        "email": "ann@example.com", "email_verified": true, "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q",
+        "nonce": nonce, "iat": now, "exp": now + 3600,
+    });
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{}", encode(header), encode(claims), "s".repeat(342))
+}
+
+// Of the usual lengths of Google's tokens.
+fn access_token() -> String {
+    format!("ya29.{}", "a0AfB_byC".repeat(24))
+}
+
+fn refresh_token() -> String {
+    format!("1//09{}", "xYz0123456789-_a".repeat(6))
+}
+
+fn dynamodb(body: &Value) -> Vec<u8> {
+    aws("application/x-amz-json-1.0", body)
+}
+
+fn secrets(body: &Value) -> Vec<u8> {
+    aws("application/x-amz-json-1.1", body)
+}
+
+fn aws(content_type: &str, body: &Value) -> Vec<u8> {
+    let headers = "x-amzn-requestid: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n";
+    response(200, content_type, headers, &body.to_string())
+}
+
+fn google(body: &Value) -> Vec<u8> {
+    let headers = "vary: Origin\r\nvary: X-Origin\r\nvary: Referer\r\ncache-control: private\r\nserver: ESF\r\n\
+        x-xss-protection: 0\r\nx-frame-options: SAMEORIGIN\r\nx-content-type-options: nosniff\r\n";
+    response(200, "application/json; charset=UTF-8", headers, &body.to_string())
+}

@@ -1,0 +1,40 @@
+//! `cargo xtask bench`: builds what is measured, for release, and starts the bench in tests/benches.
+
+use std::ffi::OsString;
+
+use tokio::process::Command;
+
+use crate::processes::{Processes, command, root, run_to_the_end};
+
+/// The package of each function.
+const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];
+/// The workspace of the programs that the functions are compared with. The guard needs none.
+const YARDSTICKS: &str = "tests/benches/yardsticks/Cargo.toml";
+
+/// Hands `arguments` to the bench.
+pub(crate) async fn run(arguments: Vec<OsString>) -> Result<(), String> {
+    run_to_the_end(async |processes| measure(processes, &arguments).await).await
+}
+
+async fn measure(processes: &mut Processes, arguments: &[OsString]) -> Result<(), String> {
+    let is_for_help = arguments.iter().any(|argument| argument == "--help" || argument == "-h");
+    let is_guard = arguments.iter().any(|argument| argument == "--guard");
+    if !is_for_help {
+        let mut functions = cargo(&["build", "--release", "--locked"]);
+        processes.succeed(functions.args(FUNCTIONS.map(|name| format!("--package={name}")))).await?;
+    }
+    if !is_for_help && !is_guard && root().join(YARDSTICKS).exists() {
+        let build = ["build", "--release", "--locked", "--manifest-path", YARDSTICKS];
+        processes.succeed(&mut cargo(&build)).await?;
+    }
+    let bench = ["run", "--profile", "as-released", "--locked", "--package", "postern-bench"];
+    let mut bench = cargo(&bench);
+    bench.args(["--example", "bench", "--"]).args(arguments);
+    processes.succeed(&mut bench).await
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = command("cargo");
+    cargo.arg(arguments[0]).arg("--quiet").args(&arguments[1..]);
+    cargo
+}
