@@ -42,7 +42,7 @@ impl World {
         let keyring = Keyring::parse(KEYRING)?;
         let user = UserId::parse(USER).ok_or("the user's ID is malformed")?;
         // The one place that knows how a session token is made.
-        let session_token = Seed::new().token(&user, &keyring);
+        let session_token = Seed::new().token(&user);
         let session = Session::begin(&session_token, user, timestamp());
         Ok(Self { keyring, session_token, session })
     }
