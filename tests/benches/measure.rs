@@ -31,7 +31,7 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     mode: Mode,
     event: Event,
-    status: u64,
+    pub(crate) status: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
