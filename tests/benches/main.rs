@@ -2,9 +2,11 @@
 //! server and with TLS stubs as back ends. Threads block here: tokio's timers are 1 ms coarse.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's words go to its terminal")]
+#![expect(clippy::cast_precision_loss, reason = "no figure is that large")]
 #![expect(clippy::disallowed_methods, reason = "this is no function: it has threads and the system's time")]
 
 mod answers;
+mod guard;
 mod http;
 mod measure;
 mod process;
@@ -44,6 +46,12 @@ struct Options {
     /// Writes the figures, tables and charts into docs/.
     #[arg(long)]
     write: bool,
+    /// Measures nothing but what is stable, and compares it with tests/benches/guard.json.
+    #[arg(long)]
+    guard: bool,
+    /// With --guard: commits to what was measured.
+    #[arg(long, requires = "guard")]
+    accept: bool,
 }
 
 /// Whether the user's access token is good or expired.
@@ -65,6 +73,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let bench = Bench::start()?;
+    if options.guard {
+        return guard::run(&bench, options.accept);
+    }
     let figures = measure::all(&bench, options)?;
     println!("{}", report::tables(&figures));
     if options.write { report::write(&figures) } else { Ok(()) }

@@ -31,7 +31,7 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     mode: Mode,
     event: Event,
-    status: u64,
+    pub(crate) status: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -199,13 +199,11 @@ impl Bench {
 /// Every case of every build, cold and warm, in turns.
 pub(crate) fn all(bench: &Bench, options: &Options) -> Result<Figures> {
     let ours = Build { name: String::new(), folder: root().join("target/release") };
-    let yardsticks =
-        Build { name: String::new(), folder: root().join("tests/benches/yardsticks/target/release") };
     let mut rows = Vec::new();
     for build in std::iter::once(&ours).chain(&options.binaries) {
         rows.extend(FUNCTIONS.iter().map(|case| Row::new(*case, build)));
     }
-    rows.extend(YARDSTICKS.iter().map(|case| Row::new(*case, &yardsticks)));
+    rows.extend(YARDSTICKS.iter().map(|case| Row::new(*case, &ours)));
     rows.retain(|row| format!("{}, {}", row.program, row.case).contains(&options.only));
     let missing = |row: &&Row| !row.path().exists();
     if let Some(row) = rows.iter().find(missing) {

@@ -162,6 +162,13 @@ impl<'a> Process<'a> {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         Ok(peak.ok_or("the process has ended")?.trim().trim_end_matches(" kB").parse()?)
     }
+
+    /// Asks it to end, and waits. valgrind writes its figures then.
+    pub(crate) fn end(mut self) -> Result<()> {
+        crate::output("kill", &[&self.child.id().to_string()])?;
+        self.child.wait()?;
+        Ok(())
+    }
 }
 
 impl Drop for Process<'_> {

@@ -11,7 +11,7 @@ use flate2::write::DeflateEncoder;
 use serde::Serialize;
 
 use crate::measure::{Build, Case, Cold, Warm};
-use crate::stubs::Counts;
+use crate::stubs::{Counts, listed};
 use crate::{Result, output, root};
 
 /// What a zip archive adds to one compressed file whose name is `bootstrap`.
@@ -34,8 +34,8 @@ pub(crate) struct Figures {
 pub(crate) struct Row {
     pub(crate) program: String,
     pub(crate) case: &'static str,
-    binary_bytes: usize,
-    zip_bytes: usize,
+    binary_bytes: f64,
+    zip_bytes: f64,
     peak_memory_kib: f64,
     /// By memory in MB; `cpu` is a whole CPU.
     pub(crate) cold: BTreeMap<String, Cold>,
@@ -63,8 +63,8 @@ impl Row {
         Self {
             program: format!("{}{name}", source.program),
             case: source.name,
-            binary_bytes: 0,
-            zip_bytes: 0,
+            binary_bytes: 0.0,
+            zip_bytes: 0.0,
             peak_memory_kib: 0.0,
             cold: BTreeMap::new(),
             cold_counts: Counts::default(),
@@ -79,13 +79,13 @@ impl Row {
     }
 
     pub(crate) fn fill(&mut self, memories: &[Option<u64>], cold: &[Vec<Cold>], warm: &Warm) -> Result<()> {
-        (self.binary_bytes, self.zip_bytes) = sizes(&self.path())?;
+        self.binary_bytes = fs::metadata(self.path())?.len() as f64;
+        self.zip_bytes = zip_size(&self.path())?;
         self.cold_counts = cold[0].first().map(|cold| cold.counts.clone()).unwrap_or_default();
         for (memory, samples) in memories.iter().zip(cold) {
             let name = memory.map_or("cpu".to_owned(), |memory| memory.to_string());
             self.cold.insert(name, medians(samples));
         }
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let requests = warm.took.len().max(1) as f64;
         self.warm = WarmFigures {
             p50: percentile(&warm.took, 50),
@@ -118,12 +118,11 @@ impl Figures {
     }
 }
 
-/// The size of a binary, and of the zip archive that Lambda gets.
-pub(crate) fn sizes(path: &Path) -> Result<(usize, usize)> {
-    let binary = fs::read(path)?;
+/// The size of the zip archive that Lambda gets.
+pub(crate) fn zip_size(path: &Path) -> Result<f64> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(&binary)?;
-    Ok((binary.len(), encoder.finish()?.len() + ZIP_FRAME))
+    encoder.write_all(&fs::read(path)?)?;
+    Ok((encoder.finish()?.len() + ZIP_FRAME) as f64)
 }
 
 /// The tables, in Markdown and aligned.
@@ -161,8 +160,7 @@ pub(crate) fn tables(figures: &Figures) -> String {
         let whole = row.cold.get("cpu").cloned().unwrap_or_default();
         let mut cells = named(row);
         cells.push(format!("{:.1}", row.peak_memory_kib / 1024.0));
-        #[expect(clippy::cast_precision_loss, reason = "a few million")]
-        cells.extend([row.zip_bytes, row.binary_bytes].map(|size| format!("{:.2}", size as f64 / 1e6)));
+        cells.extend([row.zip_bytes, row.binary_bytes].map(|size| format!("{:.2}", size / 1e6)));
         cells.push(format!("{:.0} ({:.0})", whole.minor_faults, whole.major_faults));
         cells
     });
@@ -175,13 +173,6 @@ pub(crate) fn tables(figures: &Figures) -> String {
         cells
     });
     text
-}
-
-fn listed(counts: &BTreeMap<String, f64>) -> String {
-    let each = |(name, count): (&String, &f64)| {
-        if (count - 1.0).abs() < f64::EPSILON { name.clone() } else { format!("{count} × {name}") }
-    };
-    counts.iter().map(each).collect::<Vec<_>>().join(", ")
 }
 
 fn table(titles: &[String], rows: &[Row], cells: impl Fn(&Row) -> Vec<String>) -> String {
@@ -235,7 +226,7 @@ fn medians(samples: &[Cold]) -> Cold {
     }
 }
 
-fn percentile(values: &[f64], percent: usize) -> f64 {
+pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);

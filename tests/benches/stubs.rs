@@ -2,9 +2,11 @@
 //! and connections, and their answers are built beforehand, so that they cost little CPU.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Sub;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -74,6 +76,21 @@ impl Counts {
     }
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} over new connections to {}", listed(&self.calls), listed(&self.connections))
+    }
+}
+
+/// Such as `GetItem, 2 × PutItem`.
+pub(crate) fn listed(counts: &BTreeMap<String, f64>) -> String {
+    let each = |(name, count): (&String, &f64)| {
+        if (count - 1.0).abs() < f64::EPSILON { name.clone() } else { format!("{count} × {name}") }
+    };
+    let each: Vec<String> = counts.iter().map(each).collect();
+    if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+}
+
 impl Sub<&Self> for Counts {
     type Output = Self;
 
@@ -91,6 +108,7 @@ impl Sub<&Self> for Counts {
 struct Shared {
     answers: RwLock<Arc<Answers>>,
     counts: Mutex<Counts>,
+    is_slow: AtomicBool,
 }
 
 /// The running back ends.
@@ -111,7 +129,11 @@ impl Stubs {
             .with_no_client_auth()
             .with_single_cert(vec![signed.cert.der().clone()], key)?;
         let tls = Arc::new(tls);
-        let shared = Arc::new(Shared { answers: RwLock::new(Arc::new(answers)), counts: Mutex::default() });
+        let shared = Arc::new(Shared {
+            answers: RwLock::new(Arc::new(answers)),
+            counts: Mutex::default(),
+            is_slow: AtomicBool::new(true),
+        });
         let mut ports = [0; 4];
         for (port, back_end) in ports.iter_mut().zip(BackEnd::ALL) {
             let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -139,6 +161,11 @@ impl Stubs {
         *self.shared.answers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(answers);
     }
 
+    /// Whether the back ends have their latency and price. Without them they answer at once.
+    pub(crate) fn be_slow(&self, is_slow: bool) {
+        self.shared.is_slow.store(is_slow, Ordering::Relaxed);
+    }
+
     /// What happened so far.
     pub(crate) fn counts(&self) -> Counts {
         self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -152,14 +179,14 @@ impl Shared {
             return Ok(());
         }
         self.count(|counts| counts.connections.entry(back_end.name().to_owned()));
-        std::thread::sleep(back_end.price_of_a_connection());
+        self.pause(back_end.price_of_a_connection());
         let connection = ServerConnection::new(tls).map_err(io::Error::other)?;
         let mut stream = BufReader::new(StreamOwned::new(connection, tcp));
         while let Some(request) = Request::read(&mut stream)? {
             let answers = Arc::clone(&self.answers.read().unwrap_or_else(PoisonError::into_inner));
             let (operation, answer) = answers.find(back_end, &request);
             self.count(|counts| counts.calls.entry(operation.to_owned()));
-            std::thread::sleep(back_end.latency());
+            self.pause(back_end.latency());
             stream.get_mut().write_all(answer)?;
             stream.get_mut().flush()?;
         }
@@ -169,5 +196,11 @@ impl Shared {
     fn count(&self, entry: impl FnOnce(&mut Counts) -> std::collections::btree_map::Entry<'_, String, f64>) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         *entry(&mut counts).or_default() += 1.0;
+    }
+
+    fn pause(&self, duration: Duration) {
+        if self.is_slow.load(Ordering::Relaxed) {
+            std::thread::sleep(duration);
+        }
     }
 }
