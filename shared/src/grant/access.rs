@@ -128,7 +128,7 @@ impl<'a> Access<'a> {
             return Ok(());
         }
         let pace = Pace::Ahead { limit, deadline: self.deadline };
-        match Lease::refresh(app, credential, token, client, pace).await? {
+        match Box::pin(Lease::refresh(app, credential, token, client, pace)).await? {
             Outcome::Refreshed { unstored: Some(unstored), .. } => unstored.store(limit).await,
             Outcome::Refreshed { .. } | Outcome::Overtaken(_) => Ok(()),
         }
@@ -175,7 +175,9 @@ async fn obtain<'a>(
             tokio::time::sleep(pause).await;
             within(deadline, app.store.credential(&user)).await?
         } else {
-            match Lease::refresh(app, &credential, &token, client, Pace::Now { deadline }).await? {
+            // On the heap: a request with a good token need not carry it about.
+            let refresh = Box::pin(Lease::refresh(app, &credential, &token, client, Pace::Now { deadline }));
+            match refresh.await? {
                 Outcome::Refreshed { credential, token, unstored } => {
                     let beside = unstored.map_or(Beside::Nothing, Beside::Store);
                     return Ok(Working { credential, token, is_new: true, beside });

@@ -118,7 +118,8 @@ pub struct Grant {
     pub access_token: Option<StoredAccessToken>,
 }
 
-/// The two tables.
+/// The two tables. The SDK's futures go on the heap: each has 7 KB, and would be part of all those
+/// around it, which are moved.
 pub struct Store {
     client: Client,
     clock: Clock,
@@ -145,9 +146,7 @@ impl Store {
     /// Reads the credential of `user` consistently.
     pub async fn credential(&self, user: &UserId) -> Result<Option<Credential>, StoreError> {
         let request = self.client.get_item().table_name(&self.credentials_table).consistent_read(true);
-        let answer = request
-            .key(a::USER_ID, string(user.as_str()))
-            .send()
+        let answer = Box::pin(request.key(a::USER_ID, string(user.as_str())).send())
             .await
             .map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
         Ok(answer.item.as_ref().map(item::credential).transpose()?)
@@ -322,7 +321,7 @@ impl Store {
         let request = change.onto(request.key(a::USER_ID, string(user.as_str())));
         let request =
             request.return_values(ReturnValue::AllNew).return_values_on_condition_check_failure(AllOld);
-        let (item, is_ours) = match request.send().await {
+        let (item, is_ours) = match Box::pin(request.send()).await {
             Ok(answer) => (answer.attributes, true),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {

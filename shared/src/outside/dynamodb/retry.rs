@@ -13,8 +13,7 @@ pub async fn within<T>(
     deadline: Deadline,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    // On the heap: the SDK's futures are large and part of many others.
-    tokio::time::timeout(deadline.remaining(), Box::pin(call))
+    tokio::time::timeout(deadline.remaining(), call)
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable("no time is left".to_owned())))
 }

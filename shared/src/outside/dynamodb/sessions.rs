@@ -60,7 +60,7 @@ impl Store {
         let (mut session, mut credential) = (None, None);
         for attempt in 1..=BATCH_ATTEMPTS {
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
-            let answer = request.send().await;
+            let answer = Box::pin(request.send()).await;
             // DynamoDB does not say which of the two tables it refuses.
             let answer = answer.map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
             let mut tables = answer.responses.unwrap_or_default();
@@ -111,7 +111,8 @@ impl Store {
                 .expression_attribute_values(format!(":given_up_{number}"), string(given_up));
         }
         let request = request.condition_expression(alternatives.join(" OR "));
-        let Err(error) = request.return_values_on_condition_check_failure(AllOld).send().await else {
+        let request = request.return_values_on_condition_check_failure(AllOld);
+        let Err(error) = Box::pin(request.send()).await else {
             return Ok(Spending::First(flow.spent()));
         };
         let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
@@ -129,9 +130,7 @@ impl Store {
     /// Writes a session's row.
     pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.sessions_table);
-        request
-            .set_item(Some(item::session_item(session)))
-            .send()
+        Box::pin(request.set_item(Some(item::session_item(session))).send())
             .await
             .map_err(|error| StoreError::from_sdk(&names::SESSIONS_TABLE, error))?;
         Ok(())
@@ -140,9 +139,7 @@ impl Store {
     /// Deletes a session's row, if it exists.
     pub async fn end_session(&self, digest: &str) -> Result<(), StoreError> {
         let request = self.client.delete_item().table_name(&self.sessions_table);
-        request
-            .key(a::ID, string(session_key(digest)))
-            .send()
+        Box::pin(request.key(a::ID, string(session_key(digest))).send())
             .await
             .map_err(|error| StoreError::from_sdk(&names::SESSIONS_TABLE, error))?;
         Ok(())
@@ -154,7 +151,7 @@ impl Store {
             Change::default().set(a::LAST_USED_AT, number(self.clock.now().seconds())).when_present(a::ID);
         let request = self.client.update_item().table_name(&self.sessions_table);
         let request = change.onto(request.key(a::ID, string(session_key(&session.digest))));
-        let Err(error) = request.send().await else { return Ok(()) };
+        let Err(error) = Box::pin(request.send()).await else { return Ok(()) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
             _ => Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error)),
