@@ -16,6 +16,7 @@ mod domains;
 mod exchange;
 mod faults;
 mod flows;
+mod herds;
 mod kill;
 mod layers;
 mod messages;
