@@ -33,6 +33,7 @@ mod spending;
 mod start;
 mod steady;
 mod tls;
+mod units;
 mod verdicts;
 mod wider;
 mod wire;
