@@ -11,12 +11,24 @@ use postern_rules::scopes::Scopes;
 use postern_rules::secret::Sealed;
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, sleep};
 
 /// How long each call to DynamoDB takes.
 const DYNAMODB: Duration = Duration::from_millis(4);
 /// The environments begin within this time, in milliseconds.
 const ARRIVAL: u64 = 20;
+
+/// Raises this process's limit of open files if necessary: an environment has three connections, and
+/// both ends of each are in this process.
+fn allow_open_files() {
+    const NEEDED: u64 = 8_000;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < NEEDED) {
+        let raised = Rlimit { current: Some(NEEDED), ..limit };
+        setrlimit(Resource::Nofile, raised).expect("the hard limit of open files is 8,000 or more");
+    }
+}
 
 /// Many environments list at once with one expired token, while Google takes this long for a
 /// refresh. Returns how long each environment took, sorted, and how many reads of the item they made
@@ -25,6 +37,7 @@ const ARRIVAL: u64 = 20;
 /// The runtime's time is paused: it moves only when nothing else is left to do, so the speed of this
 /// machine does not count.
 async fn herd(environments: u64, google: Duration) -> (Vec<Duration>, usize) {
+    allow_open_files();
     let world = World::expired().await;
     for operation in ["BatchGetItem", "GetItem", "UpdateItem"] {
         world.dynamodb.fail(operation, Fault::Delay(DYNAMODB), Times::UntilCleared);
