@@ -1,8 +1,11 @@
 //! DynamoDB on loopback: an embedded emulator whose calls are recorded.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use dynoxide::Database;
 use http_body_util::{BodyExt, Full};
+use hyper::header::CONTENT_LENGTH;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,9 +22,22 @@ use crate::template::TableDefinition;
 /// DynamoDB with tables in memory. Expired items are never deleted: AWS too may keep them for days.
 pub type DynamoDb = Service<Tables>;
 
+/// What one call consumed of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consumed {
+    /// The operation: `UpdateItem`.
+    pub operation: String,
+    /// The table's name.
+    pub table: String,
+    /// Read or write units, as the operation reads or writes.
+    pub units: f64,
+}
+
 /// The emulator.
 pub struct Tables {
     database: Database,
+    /// What was consumed, while that is measured.
+    consumed: Mutex<Option<Vec<Consumed>>>,
     address: String,
     client: Client<HttpConnector, Full<Bytes>>,
     server: AbortHandle,
@@ -50,7 +66,14 @@ impl Service<Tables> {
             }
         });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self::serve(listener, Tables { database, address, client, server: server.abort_handle() })
+        let (consumed, server) = (Mutex::default(), server.abort_handle());
+        Self::serve(listener, Tables { database, consumed, address, client, server })
+    }
+
+    /// What the calls consumed since the last time that this was asked; the first time, nothing. A
+    /// refused conditional write is not in it.
+    pub fn consumed(&self) -> Vec<Consumed> {
+        self.backend.consumed().replace(Vec::new()).unwrap_or_default()
     }
 
     /// Creates the tables, with on-demand capacity and without indexes.
@@ -138,9 +161,16 @@ impl Backend for Tables {
     const EXCEPTION_PREFIX: &'static str = "com.amazonaws.dynamodb.v20120810#";
     const CONTENT_TYPE: &'static str = "application/x-amz-json-1.0";
 
-    async fn answer(&self, _operation: &str, request: Request<Bytes>) -> Response<Bytes> {
+    async fn answer(&self, operation: &str, request: Request<Bytes>) -> Response<Bytes> {
+        let is_measured = self.consumed().is_some();
+        let request = if is_measured { asking_what_it_consumes(request) } else { request };
         match self.forward(request).await {
-            Some(answer) => answer,
+            Some(answer) => {
+                if let Some(consumed) = self.consumed().as_mut() {
+                    consumed.extend(consumed_by(operation, answer.body()));
+                }
+                answer
+            }
             None => json_answer::<Self>(
                 StatusCode::BAD_GATEWAY,
                 &json!({ "message": "The emulator behind the harness did not answer." }),
@@ -149,7 +179,37 @@ impl Backend for Tables {
     }
 }
 
+/// The request with a further member, which the functions do not send.
+fn asking_what_it_consumes(request: Request<Bytes>) -> Request<Bytes> {
+    let (mut head, body) = request.into_parts();
+    head.headers.remove(CONTENT_LENGTH);
+    let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    body["ReturnConsumedCapacity"] = json!("TOTAL");
+    Request::from_parts(head, Bytes::from(body.to_string()))
+}
+
+fn consumed_by(operation: &str, answer: &Bytes) -> Vec<Consumed> {
+    let mut answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let mut tables = match answer["ConsumedCapacity"].take() {
+        Value::Array(tables) => tables,
+        Value::Null => Vec::new(),
+        table => vec![table],
+    };
+    // A batch names its tables in no certain order.
+    tables.sort_by_key(|table| table["TableName"].to_string());
+    let consumed = |table: Value| Consumed {
+        operation: operation.to_owned(),
+        table: table["TableName"].as_str().unwrap_or_default().to_owned(),
+        units: table["CapacityUnits"].as_f64().unwrap_or_default(),
+    };
+    tables.into_iter().map(consumed).collect()
+}
+
 impl Tables {
+    fn consumed(&self) -> MutexGuard<'_, Option<Vec<Consumed>>> {
+        self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn forward(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
         let mut request = request.map(Full::new);
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());

@@ -136,6 +136,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "CertificateArn",
         "DefaultEndpoint",
         "DomainName",
+        "FunctionMemory",
         "GmailScopes",
         "GoogleClientSecretId",
         "HostedZoneId",
@@ -166,10 +167,12 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "GMAIL_SCOPES": {"Ref": "GmailScopes"},
         "METRICS_NAMESPACE": {"Fn::Sub": "Postern/${AWS::StackName}"},
     });
+    assert_eq!(template["Globals"]["Function"]["MemorySize"], json!({"Ref": "FunctionMemory"}));
     assert_eq!(template["Globals"]["Function"]["Environment"], json!({ "Variables": variables }));
     for (name, resource) in template["Resources"].as_object().unwrap() {
         let properties = &resource["Properties"];
         assert!(properties["Environment"].is_null(), "{name} has variables of its own");
+        assert!(properties["MemorySize"].is_null(), "{name} has memory of its own");
         assert!(properties["SecretString"].is_null(), "{name} is a secret that is written down");
     }
     // CloudFormation would replace such a reference by the secret itself.

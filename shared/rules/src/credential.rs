@@ -1,21 +1,17 @@
 //! A user's stored credential and its rules: scopes, freshness, client changes and revocation.
 
+mod freshness;
 mod setback;
 
 use std::time::Duration;
 
+pub use self::freshness::Freshness;
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
 use crate::scopes::Scopes;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
 use crate::user::{Email, UserId};
 
-/// An access token this close to its expiry is not used.
-const MARGIN: Duration = Duration::from_mins(1);
-/// An access token this close to its expiry is refreshed in the background while it is still used.
-const REFRESH_AHEAD: Duration = Duration::from_mins(5);
-/// A token younger than this is not refreshed in the background.
-const REFRESH_AHEAD_INTERVAL: Duration = Duration::from_mins(1);
 /// A refused refresh token is tried again after this long, when its user makes a request.
 const RETRY_REFUSED_AFTER: Duration = Duration::from_mins(10);
 /// A refused refresh token is kept for this long.
@@ -132,17 +128,6 @@ pub enum Obstacle {
     ScopesChanged,
 }
 
-/// What to do with the stored access token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// Use it.
-    Fresh,
-    /// Use it, and let one caller refresh it in the background.
-    Ageing,
-    /// Do not use it: it is missing, expired or about to expire.
-    Expired,
-}
-
 impl Credential {
     /// What prevents the use of this credential. The client is only checked if `client_id` is
     /// known.
@@ -180,20 +165,6 @@ impl Credential {
         (!self.scopes.missing(needed).is_empty()).then_some(Obstacle::ScopesChanged)
     }
 
-    /// What to do with the stored access token at `now`.
-    pub fn freshness(&self, now: Timestamp) -> Freshness {
-        let Some(token) = &self.access_token else { return Freshness::Expired };
-        if token.expires_at <= now.plus(MARGIN) {
-            Freshness::Expired
-        } else if token.expires_at <= now.plus(REFRESH_AHEAD)
-            && now.since(token.obtained_at) >= REFRESH_AHEAD_INTERVAL
-        {
-            Freshness::Ageing
-        } else {
-            Freshness::Fresh
-        }
-    }
-
     /// Who holds the lease at `now`, if it has not expired.
     pub fn holder(&self, now: Timestamp) -> Option<&str> {
         self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| lease.holder.as_str())
@@ -210,9 +181,9 @@ pub fn first_session_at(now: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+    pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-    fn credential() -> Credential {
+    pub(super) fn credential() -> Credential {
         Credential {
             user: UserId::parse("1").unwrap(),
             email: None,
@@ -233,31 +204,6 @@ mod tests {
             connected_at: NOW,
             sessions_valid_from: NOW,
         }
-    }
-
-    fn with_token(expires_in: u64, age: u64) -> Credential {
-        let obtained_at = Timestamp::from_millis(NOW.millis() - i64::try_from(age).unwrap() * 1000);
-        let expires_at = NOW.plus(Duration::from_secs(expires_in));
-        let sealed = Sealed::from_text("sealed");
-        Credential {
-            access_token: Some(StoredAccessToken { sealed, expires_at, obtained_at }),
-            ..credential()
-        }
-    }
-
-    #[test]
-    fn a_token_is_used_until_a_minute_before_its_end() {
-        assert_eq!(with_token(3600, 0).freshness(NOW), Freshness::Fresh);
-        assert_eq!(with_token(300, 3300).freshness(NOW), Freshness::Ageing);
-        assert_eq!(with_token(61, 3539).freshness(NOW), Freshness::Ageing);
-        assert_eq!(with_token(60, 3540).freshness(NOW), Freshness::Expired);
-        assert_eq!(credential().freshness(NOW), Freshness::Expired);
-    }
-
-    #[test]
-    fn f38_a_short_lived_token_is_not_refreshed_ahead_at_every_request() {
-        assert_eq!(with_token(200, 10).freshness(NOW), Freshness::Fresh);
-        assert_eq!(with_token(200, 60).freshness(NOW), Freshness::Ageing);
     }
 
     #[test]

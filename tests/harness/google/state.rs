@@ -101,6 +101,8 @@ pub(super) struct Switches {
     pub(super) omit_id_token: Times,
     /// In seconds.
     pub(super) access_token_lifetime: u64,
+    /// In characters. The default was recorded.
+    pub(super) access_token_length: usize,
     /// In seconds: 604799 for a client in testing, 15551999 if the person unticked
     /// "ongoing access". None: unlimited.
     pub(super) refresh_token_lifetime: Option<u64>,
@@ -119,6 +121,7 @@ impl Default for Switches {
             omit_refresh_token: Times::Next(0),
             omit_id_token: Times::Next(0),
             access_token_lifetime: 3599,
+            access_token_length: 163,
             refresh_token_lifetime: None,
             claims: Map::new(),
             issuer: Some(ISSUER.into()),

@@ -167,6 +167,11 @@ impl Google {
         self.shared.state().switches.access_token_lifetime = lifetime.as_secs();
     }
 
+    /// Sets how many characters the access tokens have that are issued from now on.
+    pub fn access_tokens_have(&self, characters: usize) {
+        self.shared.state().switches.access_token_length = characters;
+    }
+
     /// Sets how long refresh tokens live: seven days for a client whose consent screen is
     /// "in testing". None: unlimited.
     pub fn refresh_tokens_live_for(&self, lifetime: Option<Duration>) {

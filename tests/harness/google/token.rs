@@ -12,7 +12,7 @@ use super::calls::Call;
 use super::errors::{EXPIRED_OR_REVOKED, oauth};
 use super::identity;
 use super::scopes;
-use super::state::{Shared, State};
+use super::state::{Shared, State, Switches};
 use super::tokens::{AccessToken, Refused, Rotation};
 
 /// Serves the token endpoint.
@@ -122,7 +122,8 @@ fn answer(
         scopes: scopes.to_vec(),
         expires_at: shared.now().plus(state.access_lifetime()),
     };
-    let token = state.tokens.issue_access(access.clone(), state.switches.longest_values);
+    let Switches { access_token_length, longest_values, .. } = state.switches;
+    let token = state.tokens.issue_access(access.clone(), access_token_length, longest_values);
     let mut body = json!({
         "access_token": token,
         "expires_in": state.switches.access_token_lifetime,

@@ -123,9 +123,9 @@ impl Tokens {
         value
     }
 
-    /// Issues an access token.
-    pub(super) fn issue_access(&mut self, token: AccessToken, is_longest: bool) -> String {
-        let value = value("ya29.a0", 163, 2048, is_longest);
+    /// Issues an access token of this usual length.
+    pub(super) fn issue_access(&mut self, token: AccessToken, usual: usize, is_longest: bool) -> String {
+        let value = value("ya29.a0", usual, 2048, is_longest);
         self.access.insert(value.clone(), token);
         value
     }
