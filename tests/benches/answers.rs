@@ -185,6 +185,8 @@ pub(crate) fn environment(url: impl Fn(BackEnd) -> String, certificate: &str) ->
         ("GOOGLE_REVOKE_URL", format!("{google}/revoke")),
         ("AWS_ENDPOINT_URL_DYNAMODB", url(BackEnd::DynamoDb)),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(BackEnd::SecretsManager)),
+        // The yardsticks have no sessions that say who the user is.
+        ("BENCH_USER", USER.to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::measure::{Bench, FUNCTIONS, Warm, checked};
 use crate::process::Process;
 use crate::report::{percentile, zip_size};
-use crate::stubs::Counts;
+use crate::stubs::{Counts, listed};
 use crate::{Result, output, root};
 
 /// By how much a figure may differ from the committed one.
@@ -108,7 +108,7 @@ fn instructions(bench: &Bench, requests: u32) -> Result<f64> {
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", &program.to_string_lossy()];
     // valgrind is about fifty times slower: without latency nothing runs into its time limit.
     bench.stubs.be_slow(false);
-    let mut process = Process::start(&bench.ground, &command, None)?;
+    let mut process = Process::start(&bench.ground, &command, case.mode, None)?;
     for _ in 0..requests {
         let (_, body) = process.invoke(&event)?;
         checked(&body, case.status)?;
@@ -146,8 +146,13 @@ fn compare(now: &Figures, before: &Figures) -> Vec<String> {
     ] {
         for (name, now) in now {
             let before = before.get(name).cloned().unwrap_or_default();
-            if *now != before {
-                differences.push(format!("{name}: {what} makes {now}, committed {before}"));
+            let parts = [
+                ("calls", &now.calls, &before.calls),
+                ("connections", &now.connections, &before.connections),
+            ];
+            for (part, now, before) in parts.into_iter().filter(|(_, now, before)| now != before) {
+                let (now, before) = (listed(now), listed(before));
+                differences.push(format!("{name}: {part} of {what}: {now}; committed: {before}"));
             }
         }
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is no function: it has threads and the system's time")]
 
 mod answers;
+mod chart;
 mod guard;
 mod http;
 mod measure;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 
 use self::measure::{Bench, Build};
 
@@ -29,10 +30,10 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Options {
     /// Cold starts of each case and size of memory.
-    #[arg(long, default_value_t = 25)]
+    #[arg(long, default_value_t = 25, value_parser = value_parser!(u32).range(1..))]
     cold: u32,
     /// Warm requests of each case.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_parser = value_parser!(u32).range(1..))]
     warm: u32,
     /// Sizes of memory in MB whose share of a CPU to measure besides a whole CPU.
     #[arg(long, value_delimiter = ',', default_value = "512,256,128")]

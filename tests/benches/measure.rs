@@ -29,7 +29,7 @@ pub(crate) struct Build {
 pub(crate) struct Case {
     pub(crate) program: &'static str,
     pub(crate) name: &'static str,
-    mode: Mode,
+    pub(crate) mode: Mode,
     event: Event,
     pub(crate) status: u64,
 }
@@ -48,6 +48,8 @@ pub(crate) const FUNCTIONS: [Case; 4] = [
     case("auth-start", "sign-in", Mode::Good, Event::Start, 302),
     case("oauth-callback", "sign-in", Mode::Good, Event::Callback, 303),
 ];
+/// The names of the cases in the order of the tables.
+const CASES: [&str; 4] = ["good token", "expired token", "sign-in", "any event"];
 /// The yardsticks' cases.
 const YARDSTICKS: [Case; 5] = [
     case("limit", "good token", Mode::Good, Event::Messages, 200),
@@ -124,14 +126,15 @@ impl Bench {
         match case.event {
             Event::Start => start(),
             Event::Messages => {
-                let authorization = format!("Bearer {}", self.world.session_token.expose());
-                let headers = [("accept", "application/json"), ("authorization", authorization.as_str())];
-                answers::event("/messages", "maxResults=25", &headers, &[])
+                let cookie = format!("__Host-session={}", self.world.session_token.expose());
+                let headers = [("accept", "application/json"), ("x-requested-with", "fetch")];
+                answers::event("/messages", "maxResults=25", &headers, &[&cookie])
             }
             Event::Callback => {
                 // A flow lives for ten minutes, so each turn begins its own.
                 let program = folder.join("auth-start");
-                let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], None)?;
+                let mut process =
+                    Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
                 let (_, body) = process.invoke(&start()?)?;
                 let reply: Value = checked(&body, 302)?;
                 let location = reply["headers"]["location"].as_str().unwrap_or_default();
@@ -160,7 +163,7 @@ impl Bench {
         let event = self.prepare(case, folder)?;
         let before = self.stubs.counts();
         let program = folder.join(case.program);
-        let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], memory)?;
+        let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, memory)?;
         let (took, body) = process.invoke(&event)?;
         let usage = process.usage()?;
         checked(&body, case.status)?;
@@ -181,7 +184,7 @@ impl Bench {
     pub(crate) fn warm(&self, case: &Case, folder: &Path, requests: u32, warm: &mut Warm) -> Result<()> {
         let event = self.prepare(case, folder)?;
         let program = folder.join(case.program);
-        let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], None)?;
+        let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
         process.invoke(&event)?;
         let (before, used) = (self.stubs.counts(), process.usage()?.cpu);
         for _ in 0..requests {
@@ -200,16 +203,22 @@ impl Bench {
 pub(crate) fn all(bench: &Bench, options: &Options) -> Result<Figures> {
     let ours = Build { name: String::new(), folder: root().join("target/release") };
     let mut rows = Vec::new();
-    for build in std::iter::once(&ours).chain(&options.binaries) {
-        rows.extend(FUNCTIONS.iter().map(|case| Row::new(*case, build)));
+    for case in FUNCTIONS {
+        let builds = std::iter::once(&ours).chain(&options.binaries);
+        rows.extend(builds.map(|build| Row::new(case, build)));
     }
-    rows.extend(YARDSTICKS.iter().map(|case| Row::new(*case, &ours)));
+    rows.extend(YARDSTICKS.map(|case| Row::new(case, &ours)));
+    // What is compared stands side by side.
+    rows.sort_by_key(|row| CASES.iter().position(|case| *case == row.case));
     rows.retain(|row| format!("{}, {}", row.program, row.case).contains(&options.only));
     let missing = |row: &&Row| !row.path().exists();
     if let Some(row) = rows.iter().find(missing) {
         eprintln!("bench: {} is not there and left out", row.path().display());
     }
     rows.retain(|row| row.path().exists());
+    if rows.is_empty() {
+        return Err("no case has that name".into());
+    }
 
     let mut memories = vec![None];
     if bench.ground.cgroup.is_some() {
@@ -220,9 +229,10 @@ pub(crate) fn all(bench: &Bench, options: &Options) -> Result<Figures> {
     let mut cold = vec![vec![Vec::new(); memories.len()]; rows.len()];
     for round in 1..=options.cold {
         progress(&format!("cold starts, round {round} of {}", options.cold));
-        for (row, cold) in rows.iter().zip(&mut cold) {
-            for (memory, samples) in memories.iter().zip(cold) {
-                samples.push(bench.cold(&row.source, &row.folder, *memory)?);
+        // No program runs twice in a row: the second time it would find the CPU's caches filled.
+        for (number, memory) in memories.iter().enumerate() {
+            for (row, cold) in rows.iter().zip(&mut cold) {
+                cold[number].push(bench.cold(&row.source, &row.folder, *memory)?);
             }
         }
     }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Result;
 use crate::runtime_api::{Invocation, Ready, RuntimeApi};
+use crate::{Mode, Result};
 
 /// The memory in MB at which Lambda gives a function one whole CPU (AWS, "Configure Lambda function
 /// memory").
@@ -31,6 +31,9 @@ impl Cgroup {
         let is_v2 = root.join("cgroup.controllers").exists();
         let parents =
             if is_v2 { vec![root.to_owned()] } else { vec![root.join("cpu"), root.join("cpuacct")] };
+        for parent in &parents {
+            remove_forgotten(parent);
+        }
         if is_v2 {
             // It may be there already.
             let _ = fs::write(root.join("cgroup.subtree_control"), "+cpu");
@@ -61,6 +64,17 @@ impl Cgroup {
         }
         let text = fs::read_to_string(self.folders[1].join("cpuacct.usage"))?;
         Ok(text.trim().parse::<f64>()? / 1e6)
+    }
+}
+
+/// Removes the groups of benches that were killed.
+fn remove_forgotten(parent: &Path) {
+    for folder in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = folder.file_name();
+        let bench = name.to_str().and_then(|name| name.strip_prefix("postern-bench-"));
+        if bench.is_some_and(|bench| !Path::new("/proc").join(bench).exists()) {
+            let _ = fs::remove_dir(folder.path());
+        }
     }
 }
 
@@ -107,7 +121,12 @@ pub(crate) struct Usage {
 impl<'a> Process<'a> {
     /// Starts a program and waits until it asks for an event. From then on it has the CPU of a
     /// function with `memory` MB; `None` is a whole one.
-    pub(crate) fn start(ground: &'a Ground, command: &[&str], memory: Option<u64>) -> Result<Self> {
+    pub(crate) fn start(
+        ground: &'a Ground,
+        command: &[&str],
+        mode: Mode,
+        memory: Option<u64>,
+    ) -> Result<Self> {
         ground.api.clear();
         let mut enter = String::new();
         if let Some(cgroup) = &ground.cgroup {
@@ -122,6 +141,10 @@ impl<'a> Process<'a> {
         shell.args(["-c", &script]).arg(&ground.log).args(command).env_clear();
         shell.envs(ground.environment.iter().map(|(name, value)| (*name, value.as_str())));
         shell.env("AWS_LAMBDA_RUNTIME_API", &ground.api.address);
+        if mode == Mode::Expired {
+            // `limit` is told, so that it can read the client's secret at once.
+            shell.env("BENCH_EXPIRED", "1");
+        }
         let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut input = child.stdin.take().ok_or("the shell has no input")?;
         let output = child.stdout.take().ok_or("the shell has no output")?;

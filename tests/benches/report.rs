@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::measure::{Build, Case, Cold, Warm};
 use crate::stubs::{Counts, listed};
-use crate::{Result, output, root};
+use crate::{Result, chart, output, root};
 
 /// What a zip archive adds to one compressed file whose name is `bootstrap`.
 const ZIP_FRAME: usize = 134;
@@ -86,12 +86,12 @@ impl Row {
             let name = memory.map_or("cpu".to_owned(), |memory| memory.to_string());
             self.cold.insert(name, medians(samples));
         }
-        let requests = warm.took.len().max(1) as f64;
+        let requests = warm.took.len() as f64;
         self.warm = WarmFigures {
             p50: percentile(&warm.took, 50),
             p90: percentile(&warm.took, 90),
             p99: percentile(&warm.took, 99),
-            per_second: rounded(1000.0 * requests / warm.took.iter().sum::<f64>().max(0.001)),
+            per_second: rounded(1000.0 * requests / warm.took.iter().sum::<f64>()),
             cpu: rounded(warm.cpu / requests),
             counts: warm.counts.first().cloned().unwrap_or_default(),
         };
@@ -203,6 +203,8 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
     let folder = root().join("docs/performance");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("figures.json"), serde_json::to_string_pretty(figures)? + "\n")?;
+    fs::write(folder.join("cold.svg"), chart::cold(figures))?;
+    fs::write(folder.join("warm.svg"), chart::warm(figures))?;
     let path = root().join("docs/performance.md");
     let document = fs::read_to_string(&path)?;
     let parts = document.split_once(MARKERS[0]).zip(document.split_once(MARKERS[1]));

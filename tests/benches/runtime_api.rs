@@ -9,7 +9,7 @@ use crate::http::{Request, response};
 use crate::{Result, now, spawn};
 
 /// How long a function may be silent.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The time that an event allows, as the template's functions have it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,6 @@
 //! and connections, and their answers are built beforehand, so that they cost little CPU.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Sub;
@@ -73,12 +72,6 @@ impl Counts {
             counts.into_iter().map(|(name, count)| (name, share(count))).filter(|(_, count)| *count > 0.0)
         };
         Self { calls: shares(self.calls).collect(), connections: shares(self.connections).collect() }
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} over new connections to {}", listed(&self.calls), listed(&self.connections))
     }
 }
 
