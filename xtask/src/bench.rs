@@ -24,7 +24,9 @@ async fn measure(processes: &mut Processes, arguments: &[OsString]) -> Result<()
         processes.succeed(functions.args(FUNCTIONS.map(|name| format!("--package={name}")))).await?;
     }
     if !is_for_help && !is_guard && root().join(YARDSTICKS).exists() {
-        let build = ["build", "--release", "--locked", "--manifest-path", YARDSTICKS];
+        // Beside the functions: a target folder of its own would be in the way of tests that read tests/.
+        let build =
+            ["build", "--release", "--locked", "--target-dir", "target", "--manifest-path", YARDSTICKS];
         processes.succeed(&mut cargo(&build)).await?;
     }
     let bench = ["run", "--profile", "as-released", "--locked", "--package", "postern-bench"];
