@@ -1,5 +1,5 @@
-//! The data of the bench: one signed-in user, what the back ends answer about them, and the events.
-//! Nothing here is real.
+//! The data of the bench: one signed-in user, what the back ends answer about them, and the
+//! environment that names both. Nothing here is real.
 
 use std::collections::HashMap;
 
@@ -197,25 +197,6 @@ pub(crate) fn environment(url: impl Fn(BackEnd) -> String, certificate: &str) ->
         ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench".to_owned()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
     ]
-}
-
-/// An event of API Gateway's HTTP API. `headers` and `cookies` are those of the request.
-pub(crate) fn event(path: &str, query: &str, headers: &[(&str, &str)], cookies: &[&str]) -> Result<String> {
-    let recorded = include_str!("../fixtures/events/api_gateway_http_api_v2.json");
-    let mut event: Value = serde_json::from_str(recorded)?;
-    event["rawPath"] = path.into();
-    event["rawQueryString"] = query.into();
-    event["routeKey"] = format!("GET {path}").into();
-    event["requestContext"]["routeKey"] = format!("GET {path}").into();
-    event["requestContext"]["http"]["path"] = path.into();
-    event["cookies"] = cookies.into();
-    for (name, value) in headers {
-        event["headers"][*name] = (*value).into();
-    }
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    event["queryStringParameters"] =
-        pairs.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-    Ok(event.to_string())
 }
 
 fn timestamp() -> Timestamp {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{Bench, FUNCTIONS, Warm, checked};
+use crate::cases::{FUNCTIONS, checked};
+use crate::measure::{Bench, Warm};
 use crate::process::Process;
 use crate::report::{percentile, zip_size};
 use crate::stubs::{Counts, listed};

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is no function: it has threads and the system's time")]
 
 mod answers;
+mod cases;
 mod chart;
 mod guard;
 mod http;

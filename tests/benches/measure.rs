@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::answers::{self, World};
+use crate::cases::{CASES, Case, FUNCTIONS, YARDSTICKS, checked};
 use crate::process::{Cgroup, Ground, Process};
 use crate::report::{Figures, Row};
 use crate::runtime_api::RuntimeApi;
-use crate::stubs::{BackEnd, Counts, Stubs};
+use crate::stubs::{Counts, Stubs};
 use crate::{Mode, Options, Result, root};
 
 /// Warm requests of one process before the next case has its turn.
 const TURN: u32 = 250;
+
+/// Connections that were begun during init and not awaited count too, if they come this late.
+const SETTLE: Duration = Duration::from_millis(20);
 
 /// A folder with binaries, and its name in the tables.
 #[derive(Clone, Debug)]
@@ -24,48 +27,9 @@ pub(crate) struct Build {
     pub(crate) folder: PathBuf,
 }
 
-/// One kind of request to one program.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Case {
-    pub(crate) program: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) mode: Mode,
-    event: Event,
-    pub(crate) status: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Start,
-    Callback,
-    Messages,
-}
-
-/// The functions' cases.
-pub(crate) const FUNCTIONS: [Case; 4] = [
-    case("list-messages", "good token", Mode::Good, Event::Messages, 200),
-    case("list-messages", "expired token", Mode::Expired, Event::Messages, 200),
-    case("auth-start", "sign-in", Mode::Good, Event::Start, 302),
-    case("oauth-callback", "sign-in", Mode::Good, Event::Callback, 303),
-];
-/// The names of the cases in the order of the tables.
-const CASES: [&str; 4] = ["good token", "expired token", "sign-in", "any event"];
-/// The yardsticks' cases.
-const YARDSTICKS: [Case; 5] = [
-    case("limit", "good token", Mode::Good, Event::Messages, 200),
-    case("limit", "expired token", Mode::Expired, Event::Messages, 200),
-    case("ordinary", "good token", Mode::Good, Event::Messages, 200),
-    case("ordinary", "expired token", Mode::Expired, Event::Messages, 200),
-    case("hello", "any event", Mode::Good, Event::Messages, 200),
-];
-
-const fn case(program: &'static str, name: &'static str, mode: Mode, event: Event, status: u64) -> Case {
-    Case { program, name, mode, event, status }
-}
-
 /// The servers, and where functions run.
 pub(crate) struct Bench {
-    world: World,
+    pub(crate) world: World,
     pub(crate) stubs: Stubs,
     pub(crate) ground: Ground,
 }
@@ -112,52 +76,6 @@ impl Bench {
         Ok(Self { world, stubs, ground })
     }
 
-    /// Makes the back ends answer as `case` needs, and returns its event.
-    pub(crate) fn prepare(&self, case: &Case, folder: &Path) -> Result<String> {
-        let token_endpoint = format!("{}/token", self.stubs.url(BackEnd::Token));
-        let answer =
-            |nonce: &str| self.stubs.answer_with(self.world.answers(case.mode, &token_endpoint, nonce));
-        answer("");
-        let page = [("accept", "text/html"), ("user-agent", "Mozilla/5.0")];
-        let start = || {
-            let query = "return_to=https%3A%2F%2Fapp.example.com%2F&login_hint=ann%40example.com";
-            answers::event("/auth/start", query, &page, &[])
-        };
-        match case.event {
-            Event::Start => start(),
-            Event::Messages => {
-                let cookie = format!("__Host-session={}", self.world.session_token.expose());
-                let headers = [("accept", "application/json"), ("x-requested-with", "fetch")];
-                answers::event("/messages", "maxResults=25", &headers, &[&cookie])
-            }
-            Event::Callback => {
-                // A flow lives for ten minutes, so each turn begins its own.
-                let program = folder.join("auth-start");
-                let mut process =
-                    Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
-                let (_, body) = process.invoke(&start()?)?;
-                let reply: Value = checked(&body, 302)?;
-                let location = reply["headers"]["location"].as_str().unwrap_or_default();
-                let parameter = |name: &str| {
-                    let pairs = location.split(['?', '&']).filter_map(|pair| pair.split_once('='));
-                    pairs
-                        .filter(|(found, _)| *found == name)
-                        .map(|(_, value)| value)
-                        .next()
-                        .unwrap_or_default()
-                };
-                answer(parameter("nonce"));
-                let cookie = reply["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next());
-                let query = format!(
-                    "state={}&iss=https%3A%2F%2Faccounts.google.com&code=4%2F0{}&authuser=0&prompt=consent",
-                    parameter("state"),
-                    "AbCdEf-_".repeat(9)
-                );
-                answers::event("/oauth/callback", &query, &page, &[cookie.unwrap_or_default()])
-            }
-        }
-    }
-
     /// A cold start.
     pub(crate) fn cold(&self, case: &Case, folder: &Path, memory: Option<u64>) -> Result<Cold> {
         let event = self.prepare(case, folder)?;
@@ -166,6 +84,7 @@ impl Bench {
         let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, memory)?;
         let (took, body) = process.invoke(&event)?;
         let usage = process.usage()?;
+        std::thread::sleep(SETTLE);
         checked(&body, case.status)?;
         let (init, first) = (milliseconds(process.init), milliseconds(took));
         Ok(Cold {
@@ -186,6 +105,7 @@ impl Bench {
         let program = folder.join(case.program);
         let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
         process.invoke(&event)?;
+        std::thread::sleep(SETTLE);
         let (before, used) = (self.stubs.counts(), process.usage()?.cpu);
         for _ in 0..requests {
             let (took, body) = process.invoke(&event)?;
@@ -251,15 +171,6 @@ pub(crate) fn all(bench: &Bench, options: &Options) -> Result<Figures> {
         row.fill(&memories, &cold, &warm)?;
     }
     Figures::new(rows)
-}
-
-/// The response, which must have this status.
-pub(crate) fn checked(body: &[u8], status: u64) -> Result<Value> {
-    let reply: Value = serde_json::from_slice(body)?;
-    if reply["statusCode"] == status {
-        return Ok(reply);
-    }
-    Err(format!("expected the status {status}: {}", String::from_utf8_lossy(body)).into())
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -10,7 +10,8 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde::Serialize;
 
-use crate::measure::{Build, Case, Cold, Warm};
+use crate::cases::Case;
+use crate::measure::{Build, Cold, Warm};
 use crate::stubs::{Counts, listed};
 use crate::{Result, chart, output, root};
 
@@ -181,9 +182,9 @@ fn table(titles: &[String], rows: &[Row], cells: impl Fn(&Row) -> Vec<String>) -
     let widths: Vec<usize> = (0..titles.len()).map(width).collect();
     let mut text = "\n".to_owned();
     for (number, line) in lines.iter().enumerate() {
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+        for (cell, width) in line.iter().zip(&widths) {
             let is_number =
-                column > 1 && cell.starts_with(|first: char| first.is_ascii_digit()) && number > 0;
+                number > 0 && cell.chars().all(|letter| letter.is_ascii_digit() || " .()".contains(letter));
             let _ =
                 if is_number { write!(text, "| {cell:>width$} ") } else { write!(text, "| {cell:width$} ") };
         }

@@ -1,0 +1,126 @@
+//! The cases: which request a program gets, what the back ends answer meanwhile, and which status
+//! its response must have.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::measure::Bench;
+use crate::process::Process;
+use crate::stubs::BackEnd;
+use crate::{Mode, Result};
+
+/// One kind of request to one program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) program: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) mode: Mode,
+    event: Event,
+    pub(crate) status: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Start,
+    Callback,
+    Messages,
+}
+
+/// The functions' cases.
+pub(crate) const FUNCTIONS: [Case; 4] = [
+    case("list-messages", "good token", Mode::Good, Event::Messages, 200),
+    case("list-messages", "expired token", Mode::Expired, Event::Messages, 200),
+    case("auth-start", "sign-in", Mode::Good, Event::Start, 302),
+    case("oauth-callback", "sign-in", Mode::Good, Event::Callback, 303),
+];
+/// The names of the cases in the order of the tables.
+pub(crate) const CASES: [&str; 4] = ["good token", "expired token", "sign-in", "any event"];
+/// The yardsticks' cases.
+pub(crate) const YARDSTICKS: [Case; 5] = [
+    case("limit", "good token", Mode::Good, Event::Messages, 200),
+    case("limit", "expired token", Mode::Expired, Event::Messages, 200),
+    case("ordinary", "good token", Mode::Good, Event::Messages, 200),
+    case("ordinary", "expired token", Mode::Expired, Event::Messages, 200),
+    case("hello", "any event", Mode::Good, Event::Messages, 200),
+];
+
+const fn case(program: &'static str, name: &'static str, mode: Mode, event: Event, status: u64) -> Case {
+    Case { program, name, mode, event, status }
+}
+
+impl Bench {
+    /// Makes the back ends answer as `case` needs, and returns its event.
+    pub(crate) fn prepare(&self, case: &Case, folder: &Path) -> Result<String> {
+        let token_endpoint = format!("{}/token", self.stubs.url(BackEnd::Token));
+        let answer =
+            |nonce: &str| self.stubs.answer_with(self.world.answers(case.mode, &token_endpoint, nonce));
+        answer("");
+        let page = [("accept", "text/html"), ("user-agent", "Mozilla/5.0")];
+        let start = || {
+            let query = "return_to=https%3A%2F%2Fapp.example.com%2F&login_hint=ann%40example.com";
+            event("/auth/start", query, &page, &[])
+        };
+        match case.event {
+            Event::Start => start(),
+            Event::Messages => {
+                let cookie = format!("__Host-session={}", self.world.session_token.expose());
+                let headers = [("accept", "application/json"), ("x-requested-with", "fetch")];
+                event("/messages", "maxResults=25", &headers, &[&cookie])
+            }
+            Event::Callback => {
+                // A flow lives for ten minutes, so each turn begins its own.
+                let program = folder.join("auth-start");
+                let mut process =
+                    Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
+                let (_, body) = process.invoke(&start()?)?;
+                let reply: Value = checked(&body, 302)?;
+                let location = reply["headers"]["location"].as_str().unwrap_or_default();
+                let parameter = |name: &str| {
+                    let pairs = location.split(['?', '&']).filter_map(|pair| pair.split_once('='));
+                    pairs
+                        .filter(|(found, _)| *found == name)
+                        .map(|(_, value)| value)
+                        .next()
+                        .unwrap_or_default()
+                };
+                answer(parameter("nonce"));
+                let cookie = reply["cookies"][0].as_str().and_then(|cookie| cookie.split(';').next());
+                let query = format!(
+                    "state={}&iss=https%3A%2F%2Faccounts.google.com&code=4%2F0{}&authuser=0&prompt=consent",
+                    parameter("state"),
+                    "AbCdEf-_".repeat(9)
+                );
+                event("/oauth/callback", &query, &page, &[cookie.unwrap_or_default()])
+            }
+        }
+    }
+}
+
+/// An event of API Gateway's HTTP API. `headers` and `cookies` are those of the request.
+fn event(path: &str, query: &str, headers: &[(&str, &str)], cookies: &[&str]) -> Result<String> {
+    let recorded = include_str!("../fixtures/events/api_gateway_http_api_v2.json");
+    let mut event: Value = serde_json::from_str(recorded)?;
+    event["rawPath"] = path.into();
+    event["rawQueryString"] = query.into();
+    event["routeKey"] = format!("GET {path}").into();
+    event["requestContext"]["routeKey"] = format!("GET {path}").into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["cookies"] = cookies.into();
+    for (name, value) in headers {
+        event["headers"][*name] = (*value).into();
+    }
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    event["queryStringParameters"] =
+        pairs.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    Ok(event.to_string())
+}
+
+/// The response, which must have this status.
+pub(crate) fn checked(body: &[u8], status: u64) -> Result<Value> {
+    let reply: Value = serde_json::from_slice(body)?;
+    if reply["statusCode"] == status {
+        return Ok(reply);
+    }
+    Err(format!("expected the status {status}: {}", String::from_utf8_lossy(body)).into())
+}
