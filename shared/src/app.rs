@@ -1,5 +1,6 @@
 //! The configuration and clients of a process, built once. Only this file makes AWS clients.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -7,6 +8,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use futures_util::FutureExt;
+use futures_util::future::join;
 use postern_rules::config::{Config, ConfigError};
 
 use crate::clock::Clock;
@@ -38,7 +40,7 @@ pub struct App {
     /// Where metrics are written; `None` disables them.
     pub metrics: Option<Sink>,
     dynamodb_http: EarlyClient,
-    dynamodb_url: Option<String>,
+    dynamodb_url: LazyLock<Option<String>, Box<dyn FnOnce() -> Option<String> + Send>>,
 }
 
 /// A connection that [`App::prepare`] opens.
@@ -82,7 +84,7 @@ impl App {
         // One client for each service: an early client has one host.
         let dynamodb_http = http.early_client(AWS_CONNECT_TIMEOUT);
         let secrets_http = http.client(AWS_CONNECT_TIMEOUT, true);
-        let dynamodb_url = aws.dynamodb_endpoint.clone().or_else(|| dynamodb_url(&aws.region));
+        let (endpoint, region) = (aws.dynamodb_endpoint.clone(), aws.region.clone());
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
             .operation_timeout(AWS_OPERATION_TIMEOUT)
@@ -105,13 +107,16 @@ impl App {
             .retry_config(retries);
         secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint);
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
-        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
         Self {
             secrets: Secrets::new(secrets_manager, clock.clone(), &config),
-            store: Store::new(dynamodb, clock.clone(), &config),
+            store: Store::new(
+                move || aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+                clock.clone(),
+                &config,
+            ),
             google: Google::new(http, clock.clone(), &config),
             dynamodb_http,
-            dynamodb_url,
+            dynamodb_url: LazyLock::new(Box::new(move || endpoint.or_else(|| dynamodb_url(&region)))),
             clock,
             metrics,
             config,
@@ -122,18 +127,22 @@ impl App {
     /// connections that `ahead` names. Whoever needs a secret waits for it here; nobody waits for a
     /// connection before a request needs it.
     pub async fn prepare(&self, ahead: &[Ahead]) {
-        for connection in ahead {
-            match connection {
-                Ahead::DynamoDb => {
-                    if let Some(url) = &self.dynamodb_url {
-                        self.dynamodb_http.open(url);
+        let opening = async {
+            for connection in ahead {
+                match connection {
+                    Ahead::DynamoDb => {
+                        if let Some(url) = &*self.dynamodb_url {
+                            self.dynamodb_http.open(url);
+                        }
+                        self.store.prepare();
                     }
+                    Ahead::Gmail => self.google.open_gmail(),
                 }
-                Ahead::Gmail => self.google.open_gmail(),
             }
-        }
-        // A failure is the first request's, which reads again.
-        let _ = self.secrets.keyring().await;
+        };
+        // The secrets first: they take longest. A failure is the first request's, which reads
+        // again.
+        let _ = join(self.secrets.keyring(), opening).await;
     }
 }
 

@@ -102,7 +102,8 @@ where
             app.prepare(route.ahead).await;
         }
     };
-    futures_util::future::join(serving, preparing).await.0
+    // The first polled, so that the call for the secrets leaves before the first event is asked for.
+    futures_util::future::join(preparing, serving).await.1
 }
 
 /// How long a request may take, if the process ends at `ends_at` (milliseconds since the epoch). A
