@@ -78,7 +78,7 @@ fn measure(bench: &Bench) -> Result<Figures> {
             {
                 return Err(format!("{name}: two cold starts differ: {other:?} and {:?}", cold.counts).into());
             }
-            bench.warm(case, &folder, WARM, &mut warm)?;
+            bench.warm(case, &folder, (WARM, None), &mut warm)?;
         }
         figures.peak_memory_kib.insert(name.clone(), percentile(&warm.peak_memory, 50));
         figures.warm_request.insert(name, warm.counts.swap_remove(0));

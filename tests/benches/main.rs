@@ -39,6 +39,9 @@ struct Options {
     /// Sizes of memory in MB whose share of a CPU to measure besides a whole CPU.
     #[arg(long, value_delimiter = ',', default_value = "512,256,128")]
     memory: Vec<u64>,
+    /// The size of memory in MB whose share of a CPU warm requests have; a whole CPU without it.
+    #[arg(long, value_name = "MB")]
+    warm_memory: Option<u64>,
     /// Another build of the functions to measure in the same run; repeat the option for each.
     #[arg(long, value_name = "NAME=FOLDER", value_parser = build)]
     binaries: Vec<Build>,

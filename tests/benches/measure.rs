@@ -100,10 +100,16 @@ impl Bench {
     }
 
     /// Adds a turn of warm requests of a process of its own, after one that is not counted.
-    pub(crate) fn warm(&self, case: &Case, folder: &Path, requests: u32, warm: &mut Warm) -> Result<()> {
+    pub(crate) fn warm(
+        &self,
+        case: &Case,
+        folder: &Path,
+        (requests, memory): (u32, Option<u64>),
+        warm: &mut Warm,
+    ) -> Result<()> {
         let event = self.prepare(case, folder)?;
         let program = folder.join(case.program);
-        let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
+        let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, memory)?;
         process.invoke(&event)?;
         std::thread::sleep(SETTLE);
         let (before, used) = (self.stubs.counts(), process.usage()?.cpu);
@@ -179,7 +185,7 @@ pub(crate) fn all(bench: &Bench, options: &Options) -> Result<Figures> {
         progress(&format!("warm requests, {left} of {} left", options.warm));
         let requests = left.min(TURN);
         for (row, warm) in rows.iter().zip(&mut warm) {
-            bench.warm(&row.source, &row.folder, requests, warm)?;
+            bench.warm(&row.source, &row.folder, (requests, options.warm_memory), warm)?;
         }
         left -= requests;
     }
