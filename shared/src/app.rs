@@ -1,6 +1,5 @@
 //! The configuration and clients of a process, built once. Only this file makes AWS clients.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -40,7 +39,8 @@ pub struct App {
     /// Where metrics are written; `None` disables them.
     pub metrics: Option<Sink>,
     dynamodb_http: EarlyClient,
-    dynamodb_url: LazyLock<Option<String>, Box<dyn FnOnce() -> Option<String> + Send>>,
+    aws_region: String,
+    dynamodb_endpoint: Option<String>,
 }
 
 /// A connection that [`App::prepare`] opens.
@@ -84,7 +84,7 @@ impl App {
         // One client for each service: an early client has one host.
         let dynamodb_http = http.early_client(AWS_CONNECT_TIMEOUT);
         let secrets_http = http.client(AWS_CONNECT_TIMEOUT, true);
-        let (endpoint, region) = (aws.dynamodb_endpoint.clone(), aws.region.clone());
+        let (dynamodb_endpoint, aws_region) = (aws.dynamodb_endpoint.clone(), aws.region.clone());
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
             .operation_timeout(AWS_OPERATION_TIMEOUT)
@@ -116,7 +116,8 @@ impl App {
             ),
             google: Google::new(http, clock.clone(), &config),
             dynamodb_http,
-            dynamodb_url: LazyLock::new(Box::new(move || endpoint.or_else(|| dynamodb_url(&region)))),
+            dynamodb_endpoint,
+            aws_region,
             clock,
             metrics,
             config,
@@ -124,15 +125,16 @@ impl App {
     }
 
     /// Prepares the first request, during init: reads the secrets, and begins to open the
-    /// connections that `ahead` names. Whoever needs a secret waits for it here; nobody waits for a
-    /// connection before a request needs it.
+    /// connections that `ahead` names. A request that needs a secret waits until this has read it.
     pub async fn prepare(&self, ahead: &[Ahead]) {
+        // Awaits nothing. A future only so that the secrets are asked for first: they take longest.
         let opening = async {
             for connection in ahead {
                 match connection {
                     Ahead::DynamoDb => {
-                        if let Some(url) = &*self.dynamodb_url {
-                            self.dynamodb_http.open(url);
+                        let endpoint = self.dynamodb_endpoint.clone();
+                        if let Some(url) = endpoint.or_else(|| dynamodb_url(&self.aws_region)) {
+                            self.dynamodb_http.open(&url);
                         }
                         self.store.prepare();
                     }
@@ -140,8 +142,7 @@ impl App {
                 }
             }
         };
-        // The secrets first: they take longest. A failure is the first request's, which reads
-        // again.
+        // A failure is the first request's, which reads again.
         let _ = join(self.secrets.keyring(), opening).await;
     }
 }

@@ -138,7 +138,7 @@ async fn the_connection_for_a_refresh_is_opened_while_the_lease_is_taken() {
     world.store_client_with("token_uri", &format!("{}/token", google.url()));
     let app = world.environment(&[]);
     app.prepare(&BOTH).await;
-    world.dynamodb.fail("UpdateItem", harness::Fault::Delay(Duration::from_millis(300)), 1);
+    world.dynamodb.fail("UpdateItem", harness::Fault::Delay(Duration::from_millis(700)), 1);
     let listing = world.list();
     let listing = world.send_to(&app, &listing);
     tokio::pin!(listing);

@@ -1,6 +1,6 @@
 //! How many calls a request makes, with a cold start and with a warm one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure};
@@ -64,13 +64,15 @@ async fn session_and_credential_are_read_before_the_keyring_has_come() {
     let mut world = World::signed_in().await;
     world.cold_start();
     world.forget_calls();
-    world.secrets.fail("BatchGetSecretValue", Fault::Delay(Duration::from_millis(500)), 1);
+    world.secrets.fail("BatchGetSecretValue", Fault::Delay(Duration::from_millis(700)), 1);
+    let began = Instant::now();
     let listing = world.messages("");
     tokio::pin!(listing);
     tokio::select! {
         () = until(|| world.dynamodb_calls() == ["BatchGetItem"]) => {}
         answer = &mut listing => panic!("the answer came before the keyring: {answer:?}"),
     }
+    assert!(began.elapsed() < Duration::from_millis(600), "the keyring has not come yet");
     assert_eq!(listing.await.status, 200);
 }
 
@@ -79,9 +81,15 @@ async fn a_role_that_may_not_read_both_secrets_at_once_reads_one_after_the_other
     let mut world = World::signed_in().await;
     world.cold_start();
     world.forget_calls();
-    world.secrets.fail("BatchGetSecretValue", Fault::DENIED, 1);
+    world.secrets.fail("BatchGetSecretValue", Fault::DENIED, 100);
     world.lists().await;
-    assert_eq!(operations(&world), ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue"]);
+    assert_eq!(operations(&world), ["BatchGetSecretValue", "GetSecretValue"]);
+    // Once refused, it is not tried again.
+    world.advance(300);
+    world.start("").await;
+    let all = ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue", "GetSecretValue"];
+    assert_eq!(operations(&world), all);
+    assert_eq!(world.secrets_read()[2..], [KEYRING, KEYRING, GOOGLE_CLIENT]);
 }
 
 fn operations(world: &World) -> Vec<String> {

@@ -19,7 +19,7 @@ pub struct Caller {
     pub credential: Option<Credential>,
 }
 
-/// Opens the caller's token and reads session and credential in one consistent read.
+/// Reads whose session the caller's token names, and session and credential in one consistent read.
 pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, Error> {
     let token = token(request)?.ok_or_else(|| Error::unauthorized(Reason::NotSignedIn))?;
     // Unknown, altered, expired and revoked sessions are indistinguishable to the caller (A32).
@@ -70,7 +70,7 @@ fn token(request: &Request) -> Result<Option<&str>, Error> {
         // Ignore another scheme beside a cookie; without one it is an invalid credential (B29).
         return cookie.map_or(Err(Error::unauthorized(Reason::SessionExpired)), |cookie| Ok(Some(cookie)));
     }
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=%*".contains(&byte);
     if token.is_empty() || !token.bytes().all(is_token) {
         return Err(MALFORMED);
     }

@@ -119,7 +119,10 @@ impl<'a> Lease<'a> {
         app.google.open_tokens(&client);
         let lease = match Self::take(app, credential, token, pace).await? {
             Ok(lease) => lease,
-            Err(found) => return Ok(Outcome::Overtaken(found)),
+            Err(found) => {
+                app.google.close_tokens();
+                return Ok(Outcome::Overtaken(found));
+            }
         };
         let asked = tokio::time::timeout(lease.limit.remaining(), lease.ask(client)).await;
         match asked.unwrap_or(Err(Error::OutOfTime)) {

@@ -8,10 +8,11 @@ use super::lease::LEASE;
 use crate::clock::Deadline;
 
 /// The first pause between two reads of the item. A refresh rarely takes less. Each further pause is
-/// half as long again, so a request waits at most 100 ms and two thirds longer than the refresh took.
+/// half as long again, so a request waits at most 100 ms plus two thirds of the refresh's time longer than it takes.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause. With it, a thousand waiting requests read a little less than the 3,000 times a
-/// second that DynamoDB allows for one item.
+/// The longest pause. In pauses of this length a thousand waiting requests read a little less than
+/// the 3,000 times a second that DynamoDB allows for one item. In the first pauses they read more
+/// often, and the SDK repeats what DynamoDB refuses.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// Up to this share of a pause is left out at random, so that requests that came together do not
 /// read together.

@@ -138,6 +138,11 @@ impl Google {
         self.tokens.open(&client.token_endpoint);
     }
 
+    /// Closes the connection of [`Google::open_tokens`] if no refresh has used it.
+    pub fn close_tokens(&self) {
+        self.tokens.close_unused();
+    }
+
     /// Sends and times a request. Transport failures, 408, 5xx, redirects and HTML pages become
     /// errors. A 429 is returned: its body says which limit was reached.
     async fn ask(

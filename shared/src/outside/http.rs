@@ -78,8 +78,8 @@ impl HttpStack {
             add_roots(&mut roots, path).ok_or(names::EXTRA_ROOT_CERTIFICATES.unusable())?;
         }
         let mut provider = rustls::crypto::ring::default_provider();
-        // AES-128 with SHA-256 first: its handshake needs a third of the CPU for hashing that SHA-384
-        // needs, which processors have no instructions for.
+        // AES-128 with SHA-256 first: x86-64 and arm64 processors have instructions for that hash,
+        // and most have none for SHA-384.
         provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
         let tls = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
@@ -139,6 +139,11 @@ impl EarlyClient {
         self.ahead.open(|| {
             let _ = self.client.get(url).send().now_or_never();
         });
+    }
+
+    /// Closes what [`EarlyClient::open`] opened, if no request has used it.
+    pub fn close_unused(&self) {
+        self.ahead.close();
     }
 }
 

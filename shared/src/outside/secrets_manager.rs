@@ -3,13 +3,14 @@
 mod cached;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
 use aws_sdk_secretsmanager::types::{ApiErrorType, SecretValueEntry};
-use postern_rules::config::{Config, ConfigError, names};
+use postern_rules::config::{Config, ConfigError, names as variables};
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::seal::{Keyring, OpenError, Purpose, key_id};
@@ -60,6 +61,7 @@ pub struct Secrets {
     google_client: Cached<GoogleClient>,
     /// Whoever holds this reads. Others wait and find what was read.
     reading: Mutex<()>,
+    is_batch_refused: AtomicBool,
 }
 
 /// The texts of both secrets' current versions.
@@ -77,15 +79,16 @@ impl Secrets {
         Self {
             client,
             clock,
-            keyring: Cached::new(keyring, names::SEALING_KEYS_SECRET_ID.name, |text| {
+            keyring: Cached::new(keyring, variables::SEALING_KEYS_SECRET_ID.name, |text| {
                 Keyring::parse(text).map_err(|_| NO_KEYRING)
             }),
             google_client: Cached::new(
                 google_client,
-                names::GOOGLE_CLIENT_SECRET_ID.name,
+                variables::GOOGLE_CLIENT_SECRET_ID.name,
                 GoogleClient::parse,
             ),
             reading: Mutex::default(),
+            is_batch_refused: AtomicBool::default(),
         }
     }
 
@@ -125,7 +128,10 @@ impl Secrets {
             metrics::count_stale_secret();
             return Ok(value);
         }
-        kept(now, self.read_both().await)
+        match self.read_both().await {
+            Some(both) => kept(now, both),
+            None => secret.take(self.read(secret, CURRENT).await, now, None),
+        }
     }
 
     /// Google's client if it is cached. Makes no call.
@@ -228,30 +234,31 @@ impl Secrets {
     }
 
     /// Reads both secrets in one call. Each has its own outcome: an unusable client does not keep
-    /// anybody from the keyring. If the role or its permissions boundary lacks the action, reads
-    /// one after the other.
-    async fn read_both(&self) -> Both {
+    /// anybody from the keyring. `None` if the role, or its permissions boundary, lacks the action;
+    /// then it is not tried again.
+    async fn read_both(&self) -> Option<Both> {
+        if self.is_batch_refused.load(Ordering::Relaxed) {
+            return None;
+        }
         let ids = [self.keyring.id(), self.google_client.id()];
         let request = self.client.batch_get_secret_value();
         let request = request.set_secret_id_list(Some(ids.map(str::to_owned).to_vec()));
         match Box::pin(request.send()).await {
-            Ok(mut answer) => Both {
+            Ok(mut answer) => Some(Both {
                 keyring: of_batch(&mut answer, &self.keyring),
                 google_client: of_batch(&mut answer, &self.google_client),
-            },
+            }),
             Err(error) if is_refusal(error.code()) => {
                 tracing::warn!(
                     error = describe(&error),
                     "Secrets Manager refuses to give both secrets at once"
                 );
-                Both {
-                    keyring: self.read(&self.keyring, CURRENT).await,
-                    google_client: self.read(&self.google_client, CURRENT).await,
-                }
+                self.is_batch_refused.store(true, Ordering::Relaxed);
+                None
             }
             Err(error) => {
                 let unavailable = || Err(SecretsError::Unavailable(describe(&error)));
-                Both { keyring: unavailable(), google_client: unavailable() }
+                Some(Both { keyring: unavailable(), google_client: unavailable() })
             }
         }
     }
@@ -267,19 +274,25 @@ impl Secrets {
 
 /// The text of `secret` in the answer for both.
 fn of_batch<T>(answer: &mut BatchGetSecretValueOutput, secret: &Cached<T>) -> Text {
-    // The ID is a name, an ARN, or an ARN without the random characters at its end.
-    let id = secret.id();
-    let is_meant = |value: &&mut SecretValueEntry| {
-        value.name() == Some(id) || value.arn().is_some_and(|arn| arn.starts_with(id))
-    };
-    if let Some(value) = answer.secret_values.iter_mut().flatten().find(is_meant) {
+    let is_meant = |known: Option<&str>| known.is_some_and(|known| names(secret.id(), known));
+    let is_its_value = |value: &&mut SecretValueEntry| is_meant(value.name()) || is_meant(value.arn());
+    if let Some(value) = answer.secret_values.iter_mut().flatten().find(is_its_value) {
         let text = value.secret_string.take().map(Zeroizing::new);
         return text.ok_or(SecretsError::Unusable(secret.refused()));
     }
-    let error = answer.errors().iter().find(|error| error.secret_id() == Some(id));
+    let error = answer.errors().iter().find(|error| is_meant(error.secret_id()));
     let code = error.and_then(ApiErrorType::error_code);
     let code = code.filter(|code| code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     Err(failed(secret, code, || code.unwrap_or("no value and no known error").to_owned()))
+}
+
+/// Whether `id` names the secret with the name or ARN `known`: it is the same, or an ARN without the
+/// hyphen and the six random characters at its end.
+fn names(id: &str, known: &str) -> bool {
+    let rest = known.strip_prefix(id);
+    rest.is_some_and(|rest| {
+        rest.is_empty() || (id.starts_with("arn:") && rest.starts_with('-') && rest.len() == 7)
+    })
 }
 
 fn failed<T>(secret: &Cached<T>, code: Option<&str>, describe: impl Fn() -> String) -> SecretsError {
@@ -307,4 +320,23 @@ fn is_refusal(code: Option<&str>) -> bool {
                 | "MissingAuthenticationTokenException"
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_names_one_secret_and_not_those_whose_names_begin_alike() {
+        const ARN: &str = "arn:aws:secretsmanager:eu-central-1:1:secret:postern-AbCdEf";
+        for id in [ARN, &ARN[..ARN.len() - 7]] {
+            assert!(names(id, ARN), "{id}");
+        }
+        assert!(names("postern", "postern"));
+        for id in ["postern", &ARN[..ARN.len() - 8], "arn:aws:secretsmanager:eu-central-1:1:secret:post"] {
+            assert!(!names(id, ARN), "{id}");
+        }
+        assert!(!names("postern", "postern-google"));
+        assert!(!names(&ARN[..ARN.len() - 7], &ARN.replace("-AbCdEf", "-google-AbCdEf")));
+    }
 }

@@ -199,8 +199,10 @@ pub(super) fn of_secrets() -> Vec<Trouble> {
         (Fault::Delay(Duration::from_millis(20)), 100),
     ];
     let trouble = |(fault, times): (Fault, usize)| {
-        Trouble::new(format!("GetSecretValue, {times} times: {fault:?}"), move |stack| {
-            stack.secrets.fail("BatchGetSecretValue", fault.clone(), times);
+        Trouble::new(format!("a read of secrets, {times} times: {fault:?}"), move |stack| {
+            for operation in ["BatchGetSecretValue", "GetSecretValue"] {
+                stack.secrets.fail(operation, fault.clone(), times);
+            }
         })
     };
     faults.map(trouble).into()

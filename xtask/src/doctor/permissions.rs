@@ -74,9 +74,11 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     let template = postern_template::read();
     let (keys, mut findings) = keys(target, deployment).await;
     for function in functions {
-        let grants = grants(&template, &function.logical_id);
+        let is_traced = deployment.stack.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active");
+        let mut grants = grants(&template, &function.logical_id);
+        grants.retain(|grant| is_traced || grant.condition.as_deref() != Some("IsTraced"));
         let mut found = Vec::new();
-        for resource in resources(target, deployment, function, functions).iter().chain(&keys) {
+        for resource in resources(target, function, functions).iter().chain(&keys) {
             match simulate(deployment, function, resource, &grants).await {
                 Ok(more) => found.extend(more),
                 Err(finding) => {
@@ -94,12 +96,7 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     findings
 }
 
-fn resources(
-    target: &Target,
-    deployment: &Deployment,
-    function: &Function,
-    functions: &[Function],
-) -> Vec<Resource> {
+fn resources(target: &Target, function: &Function, functions: &[Function]) -> Vec<Resource> {
     let own = |service: &str, resource: &str| {
         let part = |index: usize| function.arn.split(':').nth(index).unwrap_or_default();
         format!("arn:{}:{service}:{}:{}:{resource}", part(1), part(3), part(4))
@@ -125,9 +122,7 @@ fn resources(
     let to_invoke =
         |other: &Function| Resource::new(format!("the function {}", other.name), &other.arn, None);
     resources.extend(functions.iter().map(to_invoke));
-    if deployment.stack.parameters.get("Tracing").is_some_and(|tracing| tracing == "Active") {
-        resources.push(Resource::new("X-Ray", "*", Some("*")));
-    }
+    resources.push(Resource::new("any resource", "*", Some("*")));
     resources
 }
 

@@ -86,8 +86,8 @@ impl Load<'_> {
         keyring["primary"] = json!("k2");
         cloud.put_secret(keyring_id, &keyring.to_string()).await?;
         sleep(STEADY).await;
-        // New sessions are sealed with a key that the old environments of list-messages have never
-        // read.
+        // New flows and tokens are sealed with a key that the old environments of the other functions
+        // have never read.
         self.replace_environments(&["OauthCallbackFunction"]).await?;
         all(USERS.map(|user| self.list_once(user))).await?;
         sleep(STEADY).await;

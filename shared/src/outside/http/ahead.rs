@@ -54,6 +54,18 @@ impl Ahead {
             *state = State::Asked;
         }
         ask();
+        let mut state = self.state();
+        if matches!(*state, State::Asked) {
+            *state = State::New;
+        }
+    }
+
+    /// Closes a connection that was opened ahead and not used.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        if matches!(*state, State::Begun { .. }) {
+            *state = State::New;
+        }
     }
 
     /// Ignores poisoning: a state is replaced in one step.

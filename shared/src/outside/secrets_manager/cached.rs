@@ -146,10 +146,14 @@ impl<T> Cached<T> {
         Ok(value)
     }
 
-    /// Takes a value that came with another secret's, if it is good and nobody asked for it before.
+    /// Takes what came with another secret's value, unless the cached value is not due. If there is
+    /// no good value, the next attempt waits as after any other.
     pub(super) fn take_along(&self, text: Text, now: Timestamp) {
-        if self.remembered(now).is_none() {
-            let _ = self.keep(text, now, None);
+        if self.remembered(now).is_none()
+            && self.keep(text, now, None).is_err()
+            && let Some(last) = locked(&self.entry).as_mut()
+        {
+            last.tried_at = Some(now);
         }
     }
 
@@ -257,6 +261,8 @@ mod tests {
         cached.take_along(good("one"), START);
         cached.take_along(good("two"), START);
         assert_eq!(text(cached.remembered(START)).as_deref(), Some("one"));
+        cached.take_along(down(), START.plus(LIFETIME));
+        assert!(cached.tried_within(LEAST_INTERVAL, START.plus(LIFETIME)).is_some(), "tried a moment ago");
         cached.take_along(good("two"), START.plus(LIFETIME));
         assert_eq!(text(cached.remembered(START.plus(LIFETIME))).as_deref(), Some("two"));
     }
