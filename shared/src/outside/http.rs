@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{CipherSuite, ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
-use self::ahead::Ahead;
+use self::ahead::FirstConnection;
 
 /// Idle connections are closed after this time: they are dead after a long freeze (F03, F68).
 const IDLE: Duration = Duration::from_secs(20);
@@ -102,9 +102,9 @@ impl HttpStack {
     /// A pooled client for one host, whose first connection can be opened ahead of its first
     /// request.
     pub fn early_client(&self, connect_timeout: Duration) -> EarlyClient {
-        let ahead = Ahead::default();
-        let builder = self.builder(connect_timeout, true).connector_layer(ahead.clone());
-        EarlyClient { client: Self::built(builder), ahead }
+        let first = FirstConnection::default();
+        let builder = self.builder(connect_timeout, true).connector_layer(first.clone());
+        EarlyClient { client: Self::built(builder), first }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
@@ -129,21 +129,21 @@ impl HttpStack {
 #[derive(Clone)]
 pub struct EarlyClient {
     client: reqwest::Client,
-    ahead: Ahead,
+    first: FirstConnection,
 }
 
 impl EarlyClient {
     /// Begins to open the first connection, to the host of `url`, and does not wait for it. All
     /// requests of this client must go to that host. Does nothing after the first request.
     pub fn open(&self, url: &str) {
-        self.ahead.open(|| {
+        self.first.open(|| {
             let _ = self.client.get(url).send().now_or_never();
         });
     }
 
     /// Closes what [`EarlyClient::open`] opened, if no request has used it.
     pub fn close_unused(&self) {
-        self.ahead.close();
+        self.first.close();
     }
 }
 

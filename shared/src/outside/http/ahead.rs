@@ -1,7 +1,7 @@
 //! Opens a client's first connection before its first request, which then does not wait for DNS, TCP
 //! and TLS.
 //!
-//! reqwest opens a connection only for a request. So [`Ahead`] is a layer around its connector:
+//! reqwest opens a connection only for a request. So [`FirstConnection`] is a layer around its connector:
 //! while a request that will not be sent asks for a connection, it starts opening one on its own;
 //! the first request that is sent gets that one. Lambda may freeze the process in between.
 //! Therefore a connection that is no longer new is dropped, and one that could not be opened is
@@ -40,9 +40,9 @@ enum State {
 
 /// What is known of a client's first connection. Its clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Ahead(Arc<Mutex<State>>);
+pub(super) struct FirstConnection(Arc<Mutex<State>>);
 
-impl Ahead {
+impl FirstConnection {
     /// Makes the connector begin its first connection, unless it has. `ask` polls a request, which
     /// asks for a connection and is dropped.
     pub(super) fn open(&self, ask: impl FnOnce()) {
@@ -74,22 +74,22 @@ impl Ahead {
     }
 }
 
-impl<S> Layer<S> for Ahead {
-    type Service = Connector<S>;
+impl<S> Layer<S> for FirstConnection {
+    type Service = EarlyConnector<S>;
 
-    fn layer(&self, inner: S) -> Connector<S> {
-        Connector { inner, ahead: self.clone() }
+    fn layer(&self, inner: S) -> EarlyConnector<S> {
+        EarlyConnector { inner, first: self.clone() }
     }
 }
 
 /// reqwest's connector with a connection that was opened ahead.
 #[derive(Clone)]
-pub(super) struct Connector<S> {
+pub(super) struct EarlyConnector<S> {
     inner: S,
-    ahead: Ahead,
+    first: FirstConnection,
 }
 
-impl<S, Target> Service<Target> for Connector<S>
+impl<S, Target> Service<Target> for EarlyConnector<S>
 where
     S: Service<Target> + Clone + Send + 'static,
     S::Response: Send + 'static,
@@ -106,7 +106,7 @@ where
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let mut state = self.ahead.state();
+        let mut state = self.first.state();
         match replace(&mut *state, State::Used) {
             State::New | State::Used => self.inner.call(target).boxed(),
             State::Asked => {
