@@ -12,8 +12,9 @@ use postern::door::Route;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
-const FUNCTIONS: [(&str, Route); 3] = [
+const FUNCTIONS: [(&str, Route); 4] = [
     ("auth-start", auth_start::ROUTE),
+    ("auth-token", auth_token::ROUTE),
     ("list-messages", list_messages::ROUTE),
     ("oauth-callback", oauth_callback::ROUTE),
 ];

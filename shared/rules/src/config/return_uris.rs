@@ -4,7 +4,7 @@
 use url::Url;
 
 /// In bytes.
-const RETURN_URI_LIMIT: usize = 512;
+pub(crate) const RETURN_URI_LIMIT: usize = 512;
 /// How a redirect URI of a native application on this machine begins (RFC 8252 section 7.3).
 const LOOPBACK: [&str; 3] = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
 
