@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::commands::Ports;
 
-/// The ports, taken. The API's is only known to be free: `cargo lambda watch` takes it later.
+/// The ports, taken.
 pub(crate) struct Bound {
-    pub(crate) api: u16,
+    pub(crate) api: TcpListener,
     pub(crate) page: TcpListener,
     pub(crate) back_ends: Listeners,
 }
@@ -22,7 +22,7 @@ pub(crate) async fn take(ports: Ports) -> Result<Bound, String> {
     let google = bind(ports.google, "--google-port").await?;
     let dynamodb = bind(ports.dynamodb, "--dynamodb-port").await?;
     let secrets = bind(ports.secrets, "--secrets-port").await?;
-    Ok(Bound { api: port_of(&api)?, page, back_ends: Listeners { google, dynamodb, secrets } })
+    Ok(Bound { api, page, back_ends: Listeners { google, dynamodb, secrets } })
 }
 
 /// A port of 127.0.0.1 that is free at this moment, for a program that takes it soon.
