@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness::{Options, Stack};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::browser::Browser;
 use crate::commands::{DevOptions, Ports};
@@ -32,13 +32,28 @@ struct Local {
     page: String,
 }
 
-/// Serves until Ctrl-C, or tries everything once.
+impl Local {
+    /// Tells a command where everything is.
+    fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let addresses = [
+            ("POSTERN_API", &*self.api),
+            ("POSTERN_PAGE", &self.page),
+            ("POSTERN_GOOGLE", self.stack.google.url()),
+        ];
+        command.envs(addresses)
+    }
+}
+
+/// Serves until Ctrl-C; or tries everything once, or runs a command beside it.
 pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
-    if options.check {
+    if options.check || !options.beside.is_empty() {
         let log: PathBuf = root().join("target").join("xtask-check.log");
         let outcome = run_to_the_end(async |processes| {
             let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
             let (local, _) = start(free, Some(&log), processes).await?;
+            if let [program, arguments @ ..] = &options.beside[..] {
+                return processes.succeed(local.tell(command(program).args(arguments))).await;
+            }
             let browser = Browser::new()?;
             check::run(Visit::new(&local.stack.google, &local.api, &local.page, browser, ACCOUNT)).await
         });
