@@ -53,6 +53,10 @@ pub(crate) struct DevOptions {
     pub(crate) return_uris: Vec<String>,
     #[command(flatten)]
     pub(crate) ports: Ports,
+    /// Starts everything on free ports, runs this command, and stops. The command finds the
+    /// addresses in POSTERN_API, POSTERN_PAGE and POSTERN_GOOGLE.
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["check", "Ports"])]
+    pub(crate) beside: Vec<OsString>,
 }
 
 /// The ports of 127.0.0.1 that `dev` listens on; 0 is any free port.
@@ -170,5 +174,9 @@ mod tests {
         let Command::Dev(options) = line.command else { panic!() };
         assert_eq!(options.origins, ["http://localhost:1", "http://localhost:2"]);
         assert!(parse("xtask dev --check --api-port 1").unwrap_err().to_string().contains("--api-port"));
+        let line = parse("xtask dev -- node --test tests/interop").unwrap();
+        let Command::Dev(options) = line.command else { panic!() };
+        assert_eq!(options.beside, ["node", "--test", "tests/interop"]);
+        assert!(parse("xtask dev --api-port 1 -- true").is_err());
     }
 }

@@ -11,7 +11,7 @@ use harness::front::Front;
 use harness::page::Page;
 use harness::{Options, Stack};
 use postern_rules::config::Origins;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::browser::Browser;
 use crate::commands::{DevOptions, Ports};
@@ -39,26 +39,42 @@ struct Local {
     _servers: (Front, Page),
 }
 
-/// Serves until Ctrl-C, or tries everything once.
+impl Local {
+    /// Tells a command where everything is.
+    fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let addresses = [
+            ("POSTERN_API", &*self.api),
+            ("POSTERN_PAGE", &self.page),
+            ("POSTERN_GOOGLE", self.stack.google.url()),
+        ];
+        command.envs(addresses)
+    }
+}
+
+/// Serves until Ctrl-C; or tries everything once, or runs a command beside it.
 pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
-    if options.check {
+    if options.check || !options.beside.is_empty() {
         let log: PathBuf = root().join("target").join("xtask-check.log");
         let outcome = run_to_the_end(async |processes| {
             let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
-            let options = DevOptions { ports: free, origins: vec![OTHER.to_owned()], ..options };
-            let (local, _) = start(options, Some(&log), processes).await?;
+            let mut options = DevOptions { ports: free, ..options };
+            options.origins.extend(options.check.then(|| OTHER.to_owned()));
+            let (local, _) = start(&options, Some(&log), processes).await?;
+            if let [program, arguments @ ..] = &options.beside[..] {
+                return processes.succeed(local.tell(command(program).args(arguments))).await;
+            }
             let browser = Browser::new()?;
             check::run(Visit::new(&local.stack.google, &local.api, &local.page, browser, ACCOUNT)).await?;
             check::cors(&local.api, &[&local.page, OTHER]).await
         });
         return outcome.await.inspect_err(|_| log::show_end_of(&log));
     }
-    let outcome = run_to_the_end(async |processes| serve(options, processes).await).await;
+    let outcome = run_to_the_end(async |processes| serve(&options, processes).await).await;
     // There is no other way to end it.
     if outcome.as_ref().is_err_and(|problem| problem == INTERRUPTED) { Ok(()) } else { outcome }
 }
 
-async fn serve(options: DevOptions, processes: &mut Processes) -> Result<(), String> {
+async fn serve(options: &DevOptions, processes: &mut Processes) -> Result<(), String> {
     let (local, watch) = start(options, None, processes).await?;
     println!();
     println!("  demo page                   {}", local.page);
@@ -74,7 +90,7 @@ async fn serve(options: DevOptions, processes: &mut Processes) -> Result<(), Str
 
 /// Starts everything. The functions' output goes to the terminal or to `log`.
 async fn start<'a>(
-    options: DevOptions,
+    options: &DevOptions,
     log: Option<&Path>,
     processes: &'a mut Processes,
 ) -> Result<(Local, &'a mut Child), String> {
@@ -89,7 +105,7 @@ async fn start<'a>(
 
     let api = format!("http://localhost:{}", ports::port_of(&bound.api)?);
     let page = format!("http://localhost:{}", ports::port_of(&bound.page)?);
-    let origins = [vec![page.clone()], options.origins].concat();
+    let origins = [std::slice::from_ref(&page), &options.origins].concat();
     let stack = Stack::start(Options {
         public_url: api.clone(),
         allowed_origins: origins.join(","),
