@@ -18,6 +18,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Runs Postern on this machine with a fake Google, and a page to try it on.
     Dev(DevOptions),
+    /// Runs the fake Google by itself, for tests of any application (docs/fake-google.md).
+    Google(GoogleOptions),
     /// Runs the tests of the store and the secrets against MiniStack, an emulator of AWS.
     Contract,
     /// Checks the templates with sam validate --lint, cfn-lint and checkov.
@@ -54,9 +56,21 @@ pub(crate) struct DevOptions {
     #[command(flatten)]
     pub(crate) ports: Ports,
     /// Starts everything on free ports, runs this command, and stops. The command finds the
-    /// addresses in POSTERN_API, POSTERN_PAGE and POSTERN_GOOGLE.
+    /// addresses in POSTERN_API, POSTERN_PAGE, POSTERN_GOOGLE and POSTERN_DYNAMODB, and the allowed
+    /// origins, with commas between them, in POSTERN_ORIGINS.
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["check", "Ports"])]
     pub(crate) beside: Vec<OsString>,
+}
+
+/// The options of `google`.
+#[derive(Debug, Args)]
+pub(crate) struct GoogleOptions {
+    /// The port of 127.0.0.1 to listen on; 0 is any free port.
+    #[arg(long, default_value_t = Ports::DEFAULT.google)]
+    pub(crate) port: u16,
+    /// A redirect URI of the application under test; repeat the option for each.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub(crate) redirect_uris: Vec<String>,
 }
 
 /// The ports of 127.0.0.1 that `dev` listens on; 0 is any free port.

@@ -42,12 +42,14 @@ struct Local {
 impl Local {
     /// Tells a command where everything is.
     fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let addresses = [
-            ("POSTERN_API", &*self.api),
-            ("POSTERN_PAGE", &self.page),
-            ("POSTERN_GOOGLE", self.stack.google.url()),
-        ];
-        command.envs(addresses)
+        let origins = self.stack.environment().remove("ALLOWED_ORIGINS").unwrap_or_default();
+        command.envs([
+            ("POSTERN_API", self.api.clone()),
+            ("POSTERN_PAGE", self.page.clone()),
+            ("POSTERN_GOOGLE", self.stack.google.url().to_owned()),
+            ("POSTERN_DYNAMODB", self.stack.dynamodb.url()),
+            ("POSTERN_ORIGINS", origins),
+        ])
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, String> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-async fn bind(port: u16, option: &str) -> Result<TcpListener, String> {
+/// Listens on a port of 127.0.0.1; `option` is the command's option that names it.
+pub(crate) async fn bind(port: u16, option: &str) -> Result<TcpListener, String> {
     let taken = || format!("port {port} is taken; choose another with {option} PORT");
     // Browsers try ::1 for "localhost" first: a server there would answer in our place.
     if port != 0 && TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.is_ok() {
