@@ -27,15 +27,13 @@ mod token_endpoint;
 mod web_client;
 
 #[cfg(feature = "local")]
-mod browser;
-#[cfg(feature = "local")]
 mod contract;
 #[cfg(feature = "local")]
 mod dev;
 #[cfg(feature = "local")]
-mod ministack;
+mod google;
 #[cfg(feature = "local")]
-mod visit;
+mod ministack;
 
 #[cfg(all(feature = "aws", feature = "local"))]
 mod e2e;
@@ -46,6 +44,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use commands::{Command, CommandLine};
+#[cfg(feature = "local")]
+use harness::{browser, visit};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -54,6 +54,8 @@ async fn main() -> ExitCode {
         Command::Bench { options } => bench::run(options).await,
         #[cfg(feature = "local")]
         Command::Dev(options) => dev::run(options).await,
+        #[cfg(feature = "local")]
+        Command::Google(options) => google::run(options).await,
         #[cfg(feature = "local")]
         Command::Contract => contract::run().await,
         #[cfg(feature = "aws")]

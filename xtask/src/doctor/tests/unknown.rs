@@ -103,6 +103,7 @@ async fn a_local_stack_without_what_only_a_deployment_has() {
     good   the table SessionsTable with the sessions
     good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
     good   CORS for http://localhost:9100
+    good   CORS for other origins: refused
     good   Google accepts the client secret in postern/google-client
     ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
     ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
