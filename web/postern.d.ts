@@ -68,8 +68,8 @@ export interface Postern extends Api {
   disconnect(options?: CallOptions): Promise<void>;
 
   /**
-   * `change`: this or another tab signed in or out, or the user changed. Not called for the first
-   * `connection()`, whose answer you have. Returns a function that ends it.
+   * `change`: what is known of the connection changed: by the first `connection()`, by a sign-in or
+   * sign-out in this or another tab, or because access was lost. Returns a function that ends it.
    */
   on(event: "change", listener: (connection: Connection) => void): () => void;
   /**
@@ -134,13 +134,13 @@ export interface Finished {
    *   redeemed. Go on as usual; `error` says that the sign-in is perhaps in another window.
    */
   status: "none" | "connected" | "failed" | "unclaimed";
-  connection: Connection | null;
-  error: PosternError | null;
+  connection?: Connection;
+  error?: PosternError;
   /**
    * Where the user was before a redirect. The address bar shows it already; only an application
    * whose `redirectUri` is another document has to load it.
    */
-  returnTo: string | null;
+  returnTo?: string;
 }
 
 /** The answer of `GET /connection`. */
