@@ -10,16 +10,21 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 /** Milliseconds in which the page that began a sign-in must take the code. */
 const CLAIM_TIME = 500;
-/** Milliseconds after which a popup that seems closed counts as closed, while this page has focus. */
-const CLOSED_TIME = 3000;
+/** Milliseconds between looks whether a popup is closed. */
+const LOOK_TIME = 250;
+/** Looks without a break that found a popup closed and this page with focus: three seconds. */
+const LOOKS = 12;
 /** Milliseconds that a sign-in may take; the API allows the same. */
 const SIGN_IN_TIME = 600_000;
 /** Begins each `state`, so that `finish` leaves the fragments of others alone. */
 const OURS = "postern-";
 /** The key in sessionStorage of a sign-in by redirect: its verifier, never a token. */
 const PENDING = "postern:sign-in";
-/** Browsers inside applications, on whose pages Google does not show its sign-in. */
-const IN_APP = /FBA[NV]|Instagram|Line\/|MicroMessenger|Snapchat|; wv\)|iP(hone|ad|od)(?!.*Safari)/;
+/**
+ * Browsers inside applications, where Google does not show its sign-in: Android's web view, iOS's,
+ * which does not call itself Safari, and two that hide.
+ */
+const IN_APP = /; wv\)|iP(hone|ad|od)(?!.*Safari)|Line\/|Snapchat/;
 
 export class PosternError extends Error {
   name = "PosternError";
@@ -29,17 +34,15 @@ export class PosternError extends Error {
   }
 }
 
-export class PopupBlocked extends PosternError {
-  name = "PopupBlocked";
-}
+export class PopupBlocked extends PosternError {}
 
-export class PopupClosed extends PosternError {
-  name = "PopupClosed";
-}
+export class PopupClosed extends PosternError {}
 
 export function createPostern({ base, mode = "auto", session = "auto", clientId = "web", redirectUri }) {
   base = trim(base);
   const hasPage = typeof document === "object";
+  const isEmbedded = globalThis.top !== globalThis.self;
+  const obstacle = hasPage ? findObstacle() : null;
   const listeners = { change: new Set(), reauthorize: new Set() };
   /** The session token, only without a cookie. */
   let token;
@@ -55,20 +58,21 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   let popup;
 
   const api = createApi({ base, token: () => token, run });
-  const tabs = hasPage && new BroadcastChannel(`postern ${base}`);
-  if (tabs) {
+  let tabs;
+  /** The next sign-in, made before the click: Safari blocks a popup that is opened after waiting. */
+  let prepared;
+  const fresh = () =>
+    newAttempt(base, clientId, new URL(redirectUri ?? location.origin + location.pathname, location.href).href, "fragment");
+  const prepare = async () => (prepared = await fresh());
+
+  if (hasPage) {
+    tabs = new BroadcastChannel(`postern ${base}`);
     tabs.onmessage = () => {
       begin();
       connection().catch(() => {});
     };
+    if (!obstacle) prepare();
   }
-
-  // Made before the click: Safari blocks a popup that a handler opens after waiting for anything.
-  let prepared;
-  const prepare = async () => (prepared = await fresh());
-  const fresh = () =>
-    newAttempt({ base, clientId, redirectUri: new URL(redirectUri ?? location.pathname, location.href).href });
-  if (hasPage && !obstacle()) prepare();
 
   /** A session began or ended, here or in another tab. */
   function begin() {
@@ -121,23 +125,23 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
 
   async function connect({ loginHint, returnTo = location.href, signal } = {}) {
     signal?.throwIfAborted();
-    const obstructed = obstacle();
-    if (obstructed) throw new PosternError({ code: obstructed });
+    if (obstacle) throw new PosternError({ code: obstacle });
     loginHint ??= current?.status === "reauthorize" ? current.user?.email : undefined;
     const attempt = prepared ?? (await prepare());
     prepared = undefined;
     prepare();
-    const url = startUrl(attempt, "fragment", loginHint);
-    const isEmbedded = window.top !== window;
+    const url = withHint(attempt, loginHint);
     if (mode !== "redirect" || isEmbedded) {
       popup = open(url, "_blank", "popup,width=520,height=680");
       if (popup) {
-        connecting = throughPopup(attempt, popup, loginHint, signal).finally(() => (connecting = undefined));
+        connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined));
         return connecting;
       }
       if (mode === "popup" || isEmbedded) throw new PopupBlocked({ code: "popup_blocked" });
     }
-    return leave(attempt, url, new URL(returnTo, location.href).href);
+    const target = new URL(returnTo, location.href);
+    if (target.origin !== location.origin) throw new TypeError("returnTo: another origin");
+    return leave(attempt, url, target.href);
   }
 
   /** Goes to `url`, and leaves in this tab what `finish` needs. */
@@ -147,41 +151,33 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
     return new Promise(() => {});
   }
 
-  function throughPopup(attempt, popup, loginHint, signal) {
+  function throughPopup(attempt, popup, signal) {
     return new Promise((resolve, reject) => {
       let isTaken = false;
-      const line = openLine(attempt.state, popup, async ({ type, answer }) => {
+      const line = openLine(attempt.state, popup, ({ type, answer }) => {
         if (type !== "answer") return;
         line.send({ type: "taken" });
         if (isTaken) return;
         isTaken = true;
         clearInterval(watch);
-        try {
-          const connection = await redeem(attempt, answer);
-          if (connection) resolve(connection);
-          else {
-            // The popup goes to Google again, this time for a token.
-            const next = await fresh();
-            resolve(throughPopup(next, popup, loginHint, signal));
-            line.send({ type: "done", url: startUrl(next, "fragment", loginHint) });
-            return;
-          }
-        } catch (error) {
-          reject(error);
-        }
-        line.send({ type: "done" });
+        const again = (next, url) => {
+          const connecting = throughPopup(next, popup, signal);
+          line.send({ type: "done", url });
+          return connecting;
+        };
+        redeem(attempt, answer, again).then(resolve, reject).finally(() => line.send({ type: "done" }));
       });
 
       // `closed` is only a hint: it is also true for a window that Google's page cut off. So the
       // line stays open, and a success that comes later still counts.
-      let closedSince = 0;
+      let looks = 0;
       const watch = setInterval(() => {
-        closedSince = popup.closed && document.hasFocus() ? closedSince || Date.now() : 0;
-        if (closedSince && Date.now() - closedSince >= CLOSED_TIME) {
+        looks = popup.closed && document.hasFocus() ? looks + 1 : 0;
+        if (looks > LOOKS) {
           clearInterval(watch);
-          reject(new PopupClosed({ code: "popup_closed", reason: window.top === window ? undefined : "embedded" }));
+          reject(new PopupClosed({ code: "popup_closed", reason: isEmbedded ? "embedded" : undefined }));
         }
-      }, 250);
+      }, LOOK_TIME);
 
       const end = (error) => {
         isTaken = true;
@@ -198,19 +194,18 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   }
 
   /**
-   * Exchanges the code for a session. Without a result, the browser did not keep the cookie: the next
-   * attempt asks for a token.
+   * Exchanges the code for a session. If the browser does not keep the cookie, it takes another code,
+   * which `again` gets, to exchange it for a token.
    */
-  async function redeem(attempt, response) {
-    const answer = await exchange(attempt, response, isInMemory ? {} : { session: "cookie" });
+  async function redeem(attempt, response, again) {
+    const answer = await exchange(base, attempt.form, response, isInMemory ? {} : { session: "cookie" });
     announce(answer.access_token);
     const known = await api.connection();
-    if (known.status === "signed_out" && !isInMemory) {
-      if (session === "cookie") throw new PosternError({ code: "cookie_not_kept" });
-      isInMemory = true;
-      return undefined;
-    }
-    return learn(known);
+    if (isInMemory || known.status !== "signed_out") return learn(known);
+    if (session === "cookie") throw new PosternError({ code: "cookie_not_kept" });
+    isInMemory = true;
+    const next = await fresh();
+    return again(next, withHint(next, answer.user.email));
   }
 
   async function finish() {
@@ -221,10 +216,10 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       const answer = Object.fromEntries(new URLSearchParams(url.hash.slice(1)));
       const isAnswer = answer.state?.startsWith(OURS);
       if (isAnswer) url.hash = "";
-      if (refused) url.search = url.search.replace(/([?&])auth_error=[^&]*&?/, "$1").replace(/[?&]$/, "");
-      if (isAnswer || refused) history.replaceState(history.state, "", url);
+      if (refused) url.searchParams.delete("auth_error");
+      if (!isAnswer && !refused) return { status: "none" };
+      showAddress(url);
       if (refused) throw new PosternError({ code: refused });
-      if (!isAnswer) return { status: "none" };
 
       pending = JSON.parse(sessionStorage.getItem(PENDING));
       if (pending?.state !== answer.state) {
@@ -233,11 +228,7 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       }
       sessionStorage.removeItem(PENDING);
       isInMemory ||= pending.isInMemory;
-      const connection = await redeem(pending, answer);
-      if (!connection) {
-        const next = await fresh();
-        return leave(next, startUrl(next, "fragment"), pending.returnTo);
-      }
+      const connection = await redeem(pending, answer, (next, url) => leave(next, url, pending.returnTo));
       return arrive({ status: "connected", connection }, pending);
     } catch (error) {
       return arrive({ status: "failed", error }, pending);
@@ -246,7 +237,7 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
 
   function arrive(result, pending) {
     const returnTo = pending?.returnTo;
-    if (returnTo) history.replaceState(history.state, "", returnTo);
+    if (returnTo) showAddress(returnTo);
     return { ...result, returnTo };
   }
 
@@ -276,9 +267,7 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
 
   return {
     ...api,
-    get obstacle() {
-      return obstacle();
-    },
+    obstacle,
     connection,
     connect(options) {
       popup?.focus();
@@ -347,7 +336,7 @@ async function request(url, options) {
   for (let retry = 0; ; retry += 1) {
     let answer, body;
     try {
-      answer = await fetch(url, options);
+      answer = await fetch(url, { cache: "no-store", ...options });
       body = await answer.json();
     } catch (cause) {
       // No answer, or one without CORS headers, as API Gateway's may be.
@@ -362,15 +351,16 @@ async function request(url, options) {
     // An answer with a code is the API's own.
     const isRefused = !answer || ([429, 503].includes(answer.status) && !body?.code);
     if (retry === RETRIES || !isRefused || pause > LONGEST_PAUSE) {
+      const { code = "unreachable", detail, error_description, reason, instance } = body ?? {};
       throw new PosternError({
-        code: body?.code ?? "unreachable",
-        message: body?.detail ?? body?.error_description,
+        code,
+        message: detail ?? error_description,
         status: answer?.status,
-        reason: body?.reason,
+        reason,
         retryAfter: asked > 0 ? Math.ceil(asked / 1000) : undefined,
         startUrl: body?.start_url,
         missingScopes: body?.missing_scopes,
-        instance: body?.instance,
+        instance,
       });
     }
     await untilAborted(new Promise((resolve) => setTimeout(resolve, pause)), options.signal);
@@ -411,19 +401,40 @@ function openLine(state, other, hear) {
   };
 }
 
+function showAddress(url) {
+  history.replaceState(history.state, "", url);
+}
+
 /** Why a sign-in cannot work in this browser. */
-function obstacle() {
-  if (typeof document !== "object") return null;
-  if (!globalThis.crypto?.subtle) return "insecure_context";
+function findObstacle() {
+  if (!crypto.subtle) return "insecure_context";
   return IN_APP.test(navigator.userAgent) && !navigator.standalone ? "disallowed_useragent" : null;
 }
 
-/** What one sign-in needs; `verifier` is its secret (RFC 7636). */
-export async function newAttempt(client) {
+/**
+ * One sign-in: where it begins (RFC 6749 section 4.1.1), and what redeems its code. In `form`,
+ * `code_verifier` is a secret (RFC 7636).
+ */
+export async function newAttempt(base, client_id, redirect_uri, response_mode) {
   const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
-  const verifier = random();
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  return { verifier, challenge: base64url(digest), state: OURS + random(), ...client };
+  const state = OURS + random();
+  const code_verifier = random();
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code_verifier));
+  const query = new URLSearchParams({
+    response_type: "code",
+    response_mode,
+    client_id,
+    redirect_uri,
+    state,
+    code_challenge: base64url(digest),
+    code_challenge_method: "S256",
+  });
+  return { state, url: `${base}/auth/start?${query}`, form: { client_id, redirect_uri, code_verifier } };
+}
+
+/** Where the sign-in begins, with the account that Google preselects. */
+export function withHint({ url }, hint) {
+  return hint ? `${url}&login_hint=${encodeURIComponent(hint)}` : url;
 }
 
 function base64url(bytes) {
@@ -431,33 +442,14 @@ function base64url(bytes) {
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** Where a sign-in begins (RFC 6749 section 4.1.1). */
-export function startUrl({ base, clientId, redirectUri, challenge, state }, response_mode, login_hint) {
-  return `${base}/auth/start?${new URLSearchParams({
-    response_type: "code",
-    response_mode,
-    client_id: clientId,
-    redirect_uri: redirectUri,
-    state,
-    code_challenge: challenge,
-    code_challenge_method: "S256",
-    ...(login_hint && { login_hint }),
-  })}`;
-}
-
-/** Redeems the code of `response`, the parameters that came back (RFC 6749 section 4.1.3, RFC 9207). */
-export async function exchange(attempt, { iss, error, error_code, code }, more) {
-  if (trim(iss ?? "") !== attempt.base) throw new PosternError({ code: "issuer_mismatch" });
+/**
+ * Redeems the code that came back (RFC 6749 section 4.1.3), if the answer is of this API (RFC 9207).
+ */
+export async function exchange(base, form, { iss, error, error_code, code }, more) {
+  if (iss !== base) throw new PosternError({ code: "issuer_mismatch" });
   if (error) throw new PosternError({ code: error_code ?? error });
-  const body = new URLSearchParams({
-    grant_type: "authorization_code",
-    code,
-    code_verifier: attempt.verifier,
-    redirect_uri: attempt.redirectUri,
-    client_id: attempt.clientId,
-    ...more,
-  });
-  return request(`${attempt.base}/auth/token`, { method: "POST", body, credentials: "include" });
+  const body = new URLSearchParams({ grant_type: "authorization_code", code, ...form, ...more });
+  return request(`${base}/auth/token`, { method: "POST", body, credentials: "include" });
 }
 
 /** An address without slashes at its end. */

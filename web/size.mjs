@@ -4,7 +4,7 @@ import { build } from "esbuild";
 import { gzipSync } from "node:zlib";
 
 /** The most bytes. What a module imports is counted with that module, not with this one. */
-const LIMITS = { "postern.js": 3584, "react.js": 1024, "server.js": 1024, "explain.js": 3584 };
+const LIMITS = { "postern.js": 3500, "react.js": 1000, "server.js": 1000, "explain.js": 2000 };
 
 for (const [file, limit] of Object.entries(LIMITS)) {
   const { outputFiles } = await build({

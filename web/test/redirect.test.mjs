@@ -77,7 +77,7 @@ test("finish leaves everything that it does not own, and the history's state", a
     ["/a#code=4&state=theirs", "/a#code=4&state=theirs", "none"],
     ["/a?code=4&state=theirs", "/a?code=4&state=theirs", "none"],
     [`/a?${own}`, "/a", "failed"],
-    [`/a?x=a%20b&${own}&flag#top`, "/a?x=a%20b&flag#top", "failed"],
+    [`/a?x=a+b&${own}&y=%26#top`, "/a?x=a+b&y=%26#top", "failed"],
     [`/a?${own}&x=1`, "/a?x=1", "failed"],
     [`/a?x=1&${own}`, "/a?x=1", "failed"],
     ["/a?my_auth_error=1", "/a?my_auth_error=1", "none"],

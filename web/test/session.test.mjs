@@ -164,7 +164,7 @@ test("a browser that Google refuses is recognised before the click", async () =>
     `${android}; wv) ${chrome}`,
     `${android}; wv) ${chrome} Instagram 350.0.0.0 Android`,
     `${android}; wv) ${chrome} [FB_IAB/FB4A;FBAV/480.0.0.0;]`,
-    `${android}) ${chrome} MicroMessenger/8.0.50`,
+    `${android}; wv) ${chrome} MicroMessenger/8.0.50`,
   ]) {
     const browser = Object.assign(new Browser(), { userAgent });
     const tab = await browser.tab();

@@ -129,7 +129,7 @@ export class Window {
       Object.defineProperty(location, name, { get: () => this.url[name] });
     }
     const window = { close: () => (this.closed = true), opener: this.opener };
-    window.top = this.isEmbedded ? {} : window;
+    const top = this.isEmbedded ? {} : window;
     const subtle = {
       digest: async (_, bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()).buffer,
     };
@@ -152,7 +152,7 @@ export class Window {
       setInterval: (callback, wait, ...values) => browser.timer(callback, wait, values, wait),
       clearInterval: (timer) => browser.clear(timer),
       Date: { now: () => browser.now, parse: Date.parse },
-      globalThis: { location, crypto: { subtle } },
+      globalThis: { location, self: window, top },
     };
   }
 
