@@ -19,18 +19,19 @@ const SIGN_IN_TIME = 600_000;
 /** Begins each `state`, so that `finish` leaves the fragments of others alone. */
 const OURS = "postern-";
 /** The key in sessionStorage of a sign-in by redirect: its verifier, never a token. */
-const PENDING = "postern:sign-in";
+const PENDING = "postern";
 /**
- * Browsers inside applications, where Google does not show its sign-in: Android's web view, iOS's,
- * which does not call itself Safari, and two that hide.
+ * Browsers inside applications, where Google does not show its sign-in: Android's web view says so,
+ * and WebKit's does not call itself Safari.
  */
-const IN_APP = /; wv\)|iP(hone|ad|od)(?!.*Safari)|Line\/|Snapchat/;
+const IN_APP = /; wv\)|AppleWebKit(?!.*Safari\/)/;
 
 export class PosternError extends Error {
   name = "PosternError";
-  constructor({ message, status = 0, ...facts }) {
+  status = 0;
+  constructor({ message, ...facts }) {
     super(message ?? facts.code);
-    Object.assign(this, { status, ...facts });
+    Object.assign(this, facts);
   }
 }
 
@@ -132,16 +133,13 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
     prepare();
     const url = withHint(attempt, loginHint);
     if (mode !== "redirect" || isEmbedded) {
-      popup = open(url, "_blank", "popup,width=520,height=680");
-      if (popup) {
-        connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined));
-        return connecting;
-      }
+      popup = open(url, "_blank", "width=520,height=680");
+      if (popup) return (connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined)));
       if (mode === "popup" || isEmbedded) throw new PopupBlocked({ code: "popup_blocked" });
     }
-    const target = new URL(returnTo, location.href);
-    if (target.origin !== location.origin) throw new TypeError("returnTo: another origin");
-    return leave(attempt, url, target.href);
+    // Whatever it says, it is on this origin.
+    const { pathname, search, hash } = new URL(returnTo, location.href);
+    return leave(attempt, url, location.origin + pathname + search + hash);
   }
 
   /** Goes to `url`, and leaves in this tab what `finish` needs. */
@@ -221,11 +219,9 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       showAddress(url);
       if (refused) throw new PosternError({ code: refused });
 
-      pending = JSON.parse(sessionStorage.getItem(PENDING));
-      if (pending?.state !== answer.state) {
-        pending = undefined;
-        return await relay(answer);
-      }
+      const kept = JSON.parse(sessionStorage.getItem(PENDING));
+      if (kept?.state !== answer.state) return await relay(answer);
+      pending = kept;
       sessionStorage.removeItem(PENDING);
       isInMemory ||= pending.isInMemory;
       const connection = await redeem(pending, answer, (next, url) => leave(next, url, pending.returnTo));
@@ -355,7 +351,7 @@ async function request(url, options) {
       throw new PosternError({
         code,
         message: detail ?? error_description,
-        status: answer?.status,
+        status: answer?.status ?? 0,
         reason,
         retryAfter: asked > 0 ? Math.ceil(asked / 1000) : undefined,
         startUrl: body?.start_url,
