@@ -1,0 +1,42 @@
+// What every part of the demo uses: elements, and the notice above the page.
+// Text of a message or of the API only ever becomes a text node, never markup.
+
+export const byId = (id) => document.getElementById(id);
+
+/** Creates an element with these properties and children; a string becomes text. */
+export function create(name, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}
+
+/** What keeps its own writing direction, whatever a sender put into it. */
+export const isolated = (text, className = "") => create("bdi", { className }, text);
+
+/** The notices to show, the most important first; only the first one is visible. */
+const notices = new Map([["sign-in", null], ["offline", null], ["connection", null], ["failure", null]]);
+
+/**
+ * Sets the notice of a kind: `{ title, text, label, action, isCalm }`, or `null` for none.
+ * `label` and `action` are its button.
+ */
+export function notify(kind, notice) {
+  notices.set(kind, notice);
+  const shown = [...notices.values()].find((each) => each !== null);
+  const button = byId("notice-action");
+  const loses = document.activeElement === button && shown?.action === undefined;
+  byId("notice").hidden = shown === undefined;
+  byId("notice").classList.toggle("calm", shown?.isCalm === true);
+  say("notice-title", shown?.title);
+  say("notice-text", shown?.text);
+  say("notice-action", shown?.label);
+  button.hidden = shown?.action === undefined;
+  button.onclick = shown?.action ?? null;
+  // The focused button is gone: go on at the heading, not at the top of the document.
+  if (loses) document.querySelector("main h1:not([hidden] *)")?.focus();
+}
+
+/** Changes a text only if it is another one: a screen reader says every change. */
+function say(id, text = "") {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
