@@ -7,13 +7,12 @@ import { dayOf } from "./dates.js";
 export function createAccount({ postern, report }) {
   const menu = byId("account-menu");
   const dialog = byId("disconnect");
-  let email;
 
   /** Shows whose mailbox is open, or nothing when none is. */
   function show(connection) {
-    email = connection?.user?.email ?? "your mailbox";
+    const email = connection?.user?.email ?? "your mailbox";
     byId("account").hidden = connection === undefined;
-    for (const id of ["account-email", "menu-email", "disconnect-email"]) byId(id).textContent = email;
+    for (const place of document.querySelectorAll(".email")) place.textContent = email;
     const since = connection?.connected_at;
     byId("connected-since").textContent = since ? `Connected since ${dayOf(since)}` : "";
     document.title = connection === undefined ? "Postern" : `All mail of ${email} – Postern`;
@@ -30,7 +29,8 @@ export function createAccount({ postern, report }) {
 
   async function disconnect() {
     dialog.close();
-    notify("failure", { title: "Disconnecting…", text: "Google is asked to end the access.", isCalm: true });
+    const text = "Google is asked to end the access.";
+    notify("failure", { title: "Disconnecting…", text, isCalm: true });
     try {
       await postern.disconnect();
       const text = "The access is revoked at Google and deleted here.";

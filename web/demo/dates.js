@@ -7,7 +7,7 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 const YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const WHOLE = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "short" });
 
-/** A time of today, a day of this year, or a day and its year; nothing for a message without a date. */
+/** The time if it is today, else the day, with the year if it is another; nothing for `null`. */
 export function dateOf(text) {
   if (text === null) return "";
   const date = new Date(text);

@@ -6,7 +6,7 @@ import { createList } from "./list.js";
 import { createMessageView } from "./message.js";
 import { byId, create, notify } from "./page.js";
 
-const config = await (await fetch("config.json")).json();
+const config = await fetch("config.json").then((answer) => answer.json()).catch(cannotStart);
 showConfig();
 const postern = createPostern({ base: config.api });
 const account = createAccount({ postern, report });
@@ -24,10 +24,21 @@ byId("connect-form").addEventListener("submit", (event) => {
   connect(byId("login-hint").value.trim() || undefined);
 });
 for (const event of ["offline", "online"]) addEventListener(event, showNetwork);
-postern.on("change", show);
-if (postern.obstacle !== null) report("You cannot connect in this browser", postern.obstacle);
 showNetwork();
+// In a sign-in's own window this never returns: nothing else must begin there.
+const finished = await postern.finish();
+postern.on("change", show);
 await start();
+if (finished.error) report("The mailbox was not connected", finished.error);
+else if (postern.obstacle) report("You cannot connect in this browser", postern.obstacle);
+
+/** Without its configuration the page can do nothing. */
+function cannotStart(error) {
+  const text = "Its configuration, config.json, could not be read.";
+  const action = () => location.reload();
+  notify("failure", { title: "This page could not be loaded", text, label: "Try again", action });
+  throw error;
+}
 
 function showConfig() {
   // The page's own policy allows any API. A second policy can only narrow it: to this API.
@@ -37,16 +48,14 @@ function showConfig() {
   byId("google-control").querySelector("a").href = config.googleControl ?? "";
 }
 
-/** Finishes a sign-in that came back to this page, and asks whose mailbox is connected. */
+/** Asks whose mailbox is connected. */
 async function start() {
-  const { connection, error } = await postern.finish();
+  notify("failure", null);
   try {
-    await show(connection ?? await postern.connection());
-  } catch (failure) {
-    byId("starting").querySelector("h1").textContent = "Your mailbox is not open";
-    report("The connection could not be checked", failure, start);
+    await show(finished.connection ?? await postern.connection());
+  } catch (error) {
+    report("Your mailbox could not be opened", error, start);
   }
-  if (error) report("The mailbox was not connected", error);
 }
 
 /** Shows the mailbox, or how to connect one. */
@@ -61,7 +70,7 @@ async function show(connection) {
   shown = connection;
   user = connection.user ?? (isPaused ? user : undefined);
   if (isOther || view === "welcome") {
-    again = undefined;
+    began();
     list.clear();
   }
   account.show(view === "mail" ? { ...connection, user } : undefined);

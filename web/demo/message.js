@@ -2,7 +2,7 @@
 // behind it stays where it was.
 
 import { byId, create, isolated } from "./page.js";
-import { avatarOf, nameOf } from "./list.js";
+import { avatarOf, nameOf } from "./rows.js";
 import { wholeDateOf } from "./dates.js";
 import { readMessage } from "./text.js";
 
@@ -44,18 +44,22 @@ export function createMessageView({ postern, list, explain, failed }) {
 
   function showHeader(message) {
     const { subject, from, to = [], date = null } = message;
-    byId("message-subject").replaceChildren(isolated(subject || (message.error ? "A message" : "(no subject)")));
+    const title = subject || (message.error === undefined ? "(no subject)" : "A message");
+    byId("message-subject").replaceChildren(isolated(title));
     const address = (person) => person?.name ? [" ", isolated(`<${person.email}>`, "address")] : [];
-    byId("message-people").replaceChildren(...message.error !== undefined ? [] : [
+    const full = (person) => [isolated(nameOf(person)), ...address(person)];
+    const receivers = to.flatMap((person, index) => [index > 0 ? ", " : "To ", ...full(person)]);
+    byId("message-people").replaceChildren(...(message.error !== undefined ? [] : [
       avatarOf(from),
       create("p", {}, create("strong", {}, isolated(nameOf(from))), ...address(from)),
-      create("p", {}, "To ", ...to.flatMap((person, index) => [index > 0 ? ", " : "", isolated(nameOf(person)), ...address(person)])),
+      create("p", {}, ...receivers),
       create("p", {}, wholeDateOf(date)),
-    ]);
+    ]));
   }
 
   function showBody({ text = "", attachments = [], problem = "", isBusy = false }) {
-    byId("message-text").textContent = text || (isBusy || problem ? "" : "This message has no text.");
+    const isEmpty = !isBusy && problem === "";
+    byId("message-text").textContent = text || (isEmpty ? "This message has no text." : "");
     byId("message-text").ariaBusy = String(isBusy);
     byId("message-problem").textContent = problem;
     byId("message-retry").hidden = problem === "";
@@ -64,7 +68,7 @@ export function createMessageView({ postern, list, explain, failed }) {
       create("li", {}, isolated(name), ` · ${sizeOf(size)}`)));
   }
 
-  /** Shows another message; at the end of the list the button is disabled, and the focus goes on. */
+  /** Shows another message. At the end of the list the button is disabled: the focus goes on. */
   function go(step, event) {
     open(list.neighbour(shown, step));
     if (event.currentTarget.disabled) byId("message-subject").focus();
@@ -87,4 +91,5 @@ export function createMessageView({ postern, list, explain, failed }) {
   return { open };
 }
 
-const sizeOf = (bytes) => bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+const sizeOf = (bytes) =>
+  bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;

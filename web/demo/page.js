@@ -14,7 +14,11 @@ export function create(name, properties = {}, ...children) {
 export const isolated = (text, className = "") => create("bdi", { className }, text);
 
 /** The notices to show, the most important first; only the first one is visible. */
-const notices = new Map([["sign-in", null], ["offline", null], ["connection", null], ["failure", null]]);
+const notices = new Map(["sign-in", "offline", "connection", "failure"].map((kind) => [kind, null]));
+
+/** What had the focus before the button of the notice. */
+let before;
+byId("notice-action").addEventListener("focus", (event) => (before = event.relatedTarget));
 
 /**
  * Sets the notice of a kind: `{ title, text, label, action, isCalm }`, or `null` for none.
@@ -32,8 +36,10 @@ export function notify(kind, notice) {
   say("notice-action", shown?.label);
   button.hidden = shown?.action === undefined;
   button.onclick = shown?.action ?? null;
-  // The focused button is gone: go on at the heading, not at the top of the document.
-  if (loses) document.querySelector("main h1:not([hidden] *)")?.focus();
+  if (!loses) return;
+  // The focused button is gone: back to where the focus was before, or to the heading.
+  if (before?.checkVisibility()) before.focus({ preventScroll: true });
+  else document.querySelector("main h1:not([hidden] *)")?.focus({ preventScroll: true });
 }
 
 /** Changes a text only if it is another one: a screen reader says every change. */

@@ -6,7 +6,7 @@ export function readMessage({ payload }) {
   return { text: textOf(payload).trim(), attachments: attachmentsOf(payload) };
 }
 
-/** Of alternatives the first is the plainest (RFC 2046 section 5.1.4); other parts follow each other. */
+/** The first of alternatives is the plainest (RFC 2046 section 5.1.4); other parts are joined. */
 function textOf(part) {
   if (part.filename) return "";
   if (part.mimeType === "text/plain") return decode(part);
