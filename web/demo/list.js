@@ -43,7 +43,6 @@ export function createList({ postern, failed, began, open }) {
     clearTimeout(timer);
     query = search.value.trim();
     keepInAddress(query);
-    byId("mail-title").textContent = query === "" ? "All mail" : "Search results";
     if (messages.length === 0) showSkeleton();
     const page = await read(undefined, load);
     if (page === undefined) return;
@@ -52,6 +51,7 @@ export function createList({ postern, failed, began, open }) {
     byId("empty").hidden = messages.length > 0;
     byId("no-mail").hidden = query !== "";
     byId("no-match").hidden = query === "";
+    byId("mail-title").textContent = query === "" ? "All mail" : "Search results";
     showEnd(page);
   }
 
