@@ -1,98 +1,158 @@
-// The demo page's script: turns clicks into calls of postern.js and shows the answers.
+// The demo's script: who is signed in, and what to show. Postern's client makes all requests.
 
-import { Postern, Problem } from "/postern/postern.js";
+import { createPostern } from "/postern/postern.js";
+import { createAccount } from "./account.js";
+import { createList } from "./list.js";
+import { createMessageView } from "./message.js";
+import { byId, create, notify } from "./page.js";
 
-const element = (id) => document.getElementById(id);
-const config = await (await fetch("config.json")).json();
-const postern = new Postern(config.api);
+const config = await fetch("config.json").then((answer) => answer.json()).catch(cannotStart);
+showConfig();
+const postern = createPostern({ base: config.api });
+const account = createAccount({ postern, report });
+const list = createList({ postern, failed, began, open: (message) => messageView.open(message) });
+const messageView = createMessageView({ postern, list, explain, failed });
 
-/** What the list shows: the search, its next page, and how many messages came before. */
-let shown = { q: "", nextPageToken: undefined, above: 0, rows: 0 };
+/** What is shown, and whose mailbox: that outlives the session. */
+let shown;
+let user;
+/** Repeats what failed last. */
+let again;
 
-element("control-link").href = config.googleControl;
-
-element("connect-form").addEventListener("submit", (event) => {
+byId("connect-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  postern.connect({ returnTo: `${location.origin}/`, loginHint: element("login-hint").value.trim() });
+  connect(byId("login-hint").value.trim() || undefined);
 });
-element("search-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  list({ q: element("q").value.trim() });
-});
-element("read-all").addEventListener("click", () => list({ q: element("q").value.trim(), all: true }));
-element("next-page").addEventListener("click", () =>
-  list({ q: shown.q, pageToken: shown.nextPageToken, above: shown.above + shown.rows }));
+for (const event of ["offline", "online"]) addEventListener(event, showNetwork);
+showNetwork();
+// In a sign-in's own window this never returns: nothing else must begin there.
+const finished = await postern.finish();
+postern.on("change", show);
+await start();
+if (finished.error) report("The mailbox was not connected", finished.error);
+else if (postern.obstacle) report("You cannot connect in this browser", postern.obstacle);
 
-showAuthError();
-list({ isFirst: true });
+/** Without its configuration the page can do nothing. */
+function cannotStart(error) {
+  const text = "Its configuration, config.json, could not be read.";
+  const action = () => location.reload();
+  notify("failure", { title: "This page could not be loaded", text, label: "Try again", action });
+  throw error;
+}
 
-/** Fetches one page, or all of them, and shows it or the problem. */
-async function list({ q = "", pageToken, all, above = 0, isFirst = false }) {
-  element("status").textContent = all ? "Reading every page…" : "Reading…";
-  setBusy(true);
+function showConfig() {
+  // The page's own policy allows any API. A second policy can only narrow it: to this API.
+  const content = `connect-src 'self' ${new URL(config.api).origin}`;
+  document.head.append(create("meta", { httpEquiv: "Content-Security-Policy", content }));
+  byId("google-control").hidden = config.googleControl === undefined;
+  byId("google-control").querySelector("a").href = config.googleControl ?? "";
+}
+
+/** Asks whose mailbox is connected. */
+async function start() {
+  notify("failure", null);
   try {
-    const page = await postern.messages({ q, pageToken, all });
-    shown = { q, nextPageToken: page.nextPageToken, above, rows: page.messages.length };
-    showMessages(page);
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    // On the first load nobody is signed in yet: that is not a problem to show.
-    if (isFirst && problem.reason === "not_signed_in") {
-      element("status").textContent = "Connect a mailbox, then list its messages.";
-    } else {
-      showProblem(problem);
-    }
-  } finally {
-    setBusy(false);
+    await show(finished.connection ?? await postern.connection());
+  } catch (error) {
+    report("Your mailbox could not be opened", error, start);
   }
 }
 
-function showMessages({ messages, nextPageToken, resultSizeEstimate }) {
-  element("problem").hidden = true;
-  element("rows").replaceChildren(...messages.map((message, index) => {
-    const row = document.createElement("tr");
-    for (const text of [shown.above + index + 1, message.id, message.threadId]) {
-      row.append(Object.assign(document.createElement("td"), { textContent: text }));
-    }
-    row.dataset.messageId = message.id;
-    return row;
-  }));
-  element("messages").hidden = messages.length === 0;
-  element("next-page").hidden = nextPageToken === undefined;
-  element("status").textContent = messages.length === 0
-    ? "No message matches."
-    : `Messages ${shown.above + 1} to ${shown.above + messages.length}` +
-      (resultSizeEstimate === undefined ? "." : `, of about ${Math.max(resultSizeEstimate, shown.above + messages.length)}.`);
+/** Shows the mailbox, or how to connect one. */
+async function show(connection) {
+  if (connection === shown) return;
+  const { status, reason } = connection;
+  const isFirst = shown === undefined;
+  const isOther = connection.user !== null && connection.user.id !== user?.id;
+  // When the session ends by itself, the search and the list stay until the user is back.
+  const isPaused = reason === "session_expired" && !byId("mail").hidden;
+  const view = isPaused || status === "connected" || status === "reauthorize" ? "mail" : "welcome";
+  shown = connection;
+  user = connection.user ?? (isPaused ? user : undefined);
+  if (isOther || view === "welcome") {
+    began();
+    list.clear();
+  }
+  account.show(view === "mail" ? { ...connection, user } : undefined);
+  if (byId(view).hidden) {
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    for (const id of ["starting", "welcome", "mail"]) byId(id).hidden = id !== view;
+    byId("search-form").hidden = view !== "mail";
+    if (!isFirst) byId(`${view}-title`).focus();
+  }
+  if (status === "connected" || reason === "not_signed_in") notify("connection", null);
+  else await showLost(status, reason ?? status);
+  if (status === "connected") (again ?? list.load)();
 }
 
-function showProblem(problem) {
-  element("problem-title").textContent = problem.status === 401 ? "Authorization is needed" : "That did not work";
-  element("problem-detail").textContent = problem.message;
-  element("problem-status").textContent = problem.status || "no answer";
-  element("problem-code").textContent = problem.code ?? "none";
-  element("problem-reason").textContent = problem.reason ?? "";
-  element("problem-reason-row").hidden = problem.reason === undefined;
-  const link = element("authorize-again");
-  link.hidden = problem.authorizationUrl === undefined;
-  if (problem.authorizationUrl !== undefined) link.href = problem.authorizationUrl;
-  element("problem").hidden = false;
-  element("messages").hidden = true;
-  element("next-page").hidden = true;
-  element("status").textContent = "The list could not be read.";
+/** The banner that says why the mailbox cannot be read, and what to do. */
+async function showLost(status, reason) {
+  const text = await explain(reason);
+  if (status === "disconnecting") {
+    const title = "The mailbox is not disconnected yet";
+    notify("connection", { title, text, label: "Disconnect", action: account.disconnect });
+  } else if (byId("mail").hidden) {
+    notify("connection", { title: "Please connect again", text });
+  } else {
+    const email = user?.email ?? undefined;
+    const title = `Reconnect ${email ?? "your mailbox"}`;
+    notify("connection", { title, text, label: "Reconnect", action: () => connect(email) });
+  }
 }
 
-/** Shows `auth_error`, which the callback adds on failure, and removes it from the address bar. */
-function showAuthError() {
-  const url = new URL(location.href);
-  const code = url.searchParams.get("auth_error");
-  if (code === null) return;
-  element("auth-error-code").textContent = code;
-  element("auth-error").hidden = false;
-  url.searchParams.delete("auth_error");
-  history.replaceState(null, "", url);
+/** Signs in. Nothing may be awaited before `postern.connect`: browsers block a later window. */
+async function connect(loginHint) {
+  const giveUp = new AbortController();
+  const connected = postern.connect({ loginHint, signal: giveUp.signal });
+  notify("failure", null);
+  notify("sign-in", {
+    title: "Go on in Google's window",
+    text: "When you have agreed there, this page goes on by itself.",
+    label: "Cancel",
+    action: () => giveUp.abort(),
+    isCalm: true,
+  });
+  try {
+    await connected;
+  } catch (error) {
+    if (!giveUp.signal.aborted) report("The mailbox was not connected", error);
+  } finally {
+    notify("sign-in", null);
+  }
 }
 
-function setBusy(isBusy) {
-  for (const id of ["search", "read-all", "next-page"]) element(id).disabled = isBusy;
-  element("messages").setAttribute("aria-busy", String(isBusy));
+/** A request for mail begins: what the last one left is out of date. */
+function began() {
+  again = undefined;
+  notify("failure", null);
+}
+
+/** A request for mail failed; `repeat` makes it again. */
+function failed(error, repeat) {
+  again = repeat;
+  if (error.startUrl) showLost("reauthorize", error);
+  else report("Your mail could not be read", error, error.status === 400 ? undefined : repeat);
+}
+
+/** Shows an error, and with `repeat` a button for it. */
+async function report(title, error, repeat) {
+  const wait = error.retryAfter > 1 ? ` Wait ${error.retryAfter} seconds.` : "";
+  const text = await explain(error) + wait;
+  notify("failure", error.reason === "embedded"
+    ? { title, text, label: "Open a new tab", action: () => window.open(location.href) }
+    : { title, text, label: "Try again", action: repeat });
+}
+
+/** The sentence for an error or a code. Loading the sentences can fail too. */
+function explain(error) {
+  return postern.explain(error).catch(() => error.message ?? error);
+}
+
+function showNetwork() {
+  notify("offline", navigator.onLine ? null : {
+    title: "You are offline",
+    text: "What you see was loaded before. This page goes on when you are back.",
+    isCalm: true,
+  });
+  if (navigator.onLine) again?.();
 }
