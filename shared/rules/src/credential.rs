@@ -113,7 +113,10 @@ pub struct Credential {
     pub version: u64,
     /// When the user first connected.
     pub connected_at: Timestamp,
-    /// Sessions that began earlier are invalid.
+    /// A random ID. Sessions of another generation are invalid, whatever the clocks say. Absent in
+    /// items of earlier versions.
+    pub generation: Option<String>,
+    /// Sessions that began earlier are invalid. All that earlier versions know.
     pub sessions_valid_from: Timestamp,
 }
 
@@ -171,19 +174,19 @@ impl Credential {
     }
 }
 
-/// The `sessions_valid_from` of a credential created at `now`. A process whose clock is behind may
+/// The `sessions_valid_from` of a generation that begins at `now`. A process whose clock is behind may
 /// have begun a session a moment ago (F73).
 pub fn first_session_at(now: Timestamp) -> Timestamp {
     now.minus(CLOCK_SKEW)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-    pub(super) fn credential() -> Credential {
+    pub(crate) fn credential() -> Credential {
         Credential {
             user: UserId::parse("1").unwrap(),
             email: None,
@@ -202,6 +205,7 @@ mod tests {
             setback: None,
             version: 1,
             connected_at: NOW,
+            generation: Some("generation".to_owned()),
             sessions_valid_from: NOW,
         }
     }

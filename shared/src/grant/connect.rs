@@ -126,7 +126,7 @@ pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, E
         };
     };
     let session_token = redemption.seed.token(&identity.user);
-    let session = Session::begin(&session_token, identity.user.clone(), app.clock.now());
+    let session = Session::begin(&session_token, &credential, app.clock.now());
     within(deadline, app.store.begin_session(&session)).await?;
     if let Some(old) = redemption.old_session
         && let Err(error) = within(deadline, app.store.end_session(&old.digest)).await

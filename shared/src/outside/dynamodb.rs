@@ -185,9 +185,7 @@ impl Store {
         let stored = previous.and_then(|previous| previous.refresh_token.as_ref());
         change = with_tokens(change, stored, grant.refresh_token.as_ref(), grant.access_token.as_ref());
         if previous.is_none() {
-            change = change
-                .set(a::CONNECTED_AT, number(now.seconds()))
-                .set(a::SESSIONS_VALID_FROM, number(first_session_at(now).seconds()))
+            change = new_generation(change.set(a::CONNECTED_AT, number(now.seconds())), now)
                 .when_absent(a::USER_ID);
         }
         self.write(user, previous, change, &random::identifier()).await
@@ -347,6 +345,13 @@ impl Store {
             (found, false) => Ok(Written::Overtaken(found)),
         }
     }
+}
+
+/// Ends the sessions of the generation before, also for earlier versions, which know the moment only.
+fn new_generation(change: Change, now: Timestamp) -> Change {
+    change
+        .set(a::GENERATION, string(random::identifier()))
+        .set(a::SESSIONS_VALID_FROM, number(first_session_at(now).seconds()))
 }
 
 /// Sets the new tokens. A stored access token stays if no other came, but only next to the refresh

@@ -33,6 +33,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const DIED_AT: &str = "died_at";
     pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
+    pub(in crate::outside::dynamodb) const GENERATION: &str = "generation";
     pub(in crate::outside::dynamodb) const ID: &str = "id";
     pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
     pub(in crate::outside::dynamodb) const LEASE_HOLDER: &str = "lease_holder";
@@ -128,6 +129,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
+        generation: optional_text(item, a::GENERATION).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
     })
 }
@@ -200,14 +202,18 @@ pub(super) fn flow_key(state_digest: &str) -> String {
 
 /// Writes a session's row.
 pub(super) fn session_item(session: &Session) -> Item {
-    Item::from([
+    let mut item = Item::from([
         (a::ID.to_owned(), string(session_key(&session.digest))),
         (a::SCHEMA.to_owned(), number(SCHEMA)),
         (a::USER_ID.to_owned(), string(session.user.as_str())),
         (a::BEGAN_AT.to_owned(), number(session.began_at.seconds())),
         (a::LAST_USED_AT.to_owned(), number(session.last_used_at.seconds())),
         (a::EXPIRES_AT.to_owned(), number(session.expires_at().seconds())),
-    ])
+    ]);
+    if let Some(generation) = &session.generation {
+        item.insert(a::GENERATION.to_owned(), string(generation));
+    }
+    item
 }
 
 /// Reads a session's row.
@@ -216,6 +222,7 @@ pub(super) fn session(item: &Item) -> Result<Session, Unreadable> {
     Ok(Session {
         digest,
         user: user(item)?,
+        generation: optional_text(item, a::GENERATION).map(str::to_owned),
         began_at: Timestamp::from_seconds(integer(item, a::BEGAN_AT)?),
         last_used_at: Timestamp::from_seconds(integer(item, a::LAST_USED_AT)?),
     })
