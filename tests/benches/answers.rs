@@ -29,7 +29,7 @@ const KEYRING_NAME: &str = "postern/sealing-keys";
 const CREDENTIALS: &str = "postern-credentials";
 const SESSIONS: &str = "postern-sessions";
 const MESSAGES: usize = 25;
-const GENERATION: &str = "Zm9ydHkgdHdvIGlzIGFueQ";
+const ERA: &str = "Zm9ydHkgdHc";
 
 /// One signed-in user and their session.
 pub(crate) struct World {
@@ -49,7 +49,7 @@ impl World {
         let session = Session {
             digest: presented.digest,
             user,
-            generation: Some(GENERATION.to_owned()),
+            era: Some(ERA.to_owned()),
             began_at: now,
             last_used_at: now,
         };
@@ -63,7 +63,7 @@ impl World {
             "id": { "S": format!("session#{}", self.session.digest) },
             "schema": { "N": "1" },
             "user_id": { "S": USER },
-            "generation": { "S": GENERATION },
+            "era": { "S": ERA },
             "began_at": number(self.session.began_at.seconds()),
             "last_used_at": number(self.session.last_used_at.seconds()),
             "expires_at": number(self.session.expires_at().seconds()),
@@ -142,7 +142,7 @@ impl World {
             "version": { "N": "7" },
             "write_id": { "S": "b3Jl8u0Yx1yq3M8tq4mC2g" },
             "connected_at": number(now - 30 * 86400),
-            "generation": { "S": GENERATION },
+            "era": { "S": ERA },
             "sessions_valid_from": number(now - 30 * 86400),
             "updated_at": number(obtained_at),
             "plain_access_token": { "S": access_token() },

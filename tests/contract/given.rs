@@ -60,8 +60,8 @@ pub(crate) async fn connected(app: &App) -> Credential {
 /// A session of Ann's that begins now.
 pub(crate) fn session(app: &App) -> Session {
     let now = app.clock.now().whole_seconds();
-    let (digest, generation) = (random::token(), Some(random::identifier()));
-    Session { digest, user: ann(), generation, began_at: now, last_used_at: now }
+    let (digest, era) = (random::token(), Some(random::mark()));
+    Session { digest, user: ann(), era, began_at: now, last_used_at: now }
 }
 
 /// Ann's credential as it is stored.

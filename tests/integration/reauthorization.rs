@@ -147,12 +147,12 @@ async fn a35_a_session_does_not_come_alive_again_when_its_user_connects_again() 
 #[tokio::test]
 async fn sessions_of_an_earlier_version_serve_until_their_user_connects_again() {
     let mut world = World::signed_in().await;
-    let without_generation = |item: &mut Value| {
-        item.as_object_mut().unwrap().remove("generation").expect("there is one");
+    let without_era = |item: &mut Value| {
+        item.as_object_mut().unwrap().remove("era").expect("there is one");
     };
-    world.edit(ANN, without_generation);
+    world.edit(ANN, without_era);
     let mut row = world.sessions().pop().unwrap();
-    without_generation(&mut row);
+    without_era(&mut row);
     world.dynamodb.put(SESSIONS_TABLE, row);
     let old = world.list();
     world.lists().await;

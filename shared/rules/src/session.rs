@@ -101,8 +101,8 @@ pub struct Session {
     pub digest: String,
     /// The session's user.
     pub user: UserId,
-    /// The generation of the user's credential that it belongs to. It ends with that generation.
-    pub generation: Option<String>,
+    /// The era of the user's credential that it belongs to. It ends with that era.
+    pub era: Option<String>,
     /// When it began.
     pub began_at: Timestamp,
     /// When it was last used, accurate to two hours.
@@ -110,12 +110,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of the credential's user and generation that begins now.
+    /// A session of the credential's user and era that begins now.
     pub fn begin(token: &SessionToken, credential: &Credential, now: Timestamp) -> Self {
         let digest = hex(&sha256(token.expose().as_bytes()));
-        let Credential { user, generation, .. } = credential;
+        let Credential { user, era, .. } = credential;
         let now = now.whole_seconds();
-        Self { digest, user: user.clone(), generation: generation.clone(), began_at: now, last_used_at: now }
+        Self { digest, user: user.clone(), era: era.clone(), began_at: now, last_used_at: now }
     }
 
     /// When it ends at the latest.
@@ -127,7 +127,7 @@ impl Session {
     /// everywhere or by disconnecting.
     pub fn is_valid(&self, user: &UserId, credential: Option<&Credential>, now: Timestamp) -> bool {
         let ended_everywhere = credential.is_some_and(|credential| {
-            self.generation != credential.generation || self.began_at < credential.sessions_valid_from
+            self.era != credential.era || self.began_at < credential.sessions_valid_from
         });
         &self.user == user
             && now < self.expires_at()
@@ -190,11 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_with_the_generation_that_it_belongs_to() {
-        let of = |generation: Option<&str>| Credential {
-            generation: generation.map(str::to_owned),
-            ..credential()
-        };
+    fn a_session_ends_with_the_era_that_it_belongs_to() {
+        let of = |era: Option<&str>| Credential { era: era.map(str::to_owned), ..credential() };
         for (its, todays, is_valid) in [
             (Some("a"), Some("a"), true),
             (Some("a"), Some("b"), false),

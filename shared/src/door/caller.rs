@@ -7,7 +7,7 @@ use postern_rules::session::{Named, PresentedToken, Session};
 use postern_rules::user::UserId;
 
 use super::Request;
-use super::cookie::SESSION;
+use super::cookie::{SESSION, SESSIONS};
 use crate::app::App;
 use crate::outside::dynamodb::within;
 
@@ -49,6 +49,35 @@ pub async fn touch(app: &App, session: &Session) {
     if let Err(error) = app.store.touch_session(session).await {
         tracing::warn!(error = %error, "the session's last use could not be updated");
     }
+}
+
+/// Ends the sessions whose tokens the request has, and removes their cookies from the browser. Who
+/// has a token may end its session, so nothing is checked first. If one cannot be ended, the
+/// cookies stay, so that the browser can try again.
+pub async fn sign_out(app: &App, request: &Request) -> Result<(), Error> {
+    for token in presented(request)? {
+        within(request.deadline, app.store.end_session(&token.digest)).await?;
+    }
+    for cookie in SESSIONS {
+        request.clear_cookie(cookie);
+    }
+    Ok(())
+}
+
+/// Each session token that the request has, not authenticated.
+fn presented(request: &Request) -> Result<Vec<PresentedToken>, Error> {
+    let bearer_or_cookie = match token(request) {
+        // Another scheme than `Bearer`.
+        Err(Error::Unauthorized { .. }) => None,
+        token => token?,
+    };
+    let mut tokens: Vec<&str> = bearer_or_cookie.into_iter().collect();
+    for cookie in SESSIONS {
+        tokens.extend(request.cookies.one(cookie)?);
+    }
+    tokens.sort_unstable();
+    tokens.dedup();
+    Ok(tokens.into_iter().filter_map(PresentedToken::parse).collect())
 }
 
 /// The session token that the browser sent, not authenticated.

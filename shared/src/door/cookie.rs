@@ -8,6 +8,8 @@ use postern_rules::flow::is_cookie_suffix;
 
 /// The cookie with the session token.
 pub const SESSION: &str = "__Host-session";
+/// All cookies that may have a session token.
+pub(super) const SESSIONS: [&str; 1] = [SESSION];
 /// Prefix of the flow cookies' names.
 pub(super) const FLOW_PREFIX: &str = "__Host-flow-";
 
@@ -59,7 +61,7 @@ impl Cookies {
 
     /// Whether any cookie belongs to this API.
     pub(super) fn has_ours(&self) -> bool {
-        self.0.iter().any(|(name, _)| name == SESSION || name.starts_with(FLOW_PREFIX))
+        self.0.iter().any(|(name, _)| SESSIONS.contains(&name.as_str()) || name.starts_with(FLOW_PREFIX))
     }
 }
 

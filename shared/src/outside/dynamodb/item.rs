@@ -33,7 +33,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const DIED_AT: &str = "died_at";
     pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
-    pub(in crate::outside::dynamodb) const GENERATION: &str = "generation";
+    pub(in crate::outside::dynamodb) const ERA: &str = "era";
     pub(in crate::outside::dynamodb) const ID: &str = "id";
     pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
     pub(in crate::outside::dynamodb) const LEASE_HOLDER: &str = "lease_holder";
@@ -76,6 +76,7 @@ pub(super) const fn status_word(status: Status) -> &'static str {
     match status {
         Status::Active => "active",
         Status::Revoked => "revoked",
+        Status::Disconnecting => "disconnecting",
     }
 }
 
@@ -109,6 +110,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
     let status = match text(item, a::STATUS)? {
         "active" => Status::Active,
         "revoked" => Status::Revoked,
+        "disconnecting" => Status::Disconnecting,
         _ => return Err(Unreadable(a::STATUS)),
     };
     let refresh_token = refresh_token(item, a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID)?;
@@ -129,7 +131,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
-        generation: optional_text(item, a::GENERATION).map(str::to_owned),
+        era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
     })
 }
@@ -210,8 +212,8 @@ pub(super) fn session_item(session: &Session) -> Item {
         (a::LAST_USED_AT.to_owned(), number(session.last_used_at.seconds())),
         (a::EXPIRES_AT.to_owned(), number(session.expires_at().seconds())),
     ]);
-    if let Some(generation) = &session.generation {
-        item.insert(a::GENERATION.to_owned(), string(generation));
+    if let Some(era) = &session.era {
+        item.insert(a::ERA.to_owned(), string(era));
     }
     item
 }
@@ -222,7 +224,7 @@ pub(super) fn session(item: &Item) -> Result<Session, Unreadable> {
     Ok(Session {
         digest,
         user: user(item)?,
-        generation: optional_text(item, a::GENERATION).map(str::to_owned),
+        era: optional_text(item, a::ERA).map(str::to_owned),
         began_at: Timestamp::from_seconds(integer(item, a::BEGAN_AT)?),
         last_used_at: Timestamp::from_seconds(integer(item, a::LAST_USED_AT)?),
     })
