@@ -12,10 +12,12 @@ use postern::door::Route;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
-const FUNCTIONS: [(&str, Route); 3] = [
+const FUNCTIONS: [(&str, Route); 5] = [
     ("auth-start", auth_start::ROUTE),
+    ("connection", connection::ROUTE),
     ("list-messages", list_messages::ROUTE),
     ("oauth-callback", oauth_callback::ROUTE),
+    ("sign-out", sign_out::ROUTE),
 ];
 
 /// `(function, method, path)` for each route in the functions' code.
