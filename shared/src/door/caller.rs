@@ -75,6 +75,32 @@ pub fn replace_sessions(request: &Request, new: Option<(&str, &SessionToken)>) -
     Ok(())
 }
 
+/// Ends the sessions whose tokens the request has, and removes their cookies from the browser. Who
+/// has a token may end its session, so nothing is checked first. If one cannot be ended, the
+/// cookies stay, so that the browser can try again.
+pub async fn sign_out(app: &App, request: &Request) -> Result<(), Error> {
+    for token in presented(request)? {
+        within(request.deadline, app.store.end_session(&token.digest)).await?;
+    }
+    for cookie in SESSIONS {
+        request.clear_cookie(cookie);
+    }
+    Ok(())
+}
+
+/// Each session token that the request has, not authenticated.
+fn presented(request: &Request) -> Result<Vec<PresentedToken>, Error> {
+    let mut presented = earlier_sessions(request)?;
+    match token(request) {
+        // Another scheme than `Bearer`.
+        Err(Error::Unauthorized { .. }) => {}
+        token => presented.extend(token?.and_then(PresentedToken::parse)),
+    }
+    presented.sort_unstable_by(|one, other| one.digest.cmp(&other.digest));
+    presented.dedup_by(|one, other| one.digest == other.digest);
+    Ok(presented)
+}
+
 /// The session token of the cookies.
 fn in_cookies(request: &Request) -> Result<Option<&str>, Error> {
     let [first, second] = SESSIONS.map(|name| request.cookies.one(name));

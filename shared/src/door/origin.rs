@@ -32,14 +32,14 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
     if !allowed {
         return Err(Error::ForbiddenOrigin);
     }
-    let needs_csrf_header = match route.entry {
+    let is_preflighted = match route.entry {
         // A form needs no preflight, so that a page redeems its code in one round trip.
-        Entry::Token => false,
-        // No page can send this header without a preflight either.
-        Entry::Api => !request.has_header("authorization"),
-        Entry::Start | Entry::Callback => true,
+        Entry::Token => true,
+        // A page of another origin can send neither header without a preflight.
+        Entry::Api => sends_csrf_header(request) || request.has_header("authorization"),
+        Entry::Start | Entry::Callback => sends_csrf_header(request),
     };
-    if !request.is_safe() && needs_csrf_header && !sends_csrf_header(request) {
+    if !request.is_safe() && !is_preflighted {
         return Err(Error::CsrfHeaderMissing);
     }
     Ok(())
