@@ -1,15 +1,13 @@
 //! The calls that a fake received, and the failures that it will still show.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::fmt::Debug;
-
-use serde::Deserialize;
 
 /// How many calls the journal keeps, because `cargo xtask dev` may run all day.
 const MOST_CALLS: usize = 10_000;
 
 /// How long a failure lasts. As JSON: a number, or null until it is cleared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Times {
     /// For this many of the calls that it applies to.
@@ -62,7 +60,7 @@ impl<C, F> Default for Journal<C, F> {
     }
 }
 
-impl<C: Clone, F: Clone + Debug> Journal<C, F> {
+impl<C: Clone, F: Clone> Journal<C, F> {
     /// Records a call. Returns its number, and the failure to show if one applies.
     pub(crate) fn record(&mut self, call: C) -> (usize, Option<F>) {
         let failure = self.pending.iter_mut().find(|pending| (pending.is_meant)(&call)).map(|pending| {
@@ -110,11 +108,9 @@ impl<C: Clone, F: Clone + Debug> Journal<C, F> {
         self.pending.clear();
     }
 
-    /// The failures to come, one per line.
-    pub(crate) fn failures(&self) -> Vec<String> {
-        let line = |pending: &Pending<C, F>| {
-            format!("{}: {:?}, {:?}", pending.target, pending.failure, pending.times)
-        };
-        self.pending.iter().map(line).collect()
+    /// The failures to come: the calls that they are for, in words, and how often.
+    pub(crate) fn failures(&self) -> Vec<(String, F, Times)> {
+        let copy = |pending: &Pending<C, F>| (pending.target.clone(), pending.failure.clone(), pending.times);
+        self.pending.iter().map(copy).collect()
     }
 }

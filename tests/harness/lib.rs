@@ -3,10 +3,12 @@
 
 pub mod aws;
 pub mod dynamodb;
+pub mod front;
 pub mod google;
 pub mod jar;
 mod journal;
 pub mod metrics;
+pub mod page;
 pub mod proxy;
 pub mod secrets_manager;
 mod server;

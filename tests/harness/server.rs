@@ -6,14 +6,17 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
+
+/// The largest request that API Gateway takes. The fakes take no larger one either.
+const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
 
 /// An answer on its way.
 pub(crate) type Reply = Response<BoxBody<Bytes, Cut>>;
@@ -88,8 +91,15 @@ where
         let answer = answer.clone();
         async move {
             let (head, body) = request.into_parts();
-            let body = body.collect().await.map_err(|_| Cut::Close)?.to_bytes();
-            answer(Request::from_parts(head, body)).await
+            match Limited::new(body, LARGEST_REQUEST).collect().await {
+                Ok(body) => answer(Request::from_parts(head, body.to_bytes())).await,
+                Err(error) if error.is::<LengthLimitError>() => {
+                    let mut reply = Response::new(whole("The request is too large.\n"));
+                    *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                    Ok(reply)
+                }
+                Err(_) => Err(Cut::Close),
+            }
         }
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);

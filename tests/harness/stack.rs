@@ -21,6 +21,8 @@ pub struct Options {
     pub public_url: String,
     /// `ALLOWED_ORIGINS`, comma separated.
     pub allowed_origins: String,
+    /// `ALLOWED_RETURN_URIS`, comma separated; may be empty.
+    pub allowed_return_uris: String,
     /// `GMAIL_SCOPES`, space separated.
     pub gmail_scopes: String,
     /// The clock of the back ends.
@@ -34,6 +36,7 @@ impl Default for Options {
         Self {
             public_url: "https://api.example.com".to_owned(),
             allowed_origins: "https://app.example.com".to_owned(),
+            allowed_return_uris: String::new(),
             gmail_scopes: "https://www.googleapis.com/auth/gmail.readonly".to_owned(),
             clock: Clock::System,
             listeners: None,
@@ -75,6 +78,7 @@ pub struct Stack {
     pub secrets: SecretsManager,
     public_url: String,
     allowed_origins: String,
+    allowed_return_uris: String,
     gmail_scopes: String,
 }
 
@@ -84,7 +88,8 @@ impl Stack {
     /// # Panics
     /// When loopback has no free port or the template cannot be read.
     pub async fn start(options: Options) -> Self {
-        let Options { public_url, allowed_origins, gmail_scopes, clock, listeners } = options;
+        let Options { public_url, allowed_origins, allowed_return_uris, gmail_scopes, clock, listeners } =
+            options;
         let listeners = match listeners {
             Some(listeners) => listeners,
             None => Listeners::free().await,
@@ -98,7 +103,7 @@ impl Stack {
         secrets.put(GOOGLE_CLIENT_SECRET, &google.client_secrets(&[&redirect_uri]));
         let keyring = json!({ "primary": "k1", "k1": random_text(64) });
         secrets.put(SEALING_KEYS_SECRET, &keyring.to_string());
-        Self { google, dynamodb, secrets, public_url, allowed_origins, gmail_scopes }
+        Self { google, dynamodb, secrets, public_url, allowed_origins, allowed_return_uris, gmail_scopes }
     }
 
     /// Every variable that a function needs to run against this stack.
@@ -112,6 +117,7 @@ impl Stack {
                 ("SEALING_KEYS_SECRET_ID", SEALING_KEYS_SECRET.to_owned()),
                 ("PUBLIC_URL", self.public_url.clone()),
                 ("ALLOWED_ORIGINS", self.allowed_origins.clone()),
+                ("ALLOWED_RETURN_URIS", self.allowed_return_uris.clone()),
                 ("GMAIL_SCOPES", self.gmail_scopes.clone()),
                 ("GMAIL_URL", google.to_string()),
                 ("GOOGLE_USERINFO_URL", format!("{google}/oauth2/v3/userinfo")),

@@ -35,7 +35,12 @@ pub(crate) struct Answer {
 impl Answer {
     /// Where the answer sends the browser.
     pub(crate) fn location(&self) -> Option<&str> {
-        self.headers.get(LOCATION)?.to_str().ok()
+        self.header(LOCATION.as_str())
+    }
+
+    /// A header of the answer.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// Whether the answer sets a cookie whose name begins so.

@@ -18,6 +18,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Runs Postern on this machine with a fake Google, and a page to try it on.
     Dev(DevOptions),
+    /// Runs the fake Google by itself, for tests of any application (docs/fake-google.md).
+    Google(GoogleOptions),
     /// Runs the tests of the store and the secrets against MiniStack, an emulator of AWS.
     Contract,
     /// Checks the templates with sam validate --lint, cfn-lint and checkov.
@@ -43,20 +45,38 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct DevOptions {
     /// Starts everything on free ports, connects a mailbox over HTTP, and stops.
-    #[arg(long, conflicts_with = "Ports")]
+    #[arg(long, conflicts_with_all = ["Ports", "origins", "return_uris"])]
     pub(crate) check: bool,
+    /// The origin of another front end that may use this stack; repeat the option for each.
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    pub(crate) origins: Vec<String>,
+    /// A redirect URI of an application that is no web page (ALLOWED_RETURN_URIS); repeatable.
+    #[arg(long = "return-uri", value_name = "URI")]
+    pub(crate) return_uris: Vec<String>,
     #[command(flatten)]
     pub(crate) ports: Ports,
     /// Starts everything on free ports, runs this command, and stops. The command finds the
-    /// addresses in POSTERN_API, POSTERN_PAGE and POSTERN_GOOGLE.
+    /// addresses in POSTERN_API, POSTERN_PAGE, POSTERN_GOOGLE and POSTERN_DYNAMODB, and the allowed
+    /// origins, with commas between them, in POSTERN_ORIGINS.
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["check", "Ports"])]
     pub(crate) beside: Vec<OsString>,
+}
+
+/// The options of `google`.
+#[derive(Debug, Args)]
+pub(crate) struct GoogleOptions {
+    /// The port of 127.0.0.1 to listen on; 0 is any free port.
+    #[arg(long, default_value_t = Ports::DEFAULT.google)]
+    pub(crate) port: u16,
+    /// A redirect URI of the application under test; repeat the option for each.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub(crate) redirect_uris: Vec<String>,
 }
 
 /// The ports of 127.0.0.1 that `dev` listens on; 0 is any free port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Ports {
-    /// The functions, served by cargo lambda watch.
+    /// The API: the functions behind the template's CORS.
     #[arg(long = "api-port", value_name = "PORT", default_value_t = Self::DEFAULT.api)]
     pub(crate) api: u16,
     /// The demo page.
@@ -163,6 +183,10 @@ mod tests {
         let Command::Dev(options) = line.command else { panic!() };
         assert_eq!(options.ports, Ports { api: 1, page: 2, ..Ports::DEFAULT });
         assert!(parse("xtask dev --check").is_ok());
+        assert!(parse("xtask dev --check --origin http://localhost:1").is_err());
+        let line = parse("xtask dev --origin http://localhost:1 --origin http://localhost:2").unwrap();
+        let Command::Dev(options) = line.command else { panic!() };
+        assert_eq!(options.origins, ["http://localhost:1", "http://localhost:2"]);
         assert!(parse("xtask dev --check --api-port 1").unwrap_err().to_string().contains("--api-port"));
         let line = parse("xtask dev -- node --test tests/interop").unwrap();
         let Command::Dev(options) = line.command else { panic!() };

@@ -1,13 +1,16 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
 pub(crate) mod check;
-mod page;
 pub(crate) mod ports;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use harness::front::Front;
+use harness::page::Page;
 use harness::{Options, Stack};
+use postern_rules::config::Origins;
 use tokio::process::{Child, Command};
 
 use crate::browser::Browser;
@@ -25,22 +28,28 @@ const FUNCTIONS: [(&str, &str); 3] =
 /// compiled.
 const FIRST_ANSWER: Duration = Duration::from_mins(5);
 
+/// The other front end of `--check`. Nothing needs to run there.
+const OTHER: &str = "http://localhost:5173";
+
 /// The local Postern, ready.
 struct Local {
     stack: Stack,
     api: String,
     page: String,
+    _servers: (Front, Page),
 }
 
 impl Local {
     /// Tells a command where everything is.
     fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let addresses = [
-            ("POSTERN_API", &*self.api),
-            ("POSTERN_PAGE", &self.page),
-            ("POSTERN_GOOGLE", self.stack.google.url()),
-        ];
-        command.envs(addresses)
+        let origins = self.stack.environment().remove("ALLOWED_ORIGINS").unwrap_or_default();
+        command.envs([
+            ("POSTERN_API", self.api.clone()),
+            ("POSTERN_PAGE", self.page.clone()),
+            ("POSTERN_GOOGLE", self.stack.google.url().to_owned()),
+            ("POSTERN_DYNAMODB", self.stack.dynamodb.url()),
+            ("POSTERN_ORIGINS", origins),
+        ])
     }
 }
 
@@ -50,22 +59,25 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
         let log: PathBuf = root().join("target").join("xtask-check.log");
         let outcome = run_to_the_end(async |processes| {
             let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
-            let (local, _) = start(free, Some(&log), processes).await?;
+            let mut options = DevOptions { ports: free, ..options };
+            options.origins.extend(options.check.then(|| OTHER.to_owned()));
+            let (local, _) = start(&options, Some(&log), processes).await?;
             if let [program, arguments @ ..] = &options.beside[..] {
                 return processes.succeed(local.tell(command(program).args(arguments))).await;
             }
             let browser = Browser::new()?;
-            check::run(Visit::new(&local.stack.google, &local.api, &local.page, browser, ACCOUNT)).await
+            check::run(Visit::new(&local.stack.google, &local.api, &local.page, browser, ACCOUNT)).await?;
+            check::cors(&local.api, &[&local.page, OTHER]).await
         });
         return outcome.await.inspect_err(|_| log::show_end_of(&log));
     }
-    let outcome = run_to_the_end(async |processes| serve(options.ports, processes).await).await;
+    let outcome = run_to_the_end(async |processes| serve(&options, processes).await).await;
     // There is no other way to end it.
     if outcome.as_ref().is_err_and(|problem| problem == INTERRUPTED) { Ok(()) } else { outcome }
 }
 
-async fn serve(ports: Ports, processes: &mut Processes) -> Result<(), String> {
-    let (local, watch) = start(ports, None, processes).await?;
+async fn serve(options: &DevOptions, processes: &mut Processes) -> Result<(), String> {
+    let (local, watch) = start(options, None, processes).await?;
     println!();
     println!("  demo page                   {}", local.page);
     println!("  API                         {}", local.api);
@@ -80,30 +92,38 @@ async fn serve(ports: Ports, processes: &mut Processes) -> Result<(), String> {
 
 /// Starts everything. The functions' output goes to the terminal or to `log`.
 async fn start<'a>(
-    ports: Ports,
+    options: &DevOptions,
     log: Option<&Path>,
     processes: &'a mut Processes,
 ) -> Result<(Local, &'a mut Child), String> {
-    let bound = ports::take(ports).await?;
+    for origin in &options.origins {
+        Origins::parse(origin).ok_or_else(|| {
+            format!("--origin {origin}: give scheme, host and port alone; http only for loopback")
+        })?;
+    }
+    let bound = ports::take(options.ports).await?;
     let tools = Tools::of_the_machine().find(&[CARGO_LAMBDA], processes).await?;
     build(processes).await?;
 
-    let api = format!("http://localhost:{}", bound.api);
+    let api = format!("http://localhost:{}", ports::port_of(&bound.api)?);
     let page = format!("http://localhost:{}", ports::port_of(&bound.page)?);
-    let options = Options {
+    let origins = [std::slice::from_ref(&page), &options.origins].concat();
+    let stack = Stack::start(Options {
         public_url: api.clone(),
-        allowed_origins: page.clone(),
+        allowed_origins: origins.join(","),
+        allowed_return_uris: options.return_uris.join(","),
         listeners: Some(bound.back_ends),
         ..Options::default()
-    };
-    let stack = Stack::start(options).await;
-    let google_control = format!("{}/control", stack.google.url());
-    #[expect(clippy::disallowed_methods, reason = "the page is served beside the functions")]
-    tokio::spawn(page::serve(bound.page, api.clone(), google_control));
+    })
+    .await;
+    let functions = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free().await?));
+    let front = Front::start(bound.api, functions, origins);
+    let page_server = Page::start(bound.page, &api, &format!("{}/control", stack.google.url()));
 
     let mut watch = tools.command("cargo");
     watch
-        .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &bound.api.to_string()])
+        .args(["lambda", "watch", "--invoke-address", "127.0.0.1"])
+        .args(["--invoke-port", &functions.port().to_string()])
         .envs(stack.environment())
         .env("AWS_LAMBDA_LOG_LEVEL", "INFO")
         // A session token or profile of the caller's account has no business with the fakes.
@@ -115,10 +135,10 @@ async fn start<'a>(
     }
     let watch = processes.start(&mut watch)?;
     tokio::select! {
-        outcome = wake_up(&api) => outcome?,
+        outcome = wake_up(functions) => outcome?,
         _ = watch.wait() => return Err("cargo lambda watch ended before it was ready".to_owned()),
     }
-    Ok((Local { stack, api, page }, watch))
+    Ok((Local { stack, api, page, _servers: (front, page_server) }, watch))
 }
 
 /// Builds the functions where the progress can be seen; `cargo lambda watch` then finds them built.
@@ -132,10 +152,10 @@ async fn build(processes: &mut Processes) -> Result<(), String> {
 }
 
 /// Asks each function something harmless until it answers, so that a person's first click is fast.
-async fn wake_up(api: &str) -> Result<(), String> {
+async fn wake_up(functions: SocketAddr) -> Result<(), String> {
     println!("starting the functions");
     for (function, path) in FUNCTIONS {
-        let answer = Browser::new()?.first_answer(&format!("{api}{path}"), FIRST_ANSWER).await;
+        let answer = Browser::new()?.first_answer(&format!("http://{functions}{path}"), FIRST_ANSWER).await;
         let status = answer.map_err(|problem| format!("{function} does not answer: {problem}"))?.status;
         if status >= 500 {
             return Err(format!("{function} answered its first request with {status}"));

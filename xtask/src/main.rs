@@ -33,6 +33,8 @@ mod contract;
 #[cfg(feature = "local")]
 mod dev;
 #[cfg(feature = "local")]
+mod google;
+#[cfg(feature = "local")]
 mod ministack;
 #[cfg(feature = "local")]
 mod visit;
@@ -54,6 +56,8 @@ async fn main() -> ExitCode {
         Command::Bench { options } => bench::run(options).await,
         #[cfg(feature = "local")]
         Command::Dev(options) => dev::run(options).await,
+        #[cfg(feature = "local")]
+        Command::Google(options) => google::run(options).await,
         #[cfg(feature = "local")]
         Command::Contract => contract::run().await,
         #[cfg(feature = "aws")]

@@ -11,7 +11,7 @@ use crate::processes::{forget_cargo, root};
 pub(crate) fn with_all_that_needs(command: &Command) -> String {
     let features = match command {
         Command::Validate | Command::Bench { .. } => "",
-        Command::Dev(_) | Command::Contract => "xtask/local",
+        Command::Dev(_) | Command::Google(_) | Command::Contract => "xtask/local",
         Command::Deploy(_) | Command::Doctor(_) => "xtask/aws",
         Command::E2e => "xtask/aws,xtask/local",
     };

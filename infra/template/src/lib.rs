@@ -1,11 +1,14 @@
 //! Reads the templates, so that the tables of the tests are the tables that are deployed.
 
+mod cors;
 pub mod roles;
 
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 use serde_norway::Value as Yaml;
+
+pub use self::cors::{Cors, cors};
 
 /// The table of credentials, as the template calls it.
 pub const CREDENTIALS_TABLE: &str = "CredentialsTable";

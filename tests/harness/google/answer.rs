@@ -1,14 +1,9 @@
-//! An answer of the fake before it is put on the wire, and its pages.
-
-use std::fmt::Write as _;
+//! An answer of the fake before it is put on the wire.
 
 use serde_json::Value;
 
-use super::authorize::Authorization;
-use super::scopes;
-use super::state::State;
-
-const STYLE: &str = include_str!("style.css");
+/// The style of every page.
+pub(super) const STYLE: &str = include_str!("style.css");
 /// The text before the code on the error page.
 const CODE: &str = "<code id=\"error-code\">";
 
@@ -85,76 +80,9 @@ impl Answer {
         let code = page.split(CODE).nth(1).and_then(|rest| rest.split('<').next());
         code.map_or_else(|| self.status.to_string(), Into::into)
     }
-
-    /// The account chooser and the scopes, in one form.
-    pub(super) fn consent_page(authorization: &Authorization, query: &str, state: &State) -> Self {
-        let page = include_str!("consent.html")
-            .replace("{{style}}", STYLE)
-            .replace("{{client}}", &escape(&authorization.client_id))
-            .replace("{{accounts}}", &accounts(authorization, state))
-            .replace("{{scopes}}", &boxes(authorization))
-            .replace("{{query}}", &escape(query));
-        Self::html(200, page).uncached()
-    }
-
-    /// The control page: what is set, the accounts, and the last calls.
-    pub(super) fn control_page(state: &State, set: &[String], calls: &[String]) -> Self {
-        let mut accounts = String::new();
-        for account in &state.accounts {
-            let live = state.tokens.living_refresh_of(&account.sub);
-            let (email, count) = (escape(&account.email), account.message_count());
-            let _ = writeln!(
-                accounts,
-                "<option value=\"{email}\">{email} ({count} messages, {live} live refresh tokens)</option>"
-            );
-        }
-        let items = |lines: &[String]| -> String {
-            lines
-                .iter()
-                .fold(String::new(), |items, line| items + "<li><code>" + &escape(line) + "</code></li>\n")
-        };
-        let page = include_str!("control.html")
-            .replace("{{style}}", STYLE)
-            .replace("{{accounts}}", &accounts)
-            .replace("{{active}}", &items(set))
-            .replace("{{calls}}", &items(calls));
-        Self::html(200, page).uncached()
-    }
-}
-
-fn accounts(authorization: &Authorization, state: &State) -> String {
-    let chosen = authorization.named_account(state).or(state.accounts.first().map(|first| first.sub.clone()));
-    let mut rows = String::new();
-    for account in &state.accounts {
-        let checked = if chosen.as_deref() == Some(&account.sub) { " checked" } else { "" };
-        let email = escape(&account.email);
-        let id = email.split('@').next().unwrap_or_default();
-        let _ = writeln!(
-            rows,
-            "<label><input type=\"radio\" id=\"account-{id}\" name=\"account\" value=\"{email}\" required{checked}> \
-             {} ({email})</label>",
-            escape(&account.name()),
-        );
-    }
-    rows
-}
-
-fn boxes(authorization: &Authorization) -> String {
-    let mut rows = String::new();
-    let asked = authorization.scopes.iter().filter(|scope| !scopes::is_identity(scope));
-    for (index, scope) in asked.enumerate() {
-        let value = escape(scope);
-        let _ = writeln!(
-            rows,
-            "<label><input type=\"checkbox\" id=\"scope-{index}\" name=\"scope\" value=\"{value}\" checked> {} \
-             <br><code>{value}</code></label>",
-            escape(scopes::description(scope)),
-        );
-    }
-    rows
 }
 
 /// `text` for use inside an HTML page, also between double quotes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,26 +1,33 @@
 //! The authorization endpoint: what Google checks in a request, and what the person decides.
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::answer::Answer;
 use super::calls::Call;
+use super::consent_page::consent_page;
 use super::scopes;
 use super::state::{Shared, State};
 use super::tokens::{CODE_LIFETIME, Code};
 
-/// What the person at the authorization page does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the person at the authorization page does. In the control API, an `account` that is absent is
+/// the one that the request names, or the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Allows, with some scopes unticked.
     Allow {
         /// E-mail address or `sub`.
+        #[serde(default)]
         account: String,
         /// The scopes that are unticked, by full name.
+        #[serde(default)]
         without: Vec<String>,
     },
     /// Says no.
     Deny {
         /// E-mail address or `sub`.
+        #[serde(default)]
         account: String,
     },
 }
@@ -177,7 +184,8 @@ impl Authorization {
         let Decision::Allow { account, without } = decision else {
             return Ok(self.back(state, &[("error", "access_denied".into())]));
         };
-        match state.sub_of(account) {
+        let named = || self.named_account(state).or(state.accounts.first().map(|first| first.sub.clone()));
+        match if account.is_empty() { named() } else { state.sub_of(account) } {
             Some(sub) => Ok(self.allow(shared, state, &sub, without)),
             None => refuse("account_not_found", format!("The fake Google has no account {account}.")),
         }
@@ -242,14 +250,17 @@ pub(super) fn page(shared: &Shared, call: &Call) -> Answer {
     if let Some(location) = authorization.settle(shared, &mut state) {
         return Answer::redirect(303, &location);
     }
+    if let Some(decision) = state.switches.consent.clone() {
+        return went(authorization.decide(shared, &mut state, &decision));
+    }
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&call.query).finish();
-    Answer::consent_page(&authorization, &query, &state)
+    consent_page(&authorization, &query, &state)
 }
 
 /// `POST /o/oauth2/v2/auth/decision`: what the person chose on the consent page.
 pub(super) fn decision(shared: &Shared, call: &Call) -> Answer {
     let mut state = shared.state();
-    let outcome = Authorization::parse(call, &state).and_then(|authorization| {
+    went(Authorization::parse(call, &state).and_then(|authorization| {
         let form = call.form();
         let account = call.form_value("account").unwrap_or_default();
         let is_ticked = |scope: &String| form.iter().any(|(name, value)| name == "scope" && value == scope);
@@ -259,7 +270,10 @@ pub(super) fn decision(shared: &Shared, call: &Call) -> Answer {
             _ => Decision::Deny { account },
         };
         authorization.decide(shared, &mut state, &decision)
-    });
+    }))
+}
+
+fn went(outcome: Result<String, Refusal>) -> Answer {
     match outcome {
         Ok(location) => Answer::redirect(303, &location),
         Err((code, detail)) => Answer::error_page(400, code, &detail),

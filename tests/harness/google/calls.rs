@@ -27,6 +27,25 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Every endpoint.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Authorize,
+        Self::Token,
+        Self::Revoke,
+        Self::UserInfo,
+        Self::Certificates,
+        Self::Discovery,
+        Self::MessagesList,
+        Self::MessagesGet,
+        Self::Batch,
+    ];
+
+    /// Its name in the control API.
+    pub(super) fn name(self) -> String {
+        let name = serde_json::to_value(self).unwrap_or_default();
+        name.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The endpoint that a path belongs to.
     pub fn at(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/gmail/v1/users/") {

@@ -1,31 +1,22 @@
-//! The control API and the fake's other paths that Google does not have.
+//! The control API and the fake's other paths that Google does not have. docs/fake-google.md lists
+//! the calls.
 //!
-//! A `POST` takes a JSON object, or a form with the same fields, whose values may be JSON. The
-//! answer is 200 `{"ok":true}` or 400 `{"error":"..."}`; for a form, it is a redirect to the page.
-//!
-//! | call | fields |
-//! |---|---|
-//! | `GET /control` | the page |
-//! | `GET /control/calls` | the calls so far, one per line, without secrets |
-//! | `GET /control/client_secrets.json` | the file for the built-in client |
-//! | `POST /control/failures` | `endpoint`, `failure`, `times`, `grant_type` (see below) |
-//! | `POST /control/switches` | the fields of [`super::state::Switches`] |
-//! | `POST /control/clear` | none: failures and switches back to normal |
-//! | `POST /control/revoke` | `account`: the person takes the grant back |
-//! | `POST /control/expire` | `account` (absent: all): access tokens die now |
-//! | `POST /control/register`, `/control/unregister` | `redirect_uri` |
-//! | `POST /control/forget-calls` | none |
-//!
-//! `endpoint` is an [`Endpoint`] and `failure` a [`Failure`]. Without `times`, the failure lasts
-//! until it is cleared. `grant_type` limits a failure of the token endpoint to one grant type.
+//! A `POST` takes a JSON object, or a form with the same fields, whose values may be JSON and which
+//! are null when empty. The answer is 200 `{"ok":true}` or 400 `{"error":"..."}`; for a form, it is
+//! a redirect to the page.
+
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::accounts::Account;
 use super::answer::Answer;
 use super::authorize;
 use super::calls::{Call, Endpoint};
+use super::control_page::control_page;
+use super::delivery::{NewAccount, NewMessage};
 use super::failures::Failure;
 use super::state::{CLIENT_ID, Shared, State};
 use crate::journal::Times;
@@ -57,7 +48,7 @@ fn until_cleared() -> Times {
 }
 
 #[derive(Deserialize)]
-struct Account {
+struct Named {
     account: String,
 }
 
@@ -73,18 +64,17 @@ pub(super) fn serve(shared: &Shared, method: &str, target: &str, body: &str) -> 
         ("POST", "/o/oauth2/v2/auth/decision") => {
             let call = Call::to("POST", &format!("/o/oauth2/v2/auth?{query}"));
             let call = call.expect("it is the authorization endpoint's path");
-            authorize::decision(shared, &Call { body: body.to_owned(), ..call })
+            let answer = authorize::decision(shared, &Call { body: body.to_owned(), ..call });
+            shared.state().switches.opener_policy.apply(answer)
         }
         ("GET", "/") => Answer::redirect(303, "/control"),
         ("GET", "/control") => {
             let state = shared.state();
             let mut calls = lines(&state);
             calls.reverse();
-            calls.truncate(50);
-            let mut set = state.journal.failures();
-            set.push(format!("{:?}", state.switches));
-            Answer::control_page(&state, &set, &calls)
+            control_page(&state, &calls)
         }
+        ("GET", "/control/state") => Answer::json(200, &describe(&shared.state())),
         ("GET", "/control/calls") => Answer::json(200, &lines(&shared.state()).into()),
         ("GET", "/control/client_secrets.json") => {
             let file = shared.state().client(CLIENT_ID).map(|client| client.secrets_file(&shared.url));
@@ -95,8 +85,8 @@ pub(super) fn serve(shared: &Shared, method: &str, target: &str, body: &str) -> 
             let is_json = json.is_some();
             let fields = json.unwrap_or_else(|| form(body));
             match act(shared, path.trim_start_matches("/control/"), fields) {
-                Ok(()) if is_json => Answer::json(200, &json!({"ok": true})),
-                Ok(()) => Answer::redirect(303, "/control"),
+                Ok(answer) if is_json => Answer::json(200, &answer),
+                Ok(_) => Answer::redirect(303, "/control"),
                 Err(problem) => Answer::json(400, &json!({ "error": problem })),
             }
         }
@@ -105,8 +95,11 @@ pub(super) fn serve(shared: &Shared, method: &str, target: &str, body: &str) -> 
 }
 
 fn form(body: &str) -> Value {
-    let pairs = form_urlencoded::parse(body.as_bytes()).filter(|(_, value)| !value.is_empty());
-    let read = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    let pairs = form_urlencoded::parse(body.as_bytes());
+    let read = |text: &str| match text {
+        "" => Value::Null,
+        _ => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+    };
     pairs.map(|(name, value)| (name.into_owned(), read(&value))).collect::<Map<_, _>>().into()
 }
 
@@ -114,15 +107,33 @@ fn read<T: DeserializeOwned>(fields: Value) -> Result<T, String> {
     serde_json::from_value(fields).map_err(|error| error.to_string())
 }
 
-fn act(shared: &Shared, action: &str, fields: Value) -> Result<(), String> {
+fn act(shared: &Shared, action: &str, fields: Value) -> Result<Value, String> {
     let mut state = shared.state();
+    let mut answer = json!({ "ok": true });
     match action {
         "failures" => {
             let Planted { endpoint, failure, times, grant_type } = read(fields)?;
             plant(&mut state, endpoint, grant_type, failure, times);
         }
-        "switches" => state.switches = read(fields)?,
+        "switches" => {
+            let mut switches = json!(state.switches);
+            for (name, value) in fields.as_object().into_iter().flatten() {
+                switches[name] = value.clone();
+            }
+            state.switches = read(switches)?;
+        }
         "clear" => state.clear(),
+        "reset" => state.reset(),
+        "account" => read::<NewAccount>(fields)?.add_to(&mut state.accounts)?,
+        "message" => {
+            let message: NewMessage = read(fields)?;
+            let owner = account_mut(&mut state, &message.account)?;
+            answer["id"] = message.deliver(owner, shared.now().seconds())?.into();
+        }
+        "empty" => {
+            let Named { account } = read(fields)?;
+            account_mut(&mut state, &account)?.messages = Arc::default();
+        }
         "revoke" => {
             let sub = sub_of(&state, fields)?;
             state.revoke(&sub, shared.now());
@@ -143,12 +154,40 @@ fn act(shared: &Shared, action: &str, fields: Value) -> Result<(), String> {
         "forget-calls" => state.journal.forget_calls(),
         other => return Err(format!("there is no action {other}")),
     }
-    Ok(())
+    Ok(answer)
 }
 
 fn sub_of(state: &State, fields: Value) -> Result<String, String> {
-    let Account { account } = read(fields)?;
+    let Named { account } = read(fields)?;
     state.sub_of(&account).ok_or_else(|| format!("there is no account {account}"))
+}
+
+fn account_mut<'a>(state: &'a mut State, hint: &str) -> Result<&'a mut Account, String> {
+    let mut accounts = state.accounts.iter_mut();
+    accounts.find(|account| account.is_meant_by(hint)).ok_or_else(|| format!("there is no account {hint}"))
+}
+
+/// What `GET /control/state` answers.
+fn describe(state: &State) -> Value {
+    let accounts = state.accounts.iter().map(|account| {
+        json!({
+            "email": account.email,
+            "sub": account.sub,
+            "given_name": account.given_name,
+            "family_name": account.family_name,
+            "hosted_domain": account.hosted_domain,
+            "messages": account.message_count(),
+            "live_refresh_tokens": state.tokens.living_refresh_of(&account.sub),
+        })
+    });
+    let failures = state.journal.failures().into_iter();
+    let failures = failures
+        .map(|(target, failure, times)| json!({ "calls": target, "failure": failure, "times": times }));
+    json!({
+        "accounts": accounts.collect::<Vec<_>>(),
+        "failures": failures.collect::<Vec<_>>(),
+        "switches": state.switches,
+    })
 }
 
 /// Makes calls of an endpoint fail, at the token endpoint optionally those of one grant type.
@@ -159,7 +198,10 @@ pub(super) fn plant(
     failure: Failure,
     times: Times,
 ) {
-    let target = format!("{endpoint:?} {}", grant_type.as_deref().unwrap_or_default());
+    let target = match &grant_type {
+        Some(grant_type) => format!("{} ({grant_type})", endpoint.name()),
+        None => endpoint.name(),
+    };
     let is_meant = move |call: &Call| {
         call.endpoint == endpoint && (grant_type.is_none() || call.form_value("grant_type") == grant_type)
     };

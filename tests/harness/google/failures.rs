@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern_rules::time::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -16,7 +16,7 @@ use super::recorded;
 ///
 /// The control API takes the names in snake case: `"invalid_grant"`, `{"status": 503}`,
 /// `{"slow": 10000}` (milliseconds), `{"quota": {"status": 403, "retry_after": 30}}`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
@@ -127,9 +127,9 @@ pub enum Failure {
     /// The real answer, complete as HTTP, its JSON cut in half. The call takes effect.
     TruncatedJson,
     /// The real answer after a pause. The call takes effect before the pause.
-    Slow(#[serde(deserialize_with = "milliseconds")] Duration),
+    Slow(#[serde(with = "milliseconds")] Duration),
     /// The real answer, one byte at a time with a pause before each. The call takes effect.
-    Drip(#[serde(deserialize_with = "milliseconds")] Duration),
+    Drip(#[serde(with = "milliseconds")] Duration),
     /// The connection is reset after the request was read. It takes no effect.
     ResetAfterReading,
     /// The request takes effect, and then the connection is reset instead of the answer.
@@ -140,8 +140,16 @@ pub enum Failure {
     Redirect(String),
 }
 
-fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    Ok(Duration::from_millis(u64::deserialize(deserializer)?))
+mod milliseconds {
+    use super::{Deserialize, Deserializer, Duration, Serialize, Serializer};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Ok(Duration::from_millis(u64::deserialize(deserializer)?))
+    }
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        time.as_millis().serialize(serializer)
+    }
 }
 
 impl Failure {

@@ -93,7 +93,7 @@ impl Opened {
             }
         };
         let labels = call.query_values("labelIds");
-        if let Some(unknown) = labels.iter().find(|label| !mailbox::is_label(label)) {
+        if let Some(unknown) = labels.iter().find(|label| mailbox::known_label(label).is_none()) {
             return Err(errors::invalid_argument(&format!("Invalid label: {unknown}")));
         }
         let query = Query::parse(q.unwrap_or_default());

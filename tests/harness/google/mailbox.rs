@@ -166,9 +166,10 @@ const SENTENCES: [&str; 10] = [
     "The meeting room on the second floor is free.",
 ];
 
-/// Whether a mailbox has a label with this ID.
-pub(super) fn is_label(id: &str) -> bool {
-    SYSTEM_LABELS.contains(&id) || USER_LABELS.iter().any(|(known, _)| *known == id)
+/// The label with this ID, if a mailbox has one.
+pub(super) fn known_label(id: &str) -> Option<&'static str> {
+    let user_labels = USER_LABELS.iter().map(|(known, _)| *known);
+    SYSTEM_LABELS.into_iter().chain(user_labels).find(|known| *known == id)
 }
 
 /// A correspondent.
@@ -183,8 +184,17 @@ impl Person {
         Self { name: name.into(), address: address.into() }
     }
 
+    /// Reads what [`Person::mailbox`] writes, or an address alone.
+    pub(super) fn parse(text: &str) -> Self {
+        let (name, address) = text.trim_end_matches('>').rsplit_once('<').unwrap_or(("", text));
+        Self::new((name.trim(), address.trim()))
+    }
+
     /// As in a header: `Ann Archer <ann@example.com>`.
     pub(super) fn mailbox(&self) -> String {
+        if self.name.is_empty() {
+            return self.address.clone();
+        }
         format!("{} <{}>", self.name, self.address)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! It follows the protocol and the rules that matter to an application (what a code is bound to,
 //! when Google issues a refresh token, what ends it), records its calls, and fails on demand.
-//! control.rs describes the control API. It never talks to the real Google and serves only
+//! docs/fake-google.md describes the control API. It never talks to the real Google and serves only
 //! loopback.
 
 mod accounts;
@@ -11,12 +11,16 @@ mod answer;
 mod authorize;
 mod batch;
 mod calls;
+mod consent_page;
 mod control;
+mod control_page;
+mod delivery;
 mod errors;
 mod failures;
 mod gmail;
 mod identity;
 mod mailbox;
+mod opener_policy;
 pub mod recorded;
 mod scopes;
 mod search;
@@ -127,5 +131,7 @@ impl Google {
     }
 }
 
+#[cfg(test)]
+mod control_tests;
 #[cfg(test)]
 mod tests;

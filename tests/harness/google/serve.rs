@@ -28,7 +28,11 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Bytes>) -> Res
         return Ok(reply(control::serve(&shared, head.method.as_str(), target, &text(&body))));
     };
     let call = Call { headers: headers.collect(), body: text(&body), ..call };
-    let (mut answer, failure) = handle(&shared, &call);
+    let (answer, failure) = handle(&shared, &call);
+    let mut answer = match call.endpoint {
+        Endpoint::Authorize => shared.state().switches.opener_policy.apply(answer),
+        _ => answer,
+    };
     match failure {
         Some(Failure::ResetAfterReading | Failure::LoseAnswer) => return Err(Cut::Reset),
         Some(Failure::CutBody) => return Ok(half(answer)),

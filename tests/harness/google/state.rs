@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use postern::clock::Clock;
 use postern_rules::time::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::accounts::{self, Account};
+use super::authorize::Decision;
 use super::calls::Call;
 use super::failures::Failure;
 use super::identity::ISSUER;
+use super::opener_policy::OpenerPolicy;
 use super::signing::Signer;
 use super::tokens::{Rotation, Tokens};
 use crate::journal::{Journal, Times};
@@ -91,9 +93,15 @@ pub(super) struct Grant {
 }
 
 /// Departures from Google's usual behaviour that are no failures. The control API uses these names.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Switches {
+    /// The application's name on the consent page.
+    pub(super) application: String,
+    /// What happens instead of the consent page, when it would be shown.
+    pub(super) consent: Option<Decision>,
+    /// The header of the authorization endpoint's answers.
+    pub(super) opener_policy: OpenerPolicy,
     pub(super) rotation: Rotation,
     /// How many answers lack the refresh token that they would carry.
     pub(super) omit_refresh_token: Times,
@@ -117,6 +125,9 @@ pub(super) struct Switches {
 impl Default for Switches {
     fn default() -> Self {
         Self {
+            application: "Postern Demo".into(),
+            consent: None,
+            opener_policy: OpenerPolicy::None,
             rotation: Rotation::Off,
             omit_refresh_token: Times::Next(0),
             omit_id_token: Times::Next(0),
@@ -180,6 +191,15 @@ impl State {
     pub(super) fn clear(&mut self) {
         self.journal.clear_failures();
         self.switches = Switches::default();
+    }
+
+    /// All back to the beginning, but the clients stay.
+    pub(super) fn reset(&mut self) {
+        self.clear();
+        self.accounts = accounts::built_in();
+        self.grants.clear();
+        self.tokens = Tokens::default();
+        self.journal.forget_calls();
     }
 
     /// How long access tokens live.

@@ -14,18 +14,18 @@ use serde_json::Value;
 
 use super::*;
 
-const ANN: &str = "ann@example.com";
-const CALLBACK: &str = "http://localhost:9000/oauth/callback";
-const LIST: &str = "/gmail/v1/users/me/messages";
+pub(super) const ANN: &str = "ann@example.com";
+pub(super) const CALLBACK: &str = "http://localhost:9000/oauth/callback";
+pub(super) const LIST: &str = "/gmail/v1/users/me/messages";
 
-async fn google() -> (Google, ManualClock) {
+pub(super) async fn google() -> (Google, ManualClock) {
     let clock = ManualClock::starting_at(Timestamp::from_seconds(1_800_000_000));
     let google = Google::start_anywhere(Clock::Manual(clock.clone())).await;
     google.client_secrets(&[CALLBACK]);
     (google, clock)
 }
 
-async fn send(request: hyper::http::request::Builder, body: impl Into<Bytes>) -> Reply {
+pub(super) async fn send(request: hyper::http::request::Builder, body: impl Into<Bytes>) -> Reply {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let response = client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
     let (head, body) = response.into_parts();
@@ -33,23 +33,23 @@ async fn send(request: hyper::http::request::Builder, body: impl Into<Bytes>) ->
     Reply { status: head.status.as_u16(), headers: head.headers, text }
 }
 
-struct Reply {
-    status: u16,
-    headers: hyper::HeaderMap,
-    text: String,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: hyper::HeaderMap,
+    pub(super) text: String,
 }
 
 impl Reply {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 
-async fn get(google: &Google, path: &str, token: &str) -> Reply {
+pub(super) async fn get(google: &Google, path: &str, token: &str) -> Reply {
     let request = Request::get(format!("{}{path}", google.url()));
     send(request.header("authorization", format!("Bearer {token}")), "").await
 }
@@ -59,18 +59,23 @@ async fn post(google: &Google, path: &str, form: &[(&str, &str)]) -> Reply {
     send(Request::post(format!("{}{path}", google.url())), body).await
 }
 
-async fn token(google: &Google, grant: &[(&str, &str)]) -> Reply {
+pub(super) async fn token(google: &Google, grant: &[(&str, &str)]) -> Reply {
     let secret = google.client_secret();
     let mut form = vec![("client_id", google.client_id()), ("client_secret", &secret)];
     form.extend(grant);
     post(google, "/token", &form).await
 }
 
-async fn refresh(google: &Google, value: &str) -> Reply {
+pub(super) async fn refresh(google: &Google, value: &str) -> Reply {
     token(google, &[("grant_type", "refresh_token"), ("refresh_token", value)]).await
 }
 
-async fn consent(google: &Google, account: &str) -> Consent {
+pub(super) async fn consent(google: &Google, account: &str) -> Consent {
+    google.consent(&authorization_url(google), Decision::allow(account)).await
+}
+
+/// A request that asks for Gmail, for as long as the person likes.
+pub(super) fn authorization_url(google: &Google) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([
             ("client_id", google.client_id()),
@@ -82,12 +87,11 @@ async fn consent(google: &Google, account: &str) -> Consent {
             ("state", "some state"),
         ])
         .finish();
-    let url = format!("{}/o/oauth2/v2/auth?{query}", google.url());
-    google.consent(&url, Decision::allow(account)).await
+    format!("{}/o/oauth2/v2/auth?{query}", google.url())
 }
 
 /// A whole sign-in: the code and the answer of the token endpoint.
-async fn sign_in(google: &Google) -> (String, Reply) {
+pub(super) async fn sign_in(google: &Google) -> (String, Reply) {
     let code = consent(google, ANN).await.code().unwrap();
     let grant = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", CALLBACK)];
     (code.clone(), token(google, &grant).await)
@@ -226,27 +230,4 @@ async fn a_batch_has_its_bounds() {
         refused["error"]["message"],
         "Inner request count exceeds the limit. Received: 101, Limit: 100"
     );
-}
-
-#[tokio::test]
-async fn failures_and_switches_are_set_over_http() {
-    let (google, _) = google().await;
-    let control = async |action: &str, body: &str| {
-        send(Request::post(format!("{}/control/{action}", google.url())), body.to_owned()).await
-    };
-    let planted = r#"{"endpoint":"token","failure":{"status":503},"times":1,"grant_type":"refresh_token"}"#;
-    assert_eq!(control("failures", planted).await.json()["ok"], true);
-    assert_eq!([refresh(&google, "x").await.status, refresh(&google, "x").await.status], [503, 400]);
-    assert_eq!(control("failures", "endpoint=messages_list&failure=concurrent&times=").await.status, 303);
-    assert_eq!([get(&google, LIST, "x").await.status, get(&google, LIST, "x").await.status], [429, 429]);
-    assert_eq!(control("clear", "{}").await.status, 200);
-    assert_eq!(get(&google, LIST, "x").await.status, 401);
-    control("switches", r#"{"rotation":"old_dies","omit_id_token":1}"#).await;
-    assert!(sign_in(&google).await.1.json()["id_token"].is_null());
-    for (action, body) in [("failures", r#"{"endpoint":"token","failure":"bad_weather"}"#), ("revoke", "{}")]
-    {
-        assert_eq!(control(action, body).await.status, 400, "{body}");
-    }
-    let page = get(&google, "/control", "").await;
-    assert!(page.status == 200 && page.text.contains("POST /token") && !page.text.contains("GOCSPX"));
 }

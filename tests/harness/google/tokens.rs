@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use postern_rules::time::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::random_text;
 
@@ -20,7 +20,7 @@ const LONGEST_REST: Duration = Duration::from_hours(183 * 24);
 const DEAD_ARE_KNOWN: Duration = Duration::from_hours(12);
 
 /// What happens to the refresh token in a refresh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rotation {
     /// It stays, as at Google today.

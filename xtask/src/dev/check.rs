@@ -1,7 +1,11 @@
 //! The life of one mailbox over HTTP: connected, listed, lost and connected again. `dev --check`
 //! goes through it with `cargo lambda watch`, and `e2e` with a deployed stack.
 
+use crate::browser::Browser;
 use crate::visit::{ACCOUNT, Visit, expect, say};
+
+/// An origin that no stack lists (RFC 2606 section 2).
+const STRANGER: &str = "https://stranger.invalid";
 
 /// Goes through the flow and says each step; the first that fails ends it.
 pub(crate) async fn run(mut visit: Visit<'_>) -> Result<(), String> {
@@ -28,5 +32,17 @@ pub(crate) async fn run(mut visit: Visit<'_>) -> Result<(), String> {
     let again = visit.list(&[]).await?;
     expect(again.ids == first.ids, "the list is the same as before")?;
     say(&format!("GET /messages lists {} messages again", again.ids.len()));
+    Ok(())
+}
+
+/// Pages of `origins` may read what the API answers, and no other page may.
+pub(crate) async fn cors(api: &str, origins: &[&str]) -> Result<(), String> {
+    for (origin, is_listed) in origins.iter().map(|origin| (*origin, true)).chain([(STRANGER, false)]) {
+        let answer = Browser::new()?.fetch(&format!("{api}/messages"), origin).await?;
+        let allowed = answer.header("access-control-allow-origin");
+        let expected = is_listed.then_some(origin);
+        expect(allowed == expected, &format!("{origin} is allowed to read: {is_listed}"))?;
+    }
+    say("pages of the listed origins may read the answers, and pages of others may not");
     Ok(())
 }

@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::commands::Ports;
 
-/// The ports, taken. The API's is only known to be free: `cargo lambda watch` takes it later.
+/// The ports, taken.
 pub(crate) struct Bound {
-    pub(crate) api: u16,
+    pub(crate) api: TcpListener,
     pub(crate) page: TcpListener,
     pub(crate) back_ends: Listeners,
 }
@@ -22,7 +22,7 @@ pub(crate) async fn take(ports: Ports) -> Result<Bound, String> {
     let google = bind(ports.google, "--google-port").await?;
     let dynamodb = bind(ports.dynamodb, "--dynamodb-port").await?;
     let secrets = bind(ports.secrets, "--secrets-port").await?;
-    Ok(Bound { api: port_of(&api)?, page, back_ends: Listeners { google, dynamodb, secrets } })
+    Ok(Bound { api, page, back_ends: Listeners { google, dynamodb, secrets } })
 }
 
 /// A port of 127.0.0.1 that is free at this moment, for a program that takes it soon.
@@ -35,7 +35,8 @@ pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, String> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-async fn bind(port: u16, option: &str) -> Result<TcpListener, String> {
+/// Listens on a port of 127.0.0.1; `option` is the command's option that names it.
+pub(crate) async fn bind(port: u16, option: &str) -> Result<TcpListener, String> {
     let taken = || format!("port {port} is taken; choose another with {option} PORT");
     // Browsers try ::1 for "localhost" first: a server there would answer in our place.
     if port != 0 && TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.is_ok() {

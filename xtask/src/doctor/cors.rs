@@ -38,12 +38,9 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     for origin in origins {
         findings.push(friend(target, origin).await.unwrap_or_else(|finding| finding));
     }
-    // Locally `cargo lambda watch` answers preflight requests, and it allows every page.
-    if target.deployment.is_some() {
-        let what = "CORS for other origins";
-        let answer = ask(target, what, STRANGER, PREFLIGHTS[0]).await;
-        findings.push(answer.map_or_else(|finding| finding, |_| Finding::good(format!("{what}: refused"))));
-    }
+    let what = "CORS for other origins";
+    let answer = ask(target, what, STRANGER, PREFLIGHTS[0]).await;
+    findings.push(answer.map_or_else(|finding| finding, |_| Finding::good(format!("{what}: refused"))));
     // An API that is open to all is so for each origin.
     findings.dedup();
     findings

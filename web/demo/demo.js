@@ -1,6 +1,6 @@
 // The demo page's script: turns clicks into calls of postern.js and shows the answers.
 
-import { Postern, Problem } from "./postern.js";
+import { Postern, Problem } from "/postern/postern.js";
 
 const element = (id) => document.getElementById(id);
 const config = await (await fetch("config.json")).json();
