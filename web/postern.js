@@ -1,146 +1,454 @@
-// The front-end client of a Postern API. An ES module without dependencies: copy it, or import it.
+// The client of a Postern API for any front end: one ES module without dependencies, to import or
+// to copy. It keeps tokens in memory or in a cookie that no script can read, never in storage.
+// postern.d.ts documents everything that it exports.
 
-/** An error of the API: its problem document (RFC 9457). */
-export class Problem extends Error {
-  constructor(document) {
-    super(document.detail ?? document.title ?? "The API gave no reason.");
-    this.name = "Problem";
-    /** The HTTP status; 0 when there was no answer. */
-    this.status = document.status ?? 0;
-    /** The stable name of the error: `unauthenticated`, `invalid_query`... */
-    this.code = document.code;
-    /** On a 401, why: `not_signed_in`, `session_expired`, `revoked_or_expired`... */
-    this.reason = document.reason;
-    /** Google's authorization page, ready to open; its flow cookie came with this answer. */
-    this.authorizationUrl = document.authorization_url;
-    /** The API's `/auth/start`, for browsers that do not keep the cookies of a fetch. */
-    this.startUrl = document.start_url;
-    /** The request's ID: quote it when you report a problem. */
-    this.instance = document.instance;
-  }
-}
-
-/** How often to repeat a read that the API itself did not answer. */
+/** How often a request is repeated that the API itself did not answer. */
 const RETRIES = 2;
-/**
- * Milliseconds before the first retry; doubled before each next one. A random part of the same
- * again is added.
- */
+/** Milliseconds before the first repetition; doubled before each next one, with a random part. */
 const FIRST_PAUSE = 500;
 /** If the wait would be longer than this, the error is reported instead. */
 const LONGEST_PAUSE = 10_000;
-
-/** A Postern API at `base`, for instance `https://mail.example.com`. */
-export class Postern {
-  #base;
-  #token;
-  #fetch;
-  #sleep;
-
-  /**
-   * Give `sessionToken` only if the session cookie cannot be used; never both are sent.
-   * `fetch` and `sleep` are for tests.
-   */
-  constructor(base, { sessionToken, fetch = (...request) => globalThis.fetch(...request), sleep = wait } = {}) {
-    this.#base = base.replace(/\/+$/, "");
-    this.#token = sessionToken;
-    this.#fetch = fetch;
-    this.#sleep = sleep;
-  }
-
-  /** The address that begins a sign-in. */
-  startUrl({ returnTo, loginHint } = {}) {
-    const query = new URLSearchParams();
-    if (returnTo) query.set("return_to", returnTo);
-    if (loginHint) query.set("login_hint", loginHint);
-    return `${this.#base}/auth/start${query.size > 0 ? `?${query}` : ""}`;
-  }
-
-  /** Leaves this page for Google's consent page, and comes back to `returnTo`. */
-  connect({ returnTo = location.origin + location.pathname, loginHint } = {}) {
-    location.assign(this.startUrl({ returnTo, loginHint }));
-  }
-
-  /**
-   * One page of the mailbox: `{messages: [{id, threadId}], nextPageToken?, resultSizeEstimate}`.
-   * With `all: true` every page, up to the API's limit. Rejects with a `Problem`. If API Gateway
-   * refuses the request itself, or there is no answer, it is repeated at most twice: reading
-   * changes nothing.
-   */
-  async messages({ q, labelIds = [], maxResults, pageToken, includeSpamTrash, all, signal } = {}) {
-    const query = new URLSearchParams(labelIds.map((label) => ["labelIds", label]));
-    for (const [name, value] of Object.entries({ q, maxResults, pageToken, includeSpamTrash, all })) {
-      if (value !== undefined && value !== "" && value !== false) query.set(name, value);
-    }
-    return this.#get(`/messages${query.size > 0 ? `?${query}` : ""}`, signal);
-  }
-
-  async #get(path, signal) {
-    const options = this.#token
-      ? { headers: { Authorization: `Bearer ${this.#token}` }, credentials: "omit" }
-      : { headers: isSameOrigin(this.#base) ? { "X-Requested-With": "postern.js" } : {}, credentials: "include" };
-    for (let retry = 0; ; retry += 1) {
-      const answer = await this.#fetch(this.#base + path, { ...options, signal }).catch(noneIfUnreachable);
-      const pause = retry < RETRIES && isNotOurs(answer) ? pauseBefore(retry, answer) : Infinity;
-      if (pause <= LONGEST_PAUSE) {
-        await this.#sleep(pause, signal);
-        continue;
-      }
-      if (answer === undefined) throw new Problem({ title: "The API cannot be reached.", code: "unreachable" });
-      const body = await answer.json().catch(() => ({}));
-      if (!answer.ok) throw new Problem({ status: answer.status, ...body });
-      return body;
-    }
-  }
-}
-
+/** Milliseconds in which the page that began a sign-in must take the code. */
+const CLAIM_TIME = 500;
+/** Milliseconds between looks whether a popup is closed. */
+const LOOK_TIME = 250;
+/** Looks without a break that found a popup closed and this page with focus: three seconds. */
+const LOOKS = 12;
+/** Milliseconds that a sign-in may take; the API allows the same. */
+const SIGN_IN_TIME = 600_000;
+/** Begins each `state`, so that `finish` leaves the fragments of others alone. */
+const OURS = "postern-";
+/** The key in sessionStorage of a sign-in by redirect: its verifier, never a token. */
+const PENDING = "postern";
 /**
- * Whether the API is at this page's own origin. There, a browser without Fetch Metadata does not
- * say where a request comes from, so the API requires a header. At another origin the browser sends
- * `Origin`, and the header would only cost a preflight.
+ * Browsers inside applications, where Google does not show its sign-in: Android's web view says so,
+ * and WebKit's does not call itself Safari.
  */
-function isSameOrigin(base) {
-  const page = globalThis.location;
-  return page !== undefined && new URL(base, page.href).origin === page.origin;
+const IN_APP = /; wv\)|AppleWebKit(?!.*Safari\/)/;
+
+export class PosternError extends Error {
+  name = "PosternError";
+  status = 0;
+  constructor({ message, ...facts }) {
+    super(message ?? facts.code);
+    Object.assign(this, facts);
+  }
 }
 
-/**
- * `fetch` throws a `TypeError` when there is no answer, or one without CORS headers, as API
- * Gateway's may be.
- */
-function noneIfUnreachable(cause) {
-  if (cause.name !== "TypeError") throw cause;
-}
+export class PopupBlocked extends PosternError {}
 
-/**
- * Whether there is no answer, or a 429 or 503 without a problem document: API Gateway's, not the
- * API's own.
- */
-function isNotOurs(answer) {
-  if (answer === undefined) return true;
-  const isProblem = answer.headers.get("content-type")?.startsWith("application/problem+json");
-  return [429, 503].includes(answer.status) && !isProblem;
-}
+export class PopupClosed extends PosternError {}
 
-/** Milliseconds to wait: exponential backoff with jitter, at least what `Retry-After` says. */
-function pauseBefore(retry, answer) {
-  const backoff = FIRST_PAUSE * 2 ** retry * (1 + Math.random());
-  const header = answer?.headers.get("retry-after") ?? "";
-  const asked = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Math.max(backoff, asked || 0);
-}
+export function createPostern({ base, mode = "auto", session = "auto", clientId = "web", redirectUri }) {
+  base = trim(base);
+  const hasPage = typeof document === "object";
+  const isEmbedded = globalThis.top !== globalThis.self;
+  const obstacle = hasPage ? findObstacle() : null;
+  const listeners = { change: new Set(), reauthorize: new Set() };
+  /** The session token, only without a cookie. */
+  let token;
+  let isInMemory = session === "memory";
+  /** The last known connection. */
+  let current;
+  /** Counts sign-ins and sign-outs, so that a late 401 of an earlier session asks nobody. */
+  let sessions = 0;
+  /** The one reauthorization that all failed calls of this session share. */
+  let reauthorizing;
+  /** The sign-in in a popup that is under way, and its window. */
+  let connecting;
+  let popup;
 
-/** Waits; an abort of `signal` rejects. */
-function wait(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
+  const api = createApi({ base, token: () => token, run });
+  let tabs;
+  /** The next sign-in, made before the click: Safari blocks a popup that is opened after waiting. */
+  let prepared;
+  const fresh = () =>
+    newAttempt(base, clientId, new URL(redirectUri ?? location.origin + location.pathname, location.href).href, "fragment");
+  const prepare = async () => (prepared = await fresh());
+
+  if (hasPage) {
+    tabs = new BroadcastChannel(`postern ${base}`);
+    tabs.onmessage = () => {
+      begin();
+      connection().catch(() => {});
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", end);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", end, { once: true });
+    if (!obstacle) prepare();
+  }
+
+  /** A session began or ended, here or in another tab. */
+  function begin() {
+    sessions += 1;
+    reauthorizing = undefined;
+  }
+
+  /** The same, here: tells the other tabs. */
+  function announce(newToken) {
+    token = newToken;
+    begin();
+    tabs.postMessage("");
+  }
+
+  function learn(connection) {
+    const before = JSON.stringify(current);
+    current = connection;
+    if (JSON.stringify(current) !== before) for (const listener of listeners.change) listener(current);
+    return current;
+  }
+
+  async function connection(options) {
+    const begun = sessions;
+    const answer = await api.connection(options);
+    return begun === sessions ? learn(answer) : answer;
+  }
+
+  /** Sends a request, and once more after a new sign-in. */
+  async function run(send, signal) {
+    const begun = sessions;
+    try {
+      return await send();
+    } catch (error) {
+      if (!error.startUrl) throw error;
+      if (begun === sessions) await untilAborted((reauthorizing ??= ask(error)), signal);
+      return send();
+    }
+  }
+
+  /** Resolves when the user authorized again. */
+  async function ask(error) {
+    await connection().catch(() => {});
+    const promises = [...listeners.reauthorize].map((listener) => listener(error)).filter((value) => value?.then);
+    if (!promises[0]) throw error;
+    await Promise.all(promises).catch(() => {
+      reauthorizing = undefined;
+      throw error;
+    });
+  }
+
+  async function connect({ loginHint, returnTo = location.href, signal } = {}) {
+    signal?.throwIfAborted();
+    if (obstacle) throw new PosternError({ code: obstacle });
+    loginHint ??= current?.status === "reauthorize" ? current.user?.email : undefined;
+    const attempt = prepared ?? (await prepare());
+    prepared = undefined;
+    prepare();
+    const url = withHint(attempt, loginHint);
+    if (mode !== "redirect" || isEmbedded) {
+      popup = open(url, "_blank", "width=520,height=680");
+      if (popup) return (connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined)));
+      if (mode === "popup" || isEmbedded) throw new PopupBlocked({ code: "popup_blocked" });
+    }
+    // Whatever it says, it is on this origin.
+    const { pathname, search, hash } = new URL(returnTo, location.href);
+    return leave(attempt, url, location.origin + pathname + search + hash);
+  }
+
+  /** Goes to `url`, and leaves in this tab what `finish` needs. */
+  function leave(attempt, url, returnTo) {
+    sessionStorage.setItem(PENDING, JSON.stringify({ ...attempt, isInMemory, returnTo }));
+    location.assign(url);
+    return new Promise(() => {});
+  }
+
+  function throughPopup(attempt, popup, signal) {
+    return new Promise((resolve, reject) => {
+      let isTaken = false;
+      const line = openLine(attempt.state, popup, ({ type, answer }) => {
+        if (type !== "answer") return;
+        line.send({ type: "taken" });
+        if (isTaken) return;
+        isTaken = true;
+        clearInterval(watch);
+        const again = (next, url) => {
+          const connecting = throughPopup(next, popup, signal);
+          line.send({ type: "done", url });
+          return connecting;
+        };
+        redeem(attempt, answer, again).then(resolve, reject).finally(() => line.send({ type: "done" }));
+      });
+
+      // `closed` is only a hint: it is also true for a window that Google's page cut off. So the
+      // line stays open, and a success that comes later still counts.
+      let looks = 0;
+      const watch = setInterval(() => {
+        looks = popup.closed && document.hasFocus() ? looks + 1 : 0;
+        if (looks > LOOKS) {
+          clearInterval(watch);
+          reject(new PopupClosed({ code: "popup_closed", reason: isEmbedded ? "embedded" : undefined }));
+        }
+      }, LOOK_TIME);
+
+      const end = (error) => {
+        isTaken = true;
+        clearInterval(watch);
+        line.close();
+        reject(error);
+      };
+      setTimeout(end, SIGN_IN_TIME, new PosternError({ code: "timed_out" }));
+      signal?.addEventListener("abort", () => {
+        popup.close();
+        end(signal.reason);
+      });
+    });
+  }
+
+  /**
+   * Exchanges the code for a session. If the browser does not keep the cookie, it takes another code,
+   * which `again` gets, to exchange it for a token.
+   */
+  async function redeem(attempt, response, again) {
+    const answer = await exchange(base, attempt.form, response, isInMemory ? {} : { session: "cookie" });
+    announce(answer.access_token);
+    const known = await api.connection();
+    if (isInMemory || known.status !== "signed_out") return learn(known);
+    if (session === "cookie") throw new PosternError({ code: "cookie_not_kept" });
+    isInMemory = true;
+    const next = await fresh();
+    return again(next, withHint(next, answer.user.email));
+  }
+
+  async function finish() {
+    let pending;
+    try {
+      const url = new URL(location.href);
+      const refused = url.searchParams.get("auth_error");
+      const answer = Object.fromEntries(new URLSearchParams(url.hash.slice(1)));
+      const isAnswer = answer.state?.startsWith(OURS);
+      if (isAnswer) url.hash = "";
+      if (refused) url.searchParams.delete("auth_error");
+      if (!isAnswer && !refused) return { status: "none" };
+      showAddress(url);
+      if (refused) throw new PosternError({ code: refused });
+
+      const kept = JSON.parse(sessionStorage.getItem(PENDING));
+      if (kept?.state !== answer.state) return await relay(answer);
+      pending = kept;
+      sessionStorage.removeItem(PENDING);
+      isInMemory ||= pending.isInMemory;
+      const connection = await redeem(pending, answer, (next, url) => leave(next, url, pending.returnTo));
+      return arrive({ status: "connected", connection }, pending);
+    } catch (error) {
+      return arrive({ status: "failed", error }, pending);
+    }
+  }
+
+  function arrive(result, pending) {
+    const returnTo = pending?.returnTo;
+    if (returnTo) showAddress(returnTo);
+    return { ...result, returnTo };
+  }
+
+  /** Hands the answer to the page that began the sign-in: only that one has the verifier. */
+  function relay(answer) {
+    return new Promise((resolve) => {
+      const unclaimed = new PosternError({ code: "unclaimed" });
+      const timer = setTimeout(() => resolve({ status: "unclaimed", error: unclaimed }), CLAIM_TIME);
+      openLine(answer.state, window.opener, ({ type, url }) => {
+        if (type === "taken") clearTimeout(timer);
+        if (type !== "done") return;
+        if (url) location.replace(url);
+        else window.close();
+      }).send({ type: "answer", answer });
+    });
+  }
+
+  /** Ends the session by `call`, and tells everybody. A failure may have changed the connection too. */
+  async function end(call, options) {
+    try {
+      await call(options);
+      announce();
+    } finally {
+      await connection().catch(() => {});
+    }
+  }
+
+  return {
+    ...api,
+    obstacle,
+    connection,
+    connect(options) {
+      popup?.focus();
+      return connecting ?? connect(options);
+    },
+    finish,
+    signOut: (options) => end(api.signOut, options),
+    disconnect: (options) => end(api.disconnect, options),
+    on(event, listener) {
+      listeners[event].add(listener);
+      return () => listeners[event].delete(listener);
+    },
+    explain: async (code) => (await import("./explain.js")).explain(code),
+  };
+}
+
+/** The routes that need a session; also what server.js is made of. */
+export function createApi({ base, token, run = (send) => send() }) {
+  const call = (path, options) => run(() => request(base + path, withSession(options)), options.signal);
+
+  function withSession({ method = "GET", body, signal }) {
+    const bearer = token();
+    const headers = {};
+    if (bearer) headers.Authorization = `Bearer ${bearer}`;
+    // At the page's own origin a browser without Fetch Metadata does not say where a read comes from.
+    // Elsewhere it sends `Origin`, and the header would only cost a preflight.
+    else if (method !== "GET" || base === globalThis.location?.origin) headers["X-Requested-With"] = "postern";
+    if (body) headers["Content-Type"] = "application/json";
+    return { method, headers, body, signal, credentials: bearer ? "omit" : "include" };
+  }
+
+  const page = ({ signal, labelIds = [], ...rest }) => {
+    const query = new URLSearchParams(labelIds.map((label) => ["labelIds", label]));
+    for (const [name, value] of Object.entries({ format: "metadata", ...rest })) {
+      if (value) query.set(name, value);
+    }
+    return call(`/messages?${query}`, { signal });
+  };
+
+  return {
+    connection: ({ signal } = {}) => call("/connection", { signal }),
+    messages: (query = {}) => ({
+      first: () => page(query),
+      async *[Symbol.asyncIterator]() {
+        let pageToken = query.pageToken;
+        do {
+          const answer = await page({ ...query, pageToken });
+          yield answer;
+          pageToken = answer.nextPageToken;
+        } while (pageToken);
+      },
+    }),
+    message: (id, { format = "metadata", signal } = {}) =>
+      call(`/messages/${encodeURIComponent(id)}?format=${format}`, { signal }),
+    signOut: ({ everywhere = false, signal } = {}) =>
+      call("/auth/sign-out", { method: "POST", body: JSON.stringify({ everywhere }), signal }),
+    disconnect: ({ signal } = {}) => call("/connection", { method: "DELETE", signal }),
+  };
+}
+
+/**
+ * The JSON of an answer. When API Gateway refuses a request itself, or there is no answer, it is
+ * repeated: repeating changes nothing, or ends at worst in the error that would have been reported.
+ */
+async function request(url, options) {
+  for (let retry = 0; ; retry += 1) {
+    let answer, body;
+    try {
+      answer = await fetch(url, { cache: "no-store", ...options });
+      body = await answer.json();
+    } catch (cause) {
+      // No answer, or one without CORS headers, as API Gateway's may be.
+      if (cause.name === "TypeError") answer = undefined;
+      // A SyntaxError: no JSON, as with a 204. Else an abort.
+      else if (cause.name !== "SyntaxError") throw cause;
+    }
+    if (answer?.ok) return body;
+    const header = answer?.headers.get("retry-after") ?? "";
+    const asked = (/^\d+$/.test(header) ? header * 1000 : Date.parse(header) - Date.now()) || 0;
+    const pause = Math.max(FIRST_PAUSE * 2 ** retry * (1 + Math.random()), asked);
+    // An answer with a code is the API's own.
+    const isRefused = !answer || ([429, 503].includes(answer.status) && !body?.code);
+    if (retry === RETRIES || !isRefused || pause > LONGEST_PAUSE) {
+      const { code = "unreachable", detail, error_description, reason, instance } = body ?? {};
+      throw new PosternError({
+        code,
+        message: detail ?? error_description,
+        status: answer?.status ?? 0,
+        reason,
+        retryAfter: asked > 0 ? Math.ceil(asked / 1000) : undefined,
+        startUrl: body?.start_url,
+        missingScopes: body?.missing_scopes,
+        instance,
+      });
+    }
+    await untilAborted(new Promise((resolve) => setTimeout(resolve, pause)), options.signal);
+  }
+}
+
+/** `promise`, or a rejection as soon as `signal` is aborted. */
+function untilAborted(promise, signal) {
+  const aborted = new Promise((_, reject) => {
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", () => reject(signal.reason));
   });
+  return Promise.race([promise, aborted]);
+}
+
+/**
+ * A line between the page that began a sign-in and the page where it came back. Two ways, because
+ * each can be cut: Google's or the application's Cross-Origin-Opener-Policy separates the windows,
+ * and storage partitioning the channel. Only pages of this origin can use either.
+ */
+function openLine(state, other, hear) {
+  const channel = new BroadcastChannel(`postern:${state}`);
+  const receive = ({ data, origin }) => {
+    if (origin === location.origin && data?.postern === state) hear(data);
+  };
+  addEventListener("message", receive);
+  channel.onmessage = receive;
+  return {
+    send(message) {
+      const whole = { ...message, postern: state };
+      other?.postMessage(whole, location.origin);
+      channel.postMessage(whole);
+    },
+    close() {
+      removeEventListener("message", receive);
+      channel.close();
+    },
+  };
+}
+
+function showAddress(url) {
+  history.replaceState(history.state, "", url);
+}
+
+/** Why a sign-in cannot work in this browser. */
+function findObstacle() {
+  if (!crypto.subtle) return "insecure_context";
+  return IN_APP.test(navigator.userAgent) && !navigator.standalone ? "disallowed_useragent" : null;
+}
+
+/**
+ * One sign-in: where it begins (RFC 6749 section 4.1.1), and what redeems its code. In `form`,
+ * `code_verifier` is a secret (RFC 7636).
+ */
+export async function newAttempt(base, client_id, redirect_uri, response_mode) {
+  const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
+  const state = OURS + random();
+  const code_verifier = random();
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code_verifier));
+  const query = new URLSearchParams({
+    response_type: "code",
+    response_mode,
+    client_id,
+    redirect_uri,
+    state,
+    code_challenge: base64url(digest),
+    code_challenge_method: "S256",
+  });
+  return { state, url: `${base}/auth/start?${query}`, form: { client_id, redirect_uri, code_verifier } };
+}
+
+/** Where the sign-in begins, with the account that Google preselects. */
+export function withHint({ url }, hint) {
+  return hint ? `${url}&login_hint=${encodeURIComponent(hint)}` : url;
+}
+
+function base64url(bytes) {
+  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/**
+ * Redeems the code that came back (RFC 6749 section 4.1.3), if the answer is of this API (RFC 9207).
+ */
+export async function exchange(base, form, { iss, error, error_code, code }, more) {
+  if (iss !== base) throw new PosternError({ code: "issuer_mismatch" });
+  if (error) throw new PosternError({ code: error_code ?? error });
+  const body = new URLSearchParams({ grant_type: "authorization_code", code, ...form, ...more });
+  return request(`${base}/auth/token`, { method: "POST", body, credentials: "include" });
+}
+
+/** An address without slashes at its end. */
+export function trim(address) {
+  return address.replace(/\/+$/, "");
 }
