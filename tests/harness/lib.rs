@@ -1,7 +1,9 @@
-//! The local back ends of the tests and of `cargo xtask dev`: Google, DynamoDB and Secrets Manager
-//! on loopback.
+//! The local back ends of the tests and of `cargo xtask dev`: Google, DynamoDB, Secrets Manager and
+//! the front of the functions, on loopback; and somebody who visits them.
 
 pub mod aws;
+pub mod browser;
+pub mod check;
 pub mod dynamodb;
 pub mod front;
 pub mod google;
@@ -13,6 +15,7 @@ pub mod proxy;
 pub mod secrets_manager;
 mod server;
 pub mod stack;
+pub mod visit;
 pub mod world;
 
 pub use aws::{Call, Fault};

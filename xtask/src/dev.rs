@@ -1,6 +1,5 @@
 //! `cargo xtask dev`: starts the back ends, the functions and the demo page, and stops them all.
 
-pub(crate) mod check;
 pub(crate) mod ports;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use harness::front::Front;
 use harness::page::Page;
-use harness::{Options, Stack};
+use harness::{Options, Stack, check, template};
 use postern_rules::config::Origins;
 use tokio::process::{Child, Command};
 
@@ -19,10 +18,6 @@ use crate::log;
 use crate::processes::{INTERRUPTED, Processes, command, root, run_to_the_end};
 use crate::tools::{CARGO_LAMBDA, Tools};
 use crate::visit::{ACCOUNT, Visit};
-
-/// Each function, and a request that wakes it up without doing anything.
-const FUNCTIONS: [(&str, &str); 3] =
-    [("auth-start", "/auth/start"), ("oauth-callback", "/oauth/callback"), ("list-messages", "/messages")];
 
 /// How long a function may take from its first request to its first answer; it may have to be
 /// compiled.
@@ -147,18 +142,20 @@ async fn start<'a>(
 async fn build(processes: &mut Processes) -> Result<(), String> {
     println!("building the functions");
     let mut cargo = command("cargo");
-    cargo.arg("build").args(FUNCTIONS.iter().flat_map(|(function, _)| ["--bin", function]));
+    let functions = template::roles::functions(&template::read());
+    cargo.arg("build").args(functions.iter().flat_map(|(_, function)| ["--bin", function]));
     processes.succeed(&mut cargo).await
 }
 
 /// Asks each function something harmless until it answers, so that a person's first click is fast.
 async fn wake_up(functions: SocketAddr) -> Result<(), String> {
     println!("starting the functions");
-    for (function, path) in FUNCTIONS {
+    // Nobody is signed in, so that no GET does anything.
+    for path in template::paths(&template::read()) {
         let answer = Browser::new()?.first_answer(&format!("http://{functions}{path}"), FIRST_ANSWER).await;
-        let status = answer.map_err(|problem| format!("{function} does not answer: {problem}"))?.status;
+        let status = answer.map_err(|problem| format!("GET {path} has no answer: {problem}"))?.status;
         if status >= 500 {
-            return Err(format!("{function} answered its first request with {status}"));
+            return Err(format!("GET {path} answered its first request with {status}"));
         }
     }
     Ok(())

@@ -14,10 +14,10 @@ use std::time::Instant;
 
 use self::cloud::Cloud;
 use self::deployment::Deployment;
-use crate::dev::check;
 use crate::log;
 use crate::processes::{Processes, root, run_to_the_end};
 use crate::visit::ACCOUNT;
+use harness::check;
 
 /// Starts MiniStack and the fake Google, runs every step, and stops them whatever the outcome.
 pub(crate) async fn run() -> Result<(), String> {

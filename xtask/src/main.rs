@@ -27,8 +27,6 @@ mod token_endpoint;
 mod web_client;
 
 #[cfg(feature = "local")]
-mod browser;
-#[cfg(feature = "local")]
 mod contract;
 #[cfg(feature = "local")]
 mod dev;
@@ -36,8 +34,6 @@ mod dev;
 mod google;
 #[cfg(feature = "local")]
 mod ministack;
-#[cfg(feature = "local")]
-mod visit;
 
 #[cfg(all(feature = "aws", feature = "local"))]
 mod e2e;
@@ -48,6 +44,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use commands::{Command, CommandLine};
+#[cfg(feature = "local")]
+use harness::{browser, visit};
 
 #[tokio::main]
 async fn main() -> ExitCode {

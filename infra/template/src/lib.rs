@@ -3,6 +3,7 @@
 mod cors;
 pub mod roles;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
@@ -72,6 +73,14 @@ fn read_file(name: &str) -> Value {
 /// When the template cannot be read, or a table in it has no key.
 pub fn tables() -> Vec<TableDefinition> {
     tables_of(&read())
+}
+
+/// The paths of the routes in a template, such as `/messages`.
+pub fn paths(template: &Value) -> BTreeSet<String> {
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    let routes = resources.filter(|(_, resource)| resource["Type"] == "AWS::ApiGatewayV2::Route");
+    let keys = routes.filter_map(|(_, route)| route["Properties"]["RouteKey"].as_str());
+    keys.filter_map(|key| Some(key.split_once(' ')?.1.to_owned())).collect()
 }
 
 fn parse(text: &str) -> Value {
@@ -164,6 +173,19 @@ mod tests {
         assert_eq!(tables.len(), 1);
         assert_eq!(tables[0].name, "Rows");
         assert_eq!(tables[0].time_to_live_attribute, None);
+    }
+
+    #[test]
+    fn a_path_is_there_once_however_many_methods_it_has() {
+        let route = |key: &str| {
+            format!(
+                "  {}: {{ Type: AWS::ApiGatewayV2::Route, Properties: {{ RouteKey: '{key}' }} }}\n",
+                &key[..1]
+            )
+        };
+        let template =
+            parse(&format!("Resources:\n{}{}{}", route("GET /a"), route("POST /a"), route("DELETE /b/{id}")));
+        assert_eq!(paths(&template).into_iter().collect::<Vec<_>>(), ["/a", "/b/{id}"]);
     }
 
     #[test]

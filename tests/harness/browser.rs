@@ -15,7 +15,7 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A browser with the cookies of one site.
 #[derive(Clone)]
-pub(crate) struct Browser {
+pub struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<String, String>,
     /// A site that no name server knows: its origin, the origin to ask in its place, and the host
@@ -24,34 +24,34 @@ pub(crate) struct Browser {
 }
 
 /// What a server answered.
-pub(crate) struct Answer {
+pub struct Answer {
     /// The HTTP status.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The body; null when it is not JSON.
-    pub(crate) body: Value,
+    pub body: Value,
     headers: HeaderMap,
 }
 
 impl Answer {
     /// Where the answer sends the browser.
-    pub(crate) fn location(&self) -> Option<&str> {
+    pub fn location(&self) -> Option<&str> {
         self.header(LOCATION.as_str())
     }
 
     /// A header of the answer.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// Whether the answer sets a cookie whose name begins so.
-    pub(crate) fn sets_cookie(&self, beginning: &str) -> bool {
+    pub fn sets_cookie(&self, beginning: &str) -> bool {
         set_cookies(&self.headers).any(|cookie| cookie.starts_with(beginning))
     }
 }
 
 impl Browser {
     /// A browser without cookies.
-    pub(crate) fn new() -> Result<Self, String> {
+    pub fn new() -> Result<Self, String> {
         let stack = HttpStack::new(None).map_err(|error| error.to_string())?;
         Ok(Self { client: stack.client(CONNECT_TIMEOUT, true), cookies: BTreeMap::new(), known: None })
     }
@@ -59,18 +59,18 @@ impl Browser {
     /// From now on, what begins with the origin `site` is asked of `address`, under the name
     /// `host`.
     #[must_use]
-    pub(crate) fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
+    pub fn knowing(mut self, site: &str, address: &str, host: &str) -> Self {
         self.known = Some([site, address, host].map(str::to_owned));
         self
     }
 
     /// Opens a URL, as a click on a link does.
-    pub(crate) async fn get(&mut self, url: &str) -> Result<Answer, String> {
+    pub async fn get(&mut self, url: &str) -> Result<Answer, String> {
         self.send(self.client.get(url)).await
     }
 
     /// Likewise, of a program that is starting: asks until it answers, for so long at most.
-    pub(crate) async fn first_answer(&mut self, url: &str, at_most: Duration) -> Result<Answer, String> {
+    pub async fn first_answer(&mut self, url: &str, at_most: Duration) -> Result<Answer, String> {
         let deadline = Instant::now() + at_most;
         loop {
             match self.get(url).await {
@@ -81,7 +81,7 @@ impl Browser {
     }
 
     /// Fetches a URL from a page of `origin`, with the cookies.
-    pub(crate) async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
+    pub async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
         self.send(self.client.get(url).header(ORIGIN, origin).header(ACCEPT, "application/json")).await
     }
 

@@ -8,7 +8,7 @@ use crate::visit::{ACCOUNT, Visit, expect, say};
 const STRANGER: &str = "https://stranger.invalid";
 
 /// Goes through the flow and says each step; the first that fails ends it.
-pub(crate) async fn run(mut visit: Visit<'_>) -> Result<(), String> {
+pub async fn run(mut visit: Visit<'_>) -> Result<(), String> {
     let authorization_url = visit.start().await?;
     say("GET /auth/start sends the browser to Google and sets the flow cookie");
     visit.connect(&authorization_url).await?;
@@ -36,7 +36,7 @@ pub(crate) async fn run(mut visit: Visit<'_>) -> Result<(), String> {
 }
 
 /// Pages of `origins` may read what the API answers, and no other page may.
-pub(crate) async fn cors(api: &str, origins: &[&str]) -> Result<(), String> {
+pub async fn cors(api: &str, origins: &[&str]) -> Result<(), String> {
     for (origin, is_listed) in origins.iter().map(|origin| (*origin, true)).chain([(STRANGER, false)]) {
         let answer = Browser::new()?.fetch(&format!("{api}/messages"), origin).await?;
         let allowed = answer.header("access-control-allow-origin");

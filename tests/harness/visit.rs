@@ -1,18 +1,18 @@
 //! A user of a front end: signs in at the fake Google, lists mail, is asked to authorize again.
 
-use harness::google::{Consent, Decision, Google};
 use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::browser::{Answer, Browser};
+use crate::google::{Consent, Decision, Google};
 
 /// An account of the fake Google.
-pub(crate) const ACCOUNT: &str = "ann@example.com";
+pub const ACCOUNT: &str = "ann@example.com";
 
 /// One person, one browser, one mailbox.
-pub(crate) struct Visit<'a> {
+pub struct Visit<'a> {
     /// Where it connects the mailbox.
-    pub(crate) google: &'a Google,
+    pub google: &'a Google,
     api: String,
     page: String,
     browser: Browser,
@@ -21,23 +21,23 @@ pub(crate) struct Visit<'a> {
 
 /// A page of messages.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// The ids of the messages, in order.
-    pub(crate) ids: Vec<String>,
+    pub ids: Vec<String>,
     /// Where the next page is.
-    pub(crate) next: Option<String>,
+    pub next: Option<String>,
 }
 
 impl<'a> Visit<'a> {
     /// A person with `browser` on the front end at the origin `page`, which calls the API at the
     /// base URL `api`.
-    pub(crate) fn new(google: &'a Google, api: &str, page: &str, browser: Browser, account: &str) -> Self {
+    pub fn new(google: &'a Google, api: &str, page: &str, browser: Browser, account: &str) -> Self {
         let [api, page, account] = [api, page, account].map(str::to_owned);
         Self { google, api, page, browser, account }
     }
 
     /// Goes to `/auth/start`; gives the authorization URL that the answer leads to.
-    pub(crate) async fn start(&mut self) -> Result<String, String> {
+    pub async fn start(&mut self) -> Result<String, String> {
         let return_to = format!("{}/", self.page);
         let query =
             form_urlencoded::Serializer::new(String::new()).append_pair("return_to", &return_to).finish();
@@ -48,7 +48,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Allows everything on Google's page and follows the redirect back.
-    pub(crate) async fn connect(&mut self, authorization_url: &str) -> Result<(), String> {
+    pub async fn connect(&mut self, authorization_url: &str) -> Result<(), String> {
         let consent = self.google.consent(authorization_url, Decision::allow(&self.account)).await;
         let back = match consent {
             Consent::Redirect(back) => back,
@@ -63,7 +63,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Lists a page of the mailbox.
-    pub(crate) async fn list(&mut self, query: &[(&str, &str)]) -> Result<Listed, String> {
+    pub async fn list(&mut self, query: &[(&str, &str)]) -> Result<Listed, String> {
         let answer = self.fetch_messages(query).await?;
         expect_status(&answer, 200, "GET /messages")?;
         let messages = answer.body["messages"].as_array().ok_or("GET /messages has no messages")?;
@@ -74,7 +74,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Lists, and is answered 401 for `expected`; gives the authorization URL of that answer.
-    pub(crate) async fn is_asked_to_authorize_again(&mut self, expected: &str) -> Result<String, String> {
+    pub async fn is_asked_to_authorize_again(&mut self, expected: &str) -> Result<String, String> {
         let answer = self.fetch_messages(&[]).await?;
         expect_status(&answer, 401, "GET /messages")?;
         let reason = &answer.body["reason"];
@@ -87,24 +87,25 @@ impl<'a> Visit<'a> {
     }
 
     /// Fetches `/messages`, whatever the answer.
-    pub(crate) async fn fetch_messages(&mut self, query: &[(&str, &str)]) -> Result<Answer, String> {
+    pub async fn fetch_messages(&mut self, query: &[(&str, &str)]) -> Result<Answer, String> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         self.browser.fetch(&format!("{}/messages?{query}", self.api), &self.page).await
     }
 }
 
 /// Prints that a step succeeded.
-pub(crate) fn say(step: &str) {
+#[expect(clippy::print_stdout, reason = "the commands that check a stack say each step")]
+pub fn say(step: &str) {
     println!("ok  {step}");
 }
 
 /// Fails with a sentence if something is not so.
-pub(crate) fn expect(is_so: bool, what: &str) -> Result<(), String> {
+pub fn expect(is_so: bool, what: &str) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(format!("this is not so: {what}")) }
 }
 
 /// Refuses another status than the expected one.
-pub(crate) fn expect_status(answer: &Answer, status: u16, what: &str) -> Result<(), String> {
+pub fn expect_status(answer: &Answer, status: u16, what: &str) -> Result<(), String> {
     let (got, body) = (answer.status, &answer.body);
     if got == status { Ok(()) } else { Err(format!("{what} answers {got}, not {status}: {body}")) }
 }
