@@ -46,6 +46,8 @@ pub struct App {
 /// A connection that [`App::prepare`] opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
+    /// To Secrets Manager, and both secrets through it.
+    Secrets,
     /// To DynamoDB.
     DynamoDb,
     /// To Gmail.
@@ -124,8 +126,9 @@ impl App {
         }
     }
 
-    /// Prepares the first request, during init: reads the secrets, and begins to open the
-    /// connections that `ahead` names. A request that needs a secret waits until this has read it.
+    /// Prepares the first request, during init: begins to open the connections that `ahead` names,
+    /// and reads the secrets if they are among them. A request that needs a secret waits until this
+    /// has read it.
     pub async fn prepare(&self, ahead: &[Ahead]) {
         // Awaits nothing. A future only so that the secrets are asked for first: they take longest.
         let opening = async {
@@ -139,11 +142,17 @@ impl App {
                         self.store.prepare();
                     }
                     Ahead::Gmail => self.google.open_gmail(),
+                    Ahead::Secrets => {}
                 }
             }
         };
         // A failure is the first request's, which reads again.
-        let _ = join(self.secrets.keyring(), opening).await;
+        let reading = async {
+            if ahead.contains(&Ahead::Secrets) {
+                let _ = self.secrets.keyring().await;
+            }
+        };
+        join(reading, opening).await;
     }
 }
 

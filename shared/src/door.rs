@@ -19,14 +19,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::header::{HeaderValue, PRAGMA};
 use lambda_runtime::{LambdaEvent, service_fn};
 use postern_rules::error::Error;
-use postern_rules::flow::{Beginning, Channel, ReturnTo};
+use postern_rules::flow::{Beginning, Channel, Delivery, ReturnTo};
 use postern_rules::time::Timestamp;
 use serde_json::value::RawValue;
 
 use self::cookie::Outgoing;
-use self::problem::Links;
+use self::problem::{Form, Links};
 pub use self::reply::{Reply, json, redirect, redirect_with_error};
 pub use self::request::Request;
 use crate::app::{Ahead, App, NotConfigured};
@@ -52,6 +53,8 @@ pub enum Entry {
     Start,
     /// A browser sent by Google, or a page's script that posts the code, to end a sign-in.
     Callback,
+    /// A front end, or its back end, that redeems a one-time code.
+    Token,
 }
 
 /// What a function serves.
@@ -135,12 +138,16 @@ where
     let answered = match outcome {
         Ok(Ok(answered)) => answered,
         // The panic hook logged the place. The message may contain anything, so drop it.
-        Ok(Err(_)) => Answered::plain_problem(Error::Internal, request_id),
+        Ok(Err(_)) => Answered::plainly(route, Error::Internal, request_id),
         // Requests must survive cancellation at any await. Cancelling here leaves time to reply.
-        Err(_) => Answered::plain_problem(Error::OutOfTime, request_id),
+        Err(_) => Answered::plainly(route, Error::OutOfTime, request_id),
     };
     let Answered { mut reply, error, request_id } = answered;
     reply::finish(&mut reply, &outgoing);
+    if route.entry == Entry::Token {
+        // RFC 6749 section 5.1 asks for it beside `Cache-Control`.
+        reply.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    }
     telemetry::answered(route.path, &request_id, reply.status(), error.as_deref(), started.elapsed());
     if let Some(error) = &error {
         collected.count_answer(error, route.entry == Entry::Callback);
@@ -163,9 +170,9 @@ struct Answered {
 }
 
 impl Answered {
-    /// A problem document without links.
-    fn plain_problem(error: Error, request_id: String) -> Self {
-        let reply = problem::render(&error, &request_id, &Links::default(), false);
+    /// An error without links, for callers of whom nothing is known.
+    fn plainly(route: Route, error: Error, request_id: String) -> Self {
+        let reply = problem::render(&error, &request_id, &Links::default(), Form::of(route.entry, false));
         Self { reply, error: Some(Arc::new(error)), request_id }
     }
 }
@@ -184,11 +191,11 @@ where
     let request_id = invocation.request_id.clone();
     let request = match event::admit(event, invocation, outgoing) {
         Ok(request) => request,
-        Err(error) => return Answered::plain_problem(error, request_id),
+        Err(error) => return Answered::plainly(route, error, request_id),
     };
     let app = match app {
         Ok(app) => app,
-        Err(broken) => return Answered::plain_problem(Error::Config(broken.error.clone()), request.id),
+        Err(broken) => return Answered::plainly(route, Error::Config(broken.error.clone()), request.id),
     };
     let outcome = match check(app, route, &request).transpose() {
         Some(outcome) => outcome,
@@ -201,8 +208,8 @@ where
         }
         Err(error) => {
             let (error, links) = links_after(app, route, &request, error).await;
-            let html = route.entry != Entry::Api && request.prefers_html();
-            let reply = problem::render(&error, &request.id, &links, html);
+            let form = Form::of(route.entry, request.prefers_html());
+            let reply = problem::render(&error, &request.id, &links, form);
             Answered { reply, error: Some(Arc::new(error)), request_id: request.id }
         }
     }
@@ -223,7 +230,7 @@ async fn links_after(app: &App, route: Route, request: &Request, error: Error) -
     }
     let origins = &app.config.allowed_origins;
     let beginning = Beginning {
-        return_to: ReturnTo::home_of(request.page(), origins),
+        delivery: Delivery::Session(ReturnTo::home_of(request.page(), origins)),
         channel: Channel::Redirect,
         invitation: invitation.clone(),
     };
@@ -248,7 +255,7 @@ fn check(app: &App, route: Route, request: &Request) -> Result<Option<Reply>, Er
     if !route.methods.split(", ").any(|method| method == request.method()) {
         return Err(Error::MethodNotAllowed(route.methods));
     }
-    request.check_body()?;
+    request.check_body(route.entry)?;
     origin::check(app, route, request)?;
     Ok(None)
 }

@@ -9,6 +9,7 @@ mod answer;
 mod browser;
 mod call;
 mod documented;
+mod front_end;
 mod invariants;
 mod log;
 mod storage;
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 
 pub use self::answer::{Answer, invoke};
 pub use self::call::Call;
+pub use self::front_end::{FrontEnd, form};
 use self::invariants::Witness;
 pub use self::log::metrics_names;
 pub use self::storage::{OTHER_CLIENT, is_sealed_with};

@@ -11,7 +11,7 @@ use postern::app::{Ahead, App};
 
 use crate::tls::{acceptor, answer_once, authority};
 
-const BOTH: [Ahead; 2] = [Ahead::DynamoDb, Ahead::Gmail];
+const BOTH: [Ahead; 3] = [Ahead::Secrets, Ahead::DynamoDb, Ahead::Gmail];
 /// A connection that is older than this is not used.
 const NEW_FOR: Duration = Duration::from_secs(2);
 

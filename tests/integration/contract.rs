@@ -12,8 +12,9 @@ use postern::door::Route;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
-const FUNCTIONS: [(&str, Route); 3] = [
+const FUNCTIONS: [(&str, Route); 4] = [
     ("auth-start", auth_start::ROUTE),
+    ("auth-token", auth_token::ROUTE),
     ("list-messages", list_messages::ROUTE),
     ("oauth-callback", oauth_callback::ROUTE),
 ];
@@ -132,6 +133,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "AlarmTopicArn",
         "AllowedDomains",
         "AllowedOrigins",
+        "AllowedReturnUris",
         "Architecture",
         "CertificateArn",
         "DefaultEndpoint",
@@ -163,6 +165,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "SEALING_KEYS_SECRET_ID": {"Fn::GetAtt": "SealingKeys.Id"},
         "PUBLIC_URL": public_url,
         "ALLOWED_ORIGINS": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
+        "ALLOWED_RETURN_URIS": {"Ref": "AllowedReturnUris"},
         "ALLOWED_DOMAINS": {"Ref": "AllowedDomains"},
         "GMAIL_SCOPES": {"Ref": "GmailScopes"},
         "METRICS_NAMESPACE": {"Fn::Sub": "Postern/${AWS::StackName}"},

@@ -107,6 +107,7 @@ conditions! {
         BlockedByAdmin OrgInternal DisallowedUserAgent ProviderError
         AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
         QuotaExhausted GmailNotEnabled OutOfTime IdentityUnavailable
+        InvalidRedirectUri UnsupportedResponseType UnsupportedGrantType InvalidGrant
         IdentityInvalid IdentityMismatch Internal;
     with:
         Error::InvalidRequest(_) => [Error::InvalidRequest("")]

@@ -34,6 +34,7 @@ mod spending;
 mod start;
 mod steady;
 mod tls;
+mod token;
 mod units;
 mod verdicts;
 mod wider;

@@ -69,7 +69,7 @@ async fn a12_a13_every_flow_has_values_of_its_own() {
 async fn a26_a24_nothing_of_the_url_is_the_callers_choice_but_the_hint() {
     let world = World::new().await;
     let query = "redirect_uri=https%3A%2F%2Fevil.example&scope=https%3A%2F%2Fmail.google.com%2F&client_id=x&prompt=none\
-                 &access_type=online&state=x&response_type=token";
+                 &access_type=online&state=x&code_challenge=x&response_mode=fragment";
     let call = Call::get("/auth/start", query)
         .header("host", "evil.example")
         .header("x-forwarded-host", "evil.example");

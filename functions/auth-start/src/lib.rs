@@ -1,16 +1,21 @@
-//! `GET /auth/start`: begins a sign-in by redirecting to Google or returning the URL as JSON.
+//! `GET /auth/start`: begins a sign-in by redirecting to Google or returning the URL as JSON. With
+//! `response_type` it is the authorization endpoint of RFC 6749, whose sign-in ends in a code.
+
+mod code_request;
 
 use lambda_http::http::StatusCode;
-use postern::app::App;
+use postern::app::{Ahead, App};
 use postern::door::{self, Entry, Reply, Request, Route, authorization};
 use postern_rules::error::{Error, Invitation};
-use postern_rules::flow::{Beginning, Channel, ReturnTo};
+use postern_rules::flow::{Beginning, Channel, Delivery, ReturnTo};
 use postern_rules::user::LoginHint;
 use serde::Serialize;
 
+use self::code_request::Asked;
+
 /// The route of this function.
 pub const ROUTE: Route =
-    Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start, ahead: &[] };
+    Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start, ahead: &[Ahead::Secrets] };
 
 #[derive(Serialize)]
 struct Started<'a> {
@@ -23,11 +28,16 @@ struct Started<'a> {
 ///
 /// # Errors
 ///
-/// A `return_to` of another origin, an invalid `login_hint`, or secrets that cannot be read.
+/// A `return_to` of another origin, an invalid `login_hint`, or secrets that cannot be read. With
+/// `response_type`, only a `redirect_uri` or `client_id` that is not usable: other errors go to the
+/// `redirect_uri`.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
+    if request.query.all("response_type").next().is_some() {
+        return begin_for_code(app, request).await;
+    }
     let json = request.wants_json();
     let beginning = Beginning {
-        return_to: return_to(app, request, json)?,
+        delivery: Delivery::Session(return_to(app, request, json)?),
         channel: if json { Channel::RedirectOrPost } else { Channel::Redirect },
         invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
     };
@@ -38,6 +48,26 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
         door::json(StatusCode::OK, &started)
     } else {
         door::redirect(StatusCode::FOUND, &begun.authorization_url)
+    }
+}
+
+/// Begins a sign-in that ends in a code. Once it is known where the answer goes, errors go there too
+/// (RFC 6749 section 4.1.2.1).
+async fn begin_for_code(app: &App, request: &Request) -> Result<Reply, Error> {
+    let issuer = request.public_url(app)?.join("");
+    let asked = Asked::parse(&request.query, &app.config)?;
+    let answer_to = asked.answer_to.clone();
+    let begun = async {
+        let beginning = Beginning {
+            delivery: Delivery::Code(asked.complete(&request.query)?),
+            channel: Channel::Redirect,
+            invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
+        };
+        authorization::begin(app, request, &beginning).await
+    };
+    match begun.await {
+        Ok(begun) => door::redirect(StatusCode::FOUND, &begun.authorization_url),
+        Err(error) => door::redirect_with_error(StatusCode::FOUND, &answer_to.failed(&issuer, &error), error),
     }
 }
 

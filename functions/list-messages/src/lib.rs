@@ -16,8 +16,12 @@ use postern_rules::scopes::Need;
 use self::query::Wanted;
 
 /// The route of this function.
-pub const ROUTE: Route =
-    Route { path: "/messages", methods: "GET", entry: Entry::Api, ahead: &[Ahead::DynamoDb, Ahead::Gmail] };
+pub const ROUTE: Route = Route {
+    path: "/messages",
+    methods: "GET",
+    entry: Entry::Api,
+    ahead: &[Ahead::Secrets, Ahead::DynamoDb, Ahead::Gmail],
+};
 
 /// Limit on the messages that `all=true` collects.
 const MOST_MESSAGES: usize = 5000;

@@ -1,5 +1,5 @@
 //! `GET` and `POST /oauth/callback`: ends a sign-in. Verifies the flow, spends its state, redeems
-//! the code, stores the credential and begins a session.
+//! Google's code, stores the credential, and begins a session or issues a one-time code.
 
 mod arrival;
 
@@ -10,16 +10,20 @@ use postern::door::{self, Entry, Reply, Request, Route, caller, cookie};
 use postern::grant::connect::{self, Outcome, Redemption, SignedIn};
 use postern::outside::dynamodb::{Spending, within};
 use postern_rules::error::Error;
-use postern_rules::flow::{Beginning, Redeemable};
+use postern_rules::flow::{Beginning, Delivery, Redeemable};
 use postern_rules::random;
-use postern_rules::session::{ABSOLUTE, PresentedToken, Seed};
+use postern_rules::session::{PresentedToken, Seed};
 use serde::Serialize;
 
 use self::arrival::{Arrival, AuthorizationResponse};
 
 /// The route of this function.
-pub const ROUTE: Route =
-    Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback, ahead: &[Ahead::DynamoDb] };
+pub const ROUTE: Route = Route {
+    path: CALLBACK_PATH,
+    methods: "GET, POST",
+    entry: Entry::Callback,
+    ahead: &[Ahead::Secrets, Ahead::DynamoDb],
+};
 
 /// The JSON response to a POST.
 #[derive(Serialize)]
@@ -37,18 +41,21 @@ struct User<'a> {
 }
 
 /// Ends a sign-in. Before the flow is verified and its state spent, Google is not called and errors
-/// are rendered here. After that, a browser returns to where the flow began, with `auth_error` on
-/// failure. The flow cookie stays until it expires, marked as spent: it distinguishes the Back
-/// button from a stolen URL (A04).
+/// are rendered here. After that, a browser returns to where the flow began, with `auth_error` or
+/// `error` on failure. The flow cookie stays until it expires, marked as spent: it distinguishes the
+/// Back button from a stolen URL (A04).
 ///
 /// # Errors
 ///
 /// A malformed or repeated callback, one that matches no flow of this browser, or storage failures.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let arrival = Arrival::parse(request)?;
-    let old_session = caller::old_session(request)?;
+    let earlier = caller::earlier_sessions(request)?;
     let resumed = authorization::resume(app, request, &arrival.state).await?;
     let verified = resumed.clone().verify(&arrival.state, arrival.posted, app.clock.now())?;
+    let config = &app.config;
+    let delivery = verified.delivery(&config.allowed_origins, &config.allowed_return_uris)?;
+    let issuer = request.public_url(app)?.join("");
     let spend_by = connect::spend_by(request.deadline)?;
     let (seed, attempt) = (Seed::new(), random::identifier());
     let spending = within(spend_by, app.store.spend_state(verified, &seed, &attempt)).await;
@@ -63,34 +70,43 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     }
     let flow = match spending? {
         Spending::First(flow) => flow,
-        Spending::Again { flow, session_seed } => {
+        Spending::Again { session_seed } => {
             // Back button or reload: the browser has the session that this flow created (A04).
-            let signed_in = old_session.is_some_and(|session| Some(session.seed_digest) == session_seed);
-            return if signed_in && !arrival.posted {
-                let return_to = flow.return_to(&app.config.allowed_origins);
-                door::redirect(StatusCode::SEE_OTHER, return_to.as_str())
-            } else {
-                Err(Error::StateUsed)
+            let is_ours = |session: &PresentedToken| Some(&session.seed_digest) == session_seed.as_ref();
+            return match &delivery {
+                Delivery::Session(return_to) if !arrival.posted && earlier.iter().any(is_ours) => {
+                    door::redirect(StatusCode::SEE_OTHER, return_to.as_str())
+                }
+                Delivery::Session(_) | Delivery::Code(_) => Err(Error::StateUsed),
             };
         }
     };
-    let posted = arrival.posted;
-    let return_to = flow.return_to(&app.config.allowed_origins);
-    match finish(app, request, arrival, &flow, &seed, old_session.as_ref()).await {
+    let answers_script = match &delivery {
+        Delivery::Session(_) => arrival.posted || request.wants_json(),
+        Delivery::Code(_) => false,
+    };
+    let spent = Spent { flow: &flow, delivery: &delivery, issuer: &issuer, seed: &seed, earlier: &earlier };
+    match finish(app, request, arrival, spent).await {
         // A script that asked for JSON gets the problem document; a browser is redirected.
-        Err(error) if !posted && !request.wants_json() => door::redirect_with_error(&return_to, error),
+        Err(error) if !answers_script => {
+            door::redirect_with_error(StatusCode::SEE_OTHER, &delivery.failed(&issuer, &error), error)
+        }
         outcome => outcome,
     }
 }
 
-async fn finish(
-    app: &App,
-    request: &Request,
-    arrival: Arrival,
-    flow: &Redeemable,
-    seed: &Seed,
-    old_session: Option<&PresentedToken>,
-) -> Result<Reply, Error> {
+/// What is left of a callback after its state was spent.
+struct Spent<'a> {
+    flow: &'a Redeemable,
+    delivery: &'a Delivery,
+    /// This API's public URL.
+    issuer: &'a str,
+    seed: &'a Seed,
+    earlier: &'a [PresentedToken],
+}
+
+async fn finish(app: &App, request: &Request, arrival: Arrival, spent: Spent<'_>) -> Result<Reply, Error> {
+    let Spent { flow, delivery, issuer, seed, earlier } = spent;
     if arrival.foreign_issuer {
         return Err(Error::IssuerMismatch);
     }
@@ -98,20 +114,38 @@ async fn finish(
         AuthorizationResponse::Code(code) => code,
         AuthorizationResponse::Refused(error) => return Err(error),
         AuthorizationResponse::MustAsk { consent } => {
-            let beginning = flow.asked_again(&app.config.allowed_origins, consent);
+            let beginning = flow.asked_again(delivery, consent);
             return to_google(app, request, &beginning.ok_or(Error::ProviderError)?).await;
         }
     };
     let redirect_uri = request.public_url(app)?.join(CALLBACK_PATH);
     let deadline = request.deadline;
     let posted = arrival.posted;
-    let redeemed =
-        Redemption { flow, code: &code, redirect_uri: &redirect_uri, seed, old_session, posted, deadline };
-    match connect::redeem(app, &redeemed).await? {
-        Outcome::SignedIn(signed_in) => signed_in_reply(app, request, posted, flow, &signed_in),
+    let redemption = Redemption {
+        flow,
+        code: &code,
+        redirect_uri: &redirect_uri,
+        delivery,
+        seed,
+        earlier,
+        posted,
+        deadline,
+    };
+    match connect::redeem(app, &redemption).await? {
+        Outcome::SignedIn(return_to, signed_in) => {
+            caller::replace_sessions(request, Some((cookie::SESSION, &signed_in.session_token)))?;
+            if posted {
+                connected(&signed_in)
+            } else {
+                door::redirect(StatusCode::SEE_OTHER, return_to.as_str())
+            }
+        }
+        Outcome::CodeIssued(asked, code) => {
+            door::redirect(StatusCode::SEE_OTHER, &asked.succeeded(issuer, &code))
+        }
         Outcome::NeedsConsent(invitation) if posted => Err(Error::NoRefreshToken(invitation)),
         Outcome::NeedsConsent(invitation) => {
-            let mut beginning = flow.again_with_consent(&app.config.allowed_origins);
+            let mut beginning = flow.again_with_consent(delivery);
             beginning.invitation.hint = invitation.hint;
             to_google(app, request, &beginning).await
         }
@@ -124,24 +158,13 @@ async fn to_google(app: &App, request: &Request, beginning: &Beginning) -> Resul
     door::redirect(StatusCode::SEE_OTHER, &begun.authorization_url)
 }
 
-fn signed_in_reply(
-    app: &App,
-    request: &Request,
-    posted: bool,
-    flow: &Redeemable,
-    signed_in: &SignedIn,
-) -> Result<Reply, Error> {
-    let session_token = signed_in.session_token.expose();
-    request.set_cookie(cookie::SESSION, session_token, ABSOLUTE);
-    if posted {
-        let connected = Connected {
-            user: User { id: signed_in.user.as_str(), email: signed_in.email.as_deref() },
-            scopes: signed_in.scopes.iter().collect(),
-            session_token,
-            expires_at: signed_in.expires_at.seconds(),
-        };
-        door::json(StatusCode::OK, &connected)
-    } else {
-        door::redirect(StatusCode::SEE_OTHER, flow.return_to(&app.config.allowed_origins).as_str())
-    }
+/// The answer to a page that posted the code.
+fn connected(signed_in: &SignedIn) -> Result<Reply, Error> {
+    let connected = Connected {
+        user: User { id: signed_in.user.as_str(), email: signed_in.email.as_deref() },
+        scopes: signed_in.scopes.iter().collect(),
+        session_token: signed_in.session_token.expose(),
+        expires_at: signed_in.expires_at.seconds(),
+    };
+    door::json(StatusCode::OK, &connected)
 }

@@ -4,6 +4,7 @@
 mod address;
 mod domains;
 mod metrics_names;
+mod return_uris;
 mod variables;
 
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 pub use self::address::{Origins, PublicUrl, safe_url};
 pub use self::domains::Domains;
 pub use self::metrics_names::MetricsNames;
+pub(crate) use self::return_uris::RETURN_URI_LIMIT;
+pub use self::return_uris::ReturnUris;
 pub use self::variables::{Default, VARIABLES, Variable, Variables, names};
 use crate::scopes::Scopes;
 
@@ -71,6 +74,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// `ALLOWED_ORIGINS`.
     pub allowed_origins: Origins,
+    /// `ALLOWED_RETURN_URIS`; none by default.
+    pub allowed_return_uris: ReturnUris,
     /// `ALLOWED_DOMAINS`; if empty, any account may connect.
     pub allowed_domains: Domains,
     /// `GMAIL_SCOPES` plus `openid email`: every grant must cover these.
@@ -106,6 +111,9 @@ impl Config {
             allowed_origins: variables
                 .parsed(&names::ALLOWED_ORIGINS, Origins::parse)?
                 .ok_or(ConfigError::missing(names::ALLOWED_ORIGINS.name))?,
+            allowed_return_uris: variables
+                .parsed(&names::ALLOWED_RETURN_URIS, ReturnUris::parse)?
+                .unwrap_or_default(),
             allowed_domains: allowed_domains.unwrap_or_default(),
             scopes,
             gmail_url: variables.url_or_default(&names::GMAIL_URL)?,
@@ -162,6 +170,7 @@ mod tests {
             ("ALLOWED_ORIGINS", "https://app.example.com:443"),
             ("ALLOWED_ORIGINS", "https://app.example.com,"),
             ("ALLOWED_ORIGINS", "https://APP.example.com"),
+            ("ALLOWED_RETURN_URIS", "https://app.example.com/callback,javascript:alert(1)"),
             ("PUBLIC_URL", "http://api.example.com"),
             ("PUBLIC_URL", "https://api.example.com/?a"),
             ("PUBLIC_URL", "https://user@api.example.com"),

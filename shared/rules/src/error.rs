@@ -2,6 +2,7 @@
 //! repeat what a caller or Google sent.
 
 mod facts;
+mod oauth;
 
 use std::error::Error as StdError;
 
@@ -101,6 +102,14 @@ pub enum Error {
     TooManyParameters,
     /// `return_to` is not a URL of an allowed origin.
     InvalidReturnTo,
+    /// `redirect_uri` is neither a URL of an allowed origin nor an allowed return URI.
+    InvalidRedirectUri,
+    /// The authorization request asks for something else than a code.
+    UnsupportedResponseType,
+    /// The token request has another grant type than `authorization_code`.
+    UnsupportedGrantType,
+    /// The one-time code does not serve: unknown, expired, used, or another front end's.
+    InvalidGrant,
     /// `pageToken` is malformed, or Gmail refused it.
     InvalidPageToken,
     /// `q` or `labelIds` is malformed, or Gmail refused it.
@@ -127,7 +136,7 @@ pub enum Error {
     MethodNotAllowed(&'static str),
     /// The path or query is too long.
     UriTooLong,
-    /// The body is not plain JSON.
+    /// The body is not of the type that the route takes.
     UnsupportedMediaType,
     /// The body is too large.
     PayloadTooLarge,

@@ -3,9 +3,11 @@
 //! Types enforce the order of checks: only [`Flow::verify`] makes a [`Verified`], only spending its
 //! state makes a [`Redeemable`], and only that can be exchanged for tokens.
 
+mod delivery;
 mod fate;
 mod kept;
 mod offer;
+mod redirect_uri;
 mod return_to;
 mod words;
 
@@ -16,13 +18,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+pub use self::delivery::{AnswerTo, CodeRequest, Delivery, parse_client_id};
 use self::fate::Fate;
 pub use self::kept::{Held, Newcomer, crowded_out};
 pub use self::offer::OFFERED_FOR;
 use self::offer::Offer;
+pub use self::redirect_uri::{RedirectUri, ResponseMode};
 pub use self::return_to::ReturnTo;
 pub use self::words::{cookie_suffix, is_cookie_suffix, parse_code, parse_state};
-use crate::config::Origins;
+use crate::config::{Origins, ReturnUris};
 use crate::digest::{hex, sha256};
 use crate::error::{Error, Invitation};
 use crate::random;
@@ -55,8 +59,11 @@ pub struct Flow {
     verifier: String,
     #[serde(rename = "n")]
     nonce: String,
+    /// Empty if the flow ends in a code.
     #[serde(rename = "r")]
     return_to: String,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    code_request: Option<CodeRequest>,
     #[serde(rename = "c")]
     channel: Channel,
     #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
@@ -83,8 +90,8 @@ pub struct Flow {
 /// The parameters of a new flow.
 #[derive(Clone, Debug)]
 pub struct Beginning {
-    /// Where the browser returns.
-    pub return_to: ReturnTo,
+    /// What it ends in.
+    pub delivery: Delivery,
     /// How the flow may be finished.
     pub channel: Channel,
     /// Parameters of the authorization URL.
@@ -95,11 +102,16 @@ impl Flow {
     /// Creates a flow and its state. The authorization URL will name `client_id`.
     pub fn begin(beginning: &Beginning, client_id: &str, now: Timestamp) -> (Self, State) {
         let state = random::token();
+        let (return_to, code_request) = match &beginning.delivery {
+            Delivery::Session(return_to) => (return_to.as_str().to_owned(), None),
+            Delivery::Code(request) => (String::new(), Some(request.clone())),
+        };
         let flow = Self {
             state_hash: URL_SAFE_NO_PAD.encode(sha256(state.as_bytes())),
             verifier: random::token(),
             nonce: random::token(),
-            return_to: beginning.return_to.as_str().to_owned(),
+            return_to,
+            code_request,
             channel: beginning.channel,
             bound_to: beginning.invitation.bound_to.as_ref().map(|user| user.as_str().to_owned()),
             consent_forced: beginning.invitation.force_consent,
@@ -180,9 +192,17 @@ impl Verified {
         &self.flow
     }
 
-    /// Where the browser returns, checked against the currently allowed origins.
-    pub fn return_to(&self, allowed: &Origins) -> ReturnTo {
-        ReturnTo::parse(&self.flow.return_to, allowed).unwrap_or_else(|_| ReturnTo::default_of(allowed))
+    /// What the flow ends in, checked against today's lists. A session has another place to return
+    /// to if its own is gone; a code has none.
+    pub fn delivery(&self, origins: &Origins, uris: &ReturnUris) -> Result<Delivery, Error> {
+        let Flow { return_to, code_request, .. } = &self.flow;
+        match code_request {
+            Some(request) => Ok(Delivery::Code(request.still_allowed(origins, uris)?)),
+            None => {
+                let return_to = ReturnTo::parse(return_to, origins);
+                Ok(Delivery::Session(return_to.unwrap_or_else(|_| ReturnTo::default_of(origins))))
+            }
+        }
     }
 
     /// Marks the state as spent. Only for the store, after it has recorded that.
@@ -200,11 +220,6 @@ impl Redeemable {
         &self.0.flow
     }
 
-    /// Where the browser returns, checked against the currently allowed origins.
-    pub fn return_to(&self, allowed: &Origins) -> ReturnTo {
-        self.0.return_to(allowed)
-    }
-
     /// Whether `user` may finish this flow.
     pub fn admits(&self, user: &UserId) -> bool {
         self.flow().bound_to.as_deref().is_none_or(|bound| bound == user.as_str())
@@ -216,10 +231,10 @@ impl Redeemable {
     }
 
     /// The same sign-in again, with forced consent.
-    pub fn again_with_consent(&self, allowed: &Origins) -> Beginning {
+    pub fn again_with_consent(&self, delivery: &Delivery) -> Beginning {
         let bound_to = self.flow().bound_to.as_deref().and_then(UserId::parse);
         Beginning {
-            return_to: self.return_to(allowed),
+            delivery: delivery.clone(),
             channel: self.flow().channel,
             invitation: Invitation {
                 hint: bound_to.as_ref().map(|user| LoginHint::for_user(user, None)),
@@ -233,8 +248,8 @@ impl Redeemable {
 
     /// The same sign-in again, because Google required interaction; `None` if this was already the
     /// second try.
-    pub fn asked_again(&self, allowed: &Origins, force_consent: bool) -> Option<Beginning> {
-        let mut beginning = self.again_with_consent(allowed);
+    pub fn asked_again(&self, delivery: &Delivery, force_consent: bool) -> Option<Beginning> {
+        let mut beginning = self.again_with_consent(delivery);
         beginning.invitation.force_consent = force_consent || self.consent_was_forced();
         let is_first = !std::mem::replace(&mut beginning.invitation.asked_again, true);
         is_first.then_some(beginning)
@@ -253,7 +268,7 @@ mod tests {
 
     fn beginning(channel: Channel) -> Beginning {
         let return_to = ReturnTo::default_of(&allowed());
-        Beginning { return_to, channel, invitation: Invitation::default() }
+        Beginning { delivery: Delivery::Session(return_to), channel, invitation: Invitation::default() }
     }
 
     #[test]
@@ -293,7 +308,8 @@ mod tests {
         let (flow, state) = Flow::begin(&beginning(Channel::Redirect), "client", NOW);
         let verified = flow.verify(&state, false, NOW).unwrap();
         let today = Origins::parse("https://new.example.com").unwrap();
-        assert_eq!(verified.return_to(&today).as_str(), "https://new.example.com/");
+        let delivery = verified.delivery(&today, &ReturnUris::default());
+        assert!(matches!(delivery, Ok(Delivery::Session(to)) if to.as_str() == "https://new.example.com/"));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Postern's rules, free of I/O: `Cargo.toml` has no async runtime, HTTP client or AWS crate.
 
+pub mod code;
 pub mod config;
 pub mod credential;
 mod digest;
 pub mod error;
 pub mod flow;
 pub mod google_client;
+pub mod pkce;
 pub mod random;
 pub mod scopes;
 pub mod seal;

@@ -48,6 +48,8 @@ macro_rules! kinds {
 kinds! {
     /// A code from Google's authorization endpoint (RFC 6749 section 4.1.2).
     AuthorizationCode
+    /// A code that this API issues to a front end.
+    OneTimeCode
     /// The `state` of an authorization request (RFC 6749 section 4.1.1).
     State
     /// A PKCE code verifier (RFC 7636 section 4.1).

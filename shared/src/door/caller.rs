@@ -3,11 +3,12 @@
 use postern_rules::credential::Credential;
 use postern_rules::error::{Error, Reason};
 use postern_rules::seal::Purpose;
-use postern_rules::session::{Named, PresentedToken, Session};
+use postern_rules::secret::SessionToken;
+use postern_rules::session::{ABSOLUTE, Named, PresentedToken, Session};
 use postern_rules::user::UserId;
 
 use super::Request;
-use super::cookie::SESSION;
+use super::cookie::SESSIONS;
 use crate::app::App;
 use crate::outside::dynamodb::within;
 
@@ -51,15 +52,40 @@ pub async fn touch(app: &App, session: &Session) {
     }
 }
 
-/// The session token that the browser sent, not authenticated.
-pub fn old_session(request: &Request) -> Result<Option<PresentedToken>, Error> {
-    Ok(request.cookies.one(SESSION)?.and_then(PresentedToken::parse))
+/// The session tokens in the browser's cookies, not authenticated.
+pub fn earlier_sessions(request: &Request) -> Result<Vec<PresentedToken>, Error> {
+    let mut earlier = Vec::new();
+    for name in SESSIONS {
+        earlier.extend(request.cookies.one(name)?.and_then(PresentedToken::parse));
+    }
+    Ok(earlier)
+}
+
+/// Puts the browser's new session into the cookie `name`, or into none, and removes the session
+/// cookies that came along: theirs have ended.
+pub fn replace_sessions(request: &Request, new: Option<(&str, &SessionToken)>) -> Result<(), Error> {
+    for name in SESSIONS {
+        if request.cookies.one(name)?.is_some() {
+            request.clear_cookie(name);
+        }
+    }
+    if let Some((name, token)) = new {
+        request.set_cookie(name, token.expose(), ABSOLUTE);
+    }
+    Ok(())
+}
+
+/// The session token of the cookies.
+fn in_cookies(request: &Request) -> Result<Option<&str>, Error> {
+    let [first, second] = SESSIONS.map(|name| request.cookies.one(name));
+    let (first, second) = (first?, second?);
+    Ok(first.or(second))
 }
 
 fn token(request: &Request) -> Result<Option<&str>, Error> {
     const MALFORMED: Error =
         Error::InvalidRequest("The Authorization header must be \"Bearer\" and one token.");
-    let cookie = request.cookies.one(SESSION)?;
+    let cookie = in_cookies(request)?;
     if !request.has_header("authorization") {
         return Ok(cookie);
     }

@@ -6,13 +6,19 @@ use std::time::Duration;
 use postern_rules::error::Error;
 use postern_rules::flow::is_cookie_suffix;
 
-/// The cookie with the session token.
+/// The cookie with the session token of a sign-in that ended here, in the browser's own window.
 pub const SESSION: &str = "__Host-session";
+/// The cookie with the session token that a page of another site redeemed a code for. A browser keeps
+/// it in that site's partition (CHIPS), so another site that embeds this API does not share it. It
+/// has a name of its own so that neither cookie replaces or doubles the other.
+pub const PARTITIONED_SESSION: &str = "__Host-session-p";
+/// Both. Where both come along, the first decides.
+pub(super) const SESSIONS: [&str; 2] = [PARTITIONED_SESSION, SESSION];
 /// Prefix of the flow cookies' names.
 pub(super) const FLOW_PREFIX: &str = "__Host-flow-";
 
-/// Limits on a request's cookies. This API's own stay below 6.5 KiB: the session; four flows of at
-/// most 1.3 KiB, mostly `return_to`; two small offers. API Gateway accepts 10,240 bytes of headers.
+/// Limits on a request's cookies. This API's own stay below 7 KiB: two sessions; four flows of at
+/// most 1.4 KiB, mostly `return_to` or a code request; two small offers. API Gateway accepts 10,240 bytes of headers.
 const COUNT_LIMIT: usize = 100;
 const LENGTH_LIMIT: usize = 8 * 1024;
 
@@ -59,7 +65,7 @@ impl Cookies {
 
     /// Whether any cookie belongs to this API.
     pub(super) fn has_ours(&self) -> bool {
-        self.0.iter().any(|(name, _)| name == SESSION || name.starts_with(FLOW_PREFIX))
+        self.0.iter().any(|(name, _)| SESSIONS.contains(&name.as_str()) || name.starts_with(FLOW_PREFIX))
     }
 }
 
@@ -93,11 +99,16 @@ impl Outgoing {
     }
 
     /// The `Set-Cookie` values: only for this host, over TLS, without script access, and withheld
-    /// from cross-site requests except top-level navigation such as Google's redirect.
+    /// from cross-site requests except top-level navigation such as Google's redirect. The
+    /// partitioned one is sent with the requests of the one site that it was set for.
     pub(super) fn headers(&self) -> Vec<String> {
         let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let set_cookie = |(name, value, lifetime): &(String, String, Duration)| {
-            format!("{name}={value}; Max-Age={}; Path=/; Secure; HttpOnly; SameSite=Lax", lifetime.as_secs())
+            let sent = if name == PARTITIONED_SESSION { "None; Partitioned" } else { "Lax" };
+            format!(
+                "{name}={value}; Max-Age={}; Path=/; Secure; HttpOnly; SameSite={sent}",
+                lifetime.as_secs()
+            )
         };
         cookies.iter().map(set_cookie).collect()
     }

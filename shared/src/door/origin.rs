@@ -20,15 +20,26 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
             // Google redirects the browser here; the state is checked instead.
             Entry::Callback => true,
             Entry::Start => may_start(app, request),
-            Entry::Api => !request.cookies.has_ours() || may_read(app, request)?,
+            Entry::Api | Entry::Token => !request.cookies.has_ours() || may_read(app, request)?,
         }
     } else {
-        may_change(app, request)
+        match route.entry {
+            // The code and its verifier are the proof. Browsers send `Origin` with every POST.
+            Entry::Token => is_listed(app, request).unwrap_or(true),
+            Entry::Api | Entry::Start | Entry::Callback => may_change(app, request),
+        }
     };
     if !allowed {
         return Err(Error::ForbiddenOrigin);
     }
-    if !request.is_safe() && !sends_csrf_header(request) {
+    let needs_csrf_header = match route.entry {
+        // A form needs no preflight, so that a page redeems its code in one round trip.
+        Entry::Token => false,
+        // No page can send this header without a preflight either.
+        Entry::Api => !request.has_header("authorization"),
+        Entry::Start | Entry::Callback => true,
+    };
+    if !request.is_safe() && needs_csrf_header && !sends_csrf_header(request) {
         return Err(Error::CsrfHeaderMissing);
     }
     Ok(())
@@ -55,14 +66,20 @@ pub(super) fn is_embedded(request: &Request) -> bool {
 /// A listed page or the user (typed address, bookmark) may begin a sign-in, by navigation or fetch.
 /// A fetch without `Origin` must come from the API's own origin. From a neighbouring host nobody
 /// could read its response, and it would only displace sign-ins.
+///
+/// A navigation that asks for a code may come from anywhere, as at every authorization endpoint: a
+/// page may send no `Referer`, and the code goes to a listed address only, where the front end's
+/// own state and verifier show whether it asked.
 fn may_start(app: &App, request: &Request) -> bool {
     if is_embedded(request) {
         return false;
     }
     is_listed(app, request).unwrap_or_else(|| {
         let is_fetch = request.header("sec-fetch-dest") == Some("empty");
+        let asks_for_code = request.query.all("response_type").next().is_some();
         let is_cross_site = request.header("sec-fetch-site") == Some("cross-site");
-        let is_foreign = is_cross_site || (is_fetch && !is_same_origin_or_direct(request));
+        let is_foreign =
+            (is_cross_site && !asks_for_code) || (is_fetch && !is_same_origin_or_direct(request));
         !is_foreign || referrer_is_listed(app, request)
     })
 }

@@ -1,5 +1,5 @@
-//! Renders errors as RFC 9457 problem documents or as a static page. Shows only [`Error::facts`],
-//! nothing that a caller or Google sent.
+//! Renders errors as RFC 9457 problem documents, as a static page, or in the form of RFC 6749. Shows
+//! only [`Error::facts`], nothing that a caller or Google sent.
 
 use lambda_http::http::header::{
     ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -8,6 +8,7 @@ use lambda_http::http::{Response, StatusCode};
 use postern_rules::error::{Error, Reason};
 use serde::Serialize;
 
+use super::Entry;
 use super::authorization::Begun;
 use super::reply::Reply;
 
@@ -31,6 +32,37 @@ struct Document<'a> {
     start_url: Option<&'a str>,
 }
 
+/// The error document of the token endpoint (RFC 6749 section 5.2), with our code beside it.
+#[derive(Serialize)]
+struct TokenError<'a> {
+    error: &'a str,
+    error_description: &'a str,
+    code: &'a str,
+}
+
+/// The form of an error.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// An RFC 9457 problem document.
+    Problem,
+    /// A page for a person.
+    Page,
+    /// What OAuth clients expect of a token endpoint.
+    Token,
+}
+
+impl Form {
+    /// The form for a route's callers, and for one who prefers HTML.
+    pub(super) const fn of(entry: Entry, prefers_html: bool) -> Self {
+        match entry {
+            Entry::Token => Self::Token,
+            Entry::Api => Self::Problem,
+            Entry::Start | Entry::Callback if prefers_html => Self::Page,
+            Entry::Start | Entry::Callback => Self::Problem,
+        }
+    }
+}
+
 /// Where a caller can continue after an error.
 #[derive(Default)]
 pub(super) struct Links {
@@ -40,36 +72,14 @@ pub(super) struct Links {
     pub(super) start_url: Option<String>,
 }
 
-pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool) -> Reply {
+pub(super) fn render(error: &Error, request_id: &str, links: &Links, form: Form) -> Reply {
     let facts = error.facts();
     let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = status.canonical_reason().unwrap_or("Error");
-    let mut reply = if html {
-        page(title, error, links)
-    } else {
-        let (reason, missing_scopes) = match error.condition() {
-            Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
-            Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
-                (None, Some(missing.iter().collect()))
-            }
-            _ => (None, None),
-        };
-        let document = Document {
-            r#type: format!("urn:postern:problem:{}", facts.code),
-            title,
-            status: facts.status,
-            detail: facts.detail,
-            instance: request_id,
-            code: facts.code,
-            reason,
-            variable: error.variable(),
-            missing_scopes,
-            authorization_url: links.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
-            start_url: links.start_url.as_deref(),
-        };
-        let mut reply = Response::new(serde_json::to_string(&document).unwrap_or_default());
-        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        reply
+    let mut reply = match form {
+        Form::Problem => document(title, error, request_id, links),
+        Form::Page => page(title, error, links),
+        Form::Token => token_error(error),
     };
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
@@ -90,6 +100,44 @@ pub(super) fn render(error: &Error, request_id: &str, links: &Links, html: bool)
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    reply
+}
+
+fn document(title: &str, error: &Error, request_id: &str, links: &Links) -> Reply {
+    let facts = error.facts();
+    let (reason, missing_scopes) = match error.condition() {
+        Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
+        Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
+            (None, Some(missing.iter().collect()))
+        }
+        _ => (None, None),
+    };
+    let document = Document {
+        r#type: format!("urn:postern:problem:{}", facts.code),
+        title,
+        status: facts.status,
+        detail: facts.detail,
+        instance: request_id,
+        code: facts.code,
+        reason,
+        variable: error.variable(),
+        missing_scopes,
+        authorization_url: links.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
+        start_url: links.start_url.as_deref(),
+    };
+    of_json("application/problem+json", &document)
+}
+
+fn token_error(error: &Error) -> Reply {
+    let facts = error.facts();
+    let document =
+        TokenError { error: error.token_error(), error_description: facts.detail, code: facts.code };
+    of_json("application/json", &document)
+}
+
+fn of_json(media_type: &'static str, document: &impl Serialize) -> Reply {
+    let mut reply = Response::new(serde_json::to_string(document).unwrap_or_default());
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     reply
 }
 

@@ -1,5 +1,5 @@
-//! The query string, parsed strictly: decoded once, invalid UTF-8 refused, nothing merged or
-//! guessed.
+//! The query string, or a form of the same encoding, parsed strictly: decoded once, invalid UTF-8
+//! refused, nothing merged or guessed.
 
 use postern_rules::error::Error;
 

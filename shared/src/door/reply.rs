@@ -7,7 +7,6 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use lambda_http::http::{Response, StatusCode};
 use postern_rules::error::Error;
-use postern_rules::flow::ReturnTo;
 use serde::Serialize;
 
 use super::cookie::Outgoing;
@@ -51,10 +50,10 @@ fn reply(status: StatusCode, (name, value): (HeaderName, &str), body: String) ->
     Response::builder().status(status).header(name, value).body(body).map_err(|_| Error::Internal)
 }
 
-/// Redirects the browser to where its flow began, with the error's code for the front end. The
-/// error travels with the reply to the place that logs.
-pub fn redirect_with_error(return_to: &ReturnTo, error: Error) -> Result<Reply, Error> {
-    let mut reply = redirect(StatusCode::SEE_OTHER, &return_to.with_auth_error(error.facts().code))?;
+/// Redirects the browser to `location`, which tells the front end about `error`. The error travels
+/// with the reply to the place that logs.
+pub fn redirect_with_error(status: StatusCode, location: &str, error: Error) -> Result<Reply, Error> {
+    let mut reply = redirect(status, location)?;
     reply.extensions_mut().insert(Arc::new(error));
     Ok(reply)
 }

@@ -7,6 +7,7 @@ use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use postern_rules::config::{ConfigError, PublicUrl, names};
 use postern_rules::error::Error;
 
+use super::Entry;
 use super::cookie::{Cookies, FLOW_PREFIX, Outgoing};
 use super::negotiation;
 use super::query::Query;
@@ -83,6 +84,11 @@ impl Request {
         self.http.body().as_ref()
     }
 
+    /// The body as a form, parsed as strictly as a query.
+    pub fn form(&self) -> Result<Query, Error> {
+        Query::parse(std::str::from_utf8(self.body()).map_err(|_| Error::MalformedEncoding)?)
+    }
+
     /// Whether the caller prefers JSON to a redirect.
     pub fn wants_json(&self) -> bool {
         negotiation::prefers(self.header("accept"), "application/json", "text/html")
@@ -118,8 +124,9 @@ impl Request {
             .unwrap_or(&self.path)
     }
 
-    /// Requires JSON in UTF-8, without content encoding, within the size limit.
-    pub(super) fn check_body(&self) -> Result<(), Error> {
+    /// Requires a body of the type that the route takes, in UTF-8, without content encoding, within
+    /// the size limit.
+    pub(super) fn check_body(&self, entry: Entry) -> Result<(), Error> {
         if self.is_safe() {
             return Ok(());
         }
@@ -127,8 +134,12 @@ impl Request {
             return Err(Error::PayloadTooLarge);
         }
         let wants_body = self.method() == "POST";
-        let json = self.header(CONTENT_TYPE.as_str()).is_some_and(is_json);
-        if (wants_body && !json) || self.has_header(CONTENT_ENCODING.as_str()) {
+        let media_type = match entry {
+            Entry::Token => "application/x-www-form-urlencoded",
+            Entry::Api | Entry::Start | Entry::Callback => "application/json",
+        };
+        let fits = self.header(CONTENT_TYPE.as_str()).is_some_and(|sent| is_of_type(media_type, sent));
+        if (wants_body && !fits) || self.has_header(CONTENT_ENCODING.as_str()) {
             return Err(Error::UnsupportedMediaType);
         }
         Ok(())
@@ -149,10 +160,10 @@ fn is_host_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
 }
 
-fn is_json(content_type: &str) -> bool {
+fn is_of_type(expected: &str, content_type: &str) -> bool {
     let (media_type, parameters) = content_type.split_once(';').unwrap_or((content_type, "charset=utf-8"));
     let parameters = parameters.trim();
-    media_type.trim().eq_ignore_ascii_case("application/json")
+    media_type.trim().eq_ignore_ascii_case(expected)
         && (parameters.eq_ignore_ascii_case("charset=utf-8")
             || parameters.eq_ignore_ascii_case("charset=\"utf-8\""))
 }
@@ -169,7 +180,7 @@ mod tests {
             "application/json;charset=UTF-8",
             "application/json; charset=utf-8",
         ] {
-            assert!(is_json(good), "{good}");
+            assert!(is_of_type("application/json", good), "{good}");
         }
         for bad in [
             "",
@@ -180,7 +191,7 @@ mod tests {
             "application/json, text/plain",
             "application/jsonp",
         ] {
-            assert!(!is_json(bad), "{bad}");
+            assert!(!is_of_type("application/json", bad), "{bad}");
         }
     }
 }

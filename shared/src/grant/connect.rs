@@ -1,23 +1,27 @@
-//! A code becomes a stored credential and a session, in the order of Google's guide: exchange the
-//! code, identify the user, choose the new or stored refresh token or the consent page, store the
-//! credential, begin the session. A failure here never damages a stored grant.
+//! Google's code becomes a stored credential, and what the front end asked for: a session, or a
+//! one-time code. In the order of Google's guide: exchange the code, identify the user, choose the
+//! new or stored refresh token or the consent page, store the credential, then deliver. A failure
+//! here never damages a stored grant.
 
 mod exchange;
 mod keep;
 
 use std::time::Duration;
 
+use postern_rules::code::{self, Issued};
+use postern_rules::credential::Credential;
 use postern_rules::error::{Error, Invitation};
-use postern_rules::flow::Redeemable;
+use postern_rules::flow::{CodeRequest, Delivery, Redeemable, ReturnTo};
 use postern_rules::google_client::GoogleClient;
 use postern_rules::scopes::Scopes;
-use postern_rules::secret::{AuthorizationCode, SessionToken};
-use postern_rules::session::{PresentedToken, Seed, Session};
+use postern_rules::secret::{AuthorizationCode, OneTimeCode, SessionToken};
+use postern_rules::session::{PresentedToken, Seed};
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
 
 use self::exchange::exchange;
 use self::keep::{Brought, keep};
+use super::session;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::outside::dynamodb::within;
@@ -43,10 +47,12 @@ pub struct Redemption<'a> {
     pub code: &'a AuthorizationCode,
     /// The redirect URI that the authorization request named.
     pub redirect_uri: &'a str,
+    /// What the sign-in ends in.
+    pub delivery: &'a Delivery,
     /// The random half of the new session token.
     pub seed: &'a Seed,
-    /// The browser's previous session. It ends when the new one begins (A29).
-    pub old_session: Option<&'a PresentedToken>,
+    /// The browser's earlier sessions. They end when the new one begins (A29).
+    pub earlier: &'a [PresentedToken],
     /// Whether a page posted the code.
     pub posted: bool,
     /// The deadline for everything.
@@ -54,9 +60,11 @@ pub struct Redemption<'a> {
 }
 
 /// How a callback ends without an error.
-pub enum Outcome {
-    /// The user is signed in and the mailbox connected.
-    SignedIn(SignedIn),
+pub enum Outcome<'a> {
+    /// The mailbox is connected, and a session began. The browser returns to this address.
+    SignedIn(&'a ReturnTo, SignedIn),
+    /// The mailbox is connected, and the front end that asked gets this code to redeem.
+    CodeIssued(&'a CodeRequest, OneTimeCode),
     /// Google issued no refresh token and none is stored. The user must see the consent page.
     NeedsConsent(Invitation),
 }
@@ -93,8 +101,8 @@ fn require_time(deadline: Deadline) -> Result<(), Error> {
     })
 }
 
-/// Redeems the code, stores the credential and begins the session.
-pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, Error> {
+/// Redeems the code, stores the credential, and begins the session or issues the one-time code.
+pub async fn redeem<'a>(app: &App, redemption: &Redemption<'a>) -> Result<Outcome<'a>, Error> {
     let keyring = app.secrets.keyring().await?;
     let deadline = redemption.deadline.sooner_by(REPLY_RESERVE);
     let (client, tokens) = exchange(app, redemption).await?;
@@ -125,24 +133,41 @@ pub async fn redeem(app: &App, redemption: &Redemption<'_>) -> Result<Outcome, E
             Ok(Outcome::NeedsConsent(invitation))
         };
     };
-    let session_token = redemption.seed.token(&identity.user);
-    let session = Session::begin(&session_token, identity.user.clone(), app.clock.now());
-    within(deadline, app.store.begin_session(&session)).await?;
-    if let Some(old) = redemption.old_session
-        && let Err(error) = within(deadline, app.store.end_session(&old.digest)).await
-    {
-        tracing::warn!(error = %error, "the browser's previous session could not be ended");
-    }
+    let outcome = deliver(app, redemption, credential, deadline).await?;
     metrics::count_connected();
     let pseudonym = keyring.pseudonym(&identity.user);
     tracing::info!(event = "connected", user.id = pseudonym, "a mailbox was connected");
-    Ok(Outcome::SignedIn(SignedIn {
-        user: identity.user,
-        email: credential.email.map(|email| email.as_str().to_owned()),
-        scopes: credential.scopes,
-        session_token,
-        expires_at: session.expires_at(),
-    }))
+    Ok(outcome)
+}
+
+/// Gives the front end what it asked for.
+async fn deliver<'a>(
+    app: &App,
+    redemption: &Redemption<'a>,
+    credential: Credential,
+    deadline: Deadline,
+) -> Result<Outcome<'a>, Error> {
+    match redemption.delivery {
+        Delivery::Session(return_to) => {
+            let session_token = redemption.seed.token(&credential.user);
+            let session = session::begin(app, &session_token, &credential, deadline).await?;
+            session::end_earlier(app, redemption.earlier, deadline).await;
+            let signed_in = SignedIn {
+                user: credential.user,
+                email: credential.email.map(|email| email.as_str().to_owned()),
+                scopes: credential.scopes,
+                session_token,
+                expires_at: session.expires_at(),
+            };
+            Ok(Outcome::SignedIn(return_to, signed_in))
+        }
+        Delivery::Code(request) => {
+            let code = code::new();
+            let issued = Issued::to(request, &code, &credential, app.clock.now());
+            within(deadline, app.store.issue_code(&issued)).await?;
+            Ok(Outcome::CodeIssued(request, code))
+        }
+    }
 }
 
 /// Identifies the user by the ID token, or by UserInfo if there is none. If the ID token has no

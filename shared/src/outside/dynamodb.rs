@@ -1,6 +1,7 @@
 //! Stores credentials and sessions in DynamoDB. Every write of a credential is conditional.
 
 mod change;
+mod codes;
 mod item;
 mod retry;
 mod sessions;
@@ -23,6 +24,7 @@ use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
 use self::change::Change;
+pub use self::codes::Redemption;
 pub use self::item::Unreadable;
 use self::item::{attribute as a, number, status_word, string};
 pub(crate) use self::retry::insist;

@@ -109,6 +109,9 @@ pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Dura
         Some(path) if path.contains("auth") && path.contains("start") => {
             respond(app, auth_start::ROUTE, auth_start::handle, event, invocation).await
         }
+        Some(path) if path.contains("auth") && path.contains("token") => {
+            respond(app, auth_token::ROUTE, auth_token::handle, event, invocation).await
+        }
         Some(path) if path.contains("callback") => {
             respond(app, oauth_callback::ROUTE, oauth_callback::handle, event, invocation).await
         }

@@ -25,10 +25,12 @@ impl World {
     /// Stores the cookies that an answer sets, as a browser does.
     pub fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in &answer.cookies {
-            for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+            let (name, rest) = cookie.split_once('=').unwrap();
+            let is_partitioned = name == "__Host-session-p";
+            let sent = if is_partitioned { "SameSite=None; Partitioned" } else { "SameSite=Lax" };
+            for attribute in ["Path=/", "Secure", "HttpOnly", sent] {
                 assert!(cookie.contains(attribute), "{cookie}");
             }
-            let (name, rest) = cookie.split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
             assert!(name.starts_with("__Host-") && !cookie.contains("Domain"), "{cookie}");
             if value.is_empty() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use harness::google::Decision;
 use harness::template::roles;
-use harness::world::{ANN, KEYRING, World};
+use harness::world::{ANN, FrontEnd, KEYRING, World, parameter};
 use serde_json::{Value, json};
 
 use super::resources;
@@ -44,10 +44,11 @@ fn take_calls(world: &mut World) -> Calls {
 }
 
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
-/// refresh, a second sign-in in the same browser, and a grant that ends.
-async fn observed() -> [(&'static str, Calls); 3] {
+/// refresh, a second sign-in in the same browser, a code and its redemption, and a grant that ends.
+async fn observed() -> [(&'static str, Calls); 4] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
+    let mut token = Calls::new();
     for _ in 0..2 {
         let url = world.start("").await;
         start.extend(take_calls(&mut world));
@@ -58,18 +59,27 @@ async fn observed() -> [(&'static str, Calls); 3] {
         assert_eq!(world.messages("").await.status, 200);
         list.extend(take_calls(&mut world));
     }
+    let front_end = FrontEnd::default();
+    let url = world.start_for_code(&front_end).await;
+    start.extend(take_calls(&mut world));
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    let code = parameter(world.callback(&query).await.location(), "code").unwrap();
+    callback.extend(take_calls(&mut world));
+    assert_eq!(world.browse(front_end.redeems_for_cookie(&code)).await.status, 200);
+    token.extend(take_calls(&mut world));
     world.stack.google.revoke_grant(ANN);
     world.advance(2 * 3600);
     assert_eq!(world.messages("").await.status, 401);
     list.extend(take_calls(&mut world));
-    [("AuthStart", start), ("OauthCallback", callback), ("ListMessages", list)]
+    [("AuthStart", start), ("AuthToken", token), ("OauthCallback", callback), ("ListMessages", list)]
 }
 
 #[tokio::test]
 async fn each_role_allows_exactly_what_its_function_calls() {
     let template = harness::template::read();
     for (function, mut needed) in observed().await {
-        let uses_tables = needed.iter().any(|(action, _)| action.starts_with("dynamodb:"));
+        let uses = |service: &str| needed.iter().any(|(action, _)| action.starts_with(service));
+        let (uses_tables, uses_secrets) = (uses("dynamodb:"), uses("secretsmanager:"));
         let log = format!("{function}Log.Arn");
         let besides = [
             ("logs:CreateLogStream", log.as_str()),
@@ -88,10 +98,10 @@ async fn each_role_allows_exactly_what_its_function_calls() {
             grants.iter().map(|grant| (grant.action.clone(), grant.resource.clone())).collect();
         assert_eq!(granted, needed, "{function}");
 
-        let services: &[&str] =
-            if uses_tables { &["secretsmanager", "dynamodb"] } else { &["secretsmanager"] };
+        let services = [("secretsmanager", uses_secrets), ("dynamodb", uses_tables)];
         let services = services
-            .iter()
+            .into_iter()
+            .filter_map(|(service, is_used)| is_used.then_some(service))
             .map(|service| json!({"Fn::Sub": format!("{service}.${{AWS::Region}}.amazonaws.com")}));
         let through = json!({"StringEquals": {"kms:ViaService": services.collect::<Vec<_>>()}});
         for grant in grants {

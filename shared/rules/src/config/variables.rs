@@ -67,6 +67,9 @@ pub mod names {
         ALLOWED_ORIGINS, Default::Required,
             "Origins of the front ends, comma separated.",
             "The value must be a comma-separated list of https origins such as https://app.example.com (http for localhost).";
+        ALLOWED_RETURN_URIS, Default::Described("none"),
+            "Exact redirect URIs of native and server-rendered applications, comma separated, beside the URLs of `ALLOWED_ORIGINS`.",
+            "The value must be a comma-separated list of whole URIs: https, a private scheme with a dot such as com.example.app:/callback, or http of a loopback host without a port.";
         PUBLIC_URL, Default::Described("`https://`, the event's domain name and its stage"),
             "Base URL of this API as browsers see it.",
             "The value must be an https URL without query or fragment (http for localhost).";

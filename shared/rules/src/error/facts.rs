@@ -36,7 +36,7 @@ impl Error {
             Self::MalformedEncoding => (
                 400,
                 "malformed_encoding",
-                "A percent-encoding in the query is broken or is not UTF-8.",
+                "A percent-encoding in the query or the form is broken or is not UTF-8.",
                 Caller,
             ),
             Self::DuplicateParameter => (
@@ -51,13 +51,34 @@ impl Error {
                 "The query has a parameter that this route does not support.",
                 Caller,
             ),
-            Self::TooManyParameters => {
-                (400, "too_many_parameters", "The query has more than 32 parameters or 4,096 bytes.", Caller)
-            }
+            Self::TooManyParameters => (
+                400,
+                "too_many_parameters",
+                "The query has more than 32 parameters or 4,096 bytes, or the form more than 32 parameters.",
+                Caller,
+            ),
             Self::InvalidReturnTo => (
                 400,
                 "invalid_return_to",
                 "return_to must be an absolute URL of at most 512 characters whose origin is one of the allowed origins.",
+                Caller,
+            ),
+            Self::InvalidRedirectUri => (
+                400,
+                "invalid_redirect_uri",
+                "redirect_uri must be a URL of an allowed origin or an allowed return URI, of at most 512 characters, without a fragment and without the parameters of an answer.",
+                Caller,
+            ),
+            Self::UnsupportedResponseType => {
+                (400, "unsupported_response_type", "response_type must be code.", Caller)
+            }
+            Self::UnsupportedGrantType => {
+                (400, "unsupported_grant_type", "grant_type must be authorization_code.", Caller)
+            }
+            Self::InvalidGrant => (
+                400,
+                "invalid_grant",
+                "The code is unknown, expired or used, or belongs to another client, redirect_uri or verifier.",
                 Caller,
             ),
             Self::InvalidPageToken => (
@@ -117,7 +138,7 @@ impl Error {
             Self::UnsupportedMediaType => (
                 415,
                 "unsupported_media_type",
-                "The body must be application/json in UTF-8 without a content encoding.",
+                "The body must be of the type that the route takes, application/json or application/x-www-form-urlencoded, in UTF-8 and without a content encoding.",
                 Caller,
             ),
             Self::PayloadTooLarge => (413, "payload_too_large", "The body is larger than 16 KiB.", Caller),

@@ -34,10 +34,10 @@ impl Flow {
         self.fate == Fate::Spent
     }
 
-    /// This flow, marked as over.
+    /// This flow, marked as over. It gives no second code, so it need not remember for whom.
     #[must_use]
     pub fn over(&self) -> Self {
-        Self { fate: Fate::Spent, ..self.clone() }
+        Self { fate: Fate::Spent, code_request: None, ..self.clone() }
     }
 
     /// Names of the attempts to spend the state whose outcome is unknown.

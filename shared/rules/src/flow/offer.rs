@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Beginning, Channel, Flow, parse_state};
+use super::{Beginning, Channel, Delivery, Flow, parse_state};
 use crate::secret::State;
 use crate::time::Timestamp;
 use crate::user::UserId;
@@ -51,7 +51,9 @@ impl Flow {
         let is_live = now < self.expires_at() && !self.is_spent();
         let is_young = now < Timestamp::from_seconds(offer.first_at).plus(OFFERED_FOR);
         let invitation = &beginning.invitation;
-        let fits = self.return_to == beginning.return_to.as_str()
+        let returns_there =
+            matches!(&beginning.delivery, Delivery::Session(to) if to.as_str() == self.return_to);
+        let fits = returns_there
             && self.bound_to.as_deref() == invitation.bound_to.as_ref().map(UserId::as_str)
             && self.consent_forced == invitation.force_consent
             && self.more_scopes == invitation.more_scopes.to_string()
@@ -74,7 +76,7 @@ mod tests {
     fn beginning(user: Option<&str>, force_consent: bool, origin: &str) -> Beginning {
         let bound_to = user.and_then(UserId::parse);
         Beginning {
-            return_to: ReturnTo::default_of(&Origins::parse(origin).unwrap()),
+            delivery: Delivery::Session(ReturnTo::default_of(&Origins::parse(origin).unwrap())),
             channel: Channel::Redirect,
             invitation: Invitation { bound_to, force_consent, ..Invitation::default() },
         }

@@ -16,17 +16,10 @@ pub struct ReturnTo(Url);
 impl ReturnTo {
     /// Parses an absolute URL of at most 512 characters whose origin is allowed.
     pub fn parse(text: &str, allowed: &Origins) -> Result<Self, Error> {
-        let well_formed = text.len() <= RETURN_TO_LIMIT
-            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        // The origin as written must equal the parsed one.
-        let (scheme, rest) = text.split_once("://").ok_or(Error::InvalidReturnTo)?;
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let url = Url::parse(text).map_err(|_| Error::InvalidReturnTo)?;
-        let origin = url.origin().ascii_serialization();
-        if !well_formed || format!("{scheme}://{authority}") != origin || !allowed.contain(&origin) {
+        if text.len() > RETURN_TO_LIMIT {
             return Err(Error::InvalidReturnTo);
         }
-        let url = without_auth_error(url);
+        let url = without_auth_error(of_allowed_origin(text, allowed).ok_or(Error::InvalidReturnTo)?);
         // Percent-encoding by the parser can lengthen the URL.
         if url.as_str().len() > RETURN_TO_LIMIT {
             return Err(Error::InvalidReturnTo);
@@ -61,6 +54,17 @@ impl ReturnTo {
         url.query_pairs_mut().append_pair(AUTH_ERROR, code);
         url.into()
     }
+}
+
+/// Parses an absolute URL whose origin is allowed, and written as it is parsed.
+pub(super) fn of_allowed_origin(text: &str, allowed: &Origins) -> Option<Url> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let url = Url::parse(text).ok()?;
+    let origin = url.origin().ascii_serialization();
+    let is_allowed = format!("{scheme}://{authority}") == origin && allowed.contain(&origin);
+    (is_plain && is_allowed).then_some(url)
 }
 
 /// A page may send its own URL as `return_to`, with the error of the last attempt: remove it.

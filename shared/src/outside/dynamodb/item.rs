@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use postern_rules::code::Issued;
 use postern_rules::credential::{
     Credential, Lease, SetAside, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken,
 };
+use postern_rules::pkce::Challenge;
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::Sealed;
 use postern_rules::session::Session;
@@ -25,6 +27,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const ACCESS_TOKEN_EXPIRES_AT: &str = "access_token_expires_at";
     pub(in crate::outside::dynamodb) const ACCESS_TOKEN_OBTAINED_AT: &str = "access_token_obtained_at";
     pub(in crate::outside::dynamodb) const BEGAN_AT: &str = "began_at";
+    pub(in crate::outside::dynamodb) const CHALLENGE: &str = "challenge";
     pub(in crate::outside::dynamodb) const CLIENT_ID: &str = "client_id";
     pub(in crate::outside::dynamodb) const CONNECTED_AT: &str = "connected_at";
     pub(in crate::outside::dynamodb) const DEAD_REFRESH_TOKEN: &str = "dead_refresh_token";
@@ -34,9 +37,12 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
     pub(in crate::outside::dynamodb) const ID: &str = "id";
+    pub(in crate::outside::dynamodb) const ISSUED_AT: &str = "issued_at";
     pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
     pub(in crate::outside::dynamodb) const LEASE_HOLDER: &str = "lease_holder";
     pub(in crate::outside::dynamodb) const LEASE_UNTIL: &str = "lease_until";
+    pub(in crate::outside::dynamodb) const REDEEMED_FOR: &str = "redeemed_for";
+    pub(in crate::outside::dynamodb) const REDIRECT_URI: &str = "redirect_uri";
     pub(in crate::outside::dynamodb) const REFRESH_FAILURE: &str = "refresh_failure";
     pub(in crate::outside::dynamodb) const REFRESH_FAILURES: &str = "refresh_failures";
     pub(in crate::outside::dynamodb) const REFRESH_RETRY_AT: &str = "refresh_retry_at";
@@ -218,6 +224,38 @@ pub(super) fn session(item: &Item) -> Result<Session, Unreadable> {
         user: user(item)?,
         began_at: Timestamp::from_seconds(integer(item, a::BEGAN_AT)?),
         last_used_at: Timestamp::from_seconds(integer(item, a::LAST_USED_AT)?),
+    })
+}
+
+/// The key of a one-time code's row.
+pub(super) fn code_key(digest: &str) -> String {
+    format!("code#{digest}")
+}
+
+/// Writes the row of a code that was not redeemed.
+pub(super) fn code_item(code: &Issued) -> Item {
+    Item::from([
+        (a::ID.to_owned(), string(code_key(&code.digest))),
+        (a::SCHEMA.to_owned(), number(SCHEMA)),
+        (a::USER_ID.to_owned(), string(code.user.as_str())),
+        (a::CHALLENGE.to_owned(), string(code.challenge.as_str())),
+        (a::REDIRECT_URI.to_owned(), string(&code.redirect_uri)),
+        (a::CLIENT_ID.to_owned(), string(&code.client_id)),
+        (a::ISSUED_AT.to_owned(), number(code.issued_at.seconds())),
+        (a::EXPIRES_AT.to_owned(), number(code.kept_until().seconds())),
+    ])
+}
+
+/// Reads a one-time code's row.
+pub(super) fn code(item: &Item) -> Result<Issued, Unreadable> {
+    Ok(Issued {
+        digest: text(item, a::ID)?.strip_prefix("code#").ok_or(Unreadable(a::ID))?.to_owned(),
+        user: user(item)?,
+        challenge: Challenge::parse(text(item, a::CHALLENGE)?).ok_or(Unreadable(a::CHALLENGE))?,
+        redirect_uri: text(item, a::REDIRECT_URI)?.to_owned(),
+        client_id: text(item, a::CLIENT_ID)?.to_owned(),
+        issued_at: Timestamp::from_seconds(integer(item, a::ISSUED_AT)?),
+        redeemed_for: optional_text(item, a::REDEEMED_FOR).map(str::to_owned),
     })
 }
 

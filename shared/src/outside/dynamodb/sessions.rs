@@ -1,4 +1,4 @@
-//! The sessions table: sessions and spent states.
+//! The sessions table: sessions and spent states. [`super::codes`] has the one-time codes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,8 +30,6 @@ pub enum Spending {
     First(Redeemable),
     /// The state was spent before.
     Again {
-        /// The flow.
-        flow: Verified,
         /// SHA-256 of the random half of the session token that the first request issued.
         session_seed: Option<String>,
     },
@@ -124,7 +122,7 @@ impl Store {
         }
         let session_seed =
             found.and_then(|item| item::optional_text(item, a::SESSION_SEED)).map(str::to_owned);
-        Ok(Spending::Again { flow, session_seed })
+        Ok(Spending::Again { session_seed })
     }
 
     /// Writes a session's row.
