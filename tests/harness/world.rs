@@ -8,6 +8,7 @@
 mod answer;
 mod browser;
 mod call;
+mod documented;
 mod front_end;
 mod invariants;
 mod log;

@@ -128,10 +128,11 @@ fn complaints(listed: &BTreeMap<Id, bool>, tests: &[String]) -> Vec<String> {
     complaints
 }
 
-/// The files under `folder` whose name has one of these endings.
+/// The files under `folder` whose name has one of these endings, except what npm installs.
 pub(super) fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let nested = entries.map(|path| if path.is_dir() { files(&path, endings) } else { vec![path] });
+    let ours = entries.filter(|path| !path.ends_with("node_modules"));
+    let nested = ours.map(|path| if path.is_dir() { files(&path, endings) } else { vec![path] });
     let is_wanted = |path: &PathBuf| endings.iter().any(|ending| path.to_string_lossy().ends_with(ending));
     nested.flatten().filter(is_wanted).collect()
 }

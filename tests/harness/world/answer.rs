@@ -8,7 +8,7 @@ use postern::clock::Deadline;
 use postern::door::{Invocation, respond};
 use serde_json::Value;
 
-use super::{invariants, parameter};
+use super::{documented, invariants, parameter};
 
 /// A function's answer.
 #[derive(Clone, Debug)]
@@ -138,5 +138,6 @@ pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Dura
         body,
     };
     invariants::assert_of_answer(&answer);
+    documented::assert_of_answer(event, &answer);
     answer
 }

@@ -11,8 +11,8 @@ use crate::secret::OneTimeCode;
 
 /// In bytes.
 const CLIENT_ID_LIMIT: usize = 128;
-/// In bytes.
-const STATE_LIMIT: usize = 256;
+/// In bytes. Auth.js sends about 350: an encrypted JSON Web Token.
+const STATE_LIMIT: usize = 512;
 /// What a code request may need in the flow cookie, in bytes: a browser may hold four of them.
 const KEPT_LIMIT: usize = 640;
 
@@ -89,7 +89,7 @@ impl CodeRequest {
             Error::InvalidRequest("redirect_uri, client_id and state are too long together.");
         let is_too_long = answer_to.state.as_ref().is_some_and(|state| state.len() > STATE_LIMIT);
         if is_too_long || answer_to.state.as_deref().is_some_and(|state| !is_visible(state)) {
-            return Err(Error::InvalidRequest("state must be at most 256 visible ASCII characters."));
+            return Err(Error::InvalidRequest("state must be at most 512 visible ASCII characters."));
         }
         let request = Self { answer_to, client_id, challenge };
         let length = serde_json::to_string(&request).map_err(|_| Error::Internal)?.len();
