@@ -8,7 +8,7 @@
 //! | `GET /control` | the page |
 //! | `GET /control/calls` | the calls so far, one per line, without secrets |
 //! | `GET /control/client_secrets.json` | the file for the built-in client |
-//! | `POST /control/failures` | `endpoint`, `failure`, `times`, `grant_type` (see below) |
+//! | `POST /control/failures` | `endpoint`, `failure`, `times`, `grant_type`, `message` (see below) |
 //! | `POST /control/switches` | the fields of [`super::state::Switches`] |
 //! | `POST /control/clear` | none: failures and switches back to normal |
 //! | `POST /control/revoke` | `account`: the person takes the grant back |
@@ -17,7 +17,8 @@
 //! | `POST /control/forget-calls` | none |
 //!
 //! `endpoint` is an [`Endpoint`] and `failure` a [`Failure`]. Without `times`, the failure lasts
-//! until it is cleared. `grant_type` limits a failure of the token endpoint to one grant type.
+//! until it is cleared. `grant_type` limits a failure of the token endpoint to one grant type, and
+//! `message` one of `messages_get` to the message with this ID, by itself or as a part of a batch.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,7 @@ struct Planted {
     #[serde(default = "until_cleared")]
     times: Times,
     grant_type: Option<String>,
+    message: Option<String>,
 }
 
 fn until_cleared() -> Times {
@@ -118,8 +120,8 @@ fn act(shared: &Shared, action: &str, fields: Value) -> Result<(), String> {
     let mut state = shared.state();
     match action {
         "failures" => {
-            let Planted { endpoint, failure, times, grant_type } = read(fields)?;
-            plant(&mut state, endpoint, grant_type, failure, times);
+            let Planted { endpoint, failure, times, grant_type, message } = read(fields)?;
+            plant(&mut state, endpoint, Only { grant_type, message }, failure, times);
         }
         "switches" => state.switches = read(fields)?,
         "clear" => state.clear(),
@@ -151,17 +153,23 @@ fn sub_of(state: &State, fields: Value) -> Result<String, String> {
     state.sub_of(&account).ok_or_else(|| format!("there is no account {account}"))
 }
 
-/// Makes calls of an endpoint fail, at the token endpoint optionally those of one grant type.
-pub(super) fn plant(
-    state: &mut State,
-    endpoint: Endpoint,
-    grant_type: Option<String>,
-    failure: Failure,
-    times: Times,
-) {
-    let target = format!("{endpoint:?} {}", grant_type.as_deref().unwrap_or_default());
+/// Which calls of an endpoint fail; by default all.
+#[derive(Debug, Default)]
+pub(super) struct Only {
+    /// Those of this grant type, at the token endpoint.
+    pub(super) grant_type: Option<String>,
+    /// Those for the message with this ID.
+    pub(super) message: Option<String>,
+}
+
+/// Makes calls of an endpoint fail.
+pub(super) fn plant(state: &mut State, endpoint: Endpoint, only: Only, failure: Failure, times: Times) {
+    let words = [only.grant_type.as_deref(), only.message.as_deref()].map(Option::unwrap_or_default);
+    let target = format!("{endpoint:?} {}", words.concat());
     let is_meant = move |call: &Call| {
-        call.endpoint == endpoint && (grant_type.is_none() || call.form_value("grant_type") == grant_type)
+        call.endpoint == endpoint
+            && (only.grant_type.is_none() || call.form_value("grant_type") == only.grant_type)
+            && only.message.as_deref().is_none_or(|id| call.path.rsplit('/').next() == Some(id))
     };
     state.journal.fail(target, is_meant, failure, times);
 }
