@@ -43,12 +43,14 @@ pub struct App {
     dynamodb_endpoint: Option<String>,
 }
 
-/// A connection that [`App::prepare`] opens.
+/// What [`App::prepare`] prepares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
-    /// To DynamoDB.
+    /// The secrets are read.
+    Secrets,
+    /// A connection to DynamoDB is opened.
     DynamoDb,
-    /// To Gmail.
+    /// A connection to Gmail is opened.
     Gmail,
 }
 
@@ -124,13 +126,14 @@ impl App {
         }
     }
 
-    /// Prepares the first request, during init: reads the secrets, and begins to open the
-    /// connections that `ahead` names. A request that needs a secret waits until this has read it.
+    /// Prepares the first request, during init: reads the secrets and begins to open connections, as
+    /// `ahead` says. A request that needs a secret waits until this has read it.
     pub async fn prepare(&self, ahead: &[Ahead]) {
         // Awaits nothing. A future only so that the secrets are asked for first: they take longest.
         let opening = async {
             for connection in ahead {
                 match connection {
+                    Ahead::Secrets => {}
                     Ahead::DynamoDb => {
                         let endpoint = self.dynamodb_endpoint.clone();
                         if let Some(url) = endpoint.or_else(|| dynamodb_url(&self.aws_region)) {
@@ -142,8 +145,13 @@ impl App {
                 }
             }
         };
-        // A failure is the first request's, which reads again.
-        let _ = join(self.secrets.keyring(), opening).await;
+        let reading = async {
+            if ahead.contains(&Ahead::Secrets) {
+                // A failure is the first request's, which reads again.
+                let _ = self.secrets.keyring().await;
+            }
+        };
+        join(reading, opening).await;
     }
 }
 

@@ -106,6 +106,7 @@ conditions! {
         ForbiddenOrigin CsrfHeaderMissing PrefetchRefused ConsentDenied
         BlockedByAdmin OrgInternal DisallowedUserAgent ProviderError
         AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
+        MessageNotFound MessageTooLarge
         QuotaExhausted GmailNotEnabled OutOfTime IdentityUnavailable
         IdentityInvalid IdentityMismatch Internal;
     with:

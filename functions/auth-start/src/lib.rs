@@ -1,7 +1,7 @@
 //! `GET /auth/start`: begins a sign-in by redirecting to Google or returning the URL as JSON.
 
 use lambda_http::http::StatusCode;
-use postern::app::App;
+use postern::app::{Ahead, App};
 use postern::door::{self, Entry, Reply, Request, Route, authorization};
 use postern_rules::error::{Error, Invitation};
 use postern_rules::flow::{Beginning, Channel, ReturnTo};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// The route of this function.
 pub const ROUTE: Route =
-    Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start, ahead: &[] };
+    Route { path: authorization::START_PATH, methods: "GET", entry: Entry::Start, ahead: &[Ahead::Secrets] };
 
 #[derive(Serialize)]
 struct Started<'a> {

@@ -18,8 +18,12 @@ use serde::Serialize;
 use self::arrival::{Arrival, AuthorizationResponse};
 
 /// The route of this function.
-pub const ROUTE: Route =
-    Route { path: CALLBACK_PATH, methods: "GET, POST", entry: Entry::Callback, ahead: &[Ahead::DynamoDb] };
+pub const ROUTE: Route = Route {
+    path: CALLBACK_PATH,
+    methods: "GET, POST",
+    entry: Entry::Callback,
+    ahead: &[Ahead::Secrets, Ahead::DynamoDb],
+};
 
 /// The JSON response to a POST.
 #[derive(Serialize)]

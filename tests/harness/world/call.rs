@@ -22,7 +22,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A GET. For `/messages` it has the headers of a script on a page of the API's own origin.
+    /// A GET. For `/messages` and a message it has the headers of a script on a page of the API's own origin.
     pub fn get(path: &str, query: &str) -> Self {
         let call = Self {
             method: "GET".to_owned(),
@@ -32,7 +32,7 @@ impl Call {
             cookies: Vec::new(),
             body: None,
         };
-        if path != "/messages" {
+        if !path.starts_with("/messages") {
             return call;
         }
         call.header("sec-fetch-site", "same-origin")

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use harness::google::Decision;
 use harness::template::roles;
-use harness::world::{ANN, KEYRING, World};
+use harness::world::{ANN, Call, KEYRING, World};
 use serde_json::{Value, json};
 
 use super::resources;
@@ -45,9 +45,10 @@ fn take_calls(world: &mut World) -> Calls {
 
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
 /// refresh, a second sign-in in the same browser, and a grant that ends.
-async fn observed() -> [(&'static str, Calls); 3] {
+async fn observed() -> [(&'static str, Calls); 5] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
+    let (mut get, mut metadata) = (Calls::new(), Calls::new());
     for _ in 0..2 {
         let url = world.start("").await;
         start.extend(take_calls(&mut world));
@@ -55,14 +56,30 @@ async fn observed() -> [(&'static str, Calls); 3] {
         assert_eq!(world.callback(&query).await.status, 303);
         callback.extend(take_calls(&mut world));
         world.advance(2 * 3600);
-        assert_eq!(world.messages("").await.status, 200);
+        let listed = world.messages("").await;
+        assert_eq!(listed.status, 200);
         list.extend(take_calls(&mut world));
+        world.advance(2 * 3600);
+        let id = listed.json()["messages"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.message(&id, "").await.status, 200);
+        get.extend(take_calls(&mut world));
+        assert_eq!(world.send(&Call::get(server_metadata::ROUTE.path, "")).await.status, 200);
+        metadata.extend(take_calls(&mut world));
     }
     world.stack.google.revoke_grant(ANN);
     world.advance(2 * 3600);
     assert_eq!(world.messages("").await.status, 401);
     list.extend(take_calls(&mut world));
-    [("AuthStart", start), ("OauthCallback", callback), ("ListMessages", list)]
+    world.advance(2 * 3600);
+    assert_eq!(world.message("1", "").await.status, 401);
+    get.extend(take_calls(&mut world));
+    [
+        ("AuthStart", start),
+        ("OauthCallback", callback),
+        ("ListMessages", list),
+        ("GetMessage", get),
+        ("ServerMetadata", metadata),
+    ]
 }
 
 #[tokio::test]
@@ -81,7 +98,12 @@ async fn each_role_allows_exactly_what_its_function_calls() {
             ("xray:PutTelemetryRecords", "*"),
             ("xray:PutTraceSegments", "*"),
         ];
-        let besides = besides.into_iter().filter(|(action, _)| uses_tables || *action != "kms:DescribeKey");
+        let uses_secrets = needed.iter().any(|(action, _)| action.starts_with("secretsmanager:"));
+        let besides = besides.into_iter().filter(|(action, _)| match *action {
+            "kms:Decrypt" => uses_secrets || uses_tables,
+            "kms:DescribeKey" => uses_tables,
+            _ => true,
+        });
         needed.extend(besides.map(|(action, resource)| (action.to_owned(), resource.to_owned())));
         let grants = roles::grants(&template, function);
         let granted: Calls =

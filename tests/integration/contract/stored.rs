@@ -68,7 +68,7 @@ fn the_keyring_is_generated_and_how_never_changes() {
 fn every_log_is_deleted_after_a_while() {
     let template = harness::template::read();
     let logs: Vec<_> = resources(&template, "AWS::Logs::LogGroup").collect();
-    assert_eq!(logs.len(), 4);
+    assert_eq!(logs.len(), super::FUNCTIONS.len() + 1);
     for (name, log) in logs {
         assert_eq!(log["RetentionInDays"], json!({"Ref": "LogRetention"}), "{name}");
     }
