@@ -6,6 +6,7 @@ mod digest;
 pub mod error;
 pub mod flow;
 pub mod google_client;
+pub mod mail;
 pub mod random;
 pub mod scopes;
 pub mod seal;
