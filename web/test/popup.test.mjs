@@ -125,6 +125,19 @@ test("a closed popup is reported after three seconds with focus, and a late succ
   assert.ok(tab.popup.closed);
 });
 
+test("a popup whose code was taken waits for a slow redemption", async () => {
+  const { tab, api, browser, connecting } = await started();
+  let answer;
+  api.instead = [() => new Promise((resolve) => (answer = resolve))];
+  await tab.popup.consent();
+  await browser.pass(2000);
+  assert.equal(await outcome(tab.popup.finished), "pending");
+  answer(Response.json({ error: "invalid_grant", code: "invalid_grant" }, { status: 400 }));
+  await assert.rejects(connecting, { code: "invalid_grant", status: 400 });
+  await browser.settle();
+  assert.ok(tab.popup.closed);
+});
+
 test("a refusal comes through the relay with the API's code", async () => {
   const { tab, api, browser, connecting } = await started();
   await tab.popup.consent("consent_denied");

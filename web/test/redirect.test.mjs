@@ -88,6 +88,7 @@ test("finish leaves everything that it does not own, and the history's state", a
     await browser.pass(600);
     assert.equal((await tab.finished).status, status, before);
     assert.equal(tab.url.href, APP + after);
+    assert.deepEqual(tab.historyState, { scroll: 7 });
   }
 });
 

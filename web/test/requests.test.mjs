@@ -40,7 +40,7 @@ for (const [what, refused] of [["a 429", gateway(429)], ["a 503", gateway(503)],
     assert.deepEqual(await postern.messages({ q: "is:unread" }).first(), PAGE);
     assert.equal(calls.length, 3);
     assert.ok(calls.every(({ url }) => url === "https://api.example.com/messages?format=metadata&q=is%3Aunread"));
-    assert.ok(calls.every(({ credentials }) => credentials === "include"));
+    assert.ok(calls.every(({ credentials, cache }) => credentials === "include" && cache === "no-store"));
     isBetween(pauses[0], 500, 1000);
     isBetween(pauses[1], 1000, 2000);
   });

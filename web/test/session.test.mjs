@@ -83,6 +83,23 @@ test("a late 401 of an earlier session is repeated and asks nobody", async () =>
   assert.equal((await call).id, "m0");
 });
 
+test("an answer from before a sign-in does not replace what is known since", async () => {
+  const browser = new Browser();
+  const { api } = browser;
+  const tab = await browser.tab();
+  let answer;
+  api.instead = [() => new Promise((resolve) => (answer = resolve))];
+  const early = tab.postern.connection();
+  const connecting = tab.postern.connect();
+  await tab.popup.consent();
+  await connecting;
+  const changes = [];
+  tab.postern.on("change", ({ status }) => changes.push(status));
+  answer(Response.json({ status: "signed_out" }));
+  assert.equal((await early).status, "signed_out");
+  assert.deepEqual(changes, []);
+});
+
 test("a caller who gives up does not wait for the authorization", async () => {
   const { browser, api, postern } = await connected();
   api.lost = "revoked_or_expired";
@@ -182,4 +199,7 @@ test("a browser that Google refuses is recognised before the click", async () =>
     const browser = Object.assign(new Browser(), { userAgent });
     assert.equal((await browser.tab()).postern.obstacle, null, userAgent);
   }
+  // An application on the home screen is no web view, though it looks like one.
+  const browser = Object.assign(new Browser(), { userAgent: `${iphone} Mobile/15E148`, isStandalone: true });
+  assert.equal((await browser.tab()).postern.obstacle, null);
 });

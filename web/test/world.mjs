@@ -87,9 +87,11 @@ export class Window {
   focused = true;
   /** Where the window is, when it is not at the application. */
   away;
-  /** Adresses that were loaded, by `location.assign` or `replace` or by a test. */
+  /** Addresses that were loaded, by `location.assign` or `replace` or by a test. */
   visited = [];
   storage = new Map();
+  /** What a router keeps with the address. */
+  historyState = { scroll: 7 };
 
   constructor(browser, { partition, isEmbedded = false, opener }) {
     Object.assign(this, { browser, partition, isEmbedded, opener });
@@ -136,9 +138,15 @@ export class Window {
     return {
       window,
       location,
-      history: { state: null, replaceState: (_, __, url) => (this.url = new URL(url, this.url)) },
+      history: {
+        state: this.historyState,
+        replaceState: (state, _, url) => {
+          this.historyState = state;
+          this.url = new URL(url, this.url);
+        },
+      },
       document: { hasFocus: () => this.focused },
-      navigator: { userAgent: browser.userAgent },
+      navigator: { userAgent: browser.userAgent, standalone: browser.isStandalone },
       crypto: { subtle, getRandomValues: (bytes) => webcrypto.getRandomValues(bytes) },
       sessionStorage: area("sessionStorage", this.storage),
       localStorage: area("localStorage", new Map()),
