@@ -223,10 +223,10 @@ export interface Address {
   email: string;
 }
 
-/** A message as Gmail returns it: see Gmail's `users.messages`. */
+/** A message as Gmail returns it: see the resource `users.messages` in Gmail's reference. */
 export interface GmailMessage {
   id: string;
-  threadId: string;
+  payload: unknown;
   [member: string]: unknown;
 }
 

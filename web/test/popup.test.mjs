@@ -17,7 +17,10 @@ async function started(change = {}, options = {}, place = {}) {
 /** What a promise did so far. */
 async function outcome(promise) {
   let result = "pending";
-  promise.then((value) => (result = value), (error) => (result = error));
+  promise.then(
+    (value) => (result = value),
+    (error) => (result = error),
+  );
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
   return result;
 }
@@ -104,7 +107,11 @@ test("a blocked popup becomes a redirect, and in popup mode PopupBlocked", async
   const strict = await started({ blocksPopups: true }, { mode: "popup" });
   await assert.rejects(strict.connecting, { code: "popup_blocked" });
   assert.equal(strict.tab.away, undefined);
-  const frame = await started({ blocksPopups: true }, {}, { partition: "https://portal.example.org", isEmbedded: true });
+  const frame = await started(
+    { blocksPopups: true },
+    {},
+    { partition: "https://portal.example.org", isEmbedded: true },
+  );
   await assert.rejects(frame.connecting, { code: "popup_blocked" });
 });
 
@@ -242,7 +249,10 @@ test("where the cookie is not kept, the same popup fetches a token for the memor
   assert.equal((await connecting).status, "connected");
   await browser.settle();
   assert.ok(tab.popup.closed);
-  assert.deepEqual(api.paths("/auth/token").map(({ form }) => form.session), ["cookie", undefined]);
+  assert.deepEqual(
+    api.paths("/auth/token").map(({ form }) => form.session),
+    ["cookie", undefined],
+  );
   await tab.postern.messages().first();
   const { headers, credentials } = api.calls.at(-1);
   assert.match(headers.Authorization, /^Bearer /);

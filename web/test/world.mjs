@@ -23,7 +23,10 @@ export class Browser {
   #channels = new Set();
 
   /** A tab with the application, whose start-up calls `createPostern` and `finish`. */
-  async tab(options = {}, { url = `${APP}/inbox?view=unread#top`, partition = APP, isEmbedded = false } = {}) {
+  async tab(
+    options = {},
+    { url = `${APP}/inbox?view=unread#top`, partition = APP, isEmbedded = false } = {},
+  ) {
     const tab = new Window(this, { partition, isEmbedded });
     tab.options = options;
     tab.load(url);
@@ -106,7 +109,10 @@ export class Window {
     this.url = new URL(url);
     this.away = this.url.origin === APP ? undefined : url;
     if (this.away) return;
-    const module = new Function(...Object.keys(this.globals()), `${SOURCE}; return { createPostern, PosternError };`);
+    const module = new Function(
+      ...Object.keys(this.globals()),
+      `${SOURCE}; return { createPostern, PosternError };`,
+    );
     const globals = this.globals();
     const { createPostern } = module(...Object.values(globals));
     this.postern = createPostern({ base: this.browser.api.base, ...this.options });
