@@ -102,7 +102,7 @@ const SENTENCES = [
 
 const UNKNOWN = "Something went wrong. Try again later.";
 
-export function explain(code) {
+export function explain(what) {
   const find = (name) => SENTENCES.find(([, codes]) => codes.split(" ").includes(name))?.[0];
-  return find(code?.reason) ?? find(code?.code ?? code) ?? UNKNOWN;
+  return find(what?.reason) ?? find(what?.code ?? what?.status ?? what) ?? UNKNOWN;
 }

@@ -286,7 +286,7 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       listeners[event].add(listener);
       return () => listeners[event].delete(listener);
     },
-    explain: async (code) => (await import("./explain.js")).explain(code),
+    explain: async (what) => (await import("./explain.js")).explain(what),
   };
 }
 
