@@ -177,7 +177,7 @@ test("an answer from another API is not redeemed (RFC 9207)", async () => {
   }
 });
 
-test("messages of another origin, type or state are ignored", async () => {
+test("a49: messages of another origin, type or state are ignored", async () => {
   const { tab, api, browser, connecting } = await started();
   const answer = Object.fromEntries(new URLSearchParams(new URL(api.answer(tab.popup.away)).hash.slice(1)));
   const good = { type: "answer", answer, postern: answer.state };
@@ -193,7 +193,7 @@ test("messages of another origin, type or state are ignored", async () => {
   assert.equal((await connecting).status, "connected");
 });
 
-test("a planted code is cleared and not redeemed", async () => {
+test("a49: a planted code is cleared and not redeemed", async () => {
   const browser = new Browser();
   const planted = `${APP}/inbox?view=all#code=${"c".repeat(43)}&state=postern-evil&iss=${browser.api.base}`;
   const tab = await browser.tab({}, { url: planted });
