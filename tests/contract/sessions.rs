@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use postern::app::App;
 use postern::outside::dynamodb::Spending;
 use postern_rules::error::Invitation;
-use postern_rules::flow::{Beginning, Channel, Flow, ReturnTo, Verified};
+use postern_rules::flow::{Beginning, Channel, Delivery, Flow, ReturnTo, Verified};
 use postern_rules::random;
 use postern_rules::secret::{SessionToken, State};
 use postern_rules::session::{Seed, Session};
@@ -31,7 +31,7 @@ struct SignIn {
 impl SignIn {
     fn begin(app: &App) -> Self {
         let beginning = Beginning {
-            return_to: ReturnTo::default_of(&app.config.allowed_origins),
+            delivery: Delivery::Session(ReturnTo::default_of(&app.config.allowed_origins)),
             channel: Channel::Redirect,
             invitation: Invitation::default(),
         };
