@@ -18,8 +18,12 @@ use crate::tools::{CARGO_LAMBDA, Tools};
 use crate::visit::{ACCOUNT, Visit};
 
 /// Each function, and a request that wakes it up without doing anything.
-const FUNCTIONS: [(&str, &str); 3] =
-    [("auth-start", "/auth/start"), ("oauth-callback", "/oauth/callback"), ("list-messages", "/messages")];
+const FUNCTIONS: [(&str, &str); 4] = [
+    ("auth-start", "/auth/start"),
+    ("auth-token", "/auth/token"),
+    ("oauth-callback", "/oauth/callback"),
+    ("list-messages", "/messages"),
+];
 
 /// How long a function may take from its first request to its first answer; it may have to be
 /// compiled.
