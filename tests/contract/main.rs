@@ -6,6 +6,7 @@
 
 mod answers;
 mod back_end;
+mod codes;
 mod credentials;
 mod given;
 mod refreshing;

@@ -3,6 +3,7 @@
 //! stored changed only for a good reason.
 
 mod callback;
+mod code;
 mod kill;
 mod refresh;
 mod trouble;
