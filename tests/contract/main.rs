@@ -7,6 +7,7 @@
 mod answers;
 mod back_end;
 mod credentials;
+mod ending;
 mod given;
 mod refreshing;
 mod secrets;
