@@ -43,14 +43,14 @@ pub struct App {
     dynamodb_endpoint: Option<String>,
 }
 
-/// A connection that [`App::prepare`] opens.
+/// What [`App::prepare`] prepares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
-    /// To Secrets Manager, and both secrets through it.
+    /// The secrets are read.
     Secrets,
-    /// To DynamoDB.
+    /// A connection to DynamoDB is opened.
     DynamoDb,
-    /// To Gmail.
+    /// A connection to Gmail is opened.
     Gmail,
 }
 
@@ -126,14 +126,14 @@ impl App {
         }
     }
 
-    /// Prepares the first request, during init: begins to open the connections that `ahead` names,
-    /// and reads the secrets if they are among them. A request that needs a secret waits until this
-    /// has read it.
+    /// Prepares the first request, during init: reads the secrets and begins to open connections, as
+    /// `ahead` says. A request that needs a secret waits until this has read it.
     pub async fn prepare(&self, ahead: &[Ahead]) {
         // Awaits nothing. A future only so that the secrets are asked for first: they take longest.
         let opening = async {
             for connection in ahead {
                 match connection {
+                    Ahead::Secrets => {}
                     Ahead::DynamoDb => {
                         let endpoint = self.dynamodb_endpoint.clone();
                         if let Some(url) = endpoint.or_else(|| dynamodb_url(&self.aws_region)) {
@@ -142,13 +142,12 @@ impl App {
                         self.store.prepare();
                     }
                     Ahead::Gmail => self.google.open_gmail(),
-                    Ahead::Secrets => {}
                 }
             }
         };
-        // A failure is the first request's, which reads again.
         let reading = async {
             if ahead.contains(&Ahead::Secrets) {
+                // A failure is the first request's, which reads again.
                 let _ = self.secrets.keyring().await;
             }
         };

@@ -28,7 +28,7 @@ use serde_json::value::RawValue;
 
 use self::cookie::Outgoing;
 use self::problem::{Form, Links};
-pub use self::reply::{Reply, json, nothing, redirect, redirect_with_error};
+pub use self::reply::{Reply, json, json_text, nothing, redirect, redirect_with_error};
 pub use self::request::Request;
 use crate::app::{Ahead, App, NotConfigured};
 use crate::clock::{Clock, Deadline};
@@ -60,7 +60,8 @@ pub enum Entry {
 /// What a function serves.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// The exact path, without the stage.
+    /// The exact path, without the stage. If it ends with `{id}`, any one segment may stand there.
+    /// The log and the metrics show this, never what a caller sent.
     pub path: &'static str,
     /// The methods, in the form of an `Allow` header.
     pub methods: &'static str,
@@ -68,6 +69,15 @@ pub struct Route {
     pub entry: Entry,
     /// The connections that most of its requests need: opened during init.
     pub ahead: &'static [Ahead],
+}
+
+impl Route {
+    fn serves(&self, path: &str) -> bool {
+        match self.path.strip_suffix("{id}") {
+            Some(before) => path.strip_prefix(before).is_some_and(|id| !id.is_empty() && !id.contains('/')),
+            None => path == self.path,
+        }
+    }
 }
 
 /// The runtime's data about an invocation.
@@ -246,7 +256,7 @@ async fn links_after(app: &App, route: Route, request: &Request, error: Error) -
 /// Checks path, method, body type and origin. `Some` is the reply to `OPTIONS`: API Gateway answers
 /// preflights, so one that reaches a function gets no CORS header (B42).
 fn check(app: &App, route: Route, request: &Request) -> Result<Option<Reply>, Error> {
-    if request.route_path(app) != route.path {
+    if !route.serves(request.route_path(app)) {
         return Err(if request.path.len() > LONG_PATH { Error::UriTooLong } else { Error::NotFound });
     }
     if request.method() == "OPTIONS" {

@@ -11,7 +11,7 @@ use postern::app::{Ahead, App};
 
 use crate::tls::{acceptor, answer_once, authority};
 
-const BOTH: [Ahead; 3] = [Ahead::Secrets, Ahead::DynamoDb, Ahead::Gmail];
+const ALL: [Ahead; 3] = [Ahead::Secrets, Ahead::DynamoDb, Ahead::Gmail];
 /// A connection that is older than this is not used.
 const NEW_FOR: Duration = Duration::from_secs(2);
 
@@ -23,7 +23,7 @@ async fn begun() -> (World, Proxy, Proxy, App) {
     let google = Proxy::before(world.google.url(), &Gate::default()).await;
     let app =
         world.environment(&[("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url()), ("GMAIL_URL", &google.url())]);
-    app.prepare(&BOTH).await;
+    app.prepare(&ALL).await;
     until(|| dynamodb.connections() == 1 && google.connections() == 1).await;
     (world, dynamodb, google, app)
 }
@@ -35,7 +35,7 @@ async fn the_first_request_uses_the_connections_and_secrets_of_init() {
     for _ in 0..3 {
         assert_eq!(world.send_to(&app, &world.list()).await.status, 200);
         // Once in use, nothing is opened ahead again.
-        app.prepare(&BOTH).await;
+        app.prepare(&ALL).await;
     }
     assert_eq!((dynamodb.connections(), google.connections()), (1, 1));
     assert_eq!(world.secrets_read(), secrets_read);
@@ -45,7 +45,7 @@ async fn the_first_request_uses_the_connections_and_secrets_of_init() {
 async fn init_sends_no_request_but_the_one_for_the_secrets() {
     let world = World::signed_in().await;
     world.forget_calls();
-    world.environment(&[]).prepare(&BOTH).await;
+    world.environment(&[]).prepare(&ALL).await;
     assert_eq!(world.dynamodb_calls(), Vec::<String>::new());
     assert_eq!(world.google_calls(), []);
     assert_eq!(world.secrets.calls().len(), 1);
@@ -71,7 +71,7 @@ async fn a_back_end_that_could_not_be_reached_during_init_is_asked_again() {
     let google = Proxy::before(world.google.url(), &Gate::default()).await;
     google.set(Mode::Cut).await;
     let app = world.environment(&[("GMAIL_URL", &google.url())]);
-    app.prepare(&BOTH).await;
+    app.prepare(&ALL).await;
     // The attempt has failed by now.
     tokio::time::sleep(Duration::from_millis(100)).await;
     google.set(Mode::Pass).await;
@@ -119,7 +119,7 @@ async fn a_connection_that_a_freeze_left_half_made_is_replaced() {
         });
         let extra = ("EXTRA_ROOT_CERTIFICATES", roots.to_str().unwrap());
         let app = world.environment(&[("GMAIL_URL", &url), extra]);
-        app.prepare(&[Ahead::Gmail]).await;
+        app.prepare(&[Ahead::Secrets, Ahead::Gmail]).await;
         until(|| connections.load(Ordering::SeqCst) == 1).await;
         tokio::time::sleep(frozen_for).await;
         let began = Instant::now();
@@ -138,7 +138,7 @@ async fn the_connection_for_a_refresh_is_opened_while_the_lease_is_taken() {
     let google = Proxy::before(world.google.url(), &Gate::default()).await;
     world.store_client_with("token_uri", &format!("{}/token", google.url()));
     let app = world.environment(&[]);
-    app.prepare(&BOTH).await;
+    app.prepare(&ALL).await;
     world.dynamodb.fail("UpdateItem", harness::Fault::Delay(Duration::from_millis(700)), 1);
     let listing = world.list();
     let listing = world.send_to(&app, &listing);

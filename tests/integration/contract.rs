@@ -12,12 +12,14 @@ use postern::door::Route;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
-const FUNCTIONS: [(&str, Route); 6] = [
+const FUNCTIONS: [(&str, Route); 8] = [
     ("auth-start", auth_start::ROUTE),
     ("auth-token", auth_token::ROUTE),
     ("connection", connection::ROUTE),
+    ("get-message", get_message::ROUTE),
     ("list-messages", list_messages::ROUTE),
     ("oauth-callback", oauth_callback::ROUTE),
+    ("server-metadata", server_metadata::ROUTE),
     ("sign-out", sign_out::ROUTE),
 ];
 
@@ -82,7 +84,10 @@ fn a71_each_function_may_be_called_by_its_own_routes_of_this_api_alone() {
         let function = folder(&template, permission["FunctionName"]["Ref"].as_str().unwrap());
         (function, method.to_owned(), format!("/{path}"))
     });
-    assert_eq!(routes.collect::<BTreeSet<_>>(), served());
+    // In an ARN a star stands for an ID.
+    let served =
+        served().into_iter().map(|(function, method, path)| (function, method, path.replace("{id}", "*")));
+    assert_eq!(routes.collect::<BTreeSet<_>>(), served.collect());
 }
 
 #[test]

@@ -106,6 +106,7 @@ conditions! {
         ForbiddenOrigin CsrfHeaderMissing PrefetchRefused ConsentDenied
         BlockedByAdmin OrgInternal DisallowedUserAgent ProviderError
         AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
+        MessageNotFound MessageTooLarge
         QuotaExhausted GmailNotEnabled OutOfTime IdentityUnavailable
         InvalidRedirectUri UnsupportedResponseType UnsupportedGrantType InvalidGrant
         IdentityInvalid IdentityMismatch Internal;

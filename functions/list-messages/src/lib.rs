@@ -1,6 +1,8 @@
-//! `GET /messages`: lists one page, or all pages, of the signed-in user's mailbox.
+//! `GET /messages`: lists one page, or all pages, of the signed-in user's mailbox: IDs only, or with
+//! what a list shows of each message.
 
 mod query;
+mod summaries;
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use postern::outside::google::gmail::{ListQuery, Page};
 use postern_rules::error::Error;
 use postern_rules::scopes::Need;
 
-use self::query::Wanted;
+use self::query::{Format, Wanted};
 
 /// The route of this function.
 pub const ROUTE: Route = Route {
@@ -42,15 +44,24 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let need = if wanted.query.q.is_some() { Need::Search } else { Need::List };
     let mut access = Access::open(app, credential, need, request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
-    let page = async {
-        if wanted.all {
-            all_pages(app, &mut access, wanted.query, request).await
-        } else {
-            one_page(app, &mut access, &wanted.query, request).await
+    let reply = async {
+        match wanted.format {
+            Format::Metadata => {
+                let page = one_page(app, &mut access, &wanted.query, request).await?;
+                let page = summaries::of(app, &mut access, page, request.deadline).await?;
+                door::json(StatusCode::OK, &page)
+            }
+            Format::Ids { all: true } => {
+                let pages = all_pages(app, &mut access, wanted.query, request).await?;
+                door::json(StatusCode::OK, &pages)
+            }
+            Format::Ids { all: false } => {
+                let page = one_page(app, &mut access, &wanted.query, request).await?;
+                door::json(StatusCode::OK, &page)
+            }
         }
     };
-    let (page, ()) = join(Box::pin(page), touch).await;
-    door::json(StatusCode::OK, &page?)
+    join(Box::pin(reply), touch).await.0
 }
 
 async fn one_page(

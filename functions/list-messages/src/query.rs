@@ -10,30 +10,60 @@ const PAGE_TOKEN_LIMIT: usize = 1024;
 const LABELS_LIMIT: usize = 20;
 const LABEL_LIMIT: usize = 256;
 const LARGEST_PAGE: u16 = 500;
+/// The largest page with metadata: each message is a call of its own, though many travel together.
+const LARGEST_PAGE_WITH_METADATA: u16 = 100;
+/// Costs 5 + 25 × 20 = 505 of Gmail's quota units; a user has 6,000 a minute.
+const USUAL_PAGE_WITH_METADATA: u16 = 25;
+
+/// What is returned of each message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Its ID and its thread's.
+    Ids {
+        /// Whether to follow every page.
+        all: bool,
+    },
+    /// What a list shows.
+    Metadata,
+}
 
 pub(crate) struct Wanted {
     pub(crate) query: ListQuery,
-    /// Whether to follow every page.
-    pub(crate) all: bool,
+    pub(crate) format: Format,
 }
 
 impl Wanted {
     /// Reads the parameters. Google's system parameters are not passed through (A37, B51).
     pub(crate) fn parse(query: &Query) -> Result<Self, Error> {
-        query.only(&["q", "labelIds", "maxResults", "pageToken", "includeSpamTrash", "all"])?;
-        let all = flag(query.one("all")?)?;
-        let max_results = query.one("maxResults")?.map(page_size).transpose()?;
+        query.only(&["q", "labelIds", "maxResults", "pageToken", "includeSpamTrash", "all", "format"])?;
+        let format = format(query.one("format")?, flag(query.one("all")?)?)?;
+        let max_results = query.one("maxResults")?.map(|text| page_size(text, format)).transpose()?;
         Ok(Self {
             query: ListQuery {
                 q: query.one("q")?.map(search).transpose()?.filter(|q| !q.is_empty()),
                 label_ids: labels(query)?,
-                // The largest page size needs the fewest calls.
-                max_results: max_results.or(all.then_some(LARGEST_PAGE)),
+                max_results: max_results.or(match format {
+                    // The largest page size needs the fewest calls.
+                    Format::Ids { all: true } => Some(LARGEST_PAGE),
+                    Format::Ids { all: false } => None,
+                    Format::Metadata => Some(USUAL_PAGE_WITH_METADATA),
+                }),
                 page_token: query.one("pageToken")?.map(page_token).transpose()?,
                 include_spam_trash: flag(query.one("includeSpamTrash")?)?,
             },
-            all,
+            format,
         })
+    }
+}
+
+fn format(text: Option<&str>, all: bool) -> Result<Format, Error> {
+    match (text, all) {
+        (None | Some("ids"), all) => Ok(Format::Ids { all }),
+        (Some("metadata"), false) => Ok(Format::Metadata),
+        (Some("metadata"), true) => {
+            Err(Error::InvalidRequest("all=true lists IDs only: leave out format=metadata."))
+        }
+        (Some(_), _) => Err(Error::InvalidRequest("format is ids or metadata.")),
     }
 }
 
@@ -53,12 +83,18 @@ fn labels(query: &Query) -> Result<Vec<String>, Error> {
     }
 }
 
-fn page_size(text: &str) -> Result<u16, Error> {
+fn page_size(text: &str, format: Format) -> Result<u16, Error> {
+    let (largest, refusal) = match format {
+        Format::Ids { .. } => (LARGEST_PAGE, "maxResults must be a number from 1 to 500."),
+        Format::Metadata => {
+            (LARGEST_PAGE_WITH_METADATA, "maxResults must be a number from 1 to 100 with format=metadata.")
+        }
+    };
     let digits = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
-        .filter(|size| digits && (1..=LARGEST_PAGE).contains(size))
-        .ok_or(Error::InvalidRequest("maxResults must be a number from 1 to 500."))
+        .filter(|size| digits && (1..=largest).contains(size))
+        .ok_or(Error::InvalidRequest(refusal))
 }
 
 fn page_token(text: &str) -> Result<String, Error> {
@@ -129,6 +165,18 @@ mod tests {
             assert_eq!(code(&format!("includeSpamTrash={bad}")), "invalid_request", "{bad}");
         }
         assert_eq!(code("includeSpamTrash=true&all=false"), "ok");
+    }
+
+    #[test]
+    fn b46_b50_a_format_is_ids_or_metadata_and_metadata_comes_in_pages_of_a_hundred() {
+        for good in ["format=ids&all=true", "format=metadata&maxResults=100", "format=metadata&all=false"] {
+            assert_eq!(code(good), "ok", "{good}");
+        }
+        for bad in ["format=", "format=full", "format=IDS", "format=metadata&maxResults=101"] {
+            assert_eq!(code(bad), "invalid_request", "{bad}");
+        }
+        assert_eq!(code("format=metadata&all=true"), "invalid_request");
+        assert_eq!(code("format=ids&format=ids"), "duplicate_parameter");
     }
 
     #[test]

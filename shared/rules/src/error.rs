@@ -185,6 +185,10 @@ pub enum Error {
         /// For the next attempt.
         invitation: Invitation,
     },
+    /// The mailbox has no such message.
+    MessageNotFound,
+    /// The message does not fit into a response.
+    MessageTooLarge,
     /// The account has no Gmail mailbox.
     MailNotEnabled,
     /// The organisation's policy forbids the Gmail API.

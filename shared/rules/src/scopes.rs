@@ -94,20 +94,22 @@ impl Scopes {
     }
 }
 
-/// What a Gmail call needs (Gmail API, `users.messages.list`).
+/// What a Gmail call needs (Gmail API, `users.messages.list` and `users.messages.get`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// List messages.
+    /// List messages, and read their headers.
     List,
     /// Search messages.
     Search,
+    /// Read whole messages.
+    Read,
 }
 
 impl Need {
-    /// The scopes that `granted` lacks. Gmail refuses searches with any grant that has
-    /// `gmail.metadata`.
+    /// The scopes that `granted` lacks. With any grant that has `gmail.metadata`, Gmail refuses all
+    /// but lists and headers.
     pub fn missing_in(self, granted: &Scopes) -> Scopes {
-        if self == Self::Search && granted.have_metadata() {
+        if self != Self::List && granted.have_metadata() {
             self.scopes()
         } else {
             granted.missing(&self.scopes())
@@ -118,7 +120,7 @@ impl Need {
     pub fn scopes(self) -> Scopes {
         Scopes::parse(match self {
             Self::List => METADATA,
-            Self::Search => READONLY,
+            Self::Search | Self::Read => READONLY,
         })
     }
 }
@@ -156,6 +158,7 @@ mod tests {
             let granted = Scopes::parse(&granted);
             assert!(Need::List.missing_in(&granted).is_empty(), "{granted}");
             assert_eq!(Need::Search.missing_in(&granted), readonly, "{granted}");
+            assert_eq!(Need::Read.missing_in(&granted), readonly, "{granted}");
         }
         for granted in [READONLY, MODIFY, MAIL].map(Scopes::parse) {
             assert!(

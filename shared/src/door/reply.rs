@@ -31,7 +31,11 @@ const COMMON_HEADERS: [(&str, &str); 8] = [
 
 /// A JSON reply.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Reply, Error> {
-    let text = serde_json::to_string(body).map_err(|_| Error::Internal)?;
+    json_text(status, serde_json::to_string(body).map_err(|_| Error::Internal)?)
+}
+
+/// A JSON reply whose text exists already.
+pub fn json_text(status: StatusCode, text: String) -> Result<Reply, Error> {
     reply(status, (CONTENT_TYPE, "application/json"), text)
 }
 

@@ -51,6 +51,11 @@ impl Request {
         self.outgoing.onto(FLOW_PREFIX, self.cookies.flows())
     }
 
+    /// The last segment of the path: what stands for the `{id}` of a route. Not checked.
+    pub fn path_id(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The method.
     pub fn method(&self) -> &str {
         self.http.method().as_str()

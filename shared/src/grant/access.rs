@@ -78,22 +78,27 @@ impl<'a> Access<'a> {
     /// dead (F36).
     pub async fn call<T>(
         &mut self,
-        call: impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
+        mut call: impl AsyncFnMut(&AccessToken) -> Result<T, GmailError>,
     ) -> Result<T, Error> {
-        let mut answer = self.call_once(&call).await;
+        let mut answer = self.call_once(&mut call).await;
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
             let credential = self.working.credential.clone();
             let refused = credential.access_token.clone();
             self.working = obtain(self.app, credential, self.need, refused.as_ref(), self.deadline).await?;
             self.working.is_new = true;
-            answer = self.call_once(&call).await;
+            answer = self.call_once(&mut call).await;
         }
-        answer.map_err(|error| of_gmail(error, &self.working.credential))
+        answer.map_err(|error| self.error_of(error))
+    }
+
+    /// What the caller is told of a failure that [`Access::call`] did not return.
+    pub fn error_of(&self, error: GmailError) -> Error {
+        of_gmail(error, &self.working.credential)
     }
 
     async fn call_once<T>(
         &mut self,
-        call: &impl AsyncFn(&AccessToken) -> Result<T, GmailError>,
+        call: &mut impl AsyncFnMut(&AccessToken) -> Result<T, GmailError>,
     ) -> Result<T, GmailError> {
         let beside = std::mem::replace(&mut self.working.beside, Beside::Nothing);
         let (answer, ()) = join(call(&self.working.token), self.perform(beside)).await;

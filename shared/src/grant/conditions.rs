@@ -127,6 +127,8 @@ pub(super) fn of_gmail(error: GmailError, credential: &Credential) -> Error {
         }
         GmailError::RateLimited(_) => Error::RateLimited(5),
         GmailError::RateLimitedFor(seconds) => Error::RateLimited(seconds),
+        GmailError::NotFound => Error::MessageNotFound,
+        GmailError::TooLarge => Error::MessageTooLarge,
         GmailError::Rejected(_) => Error::UpstreamRejected(error.into()),
         GmailError::Trouble(trouble) => trouble.into(),
     }

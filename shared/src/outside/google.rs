@@ -160,6 +160,11 @@ impl Google {
         let timing = Timing::begin(back_end);
         let answer = send(client, request, timeout, limit).await.map_err(Trouble::Unanswered)?;
         drop(timing);
+        self.usable(answer)
+    }
+
+    /// The answer, unless Google is unavailable.
+    fn usable(&self, answer: Answer) -> Result<Answer, Trouble> {
         match answer.status {
             status @ (408 | 500..=599) => Err(self.unavailable(status, &answer)),
             status @ (403 | 429) if is_page(&answer) => Err(self.turned_away(status, &answer)),

@@ -41,6 +41,7 @@ struct Planted {
     #[serde(default = "until_cleared")]
     times: Times,
     grant_type: Option<String>,
+    message: Option<String>,
 }
 
 fn until_cleared() -> Times {
@@ -112,8 +113,8 @@ fn act(shared: &Shared, action: &str, fields: Value) -> Result<Value, String> {
     let mut answer = json!({ "ok": true });
     match action {
         "failures" => {
-            let Planted { endpoint, failure, times, grant_type } = read(fields)?;
-            plant(&mut state, endpoint, grant_type, failure, times);
+            let Planted { endpoint, failure, times, grant_type, message } = read(fields)?;
+            plant(&mut state, endpoint, Only { grant_type, message }, failure, times);
         }
         "switches" => {
             let mut switches = json!(state.switches);
@@ -190,20 +191,25 @@ fn describe(state: &State) -> Value {
     })
 }
 
-/// Makes calls of an endpoint fail, at the token endpoint optionally those of one grant type.
-pub(super) fn plant(
-    state: &mut State,
-    endpoint: Endpoint,
-    grant_type: Option<String>,
-    failure: Failure,
-    times: Times,
-) {
-    let target = match &grant_type {
-        Some(grant_type) => format!("{} ({grant_type})", endpoint.name()),
+/// Which calls of an endpoint fail; by default all.
+#[derive(Debug, Default)]
+pub(super) struct Only {
+    /// Those of this grant type, at the token endpoint.
+    pub(super) grant_type: Option<String>,
+    /// Those for the message with this ID.
+    pub(super) message: Option<String>,
+}
+
+/// Makes calls of an endpoint fail.
+pub(super) fn plant(state: &mut State, endpoint: Endpoint, only: Only, failure: Failure, times: Times) {
+    let target = match only.grant_type.as_ref().or(only.message.as_ref()) {
+        Some(which) => format!("{} ({which})", endpoint.name()),
         None => endpoint.name(),
     };
     let is_meant = move |call: &Call| {
-        call.endpoint == endpoint && (grant_type.is_none() || call.form_value("grant_type") == grant_type)
+        call.endpoint == endpoint
+            && (only.grant_type.is_none() || call.form_value("grant_type") == only.grant_type)
+            && only.message.as_deref().is_none_or(|id| call.path.rsplit('/').next() == Some(id))
     };
     state.journal.fail(target, is_meant, failure, times);
 }

@@ -157,7 +157,7 @@ fn payload(message: &Message, wanted: &[&str]) -> Value {
         ("Delivered-To", message.to.address.clone()),
         ("From", message.from.mailbox()),
         ("To", message.to.mailbox()),
-        ("Subject", message.subject.clone()),
+        ("Subject", mailbox::encoded(&message.subject)),
         ("Date", httpdate::fmt_http_date(sent).replace("GMT", "+0000")),
         ("Message-ID", format!("<{}@mail.example>", message.id)),
         ("MIME-Version", "1.0".into()),

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
 /// The newest message is a little older than this: 2026-09-30 00:00 UTC, in seconds since the
@@ -69,14 +71,14 @@ const KINDS: [Kind; 9] = [
         labels: &["CATEGORY_PERSONAL"],
         is_talk: true,
         correspondents: &[
-            ("Grace Okafor", "grace.okafor@example.net"),
-            ("Henry Lindqvist", "henry@lindqvist.example"),
-            ("Keiko Tanaka", "keiko@tanaka.example"),
+            ("Zoë Okafor", "zoe.okafor@example.net"),
+            ("Henry Lindström", "henry@lindstroem.example"),
+            ("田中 恵子", "keiko@tanaka.example"),
             ("Liam O'Brien", "liam.obrien@example.ie"),
             ("Noor Haddad", "noor.haddad@example.net"),
         ],
         subjects: &[
-            "Dinner on Saturday?",
+            "Dinner at the café on Saturday?",
             "Photos from the lake",
             "Birthday present for Mum",
             "Weekend in the mountains",
@@ -157,7 +159,7 @@ const SENTENCES: [&str; 10] = [
     "I went through the numbers again and they add up now.",
     "Could you have a look before Friday?",
     "The train leaves at eight, so let us meet at the station.",
-    "It rained all weekend, but we had a good time.",
+    "It rained all weekend, but we'd a good time: fish & chips by the fire.",
     "The supplier wants an answer by the end of the month.",
     "I have put the key under the blue flower pot.",
     "There are still three open points on the list.",
@@ -184,19 +186,24 @@ impl Person {
         Self { name: name.into(), address: address.into() }
     }
 
-    /// Reads what [`Person::mailbox`] writes, or an address alone.
+    /// Reads `Name <address>`, or an address alone.
     pub(super) fn parse(text: &str) -> Self {
         let (name, address) = text.trim_end_matches('>').rsplit_once('<').unwrap_or(("", text));
         Self::new((name.trim(), address.trim()))
     }
 
-    /// As in a header: `Ann Archer <ann@example.com>`.
+    /// As in a header: `Ann Archer <ann@example.com>`, the name encoded where it must be.
     pub(super) fn mailbox(&self) -> String {
         if self.name.is_empty() {
             return self.address.clone();
         }
-        format!("{} <{}>", self.name, self.address)
+        format!("{} <{}>", encoded(&self.name), self.address)
     }
+}
+
+/// A text as it stands in a header (RFC 2047).
+pub(super) fn encoded(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { format!("=?UTF-8?B?{}?=", STANDARD.encode(text)) }
 }
 
 /// One message.
@@ -218,9 +225,12 @@ impl Message {
         self.labels.contains(&label)
     }
 
-    /// The beginning of the text.
+    /// The beginning of the text, written for a page as Gmail does.
     pub(super) fn snippet(&self) -> String {
-        self.body.replace('\n', " ").chars().take(150).collect()
+        let text: String =
+            self.body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(150).collect();
+        let entities = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
+        entities.iter().fold(text, |text, (character, entity)| text.replace(*character, entity))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::control::Only;
 use super::state::{CLIENT_ID, Client};
 use super::{Account, Call, Endpoint, Failure, Google, Rotation, Times, control};
 
@@ -91,7 +92,13 @@ impl Google {
 
     /// Makes the next calls of an endpoint fail. Earlier failures come first.
     pub fn fail(&self, endpoint: Endpoint, failure: Failure, times: impl Into<Times>) {
-        control::plant(&mut self.shared.state(), endpoint, None, failure, times.into());
+        control::plant(&mut self.shared.state(), endpoint, Only::default(), failure, times.into());
+    }
+
+    /// Makes the next calls for one message fail, by themselves or as parts of a batch.
+    pub fn fail_message(&self, id: &str, failure: Failure, times: impl Into<Times>) {
+        let only = Only { message: Some(id.to_owned()), ..Only::default() };
+        control::plant(&mut self.shared.state(), Endpoint::MessagesGet, only, failure, times.into());
     }
 
     /// Makes refreshes fail, but not exchanges of codes.
@@ -105,8 +112,8 @@ impl Google {
     }
 
     fn fail_grant(&self, grant_type: &str, failure: Failure, times: Times) {
-        let grant_type = Some(grant_type.to_owned());
-        control::plant(&mut self.shared.state(), Endpoint::Token, grant_type, failure, times);
+        let only = Only { grant_type: Some(grant_type.to_owned()), ..Only::default() };
+        control::plant(&mut self.shared.state(), Endpoint::Token, only, failure, times);
     }
 
     /// Clears every failure; switches stay.

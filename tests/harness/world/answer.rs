@@ -121,6 +121,12 @@ pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Dura
         Some(path) if path.contains("sign-out") => {
             respond(app, sign_out::ROUTE, sign_out::handle, event, invocation).await
         }
+        Some(path) if path.contains("/.well-known/") => {
+            respond(app, server_metadata::ROUTE, server_metadata::handle, event, invocation).await
+        }
+        Some(path) if path.contains("/messages/") => {
+            respond(app, get_message::ROUTE, get_message::handle, event, invocation).await
+        }
         _ => respond(app, list_messages::ROUTE, list_messages::handle, event, invocation).await,
     };
     // As the runtime sends it.

@@ -153,6 +153,11 @@ impl World {
         self.send(&self.with_cookies(Call::list(query))).await
     }
 
+    /// Gets a message with the browser's cookies.
+    pub async fn message(&self, id: &str, query: &str) -> Answer {
+        self.send(&self.with_cookies(Call::get(&format!("/messages/{id}"), query))).await
+    }
+
     /// Asserts that listing messages works.
     #[track_caller]
     pub fn lists(&self) -> impl Future<Output = Answer> {

@@ -33,7 +33,7 @@ impl Call {
             cookies: Vec::new(),
             body: None,
         };
-        if path != "/messages" && path != "/connection" {
+        if !path.starts_with("/messages") && path != "/connection" {
             return call;
         }
         call.header("sec-fetch-site", "same-origin")

@@ -46,10 +46,10 @@ fn take_calls(world: &mut World) -> Calls {
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
 /// refresh, a second sign-in in the same browser, a code and its redemption, a grant that ends,
 /// signing out everywhere, and a disconnect.
-async fn observed() -> [(&'static str, Calls); 6] {
+async fn observed() -> [(&'static str, Calls); 8] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
-    let mut token = Calls::new();
+    let (mut token, mut get, mut metadata) = (Calls::new(), Calls::new(), Calls::new());
     for _ in 0..2 {
         let url = world.start("").await;
         start.extend(take_calls(&mut world));
@@ -57,8 +57,15 @@ async fn observed() -> [(&'static str, Calls); 6] {
         assert_eq!(world.callback(&query).await.status, 303);
         callback.extend(take_calls(&mut world));
         world.advance(2 * 3600);
-        assert_eq!(world.messages("").await.status, 200);
+        let listed = world.messages("").await;
+        assert_eq!(listed.status, 200);
         list.extend(take_calls(&mut world));
+        world.advance(2 * 3600);
+        let id = listed.json()["messages"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.message(&id, "").await.status, 200);
+        get.extend(take_calls(&mut world));
+        assert_eq!(world.send(&Call::get(server_metadata::ROUTE.path, "")).await.status, 200);
+        metadata.extend(take_calls(&mut world));
     }
     let front_end = FrontEnd::default();
     let url = world.start_for_code(&front_end).await;
@@ -72,6 +79,9 @@ async fn observed() -> [(&'static str, Calls); 6] {
     world.advance(2 * 3600);
     assert_eq!(world.messages("").await.status, 401);
     list.extend(take_calls(&mut world));
+    world.advance(2 * 3600);
+    assert_eq!(world.message("1", "").await.status, 401);
+    get.extend(take_calls(&mut world));
     assert_eq!(world.browse(Call::sign_out(true)).await.status, 204);
     assert_eq!(world.browse(Call::sign_out(true)).await.status, 401);
     let sign_out = take_calls(&mut world);
@@ -85,6 +95,8 @@ async fn observed() -> [(&'static str, Calls); 6] {
         ("AuthToken", token),
         ("OauthCallback", callback),
         ("ListMessages", list),
+        ("GetMessage", get),
+        ("ServerMetadata", metadata),
         ("SignOut", sign_out),
         ("Connection", connection),
     ]
@@ -107,7 +119,11 @@ async fn each_role_allows_exactly_what_its_function_calls() {
             ("xray:PutTelemetryRecords", "*"),
             ("xray:PutTraceSegments", "*"),
         ];
-        let besides = besides.into_iter().filter(|(action, _)| uses_tables || *action != "kms:DescribeKey");
+        let besides = besides.into_iter().filter(|(action, _)| match *action {
+            "kms:Decrypt" => uses_secrets || uses_tables,
+            "kms:DescribeKey" => uses_tables,
+            _ => true,
+        });
         needed.extend(besides.map(|(action, resource)| (action.to_owned(), resource.to_owned())));
         let grants = roles::grants(&template, function);
         let granted: Calls =

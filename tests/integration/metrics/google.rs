@@ -122,7 +122,7 @@ async fn f39_to_f45_what_gmail_refuses_is_counted_by_a_word_of_ours() {
             vec!["Unauthorized Reason=insufficient_scope 1".into()],
         ),
         (Failure::Answer { status: 400, headers: Vec::new(), body: invalid }, "invalid_query", vec![]),
-        (Failure::NotFound, "rejected", vec![]),
+        (Failure::NotFound, "not_found", vec![]),
         (Failure::NotJson, "malformed", vec![]),
         (Failure::Status(500), "unavailable", vec![]),
         (Failure::Slow(Duration::from_secs(30)), "timed_out", vec![]),

@@ -9,8 +9,7 @@ use serde_json::json;
 
 use super::{ONCE, UNAVAILABLE, line};
 
-const NO_SEARCH: &str =
-    "With the permission gmail.metadata Gmail does not search, whatever else was granted. Authorize again.";
+const NO_SEARCH: &str = "With the permission gmail.metadata Gmail neither searches nor returns whole messages, whatever else was granted. Authorize again.";
 
 #[tokio::test]
 async fn f82_gmails_word_that_a_metadata_grant_does_not_search_is_403_with_the_way_out() {

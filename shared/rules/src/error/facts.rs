@@ -203,12 +203,21 @@ impl Error {
             Self::InsufficientScope { has_metadata: true, .. } => (
                 403,
                 "insufficient_scope",
-                "With the permission gmail.metadata Gmail does not search, whatever else was granted. Authorize again.",
+                "With the permission gmail.metadata Gmail neither searches nor returns whole messages, whatever else was granted. Authorize again.",
                 Caller,
             ),
             Self::InsufficientScope { has_metadata: false, .. } => {
                 (403, "insufficient_scope", "The granted permissions do not cover this request.", Caller)
             }
+            Self::MessageNotFound => {
+                (404, "message_not_found", "The mailbox has no message with this ID.", Caller)
+            }
+            Self::MessageTooLarge => (
+                422,
+                "message_too_large",
+                "The message is too large to be returned whole. Ask for format=metadata.",
+                Caller,
+            ),
             Self::MailNotEnabled => {
                 (403, "mail_not_enabled", "This Google account has no Gmail mailbox.", Caller)
             }

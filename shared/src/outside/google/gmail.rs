@@ -1,60 +1,25 @@
-//! Calls Gmail's `users.messages.list` and interprets its errors.
+//! Calls Gmail: lists, single messages and batches. Interprets its errors.
+
+mod batch;
+mod list;
+mod message;
+mod multipart;
 
 use std::time::Duration;
 
 use postern_rules::secret::AccessToken;
 use postern_rules::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
+pub use self::batch::{Failed, Gathering};
+pub use self::list::{ListQuery, Message, Page};
 use super::api_error::ApiError;
 use super::{Google, Repeatable, Trouble, repeated};
 use crate::clock::Deadline;
+use crate::outside::http::Answer;
 use crate::telemetry::metrics::{self, BackEnd};
 
 /// The timeout of one attempt.
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// The most bytes of a response. A page of 500 messages has about 40 KiB.
-const LIMIT: usize = 1024 * 1024;
-
-/// The parameters (Gmail API, `users.messages.list`).
-#[derive(Clone, Debug, Default)]
-pub struct ListQuery {
-    /// Gmail's search syntax.
-    pub q: Option<String>,
-    /// Only messages that have all of these labels.
-    pub label_ids: Vec<String>,
-    /// 1 to 500; Gmail's default is 100.
-    pub max_results: Option<u16>,
-    /// The token of the page to list; the first page without one.
-    pub page_token: Option<String>,
-    /// Whether spam and trash are included.
-    pub include_spam_trash: bool,
-}
-
-/// A message as `messages.list` names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// The message's id.
-    pub id: String,
-    /// Its thread's id.
-    #[serde(rename = "threadId")]
-    pub thread_id: String,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Page {
-    /// The messages. Gmail omits the member if there are none.
-    #[serde(default)]
-    pub messages: Vec<Message>,
-    /// The token of the next page; `None` on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_page_token: Option<String>,
-    /// Gmail's estimate of the total number of messages.
-    #[serde(default)]
-    pub result_size_estimate: u64,
-}
 
 /// Why a call to Gmail failed.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +36,8 @@ pub enum GmailError {
     /// The grant does not cover the request.
     #[error("the grant does not cover the request")]
     InsufficientScope,
-    /// The grant has `gmail.metadata`, with which Gmail does not search.
-    #[error("the grant has gmail.metadata, with which Gmail does not search")]
+    /// The grant has `gmail.metadata`, with which Gmail neither searches nor gives whole messages.
+    #[error("the grant has gmail.metadata, with which Gmail gives headers only")]
     MetadataScope,
     /// The organisation's policy forbids it.
     #[error("the organisation's policy forbids it")]
@@ -92,6 +57,12 @@ pub enum GmailError {
     /// Too many requests. Retrying earlier than after these seconds does not help.
     #[error("too many requests for the next {0} s")]
     RateLimitedFor(u64),
+    /// There is no such message.
+    #[error("there is no such message")]
+    NotFound,
+    /// The message is larger than the caller of this code takes.
+    #[error("the message is too large")]
+    TooLarge,
     /// Any other refusal, with its status.
     #[error("Gmail refused with {0}")]
     Rejected(u16),
@@ -113,6 +84,8 @@ impl GmailError {
             Self::ProjectRefused => "project_refused",
             Self::DailyLimit => "quota_exhausted",
             Self::RateLimited(_) | Self::RateLimitedFor(_) => "rate_limited",
+            Self::NotFound => "not_found",
+            Self::TooLarge => "too_large",
             Self::Rejected(_) => "rejected",
             Self::Trouble(trouble) => trouble.word(),
         }
@@ -130,60 +103,38 @@ impl Repeatable for GmailError {
 }
 
 impl Google {
-    /// Lists one page of the mailbox that `token` belongs to. Retries within the deadline.
-    pub async fn list_messages(
+    /// Makes one attempt of a call, and reads its answer. `limit` is the most bytes of the answer.
+    async fn ask_gmail<T>(
         &self,
+        request: reqwest::RequestBuilder,
         token: &AccessToken,
-        query: &ListQuery,
+        limit: usize,
         deadline: Deadline,
-    ) -> Result<Page, GmailError> {
-        let url = format!("{}/gmail/v1/users/me/messages?{}", self.gmail_url, encoded(query));
-        // Failures that a retry resolves count too: they show how close a limit is.
-        let list = async || {
-            let page = self.list_once(&url, token, deadline).await;
-            page.inspect_err(|error| metrics::count_gmail_error(error.word()))
+        read: impl FnOnce(&Answer) -> Option<T>,
+    ) -> Result<T, GmailError> {
+        let asking = async {
+            let request = request.bearer_auth(token.expose()).build();
+            let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
+            let timeout = deadline.at_most(TIMEOUT);
+            let answer = self.ask(BackEnd::Gmail, &self.gmail, request, timeout, limit).await?;
+            self.read_gmail(&answer, read)
         };
-        repeated(deadline, list).await
+        // Failures that a retry resolves count too: they show how close a limit is.
+        asking.await.inspect_err(|error| metrics::count_gmail_error(error.word()))
     }
 
-    async fn list_once(
+    /// Reads an answer, of a call or in a batch.
+    fn read_gmail<T>(
         &self,
-        url: &str,
-        token: &AccessToken,
-        deadline: Deadline,
-    ) -> Result<Page, GmailError> {
-        let request = self.gmail.get(url).bearer_auth(token.expose()).build();
-        let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
-        let timeout = deadline.at_most(TIMEOUT);
-        let answer = self.ask(BackEnd::Gmail, &self.gmail, request, timeout, LIMIT).await?;
+        answer: &Answer,
+        read: impl FnOnce(&Answer) -> Option<T>,
+    ) -> Result<T, GmailError> {
         if answer.status != 200 {
             let now = self.clock.now();
-            return Err(meaning(&ApiError::read(&answer, now), now));
+            return Err(meaning(&ApiError::read(answer, now), now));
         }
-        serde_json::from_slice(&answer.body).map_err(|_| Trouble::Malformed { status: 200 }.into())
+        read(answer).ok_or(GmailError::Trouble(Trouble::Malformed { status: 200 }))
     }
-}
-
-/// The query string. Each value is encoded once (A66).
-fn encoded(query: &ListQuery) -> String {
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("prettyPrint", "false");
-    if let Some(q) = &query.q {
-        form.append_pair("q", q);
-    }
-    for label in &query.label_ids {
-        form.append_pair("labelIds", label);
-    }
-    if let Some(count) = query.max_results {
-        form.append_pair("maxResults", &count.to_string());
-    }
-    if let Some(page_token) = &query.page_token {
-        form.append_pair("pageToken", page_token);
-    }
-    if query.include_spam_trash {
-        form.append_pair("includeSpamTrash", "true");
-    }
-    form.finish()
 }
 
 /// Interprets a refusal by its status and reasons, or by its message if these are ambiguous.
@@ -201,6 +152,7 @@ fn meaning(error: &ApiError, now: Timestamp) -> GmailError {
         }
         400 => GmailError::BadQuery,
         403 | 429 => forbidden(error, passing, now),
+        404 | 410 => GmailError::NotFound,
         status => GmailError::Rejected(status),
     }
 }
@@ -222,31 +174,5 @@ fn forbidden(error: &ApiError, passing: Trouble, now: Timestamp) -> GmailError {
         (None, Some(seconds)) => GmailError::RateLimitedFor(seconds),
         _ if error.is_rate_limit() => GmailError::RateLimited(passing),
         _ => GmailError::Rejected(error.status),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a66_a_value_stays_one_value() {
-        let query = ListQuery {
-            q: Some("a&alt=media".to_owned()),
-            page_token: Some("x&key=y".to_owned()),
-            label_ids: vec!["INBOX".to_owned(), "UNREAD".to_owned()],
-            ..ListQuery::default()
-        };
-        assert_eq!(
-            encoded(&query),
-            "prettyPrint=false&q=a%26alt%3Dmedia&labelIds=INBOX&labelIds=UNREAD&pageToken=x%26key%3Dy"
-        );
-    }
-
-    #[test]
-    fn f50_a_page_without_messages_is_an_empty_one() {
-        let page: Page = serde_json::from_str(r#"{"resultSizeEstimate":0}"#).unwrap();
-        assert_eq!(page, Page::default());
-        assert_eq!(serde_json::to_string(&page).unwrap(), r#"{"messages":[],"resultSizeEstimate":0}"#);
     }
 }
