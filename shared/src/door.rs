@@ -28,7 +28,7 @@ use serde_json::value::RawValue;
 
 use self::cookie::Outgoing;
 use self::problem::{Form, Links};
-pub use self::reply::{Reply, json, redirect, redirect_with_error};
+pub use self::reply::{Reply, json, nothing, redirect, redirect_with_error};
 pub use self::request::Request;
 use crate::app::{Ahead, App, NotConfigured};
 use crate::clock::{Clock, Deadline};

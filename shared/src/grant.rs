@@ -1,9 +1,11 @@
 //! The life of a grant: [`connect`] turns Google's code into a grant, [`access`] turns a grant into an
-//! access token, and [`redeem`] turns a one-time code of ours into a session. Only this module combines storage, secrets and Google.
+//! access token, [`redeem`] turns a one-time code of ours into a session, [`disconnect`] ends a grant.
+//! Only this module combines storage, secrets and Google.
 
 pub mod access;
 mod conditions;
 pub mod connect;
+pub mod disconnect;
 mod lease;
 pub mod redeem;
 mod session;

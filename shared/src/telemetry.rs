@@ -18,7 +18,8 @@ use self::metrics::Sink;
 use crate::config::{environment, log_level};
 
 /// This project's crates, which log at the configured level.
-const OURS: [&str; 5] = ["postern", "auth_start", "auth_token", "oauth_callback", "list_messages"];
+const OURS: [&str; 7] =
+    ["postern", "auth_start", "auth_token", "oauth_callback", "list_messages", "connection", "sign_out"];
 
 /// Starts the log of a process, at the level that Lambda's logging controls set.
 pub(crate) fn start() {

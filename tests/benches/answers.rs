@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postern_rules::seal::{Keyring, Purpose};
 use postern_rules::secret::SessionToken;
-use postern_rules::session::{Seed, Session};
+use postern_rules::session::{PresentedToken, Seed, Session};
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ const KEYRING_NAME: &str = "postern/sealing-keys";
 const CREDENTIALS: &str = "postern-credentials";
 const SESSIONS: &str = "postern-sessions";
 const MESSAGES: usize = 25;
+const ERA: &str = "Zm9ydHkgdHc";
 
 /// One signed-in user and their session.
 pub(crate) struct World {
@@ -43,7 +44,15 @@ impl World {
         let user = UserId::parse(USER).ok_or("the user's ID is malformed")?;
         // The one place that knows how a session token is made.
         let session_token = Seed::new().token(&user);
-        let session = Session::begin(&session_token, user, timestamp());
+        let presented = PresentedToken::parse(session_token.expose()).ok_or("the token is malformed")?;
+        let now = timestamp().whole_seconds();
+        let session = Session {
+            digest: presented.digest,
+            user,
+            era: Some(ERA.to_owned()),
+            began_at: now,
+            last_used_at: now,
+        };
         Ok(Self { keyring, session_token, session })
     }
 
@@ -54,6 +63,7 @@ impl World {
             "id": { "S": format!("session#{}", self.session.digest) },
             "schema": { "N": "1" },
             "user_id": { "S": USER },
+            "era": { "S": ERA },
             "began_at": number(self.session.began_at.seconds()),
             "last_used_at": number(self.session.last_used_at.seconds()),
             "expires_at": number(self.session.expires_at().seconds()),
@@ -132,6 +142,7 @@ impl World {
             "version": { "N": "7" },
             "write_id": { "S": "b3Jl8u0Yx1yq3M8tq4mC2g" },
             "connected_at": number(now - 30 * 86400),
+            "era": { "S": ERA },
             "sessions_valid_from": number(now - 30 * 86400),
             "updated_at": number(obtained_at),
             "plain_access_token": { "S": access_token() },

@@ -97,7 +97,9 @@ async fn a_sign_in_without_a_refresh_token_leaves_the_stored_one_as_it_is() {
     assert_eq!(stored(&app).await.as_ref(), Some(&second));
     assert_eq!((&second.refresh_token, &second.email), (&first.refresh_token, &first.email));
     let after = back_end.item(TABLE, ann().as_str()).await;
-    for untouched in ["refresh_token", "refresh_token_id", "email", "connected_at", "sessions_valid_from"] {
+    for untouched in
+        ["refresh_token", "refresh_token_id", "email", "connected_at", "era", "sessions_valid_from"]
+    {
         assert!(before[untouched].is_object(), "{untouched}");
         assert_eq!(after[untouched], before[untouched], "{untouched}");
     }

@@ -9,6 +9,7 @@ use postern_rules::credential::{Credential, StoredAccessToken, StoredRefreshToke
 use postern_rules::random;
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::Sealed;
+use postern_rules::session::Session;
 use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
@@ -54,6 +55,13 @@ pub(crate) fn grant(now: Timestamp) -> Grant {
 /// Ann's credential, stored for the first time.
 pub(crate) async fn connected(app: &App) -> Credential {
     done(app.store.store_grant(&ann(), &grant(app.clock.now()), None).await.unwrap())
+}
+
+/// A session of Ann's that begins now.
+pub(crate) fn session(app: &App) -> Session {
+    let now = app.clock.now().whole_seconds();
+    let (digest, era) = (random::token(), Some(random::mark()));
+    Session { digest, user: ann(), era, began_at: now, last_used_at: now }
 }
 
 /// Ann's credential as it is stored.

@@ -8,6 +8,7 @@ mod answers;
 mod back_end;
 mod codes;
 mod credentials;
+mod ending;
 mod given;
 mod refreshing;
 mod secrets;

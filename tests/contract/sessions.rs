@@ -8,19 +8,14 @@ use postern::app::App;
 use postern::outside::dynamodb::Spending;
 use postern_rules::error::Invitation;
 use postern_rules::flow::{Beginning, Channel, Delivery, Flow, ReturnTo, Verified};
-use postern_rules::random;
-use postern_rules::secret::{SessionToken, State};
+use postern_rules::secret::State;
 use postern_rules::session::{Seed, Session};
 use serde_json::{Value, json};
 
 use crate::back_end::BackEnd;
-use crate::given::{ann, connected, in_a_while};
+use crate::given::{ann, connected, in_a_while, session};
 
 const TABLE: &str = "SESSIONS_TABLE";
-
-fn session(app: &App) -> Session {
-    Session::begin(&SessionToken::new(random::token()), ann(), app.clock.now())
-}
 
 /// One flow, verified again for each call.
 struct SignIn {

@@ -1,12 +1,11 @@
 //! The tables themselves: a missing one, and the time to live from the template.
 
 use postern::outside::dynamodb::{Store, StoreError};
-use postern_rules::secret::SessionToken;
 use postern_rules::session::Session;
 use serde_json::json;
 
 use crate::back_end::BackEnd;
-use crate::given::{ann, grant, in_a_while};
+use crate::given::{ann, grant, in_a_while, session};
 
 async fn describe_time_to_live(back_end: &BackEnd, variable: &str) -> serde_json::Value {
     let request = json!({ "TableName": back_end.name(variable) });
@@ -45,7 +44,7 @@ async fn refusals(store: &Store, session: &Session) -> Vec<(&'static str, Option
 async fn a_call_to_a_table_that_is_missing_is_refused() {
     let back_end = BackEnd::empty().await;
     let app = back_end.environment();
-    let session = Session::begin(&SessionToken::new("token"), ann(), app.clock.now());
+    let session = session(&app);
     for (call, error) in refusals(&app.store, &session).await {
         assert!(matches!(error, Some(StoreError::Refused { .. })), "{call}: {error:?}");
     }

@@ -12,11 +12,13 @@ use postern::door::Route;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
-const FUNCTIONS: [(&str, Route); 4] = [
+const FUNCTIONS: [(&str, Route); 6] = [
     ("auth-start", auth_start::ROUTE),
     ("auth-token", auth_token::ROUTE),
+    ("connection", connection::ROUTE),
     ("list-messages", list_messages::ROUTE),
     ("oauth-callback", oauth_callback::ROUTE),
+    ("sign-out", sign_out::ROUTE),
 ];
 
 /// `(function, method, path)` for each route in the functions' code.

@@ -168,6 +168,7 @@ fn with_token(user: usize, now: Timestamp, random: &mut fastrand::Rng) -> Creden
         setback: None,
         version: 1,
         connected_at: START,
+        era: None,
         sessions_valid_from: START,
     }
 }

@@ -133,6 +133,43 @@ async fn a_user_whose_credential_is_gone_is_not_connected() {
 }
 
 #[tokio::test]
+async fn a35_a_session_does_not_come_alive_again_when_its_user_connects_again() {
+    let mut world = World::signed_in().await;
+    let old = world.list();
+    world.disconnect(ANN);
+    world.google.revoke_grant(ANN);
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    world.lists().await;
+    assert_eq!(world.send(&old).await.reason(), "session_expired", "in the same second");
+}
+
+#[tokio::test]
+async fn sessions_of_an_earlier_version_serve_until_their_user_connects_again() {
+    let mut world = World::signed_in().await;
+    let without_era = |item: &mut Value| {
+        item.as_object_mut().unwrap().remove("era").expect("there is one");
+    };
+    world.edit(ANN, without_era);
+    let mut row = world.sessions().pop().unwrap();
+    without_era(&mut row);
+    world.dynamodb.put(SESSIONS_TABLE, row);
+    let old = world.list();
+    world.lists().await;
+    // A second browser signs in to the same credential.
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    world.lists().await;
+    assert_eq!(world.send(&old).await.status, 200);
+    world.disconnect(ANN);
+    world.google.revoke_grant(ANN);
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    world.lists().await;
+    assert_eq!(world.send(&old).await.reason(), "session_expired");
+}
+
+#[tokio::test]
 async fn scopes_that_were_added_since_ask_for_authorization_and_the_wider_grant_serves() {
     let mut world = World::signed_in().await;
     world.configure(&[("GMAIL_SCOPES", MODIFY)]);

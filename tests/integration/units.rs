@@ -89,7 +89,7 @@ async fn with_tokens_of_the_recorded_length_each_write_is_one_unit() {
     list-messages, expired, two hours later: 2 read, 3 write (BatchGetItem credentials 1, BatchGetItem sessions 1, UpdateItem credentials 1, UpdateItem credentials 1, UpdateItem sessions 1)
     list-messages, expired: 2 read, 2 write (BatchGetItem credentials 1, BatchGetItem sessions 1, UpdateItem credentials 1, UpdateItem credentials 1)
     auth-start and callback, again: 1 read, 4 write (PutItem sessions 1, GetItem credentials 1, UpdateItem credentials 1, PutItem sessions 1, DeleteItem sessions 1)
-    bytes: credential 876, with a lease 929; session 158; state 201
+    bytes: credential 890, with a lease 943; session 172; state 201
     ");
 }
 
@@ -104,7 +104,7 @@ async fn with_access_tokens_of_220_characters_each_write_is_still_one_unit() {
     list-messages, expired, two hours later: 2 read, 3 write (BatchGetItem credentials 1, BatchGetItem sessions 1, UpdateItem credentials 1, UpdateItem credentials 1, UpdateItem sessions 1)
     list-messages, expired: 2 read, 2 write (BatchGetItem credentials 1, BatchGetItem sessions 1, UpdateItem credentials 1, UpdateItem credentials 1)
     auth-start and callback, again: 1 read, 4 write (PutItem sessions 1, GetItem credentials 1, UpdateItem credentials 1, PutItem sessions 1, DeleteItem sessions 1)
-    bytes: credential 952, with a lease 1005; session 158; state 201
+    bytes: credential 966, with a lease 1019; session 172; state 201
     ");
 }
 
@@ -119,6 +119,6 @@ async fn with_tokens_of_the_greatest_length_that_google_documents_the_credential
     list-messages, expired, two hours later: 2 read, 9 write (BatchGetItem credentials 1, BatchGetItem sessions 1, UpdateItem credentials 4, UpdateItem credentials 4, UpdateItem sessions 1)
     list-messages, expired: 2 read, 8 write (BatchGetItem credentials 1, BatchGetItem sessions 1, UpdateItem credentials 4, UpdateItem credentials 4)
     auth-start and callback, again: 1 read, 7 write (PutItem sessions 1, GetItem credentials 1, UpdateItem credentials 4, PutItem sessions 1, DeleteItem sessions 1)
-    bytes: credential 3934, with a lease 3987; session 158; state 201
+    bytes: credential 3948, with a lease 4001; session 172; state 201
     ");
 }

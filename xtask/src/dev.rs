@@ -18,11 +18,13 @@ use crate::tools::{CARGO_LAMBDA, Tools};
 use crate::visit::{ACCOUNT, Visit};
 
 /// Each function, and a request that wakes it up without doing anything.
-const FUNCTIONS: [(&str, &str); 4] = [
+const FUNCTIONS: [(&str, &str); 6] = [
     ("auth-start", "/auth/start"),
     ("auth-token", "/auth/token"),
     ("oauth-callback", "/oauth/callback"),
     ("list-messages", "/messages"),
+    ("connection", "/connection"),
+    ("sign-out", "/auth/sign-out"),
 ];
 
 /// How long a function may take from its first request to its first answer; it may have to be

@@ -1,11 +1,13 @@
 //! A user's stored credential and its rules: scopes, freshness, client changes and revocation.
 
 mod freshness;
+mod obstacle;
 mod setback;
 
 use std::time::Duration;
 
 pub use self::freshness::Freshness;
+pub use self::obstacle::Obstacle;
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
 use crate::scopes::Scopes;
 use crate::secret::Sealed;
@@ -82,6 +84,9 @@ pub enum Status {
     Active,
     /// Google refused the refresh token.
     Revoked,
+    /// The user wants to disconnect: the grant is to be revoked and the item deleted. Nothing uses
+    /// it, and only a new sign-in makes it active again.
+    Disconnecting,
 }
 
 /// The stored record of one Google user.
@@ -113,77 +118,33 @@ pub struct Credential {
     pub version: u64,
     /// When the user first connected.
     pub connected_at: Timestamp,
-    /// Sessions that began earlier are invalid.
+    /// A random ID. Sessions of another era are invalid, whatever the clocks say. Absent in
+    /// items of earlier versions.
+    pub era: Option<String>,
+    /// Sessions that began earlier are invalid. All that earlier versions know.
     pub sessions_valid_from: Timestamp,
 }
 
-/// Why a credential cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The grant was revoked, or its time limit has passed.
-    Dead,
-    /// The grant belongs to another OAuth client.
-    ClientChanged,
-    /// The grant does not cover the scopes needed now.
-    ScopesChanged,
-}
-
 impl Credential {
-    /// What prevents the use of this credential. The client is only checked if `client_id` is
-    /// known.
-    pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
-        let alive = self.refresh_token.as_ref().filter(|_| self.status == Status::Active);
-        if alive.is_none_or(|token| token.expires_at.is_some_and(|end| end <= now)) {
-            return Some(Obstacle::Dead);
-        }
-        self.mismatch(needed, client_id)
-    }
-
-    /// The refresh token to send to Google: the one in use, or the one set aside, if it is due and
-    /// nothing else stands in the way.
-    pub fn refreshable(
-        &self,
-        needed: &Scopes,
-        client_id: &str,
-        now: Timestamp,
-    ) -> Result<&StoredRefreshToken, Obstacle> {
-        match (self.obstacle(needed, Some(client_id), now), &self.refresh_token, &self.set_aside) {
-            (None, Some(token), _) => Ok(token),
-            (Some(Obstacle::Dead), None, Some(set_aside))
-                if set_aside.is_due(now) && self.mismatch(needed, Some(client_id)).is_none() =>
-            {
-                Ok(&set_aside.token)
-            }
-            (obstacle, ..) => Err(obstacle.unwrap_or(Obstacle::Dead)),
-        }
-    }
-
-    fn mismatch(&self, needed: &Scopes, client_id: Option<&str>) -> Option<Obstacle> {
-        if client_id.is_some_and(|today| today != self.client_id) {
-            return Some(Obstacle::ClientChanged);
-        }
-        (!self.scopes.missing(needed).is_empty()).then_some(Obstacle::ScopesChanged)
-    }
-
     /// Who holds the lease at `now`, if it has not expired.
     pub fn holder(&self, now: Timestamp) -> Option<&str> {
         self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| lease.holder.as_str())
     }
 }
 
-/// The `sessions_valid_from` of a credential created at `now`. A process whose clock is behind may
+/// The `sessions_valid_from` of an era that begins at `now`. A process whose clock is behind may
 /// have begun a session a moment ago (F73).
 pub fn first_session_at(now: Timestamp) -> Timestamp {
     now.minus(CLOCK_SKEW)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-    pub(super) fn credential() -> Credential {
+    pub(crate) fn credential() -> Credential {
         Credential {
             user: UserId::parse("1").unwrap(),
             email: None,
@@ -202,24 +163,9 @@ mod tests {
             setback: None,
             version: 1,
             connected_at: NOW,
+            era: Some("era".to_owned()),
             sessions_valid_from: NOW,
         }
-    }
-
-    #[test]
-    fn f12_a_grant_of_limited_time_is_dead_once_its_time_is_over() {
-        let mut limited = credential();
-        limited.refresh_token.as_mut().unwrap().expires_at = Some(NOW);
-        assert_eq!(limited.obstacle(&Scopes::default(), None, NOW), Some(Obstacle::Dead));
-    }
-
-    #[test]
-    fn drift_is_noticed_in_the_client_and_in_the_scopes() {
-        let needed = Scopes::default_needed();
-        assert_eq!(credential().obstacle(&needed, Some("client"), NOW), None);
-        assert_eq!(credential().obstacle(&needed, Some("other"), NOW), Some(Obstacle::ClientChanged));
-        let wider = Scopes::needed("https://mail.google.com/");
-        assert_eq!(credential().obstacle(&wider, Some("client"), NOW), Some(Obstacle::ScopesChanged));
     }
 
     #[test]
@@ -228,28 +174,5 @@ mod tests {
         let leased = Credential { lease, ..credential() };
         assert_eq!(leased.holder(NOW), None);
         assert_eq!(leased.holder(Timestamp::from_seconds(999_999)), Some("w"));
-    }
-
-    #[test]
-    fn f90_a_token_that_was_set_aside_is_tried_ten_minutes_later_within_seven_days() {
-        let needed = Scopes::default_needed();
-        let token = credential().refresh_token.unwrap();
-        let set_aside = SetAside { token: token.clone(), died_at: NOW, tried_at: NOW };
-        let dead = Credential {
-            status: Status::Revoked,
-            refresh_token: None,
-            set_aside: Some(set_aside),
-            ..credential()
-        };
-        let after = |seconds| NOW.plus(Duration::from_secs(seconds));
-        assert_eq!(dead.refreshable(&needed, "client", after(599)), Err(Obstacle::Dead));
-        assert_eq!(dead.refreshable(&needed, "client", after(600)), Ok(&token));
-        assert_eq!(dead.refreshable(&needed, "client", after(7 * 24 * 3600)), Err(Obstacle::Dead));
-        assert_eq!(dead.refreshable(&needed, "other", after(600)), Err(Obstacle::Dead));
-        assert_eq!(
-            dead.refreshable(&Scopes::needed("https://mail.google.com/"), "client", after(600)),
-            Err(Obstacle::Dead)
-        );
-        assert_eq!(credential().refreshable(&needed, "client", NOW), Ok(&token));
     }
 }

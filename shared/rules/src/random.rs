@@ -26,6 +26,11 @@ pub fn identifier() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
 
+/// 8 random bytes as 11 characters of base64url: a name that is unique within one item's history.
+pub fn mark() -> String {
+    URL_SAFE_NO_PAD.encode(bytes::<8>())
+}
+
 /// A random number from 0 to `limit_milliseconds`, for backoff with full jitter.
 pub fn jitter(limit_milliseconds: u64) -> u64 {
     u64::from_le_bytes(bytes::<8>()) % limit_milliseconds.saturating_add(1)

@@ -101,6 +101,8 @@ pub struct Session {
     pub digest: String,
     /// The session's user.
     pub user: UserId,
+    /// The era of the user's credential that it belongs to. It ends with that era.
+    pub era: Option<String>,
     /// When it began.
     pub began_at: Timestamp,
     /// When it was last used, accurate to two hours.
@@ -108,11 +110,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that begins now.
-    pub fn begin(token: &SessionToken, user: UserId, now: Timestamp) -> Self {
+    /// A session of the credential's user and era that begins now.
+    pub fn begin(token: &SessionToken, credential: &Credential, now: Timestamp) -> Self {
         let digest = hex(&sha256(token.expose().as_bytes()));
+        let Credential { user, era, .. } = credential;
         let now = now.whole_seconds();
-        Self { digest, user, began_at: now, last_used_at: now }
+        Self { digest, user: user.clone(), era: era.clone(), began_at: now, last_used_at: now }
     }
 
     /// When it ends at the latest.
@@ -121,10 +124,11 @@ impl Session {
     }
 
     /// Whether `user` may use it now: not expired, not idle too long, and not ended by signing out
-    /// everywhere.
+    /// everywhere or by disconnecting.
     pub fn is_valid(&self, user: &UserId, credential: Option<&Credential>, now: Timestamp) -> bool {
-        let ended_everywhere =
-            credential.is_some_and(|credential| self.began_at < credential.sessions_valid_from);
+        let ended_everywhere = credential.is_some_and(|credential| {
+            self.era != credential.era || self.began_at < credential.sessions_valid_from
+        });
         &self.user == user
             && now < self.expires_at()
             && now < self.last_used_at.plus(IDLE)
@@ -140,12 +144,13 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::tests::credential;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
     fn session() -> (Session, UserId) {
-        let user = UserId::parse("1").unwrap();
-        (Session::begin(&SessionToken::new("token"), user.clone(), NOW), user)
+        let credential = credential();
+        (Session::begin(&SessionToken::new("token"), &credential, NOW), credential.user)
     }
 
     #[test]
@@ -157,7 +162,8 @@ mod tests {
             let token = seed.token(&user);
             let presented = PresentedToken::parse(token.expose()).unwrap();
             assert!(matches!(presented.named, Named::User(named) if named == user));
-            assert_eq!(presented.digest, Session::begin(&token, user, NOW).digest);
+            let credential = Credential { user, ..credential() };
+            assert_eq!(presented.digest, Session::begin(&token, &credential, NOW).digest);
             assert_eq!(presented.seed_digest, seed.digest());
         }
     }
@@ -181,6 +187,26 @@ mod tests {
     fn a_session_serves_its_own_user_alone() {
         let (session, _) = session();
         assert!(!session.is_valid(&UserId::parse("2").unwrap(), None, NOW));
+    }
+
+    #[test]
+    fn a_session_ends_with_the_era_that_it_belongs_to() {
+        let of = |era: Option<&str>| Credential { era: era.map(str::to_owned), ..credential() };
+        for (its, todays, is_valid) in [
+            (Some("a"), Some("a"), true),
+            (Some("a"), Some("b"), false),
+            // A credential of an earlier version of Postern, and sessions of that version.
+            (None, None, true),
+            (None, Some("a"), false),
+            (Some("a"), None, false),
+        ] {
+            let session = Session::begin(&SessionToken::new("token"), &of(its), NOW);
+            assert_eq!(
+                session.is_valid(&session.user, Some(&of(todays)), NOW),
+                is_valid,
+                "{its:?} {todays:?}"
+            );
+        }
     }
 
     #[test]

@@ -75,11 +75,38 @@ pub fn replace_sessions(request: &Request, new: Option<(&str, &SessionToken)>) -
     Ok(())
 }
 
+/// Ends the sessions whose tokens the request has, and removes their cookies from the browser. Who
+/// has a token may end its session, so nothing is checked first. If one cannot be ended, the
+/// cookies stay, so that the browser can try again.
+pub async fn sign_out(app: &App, request: &Request) -> Result<(), Error> {
+    for token in presented(request)? {
+        within(request.deadline, app.store.end_session(&token.digest)).await?;
+    }
+    for cookie in SESSIONS {
+        request.clear_cookie(cookie);
+    }
+    Ok(())
+}
+
 /// The session token of the cookies.
 fn in_cookies(request: &Request) -> Result<Option<&str>, Error> {
     let [first, second] = SESSIONS.map(|name| request.cookies.one(name));
     let (first, second) = (first?, second?);
     Ok(first.or(second))
+}
+
+/// Each session token that the request has, not authenticated.
+fn presented(request: &Request) -> Result<Vec<PresentedToken>, Error> {
+    let bearer = match token(request) {
+        // Another scheme than `Bearer`.
+        Err(Error::Unauthorized { .. }) => None,
+        token => token?.and_then(PresentedToken::parse),
+    };
+    let mut presented = earlier_sessions(request)?;
+    presented.extend(bearer);
+    presented.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
+    presented.dedup_by(|a, b| a.digest == b.digest);
+    Ok(presented)
 }
 
 fn token(request: &Request) -> Result<Option<&str>, Error> {

@@ -35,7 +35,8 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Reply, Error> {
     reply(status, (CONTENT_TYPE, "application/json"), text)
 }
 
-pub(super) fn nothing() -> Reply {
+/// A reply without a body.
+pub fn nothing() -> Reply {
     let mut reply = Response::new(String::new());
     *reply.status_mut() = StatusCode::NO_CONTENT;
     reply

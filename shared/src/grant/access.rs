@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use postern_rules::credential::{Credential, Freshness, StoredAccessToken, StoredRefreshToken};
+use postern_rules::credential::{Credential, Freshness, Status, StoredAccessToken, StoredRefreshToken};
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::scopes::Need;
@@ -232,7 +232,8 @@ fn refreshable<'c>(
 
 /// Erases a refresh token after its seven days set aside. If that fails, the next request retries.
 async fn erase_set_aside(app: &App, credential: &Credential, now: Timestamp, deadline: Deadline) {
-    if credential.set_aside.as_ref().is_some_and(|set_aside| set_aside.is_over(now))
+    if credential.status == Status::Revoked
+        && credential.set_aside.as_ref().is_some_and(|set_aside| set_aside.is_over(now))
         && let Err(error) = within(deadline, app.store.erase_set_aside(credential)).await
     {
         tracing::warn!(error = %error, "a refresh token that was set aside could not be erased");

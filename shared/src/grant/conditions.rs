@@ -16,12 +16,7 @@ use crate::outside::http::Failure;
 
 /// The 401 error for an obstacle.
 pub(super) fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error {
-    let reason = match obstacle {
-        Obstacle::Dead => Reason::RevokedOrExpired,
-        Obstacle::ClientChanged => Reason::ClientChanged,
-        Obstacle::ScopesChanged => Reason::ScopesChanged,
-    };
-    Error::Unauthorized { reason, invitation: invitation(credential) }
+    Error::Unauthorized { reason: obstacle.reason(), invitation: invitation(credential) }
 }
 
 /// Refuses a request that needs scopes which the grant lacks.

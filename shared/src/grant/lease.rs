@@ -246,7 +246,9 @@ impl<'a> Lease<'a> {
     async fn bury(self, is_refused: bool) -> Result<Outcome<'a>, Error> {
         let mut found = within(self.limit, self.app.store.credential(&self.credential.user)).await?;
         for _ in 0..DEATH_ATTEMPTS {
-            let Some(current) = found else { return Err(Error::not_connected(&self.credential.user)) };
+            let Some(current) = found.filter(|found| found.status != Status::Disconnecting) else {
+                return Err(Error::not_connected(&self.credential.user));
+            };
             match &current.refresh_token {
                 Some(stored) if stored.id != self.token.id || !is_refused => {
                     return Ok(Outcome::Overtaken(Some(current)));

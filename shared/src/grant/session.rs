@@ -16,7 +16,7 @@ pub(super) async fn begin(
     credential: &Credential,
     deadline: Deadline,
 ) -> Result<Session, Error> {
-    let session = Session::begin(token, credential.user.clone(), app.clock.now());
+    let session = Session::begin(token, credential, app.clock.now());
     within(deadline, app.store.begin_session(&session)).await?;
     Ok(session)
 }

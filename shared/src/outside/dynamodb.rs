@@ -2,6 +2,7 @@
 
 mod change;
 mod codes;
+mod ending;
 mod item;
 mod retry;
 mod sessions;
@@ -14,9 +15,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use postern_rules::config::{Config, Variable, names};
-use postern_rules::credential::{
-    Credential, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
-};
+use postern_rules::credential::{Credential, Setback, Status, StoredAccessToken, StoredRefreshToken};
 use postern_rules::error::Error;
 use postern_rules::random;
 use postern_rules::scopes::Scopes;
@@ -25,6 +24,7 @@ use postern_rules::user::{Email, UserId};
 
 use self::change::Change;
 pub use self::codes::Redemption;
+use self::ending::new_era;
 pub use self::item::Unreadable;
 use self::item::{attribute as a, number, status_word, string};
 pub(crate) use self::retry::insist;
@@ -165,6 +165,8 @@ impl Store {
     /// Stores the grant of a sign-in over `previous`, provided that the item is unchanged since it
     /// was read. A grant without a refresh token keeps the stored one, so `previous` must have one.
     /// A grant without an access token keeps the stored one while its refresh token stays.
+    /// Over a credential that is being disconnected it is a new connection: the sessions of the one
+    /// before are over.
     pub async fn store_grant(
         &self,
         user: &UserId,
@@ -186,11 +188,11 @@ impl Store {
         }
         let stored = previous.and_then(|previous| previous.refresh_token.as_ref());
         change = with_tokens(change, stored, grant.refresh_token.as_ref(), grant.access_token.as_ref());
+        if previous.is_none_or(|previous| previous.status == Status::Disconnecting) {
+            change = new_era(change.set(a::CONNECTED_AT, number(now.seconds())), now);
+        }
         if previous.is_none() {
-            change = change
-                .set(a::CONNECTED_AT, number(now.seconds()))
-                .set(a::SESSIONS_VALID_FROM, number(first_session_at(now).seconds()))
-                .when_absent(a::USER_ID);
+            change = change.when_absent(a::USER_ID);
         }
         self.write(user, previous, change, &random::identifier()).await
     }
@@ -245,7 +247,7 @@ impl Store {
     /// Stores a refresh token that Google issued to replace the one with the ID `replaced`. Retries
     /// until `deadline` and overwrites concurrent changes, except a newer consent. The new token
     /// stays valid if the replaced one was found dead meanwhile (F31). Returns the item after the
-    /// write, or `None` if the user has disconnected meanwhile.
+    /// write, or `None` if the user disconnects or has disconnected meanwhile.
     pub(crate) async fn store_rotated(
         &self,
         credential: &Credential,
@@ -266,6 +268,9 @@ impl Store {
                     return Err(error);
                 }
             };
+            if found.status == Status::Disconnecting {
+                return Ok(None);
+            }
             let latest = found.refresh_token.as_ref().map(|token| &token.id).or(found.dead_token_id.as_ref());
             if latest.is_none_or(|latest| latest != replaced) {
                 // A newer consent was stored first. It stays.

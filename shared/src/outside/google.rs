@@ -5,6 +5,7 @@ pub mod gmail;
 pub mod identity;
 pub mod oauth;
 mod refused_client;
+mod revoke;
 
 use std::time::Duration;
 
@@ -107,11 +108,13 @@ pub struct Google {
     gmail: EarlyClient,
     /// The token endpoint, for refreshes.
     tokens: EarlyClient,
-    /// Not pooled: exchanging a code requires a new connection (F03). Also serves UserInfo.
+    /// Not pooled: exchanging a code requires a new connection (F03). Also serves UserInfo and the
+    /// revocation endpoint.
     http_once: reqwest::Client,
     clock: Clock,
     gmail_url: String,
     userinfo_url: String,
+    revoke_url: String,
 }
 
 impl Google {
@@ -125,6 +128,7 @@ impl Google {
             clock,
             gmail_url: config.gmail_url.clone(),
             userinfo_url: config.userinfo_url.clone(),
+            revoke_url: config.revoke_url.clone(),
         }
     }
 

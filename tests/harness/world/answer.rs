@@ -115,6 +115,12 @@ pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Dura
         Some(path) if path.contains("callback") => {
             respond(app, oauth_callback::ROUTE, oauth_callback::handle, event, invocation).await
         }
+        Some(path) if path.contains("connection") => {
+            respond(app, connection::ROUTE, connection::handle, event, invocation).await
+        }
+        Some(path) if path.contains("sign-out") => {
+            respond(app, sign_out::ROUTE, sign_out::handle, event, invocation).await
+        }
         _ => respond(app, list_messages::ROUTE, list_messages::handle, event, invocation).await,
     };
     // As the runtime sends it.

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Call, REDIRECT_URI, World, code_and_state, forces_consent};
 use crate::google::{Consent, Decision};
@@ -133,6 +133,14 @@ impl World {
         }
         assert!(forces_consent(answer.location()), "{answer:?}");
         self.come_back(answer.location(), account).await
+    }
+
+    /// What `GET /connection` says to the browser.
+    pub async fn connection(&self) -> Value {
+        let answer = self.send(&self.with_cookies(Call::connection())).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.cookies.is_empty(), "no flow begins: {answer:?}");
+        answer.json()
     }
 
     /// A call to list messages, with the browser's cookies.

@@ -22,7 +22,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// A GET. For `/messages` it has the headers of a script on a page of the API's own origin.
+    /// A GET. For `/messages` and `/connection` it has the headers of a script on a page of the API's
+    /// own origin.
     pub fn get(path: &str, query: &str) -> Self {
         let call = Self {
             method: "GET".to_owned(),
@@ -32,7 +33,7 @@ impl Call {
             cookies: Vec::new(),
             body: None,
         };
-        if path != "/messages" {
+        if path != "/messages" && path != "/connection" {
             return call;
         }
         call.header("sec-fetch-site", "same-origin")
@@ -43,6 +44,23 @@ impl Call {
     /// `GET /messages`.
     pub fn list(query: &str) -> Self {
         Self::get("/messages", query)
+    }
+
+    /// `GET /connection`.
+    pub fn connection() -> Self {
+        Self::get("/connection", "")
+    }
+
+    /// `DELETE /connection` as a page of the front end sends it.
+    pub fn disconnect() -> Self {
+        let call = Self::connection().method("DELETE");
+        call.header("x-requested-with", "XmlHttpRequest").header("origin", ORIGIN)
+    }
+
+    /// `POST /auth/sign-out` as a page of the front end sends it.
+    pub fn sign_out(everywhere: bool) -> Self {
+        let body = if everywhere { json!({"everywhere": true}) } else { json!({}) };
+        Self::post("/auth/sign-out", &body)
     }
 
     /// `GET /auth/start` from a page that asks for JSON.

@@ -28,6 +28,9 @@ impl Witness {
             let names = ["code", "refresh_token", "client_secret", "code_verifier"];
             secrets.extend(names.into_iter().filter_map(|name| call.form_value(name)));
         }
+        if call.endpoint == Endpoint::Revoke {
+            secrets.extend(call.form_value("token"));
+        }
         // Only an exchange that Google did not process may be sent again: a wrong client, a rate
         // limit, a page for automated callers (I5).
         let is_processed = call.status.is_none_or(|status| ![302, 401, 403, 429, 503].contains(&status));
@@ -86,12 +89,18 @@ impl World {
         }
     }
 
-    /// I4: a credential in use has its refresh token, sealed; a dead one has none.
+    /// I4: a credential in use has its refresh token, sealed; a dead one has none, and one that is
+    /// being disconnected nothing that serves a request.
     fn assert_active_credentials_have_tokens(&self) {
         for item in self.dynamodb.scan(CREDENTIALS_TABLE) {
             let token = item["refresh_token"]["S"].as_str().unwrap_or_default();
             let has_token = token.starts_with("v2.k") || token.starts_with("v1.k");
-            assert_eq!(item["status"]["S"] == "active", has_token, "I4: {}", item["user_id"]);
+            match item["status"]["S"].as_str().unwrap() {
+                "disconnecting" => {
+                    assert!(item["access_token"].is_null() && item["lease_holder"].is_null(), "I4: {item}");
+                }
+                status => assert_eq!(status == "active", has_token, "I4: {}", item["user_id"]),
+            }
         }
     }
 

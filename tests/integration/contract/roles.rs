@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use harness::google::Decision;
 use harness::template::roles;
-use harness::world::{ANN, FrontEnd, KEYRING, World, parameter};
+use harness::world::{ANN, Call, FrontEnd, KEYRING, World, parameter};
 use serde_json::{Value, json};
 
 use super::resources;
@@ -44,8 +44,9 @@ fn take_calls(world: &mut World) -> Calls {
 }
 
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
-/// refresh, a second sign-in in the same browser, a code and its redemption, and a grant that ends.
-async fn observed() -> [(&'static str, Calls); 4] {
+/// refresh, a second sign-in in the same browser, a code and its redemption, a grant that ends,
+/// signing out everywhere, and a disconnect.
+async fn observed() -> [(&'static str, Calls); 6] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
     let mut token = Calls::new();
@@ -71,7 +72,22 @@ async fn observed() -> [(&'static str, Calls); 4] {
     world.advance(2 * 3600);
     assert_eq!(world.messages("").await.status, 401);
     list.extend(take_calls(&mut world));
-    [("AuthStart", start), ("AuthToken", token), ("OauthCallback", callback), ("ListMessages", list)]
+    assert_eq!(world.browse(Call::sign_out(true)).await.status, 204);
+    assert_eq!(world.browse(Call::sign_out(true)).await.status, 401);
+    let sign_out = take_calls(&mut world);
+    world.sign_in(ANN).await;
+    take_calls(&mut world);
+    world.connection().await;
+    assert_eq!(world.browse(Call::disconnect()).await.status, 204);
+    let connection = take_calls(&mut world);
+    [
+        ("AuthStart", start),
+        ("AuthToken", token),
+        ("OauthCallback", callback),
+        ("ListMessages", list),
+        ("SignOut", sign_out),
+        ("Connection", connection),
+    ]
 }
 
 #[tokio::test]

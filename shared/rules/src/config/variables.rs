@@ -88,7 +88,7 @@ pub mod names {
         GOOGLE_USERINFO_URL, Default::Value("https://www.googleapis.com/oauth2/v3/userinfo"),
             "URL of Google's UserInfo endpoint.", URL_FORM;
         GOOGLE_REVOKE_URL, Default::Value("https://oauth2.googleapis.com/revoke"),
-            "URL of Google's revocation endpoint; no route uses it yet.", URL_FORM;
+            "URL of Google's revocation endpoint.", URL_FORM;
         AWS_ENDPOINT_URL_DYNAMODB, Default::Described("AWS"),
             "Another endpoint for DynamoDB.", URL_FORM;
         AWS_ENDPOINT_URL_SECRETS_MANAGER, Default::Described("AWS"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern_rules::credential::{Credential, StoredRefreshToken};
+use postern_rules::credential::{Credential, Status, StoredRefreshToken};
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::random;
@@ -50,6 +50,7 @@ pub(super) async fn keep(
     let mut pause = FIRST_PAUSE;
     loop {
         if let Some(stored) = &previous
+            && stored.status != Status::Disconnecting
             && is_newer_clients(app, stored, client).await?
         {
             // The user is signed in, but a grant to an older client is no longer useful.

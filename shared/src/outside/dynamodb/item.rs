@@ -36,6 +36,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const DIED_AT: &str = "died_at";
     pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
+    pub(in crate::outside::dynamodb) const ERA: &str = "era";
     pub(in crate::outside::dynamodb) const ID: &str = "id";
     pub(in crate::outside::dynamodb) const ISSUED_AT: &str = "issued_at";
     pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
@@ -81,6 +82,7 @@ pub(super) const fn status_word(status: Status) -> &'static str {
     match status {
         Status::Active => "active",
         Status::Revoked => "revoked",
+        Status::Disconnecting => "disconnecting",
     }
 }
 
@@ -114,6 +116,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
     let status = match text(item, a::STATUS)? {
         "active" => Status::Active,
         "revoked" => Status::Revoked,
+        "disconnecting" => Status::Disconnecting,
         _ => return Err(Unreadable(a::STATUS)),
     };
     let refresh_token = refresh_token(item, a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID)?;
@@ -134,6 +137,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
+        era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
     })
 }
@@ -206,14 +210,18 @@ pub(super) fn flow_key(state_digest: &str) -> String {
 
 /// Writes a session's row.
 pub(super) fn session_item(session: &Session) -> Item {
-    Item::from([
+    let mut item = Item::from([
         (a::ID.to_owned(), string(session_key(&session.digest))),
         (a::SCHEMA.to_owned(), number(SCHEMA)),
         (a::USER_ID.to_owned(), string(session.user.as_str())),
         (a::BEGAN_AT.to_owned(), number(session.began_at.seconds())),
         (a::LAST_USED_AT.to_owned(), number(session.last_used_at.seconds())),
         (a::EXPIRES_AT.to_owned(), number(session.expires_at().seconds())),
-    ])
+    ]);
+    if let Some(era) = &session.era {
+        item.insert(a::ERA.to_owned(), string(era));
+    }
+    item
 }
 
 /// Reads a session's row.
@@ -222,6 +230,7 @@ pub(super) fn session(item: &Item) -> Result<Session, Unreadable> {
     Ok(Session {
         digest,
         user: user(item)?,
+        era: optional_text(item, a::ERA).map(str::to_owned),
         began_at: Timestamp::from_seconds(integer(item, a::BEGAN_AT)?),
         last_used_at: Timestamp::from_seconds(integer(item, a::LAST_USED_AT)?),
     })
@@ -234,7 +243,7 @@ pub(super) fn code_key(digest: &str) -> String {
 
 /// Writes the row of a code that was not redeemed.
 pub(super) fn code_item(code: &Issued) -> Item {
-    Item::from([
+    let mut item = Item::from([
         (a::ID.to_owned(), string(code_key(&code.digest))),
         (a::SCHEMA.to_owned(), number(SCHEMA)),
         (a::USER_ID.to_owned(), string(code.user.as_str())),
@@ -243,7 +252,11 @@ pub(super) fn code_item(code: &Issued) -> Item {
         (a::CLIENT_ID.to_owned(), string(&code.client_id)),
         (a::ISSUED_AT.to_owned(), number(code.issued_at.seconds())),
         (a::EXPIRES_AT.to_owned(), number(code.kept_until().seconds())),
-    ])
+    ]);
+    if let Some(era) = &code.era {
+        item.insert(a::ERA.to_owned(), string(era));
+    }
+    item
 }
 
 /// Reads a one-time code's row.
@@ -254,6 +267,7 @@ pub(super) fn code(item: &Item) -> Result<Issued, Unreadable> {
         challenge: Challenge::parse(text(item, a::CHALLENGE)?).ok_or(Unreadable(a::CHALLENGE))?,
         redirect_uri: text(item, a::REDIRECT_URI)?.to_owned(),
         client_id: text(item, a::CLIENT_ID)?.to_owned(),
+        era: optional_text(item, a::ERA).map(str::to_owned),
         issued_at: Timestamp::from_seconds(integer(item, a::ISSUED_AT)?),
         redeemed_for: optional_text(item, a::REDEEMED_FOR).map(str::to_owned),
     })

@@ -9,7 +9,7 @@ use super::{Metric, with_collected};
 pub(crate) enum BackEnd {
     DynamoDb,
     SecretsManager,
-    /// Google's token endpoint and UserInfo.
+    /// Google's token endpoint, UserInfo and revocation endpoint.
     GoogleToken,
     Gmail,
 }

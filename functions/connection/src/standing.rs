@@ -1,0 +1,72 @@
+//! The answer of `GET /connection`. Every member is always there, so that a page need not ask which.
+
+use postern_rules::credential::{Credential, Status};
+use postern_rules::error::Reason;
+use postern_rules::scopes::Scopes;
+use postern_rules::time::Timestamp;
+use postern_rules::user::Email;
+use serde::Serialize;
+
+/// Whether the caller is signed in and connected.
+#[derive(Serialize)]
+pub(crate) struct Standing<'a> {
+    status: &'static str,
+    reason: Option<&'static str>,
+    user: Option<User<'a>>,
+    scopes: Vec<&'a str>,
+    missing_scopes: Vec<String>,
+    connected_at: Option<i64>,
+    grant_expires_at: Option<i64>,
+    start_url: &'a str,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    id: &'a str,
+    email: Option<&'a str>,
+}
+
+impl<'a> Standing<'a> {
+    /// For a caller without a valid session or without a credential.
+    pub(crate) fn signed_out(reason: Reason, start_url: &'a str) -> Self {
+        Self {
+            status: "signed_out",
+            reason: Some(reason.as_str()),
+            user: None,
+            scopes: Vec::new(),
+            missing_scopes: Vec::new(),
+            connected_at: None,
+            grant_expires_at: None,
+            start_url,
+        }
+    }
+
+    /// For the owner of `credential`. `client_id` is today's OAuth client.
+    pub(crate) fn of(
+        credential: &'a Credential,
+        needed: &Scopes,
+        client_id: &str,
+        now: Timestamp,
+        start_url: &'a str,
+    ) -> Self {
+        let (status, reason) = match credential.reauthorization(needed, client_id, now) {
+            _ if credential.status == Status::Disconnecting => ("disconnecting", None),
+            Some(reason) => ("reauthorize", Some(reason.as_str())),
+            None => ("connected", None),
+        };
+        let end = credential.refresh_token.as_ref().and_then(|token| token.expires_at);
+        Self {
+            status,
+            reason,
+            user: Some(User {
+                id: credential.user.as_str(),
+                email: credential.email.as_ref().map(Email::as_str),
+            }),
+            scopes: credential.scopes.iter().collect(),
+            missing_scopes: credential.scopes.missing(needed).iter().map(str::to_owned).collect(),
+            connected_at: Some(credential.connected_at.seconds()),
+            grant_expires_at: end.map(Timestamp::seconds),
+            start_url,
+        }
+    }
+}
