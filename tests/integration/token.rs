@@ -248,7 +248,7 @@ async fn a29_a94_a_new_session_ends_the_earlier_ones_of_the_browser_and_removes_
     let code = world.code(&front_end, ANN).await;
     let answer = world.browse(front_end.redeems_for_cookie(&code)).await;
     let first = answer.set_cookie("__Host-session-p").unwrap().to_owned();
-    assert_eq!(world.jar.has("__Host-session"), false);
+    assert!(!world.jar.has("__Host-session"));
     assert_eq!(world.send(&Call::list("").session(&redirected)).await.status, 401);
 
     // A bearer token replaces a cookie too.

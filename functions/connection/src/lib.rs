@@ -12,8 +12,12 @@ use postern_rules::error::{Error, Reason};
 use self::standing::Standing;
 
 /// The route of this function.
-pub const ROUTE: Route =
-    Route { path: "/connection", methods: "GET, DELETE", entry: Entry::Api, ahead: &[Ahead::DynamoDb] };
+pub const ROUTE: Route = Route {
+    path: "/connection",
+    methods: "GET, DELETE",
+    entry: Entry::Api,
+    ahead: &[Ahead::Secrets, Ahead::DynamoDb],
+};
 
 /// Shows or ends the caller's connection.
 ///
