@@ -49,7 +49,7 @@ pub struct Issued {
     pub redirect_uri: String,
     /// The front end's name for itself.
     pub client_id: String,
-    /// The era of the user's credential in which it was issued.
+    /// The era of the user's credential that it belongs to, like the session that it is for.
     pub era: Option<String>,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -97,8 +97,11 @@ impl Issued {
             & (now < self.issued_at.plus(LIFETIME))
     }
 
-    /// Whether the user has signed out everywhere or disconnected since it was issued.
-    pub fn is_over(&self, credential: &Credential) -> bool {
-        self.era != credential.era || credential.status == Status::Disconnecting
+    /// Whether the user is still connected as when it was issued: has neither signed out everywhere
+    /// nor disconnected since.
+    pub fn belongs_to(&self, credential: &Credential) -> bool {
+        credential.status != Status::Disconnecting
+            && self.era == credential.era
+            && self.issued_at >= credential.sessions_valid_from
     }
 }
