@@ -10,8 +10,14 @@ const SENTENCES = [
     "Google no longer gives this application access to your mailbox. Connect again to continue.",
     "revoked_or_expired reauthorization_required",
   ],
-  ["Your organisation asks you to sign in again from time to time. Connect again to continue.", "reauth_policy"],
-  ["This application needs a permission that you have not given yet. Connect again to give it.", "scopes_changed"],
+  [
+    "Your organisation asks you to sign in again from time to time. Connect again to continue.",
+    "reauth_policy",
+  ],
+  [
+    "This application needs a permission that you have not given yet. Connect again to give it.",
+    "scopes_changed",
+  ],
   ["This application changed how it connects to Google. Connect again to continue.", "client_changed"],
   ["The stored access to your mailbox cannot be used any more. Connect again to continue.", "seal_broken"],
   ["The connection to your mailbox is being removed. Disconnect again to complete it.", "disconnecting"],
@@ -30,7 +36,10 @@ const SENTENCES = [
     "Your organisation's administrator does not allow this application. Ask your administrator.",
     "blocked_by_admin domain_policy",
   ],
-  ["Only accounts of certain organisations can connect here. Choose another account.", "org_internal domain_not_allowed"],
+  [
+    "Only accounts of certain organisations can connect here. Choose another account.",
+    "org_internal domain_not_allowed",
+  ],
   ["This Google account has no Gmail mailbox. Choose another account.", "mail_not_enabled"],
   [
     "Google does not allow sign-in in this app's built-in browser. Open this page in Safari, Chrome or another browser.",
@@ -46,7 +55,10 @@ const SENTENCES = [
   ["The sign-in window was closed before the sign-in was complete. You can try again.", "popup_closed"],
   ["The sign-in window cannot report back to this page. Open this page in a tab of its own.", "embedded"],
   ["Go back to the other window to continue, or connect here again.", "unclaimed"],
-  ["The browser did not keep the cookie of this sign-in. Allow cookies for this page and try again.", "cookie_not_kept"],
+  [
+    "The browser did not keep the cookie of this sign-in. Allow cookies for this page and try again.",
+    "cookie_not_kept",
+  ],
   ["Sign-in works only on a secure page. Open this page with https.", "insecure_context"],
 
   // What ends by itself.
@@ -68,6 +80,7 @@ const SENTENCES = [
     "config_error credential_unreadable internal quota_exhausted server_error",
   ],
   ["The message does not exist any more.", "message_not_found"],
+  ["The message is too large to be shown here. Open it in Gmail.", "message_too_large"],
   ["Gmail does not understand this search. Change it and try again.", "invalid_query"],
   ["The list has changed. Load it again from the start.", "invalid_page_token"],
   [
@@ -75,7 +88,10 @@ const SENTENCES = [
     "forbidden_origin invalid_return_to invalid_redirect_uri csrf_header_missing",
   ],
   ["The browser loaded the sign-in ahead of time. Connect again.", "prefetch_refused"],
-  ["Too many cookies are set for the mail service. Clear them and try again.", "ambiguous_cookie headers_too_large"],
+  [
+    "Too many cookies are set for the mail service. Clear them and try again.",
+    "ambiguous_cookie headers_too_large",
+  ],
   [
     "This page made a request that the mail service does not accept. Tell the people who run it.",
     "invalid_request unsupported_parameter duplicate_parameter too_many_parameters malformed_encoding not_found " +
@@ -86,7 +102,7 @@ const SENTENCES = [
 
 const UNKNOWN = "Something went wrong. Try again later.";
 
-export function explain(code) {
+export function explain(what) {
   const find = (name) => SENTENCES.find(([, codes]) => codes.split(" ").includes(name))?.[0];
-  return find(code?.reason) ?? find(code?.code ?? code) ?? UNKNOWN;
+  return find(what?.reason) ?? find(what?.code ?? what?.status ?? what) ?? UNKNOWN;
 }

@@ -80,10 +80,11 @@ export interface Postern extends Api {
   on(event: "reauthorize", listener: (error: PosternError) => unknown): () => void;
 
   /**
-   * One plain sentence for users. For an error, its reason or code; for `connection.reason`, why.
-   * Loads explain.js when first called; `explain` of that module is the same without a promise.
+   * One plain sentence for users: what an error or a code means, or why a connection is not
+   * `connected`. Loads explain.js when first called; `explain` of that module is the same without a
+   * promise.
    */
-  explain(code: string | PosternError): Promise<string>;
+  explain(what: string | PosternError | Connection): Promise<string>;
 }
 
 /** The routes that need a session. */
@@ -146,7 +147,7 @@ export interface Finished {
 /** The answer of `GET /connection`. */
 export interface Connection {
   status: "signed_out" | "connected" | "reauthorize" | "disconnecting";
-  /** Why it is not `connected`; `explain` has the sentence. */
+  /** Why it is `signed_out` or must be reauthorized; `explain(connection)` has the sentence. */
   reason: string | null;
   user: User | null;
   /** What was granted. */
@@ -223,10 +224,10 @@ export interface Address {
   email: string;
 }
 
-/** A message as Gmail returns it: see Gmail's `users.messages`. */
+/** A message as Gmail returns it: see the resource `users.messages` in Gmail's reference. */
 export interface GmailMessage {
   id: string;
-  threadId: string;
+  payload: unknown;
   [member: string]: unknown;
 }
 

@@ -63,7 +63,12 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   /** The next sign-in, made before the click: Safari blocks a popup that is opened after waiting. */
   let prepared;
   const fresh = () =>
-    newAttempt(base, clientId, new URL(redirectUri ?? location.origin + location.pathname, location.href).href, "fragment");
+    newAttempt(
+      base,
+      clientId,
+      new URL(redirectUri ?? location.origin + location.pathname, location.href).href,
+      "fragment",
+    );
   const prepare = async () => (prepared = await fresh());
 
   if (hasPage) {
@@ -116,7 +121,9 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   /** Resolves when the user authorized again. */
   async function ask(error) {
     await connection().catch(() => {});
-    const promises = [...listeners.reauthorize].map((listener) => listener(error)).filter((value) => value?.then);
+    const promises = [...listeners.reauthorize]
+      .map((listener) => listener(error))
+      .filter((value) => value?.then);
     if (!promises[0]) throw error;
     await Promise.all(promises).catch(() => {
       reauthorizing = undefined;
@@ -134,7 +141,8 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
     const url = withHint(attempt, loginHint);
     if (mode !== "redirect" || isEmbedded) {
       popup = open(url, "_blank", "width=520,height=680");
-      if (popup) return (connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined)));
+      if (popup)
+        return (connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined)));
       if (mode === "popup" || isEmbedded) throw new PopupBlocked({ code: "popup_blocked" });
     }
     // Whatever it says, it is on this origin.
@@ -163,7 +171,9 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
           line.send({ type: "done", url });
           return connecting;
         };
-        redeem(attempt, answer, again).then(resolve, reject).finally(() => line.send({ type: "done" }));
+        redeem(attempt, answer, again)
+          .then(resolve, reject)
+          .finally(() => line.send({ type: "done" }));
       });
 
       // `closed` is only a hint: it is also true for a window that Google's page cut off. So the
@@ -276,7 +286,7 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       listeners[event].add(listener);
       return () => listeners[event].delete(listener);
     },
-    explain: async (code) => (await import("./explain.js")).explain(code),
+    explain: async (what) => (await import("./explain.js")).explain(what),
   };
 }
 
@@ -290,7 +300,8 @@ export function createApi({ base, token, run = (send) => send() }) {
     if (bearer) headers.Authorization = `Bearer ${bearer}`;
     // At the page's own origin a browser without Fetch Metadata does not say where a read comes from.
     // Elsewhere it sends `Origin`, and the header would only cost a preflight.
-    else if (method !== "GET" || base === globalThis.location?.origin) headers["X-Requested-With"] = "postern";
+    else if (method !== "GET" || base === globalThis.location?.origin)
+      headers["X-Requested-With"] = "postern";
     if (body) headers["Content-Type"] = "application/json";
     return { method, headers, body, signal, credentials: bearer ? "omit" : "include" };
   }

@@ -10,7 +10,8 @@ export function PosternProvider({ postern, children }) {
   useEffect(() => {
     const fail = (error) => setState((old) => ({ ...old, error }));
     const end = postern.on("change", (connection) =>
-      setState((old) => ({ connection, error: connection.status === "connected" ? null : old.error })));
+      setState((old) => ({ connection, error: connection.status === "connected" ? null : old.error })),
+    );
     postern.finish().then(({ error }) => {
       if (error) fail(error);
       postern.connection().catch(fail);
@@ -60,7 +61,8 @@ export function useMessages(query = {}) {
 export function ConnectButton({ loginHint, onConnected, children, ...others }) {
   const { postern, connection } = useConnection();
   const [problem, setProblem] = useState({});
-  const say = async (error) => setProblem({ text: await postern.explain(error), isEmbedded: error.reason === "embedded" });
+  const say = async (error) =>
+    setProblem({ text: await postern.explain(error), isEmbedded: error.reason === "embedded" });
   useEffect(() => {
     if (postern.obstacle) say(postern.obstacle);
   }, [postern]);

@@ -80,13 +80,17 @@ export class Api {
       asked.client_id === form.client_id;
     if (asked?.session) this.sessions.delete(asked.session);
     if (!fits || asked.session) {
-      return Response.json({ error: "invalid_grant", error_description: "No.", code: "invalid_grant" }, { status: 400 });
+      return Response.json(
+        { error: "invalid_grant", error_description: "No.", code: "invalid_grant" },
+        { status: 400 },
+      );
     }
     asked.session = randomUUID();
     this.sessions.add(asked.session);
     this.lost = null;
     const answer = { expires_in: 604800, scope: "openid email", user: this.user };
-    if (form.session !== "cookie") return Response.json({ ...answer, access_token: asked.session, token_type: "Bearer" });
+    if (form.session !== "cookie")
+      return Response.json({ ...answer, access_token: asked.session, token_type: "Bearer" });
     if (this.keepsCookies) this.cookies.set(partition, asked.session);
     return Response.json(answer);
   }

@@ -45,6 +45,13 @@ test("an error is explained by its reason, or else by its code", () => {
   assert.equal(explain(null), unknown);
 });
 
+test("a connection is explained by its reason, or else by its status", () => {
+  const user = { id: "1", email: null };
+  assert.equal(explain({ status: "reauthorize", reason: "reauth_policy", user }), explain("reauth_policy"));
+  assert.equal(explain({ status: "disconnecting", reason: null, user }), explain("disconnecting"));
+  assert.notEqual(explain("disconnecting"), unknown);
+});
+
 test("a client explains by itself", async () => {
   const postern = createPostern({ base: "https://api.example.com" });
   assert.equal(await postern.explain("consent_denied"), explain("consent_denied"));

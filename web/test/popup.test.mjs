@@ -17,7 +17,10 @@ async function started(change = {}, options = {}, place = {}) {
 /** What a promise did so far. */
 async function outcome(promise) {
   let result = "pending";
-  promise.then((value) => (result = value), (error) => (result = error));
+  promise.then(
+    (value) => (result = value),
+    (error) => (result = error),
+  );
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
   return result;
 }
@@ -104,7 +107,11 @@ test("a blocked popup becomes a redirect, and in popup mode PopupBlocked", async
   const strict = await started({ blocksPopups: true }, { mode: "popup" });
   await assert.rejects(strict.connecting, { code: "popup_blocked" });
   assert.equal(strict.tab.away, undefined);
-  const frame = await started({ blocksPopups: true }, {}, { partition: "https://portal.example.org", isEmbedded: true });
+  const frame = await started(
+    { blocksPopups: true },
+    {},
+    { partition: "https://portal.example.org", isEmbedded: true },
+  );
   await assert.rejects(frame.connecting, { code: "popup_blocked" });
 });
 
@@ -122,6 +129,19 @@ test("a closed popup is reported after three seconds with focus, and a late succ
   await tab.popup.consent();
   await browser.settle();
   assert.deepEqual(changes, ["connected"]);
+  assert.ok(tab.popup.closed);
+});
+
+test("a popup whose code was taken waits for a slow redemption", async () => {
+  const { tab, api, browser, connecting } = await started();
+  let answer;
+  api.instead = [() => new Promise((resolve) => (answer = resolve))];
+  await tab.popup.consent();
+  await browser.pass(2000);
+  assert.equal(await outcome(tab.popup.finished), "pending");
+  answer(Response.json({ error: "invalid_grant", code: "invalid_grant" }, { status: 400 }));
+  await assert.rejects(connecting, { code: "invalid_grant", status: 400 });
+  await browser.settle();
   assert.ok(tab.popup.closed);
 });
 
@@ -157,7 +177,7 @@ test("an answer from another API is not redeemed (RFC 9207)", async () => {
   }
 });
 
-test("messages of another origin, type or state are ignored", async () => {
+test("a49: messages of another origin, type or state are ignored", async () => {
   const { tab, api, browser, connecting } = await started();
   const answer = Object.fromEntries(new URLSearchParams(new URL(api.answer(tab.popup.away)).hash.slice(1)));
   const good = { type: "answer", answer, postern: answer.state };
@@ -173,7 +193,7 @@ test("messages of another origin, type or state are ignored", async () => {
   assert.equal((await connecting).status, "connected");
 });
 
-test("a planted code is cleared and not redeemed", async () => {
+test("a49: a planted code is cleared and not redeemed", async () => {
   const browser = new Browser();
   const planted = `${APP}/inbox?view=all#code=${"c".repeat(43)}&state=postern-evil&iss=${browser.api.base}`;
   const tab = await browser.tab({}, { url: planted });
@@ -229,7 +249,10 @@ test("where the cookie is not kept, the same popup fetches a token for the memor
   assert.equal((await connecting).status, "connected");
   await browser.settle();
   assert.ok(tab.popup.closed);
-  assert.deepEqual(api.paths("/auth/token").map(({ form }) => form.session), ["cookie", undefined]);
+  assert.deepEqual(
+    api.paths("/auth/token").map(({ form }) => form.session),
+    ["cookie", undefined],
+  );
   await tab.postern.messages().first();
   const { headers, credentials } = api.calls.at(-1);
   assert.match(headers.Authorization, /^Bearer /);

@@ -62,9 +62,18 @@ async function render(client, component, props = {}) {
   const container = document.createElement("div");
   root = createRoot(container);
   const show = (more) =>
-    act(async () => root.render(h(StrictMode, null, h(PosternProvider, { postern: client }, h(component, { ...props, ...more })))));
+    act(async () =>
+      root.render(
+        h(StrictMode, null, h(PosternProvider, { postern: client }, h(component, { ...props, ...more }))),
+      ),
+    );
   await show();
-  return { container, show, text: () => container.textContent, click: (tag) => act(async () => container.querySelector(tag).click()) };
+  return {
+    container,
+    show,
+    text: () => container.textContent,
+    click: (tag) => act(async () => container.querySelector(tag).click()),
+  };
 }
 
 /** Shows a hook's values, and a button that loads more. */
@@ -72,7 +81,14 @@ function List({ q }) {
   const { connection, error } = useConnection();
   const { messages, isLoading, hasMore, loadMore, error: failed } = useMessages({ q });
   const ids = messages.map(({ id }) => id).join("");
-  const words = [connection?.status, error?.code, ids, isLoading && "loading", hasMore && "more", failed?.code];
+  const words = [
+    connection?.status,
+    error?.code,
+    ids,
+    isLoading && "loading",
+    hasMore && "more",
+    failed?.code,
+  ];
   return h("button", { onClick: loadMore }, words.filter(Boolean).join(" "));
 }
 
@@ -123,7 +139,8 @@ test("a rendering that is not needed any more changes nothing", async () => {
   let answer;
   const slow = new Promise((resolve) => (answer = resolve));
   client.messages = ({ q, signal }) => ({
-    first: () => (q === "slow" ? slow.then(() => assert.ok(signal.aborted)).then(() => client.pages[0]) : client.pages[1]),
+    first: () =>
+      q === "slow" ? slow.then(() => assert.ok(signal.aborted)).then(() => client.pages[0]) : client.pages[1],
   });
   const view = await render(client, List, { q: "slow" });
   assert.equal(view.text(), "connected loading");
@@ -151,7 +168,11 @@ test("the button connects in the click itself, and reports", async () => {
     return CONNECTED;
   };
   const onConnected = ({ user }) => seen.push(user.email);
-  const view = await render(client, ConnectButton, { loginHint: "ann@example.com", onConnected, className: "big" });
+  const view = await render(client, ConnectButton, {
+    loginHint: "ann@example.com",
+    onConnected,
+    className: "big",
+  });
   assert.equal(view.text(), "Connect Gmail");
   const button = view.container.querySelector("button");
   assert.deepEqual([button.type, button.className], ["button", "big"]);

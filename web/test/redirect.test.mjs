@@ -61,7 +61,10 @@ test("an answer that is loaded again, by Back or Reload, redeems nothing", async
 });
 
 test("an answer from another API or for another state is not redeemed", async () => {
-  for (const [from, to] of [[/iss=[^&]*/, "iss=https%3A%2F%2Fevil.example"], [/state=[^&]*/, "state=postern-other"]]) {
+  for (const [from, to] of [
+    [/iss=[^&]*/, "iss=https%3A%2F%2Fevil.example"],
+    [/state=[^&]*/, "state=postern-other"],
+  ]) {
     const { browser, tab, api } = await left();
     tab.load(api.answer(tab.away).replace(from, to));
     await browser.pass(600);
@@ -88,6 +91,7 @@ test("finish leaves everything that it does not own, and the history's state", a
     await browser.pass(600);
     assert.equal((await tab.finished).status, status, before);
     assert.equal(tab.url.href, APP + after);
+    assert.deepEqual(tab.historyState, { scroll: 7 });
   }
 });
 
@@ -99,7 +103,10 @@ test("where the cookie is not kept, the redirect is repeated once, for a token",
   await tab.consent();
   assert.equal((await tab.finished).status, "connected");
   assert.equal(tab.url.href, `${APP}/inbox?view=unread#top`);
-  assert.deepEqual(api.paths("/auth/token").map(({ form }) => form.session), ["cookie", undefined]);
+  assert.deepEqual(
+    api.paths("/auth/token").map(({ form }) => form.session),
+    ["cookie", undefined],
+  );
 });
 
 test("no token and no code is ever written to a storage", async () => {

@@ -10,7 +10,10 @@ import { Api, problem } from "./api.mjs";
 const PAGE = { messages: [{ id: "1", threadId: "1" }], resultSizeEstimate: 1 };
 const ok = () => Response.json(PAGE);
 /** API Gateway's own answer: no problem document. */
-const gateway = (status, headers = {}) => () => Response.json({ message: "Service Unavailable" }, { status, headers });
+const gateway =
+  (status, headers = {}) =>
+  () =>
+    Response.json({ message: "Service Unavailable" }, { status, headers });
 /** What `fetch` does in a browser with an answer without CORS headers. */
 const unreadable = () => {
   throw new TypeError("Failed to fetch");
@@ -34,13 +37,19 @@ function client(context, ...answers) {
 
 const isBetween = (pause, least, most) => assert.ok(pause >= least && pause <= most, `${pause}`);
 
-for (const [what, refused] of [["a 429", gateway(429)], ["a 503", gateway(503)], ["no answer", unreadable]]) {
+for (const [what, refused] of [
+  ["a 429", gateway(429)],
+  ["a 503", gateway(503)],
+  ["no answer", unreadable],
+]) {
   test(`f71: after ${what}, a request is repeated, and again after a longer pause`, async (context) => {
     const { postern, calls, pauses } = client(context, refused, refused, ok);
     assert.deepEqual(await postern.messages({ q: "is:unread" }).first(), PAGE);
     assert.equal(calls.length, 3);
-    assert.ok(calls.every(({ url }) => url === "https://api.example.com/messages?format=metadata&q=is%3Aunread"));
-    assert.ok(calls.every(({ credentials }) => credentials === "include"));
+    assert.ok(
+      calls.every(({ url }) => url === "https://api.example.com/messages?format=metadata&q=is%3Aunread"),
+    );
+    assert.ok(calls.every(({ credentials, cache }) => credentials === "include" && cache === "no-store"));
     isBetween(pauses[0], 500, 1000);
     isBetween(pauses[1], 1000, 2000);
   });
@@ -85,7 +94,11 @@ test("f71: a long Retry-After is reported, not waited for", async (context) => {
   assert.deepEqual([calls.length, pauses.length], [1, 0]);
 });
 
-for (const [status, code] of [[400, "invalid_query"], [429, "rate_limited"], [503, "storage_unavailable"]]) {
+for (const [status, code] of [
+  [400, "invalid_query"],
+  [429, "rate_limited"],
+  [503, "storage_unavailable"],
+]) {
   test(`f71: an answer of the API's own is never repeated: ${code}`, async (context) => {
     const { read, calls } = client(context, () => problem(status, code));
     await assert.rejects(read(), { name: "PosternError", status, code, message: "Because.", retryAfter: 1 });
@@ -136,7 +149,13 @@ test("a request that changes something has X-Requested-With, but not beside a to
 
 test("a query sends what it has, and labels one by one", async (context) => {
   const { postern, calls } = client(context, ok);
-  const query = { q: "", labelIds: ["INBOX", "UNREAD"], maxResults: 50, includeSpamTrash: true, format: "ids" };
+  const query = {
+    q: "",
+    labelIds: ["INBOX", "UNREAD"],
+    maxResults: 50,
+    includeSpamTrash: true,
+    format: "ids",
+  };
   await postern.messages(query).first();
   const sent = new URL(calls[0].url).searchParams.toString();
   assert.equal(sent, "labelIds=INBOX&labelIds=UNREAD&format=ids&maxResults=50&includeSpamTrash=true");

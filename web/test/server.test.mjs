@@ -12,7 +12,11 @@ const redirectUri = "https://app.example.com/api/callback";
 async function arrived(context, refusal) {
   const api = new Api();
   context.mock.method(globalThis, "fetch", (url, options) => api.fetch(url, options));
-  const { url: start, pending } = await startSignIn({ base: `${api.base}/`, redirectUri, loginHint: "ann@example.com" });
+  const { url: start, pending } = await startSignIn({
+    base: `${api.base}/`,
+    redirectUri,
+    loginHint: "ann@example.com",
+  });
   const asked = new URL(start).searchParams;
   assert.equal(asked.get("response_mode"), "query");
   assert.equal(asked.get("login_hint"), "ann@example.com");
@@ -31,7 +35,9 @@ test("a server redeems the code with its verifier and gets the session token", a
 
 test("a path is enough as the address, as servers see it", async (context) => {
   const { url, pending, options } = await arrived(context);
-  assert.ok((await finishSignIn({ ...options, url: url.replace("https://app.example.com", ""), pending })).token);
+  assert.ok(
+    (await finishSignIn({ ...options, url: url.replace("https://app.example.com", ""), pending })).token,
+  );
 });
 
 test("without what the first step kept in this browser, nothing is redeemed", async (context) => {

@@ -50,7 +50,11 @@ test("without a promise of a listener, calls fail, and the listener hears of it 
   let heard = 0;
   postern.on("reauthorize", () => void (heard += 1));
   for (let count = 0; count < 3; count += 1) {
-    await assert.rejects(postern.message("m1"), { name: "PosternError", status: 401, reason: "reauth_policy" });
+    await assert.rejects(postern.message("m1"), {
+      name: "PosternError",
+      status: 401,
+      reason: "reauth_policy",
+    });
     await browser.settle();
   }
   assert.equal(heard, 1);
@@ -81,6 +85,23 @@ test("a late 401 of an earlier session is repeated and asks nobody", async () =>
   await connecting;
   answer(api.unauthorized("session_expired"));
   assert.equal((await call).id, "m0");
+});
+
+test("an answer from before a sign-in does not replace what is known since", async () => {
+  const browser = new Browser();
+  const { api } = browser;
+  const tab = await browser.tab();
+  let answer;
+  api.instead = [() => new Promise((resolve) => (answer = resolve))];
+  const early = tab.postern.connection();
+  const connecting = tab.postern.connect();
+  await tab.popup.consent();
+  await connecting;
+  const changes = [];
+  tab.postern.on("change", ({ status }) => changes.push(status));
+  answer(Response.json({ status: "signed_out" }));
+  assert.equal((await early).status, "signed_out");
+  assert.deepEqual(changes, []);
 });
 
 test("a caller who gives up does not wait for the authorization", async () => {
@@ -124,7 +145,11 @@ for (const [name, leave] of [
     }
     await leave(tab.postern);
     await browser.settle();
-    assert.deepEqual(changes, [["connected", "1"], ["connected", "2"], ["signed_out", undefined]]);
+    assert.deepEqual(changes, [
+      ["connected", "1"],
+      ["connected", "2"],
+      ["signed_out", undefined],
+    ]);
     end();
     await tab.postern.signOut().catch(() => {});
     assert.equal(changes.length, 3);
@@ -153,7 +178,8 @@ test("a failed disconnection is reported, and the connection is asked for again"
 });
 
 test("a browser that Google refuses is recognised before the click", async () => {
-  const iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+  const iphone =
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
   const android = "Mozilla/5.0 (Linux; Android 14; Pixel 8";
   const chrome = "AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/150.0.0.0 Mobile Safari/537.36";
   for (const userAgent of [
@@ -182,4 +208,7 @@ test("a browser that Google refuses is recognised before the click", async () =>
     const browser = Object.assign(new Browser(), { userAgent });
     assert.equal((await browser.tab()).postern.obstacle, null, userAgent);
   }
+  // An application on the home screen is no web view, though it looks like one.
+  const browser = Object.assign(new Browser(), { userAgent: `${iphone} Mobile/15E148`, isStandalone: true });
+  assert.equal((await browser.tab()).postern.obstacle, null);
 });

@@ -2,7 +2,16 @@
 // of openapi.yaml, and the package can be used as documented.
 
 import { createPostern, PopupClosed, PosternError } from "@postern/client";
-import type { Connection, FailedMessage, GmailMessage, Message, MessageId, MessageQuery, Page, User } from "@postern/client";
+import type {
+  Connection,
+  FailedMessage,
+  GmailMessage,
+  Message,
+  MessageId,
+  MessageQuery,
+  Page,
+  User,
+} from "@postern/client";
 import { explain } from "@postern/client/explain";
 import type { components, paths } from "@postern/client/openapi";
 import { ConnectButton, useMessages } from "@postern/client/react";
@@ -10,7 +19,10 @@ import { createServerClient, finishSignIn, startSignIn } from "@postern/client/s
 
 /** The JSON that a route answers with; `never`, which fits everything, if there is no such route. */
 type Answer<Path extends string, Method extends string> =
-  paths extends Record<Path, Record<Method, { responses: { 200: { content: { "application/json": infer Body } } } }>>
+  paths extends Record<
+    Path,
+    Record<Method, { responses: { 200: { content: { "application/json": infer Body } } } }>
+  >
     ? Body
     : never;
 
@@ -32,7 +44,14 @@ export type Checks = [
   Fits<Query, Sent>,
   Fits<keyof Query | "format", keyof Sent>,
   Fits<
-    { code: string; detail: string; status: number; reason?: string; start_url?: string; missing_scopes?: string[] },
+    {
+      code: string;
+      detail: string;
+      status: number;
+      reason?: string;
+      start_url?: string;
+      missing_scopes?: string[];
+    },
     components["schemas"]["Problem"]
   >,
 ];
@@ -46,7 +65,7 @@ export async function use(signal: AbortSignal): Promise<void> {
   end();
   for await (const page of postern.messages({ q: "is:unread", signal })) {
     for (const message of page.messages) {
-      console.log("error" in message ? message.error : message.from?.name ?? message.subject);
+      console.log("error" in message ? message.error : (message.from?.name ?? message.subject));
     }
   }
   const ids = await postern.messages({ format: "ids", labelIds: ["INBOX"] }).first();
@@ -78,5 +97,9 @@ export async function serve(url: string): Promise<string> {
 export function Inbox() {
   const { messages, hasMore, loadMore } = useMessages({ q: "is:unread" });
   if (hasMore) loadMore();
-  return ConnectButton({ loginHint: messages[0]?.id ?? "", className: "big", onConnected: ({ user }) => console.log(user) });
+  return ConnectButton({
+    loginHint: messages[0]?.id ?? "",
+    className: "big",
+    onConnected: ({ user }) => console.log(user),
+  });
 }

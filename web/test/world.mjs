@@ -23,7 +23,10 @@ export class Browser {
   #channels = new Set();
 
   /** A tab with the application, whose start-up calls `createPostern` and `finish`. */
-  async tab(options = {}, { url = `${APP}/inbox?view=unread#top`, partition = APP, isEmbedded = false } = {}) {
+  async tab(
+    options = {},
+    { url = `${APP}/inbox?view=unread#top`, partition = APP, isEmbedded = false } = {},
+  ) {
     const tab = new Window(this, { partition, isEmbedded });
     tab.options = options;
     tab.load(url);
@@ -87,9 +90,11 @@ export class Window {
   focused = true;
   /** Where the window is, when it is not at the application. */
   away;
-  /** Adresses that were loaded, by `location.assign` or `replace` or by a test. */
+  /** Addresses that were loaded, by `location.assign` or `replace` or by a test. */
   visited = [];
   storage = new Map();
+  /** What a router keeps with the address. */
+  historyState = { scroll: 7 };
 
   constructor(browser, { partition, isEmbedded = false, opener }) {
     Object.assign(this, { browser, partition, isEmbedded, opener });
@@ -104,7 +109,10 @@ export class Window {
     this.url = new URL(url);
     this.away = this.url.origin === APP ? undefined : url;
     if (this.away) return;
-    const module = new Function(...Object.keys(this.globals()), `${SOURCE}; return { createPostern, PosternError };`);
+    const module = new Function(
+      ...Object.keys(this.globals()),
+      `${SOURCE}; return { createPostern, PosternError };`,
+    );
     const globals = this.globals();
     const { createPostern } = module(...Object.values(globals));
     this.postern = createPostern({ base: this.browser.api.base, ...this.options });
@@ -136,9 +144,15 @@ export class Window {
     return {
       window,
       location,
-      history: { state: null, replaceState: (_, __, url) => (this.url = new URL(url, this.url)) },
+      history: {
+        state: this.historyState,
+        replaceState: (state, _, url) => {
+          this.historyState = state;
+          this.url = new URL(url, this.url);
+        },
+      },
       document: { hasFocus: () => this.focused },
-      navigator: { userAgent: browser.userAgent },
+      navigator: { userAgent: browser.userAgent, standalone: browser.isStandalone },
       crypto: { subtle, getRandomValues: (bytes) => webcrypto.getRandomValues(bytes) },
       sessionStorage: area("sessionStorage", this.storage),
       localStorage: area("localStorage", new Map()),
