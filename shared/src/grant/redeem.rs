@@ -49,7 +49,7 @@ pub async fn redeem(
     }
     let credential = within(deadline, app.store.credential(&issued.user)).await?;
     let credential = credential
-        .filter(|credential| !issued.was_issued_before_the_end_of(credential))
+        .filter(|credential| !issued.is_over(credential))
         .ok_or(Error::InvalidGrant)?;
     // The session first: a code whose row names a session has one, or had one.
     let session_token = Seed::new().token(&credential.user);
