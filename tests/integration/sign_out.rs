@@ -146,6 +146,8 @@ async fn b31_b33_to_b35_b39_only_the_two_bodies_of_the_contract_are_understood()
         "",
         "null",
         "true",
+        "[]",
+        "[true]",
         "\"everywhere\"",
         r#"{"everywhere":"true"}"#,
         r#"{"everywhere":null}"#,
