@@ -6,7 +6,9 @@
 
 mod answers;
 mod back_end;
+mod codes;
 mod credentials;
+mod ending;
 mod given;
 mod refreshing;
 mod secrets;

@@ -32,6 +32,8 @@ async fn refusals(store: &Store, session: &Session) -> Vec<(&'static str, Option
         ("PutItem", store.begin_session(session).await.err()),
         ("DeleteItem", store.end_session(&session.digest).await.err()),
         ("UpdateItem, session", store.touch_session(session).await.err()),
+        ("UpdateItem, code", store.redeem_code("digest", "session").await.err()),
+        ("GetItem, code", store.code("digest").await.err()),
         ("GetItem", store.credential(&ann()).await.err()),
         ("UpdateItem, credential", store.store_grant(&ann(), &grant(session.began_at), None).await.err()),
         ("BatchGetItem", store.session_and_credential(&session.digest, &ann(), in_a_while()).await.err()),

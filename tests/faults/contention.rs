@@ -1,5 +1,5 @@
 //! Many requests at once: environments that refresh one credential, callbacks with one state, a
-//! refresh against a callback or against the deletion of the credential. Each repetition of a case
+//! refresh against a callback or a disconnect, a disconnect against a sign-in. Each repetition of a case
 //! has another random schedule.
 
 use std::time::Duration;
@@ -9,7 +9,6 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::FuturesUnordered;
 use harness::Fault;
 use harness::google::{Decision, Endpoint, Failure, Rotation, Times};
-use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, Answer, Call, World, invoke};
 use postern::app::App;
 
@@ -184,7 +183,7 @@ async fn f23_f31_f35_a_refresh_against_a_newer_consent_never_loses_the_newer_ref
 async fn f34_a_refresh_against_the_end_of_the_credential_does_not_bring_it_back() {
     let lane = async |mut schedule: Schedule, repetitions| {
         let mut world = World::new().await;
-        let apps: Vec<App> = (0..3).map(|_| world.environment(&[])).collect();
+        let apps: Vec<App> = (0..4).map(|_| world.environment(&[])).collect();
         for repetition in 0..repetitions {
             let callback = consented(&mut world).await;
             let signed_in = world.send(&callback).await;
@@ -196,22 +195,64 @@ async fn f34_a_refresh_against_the_end_of_the_credential_does_not_bring_it_back(
             if schedule.coin() {
                 world.stack.google.fail_refresh(Failure::InvalidGrant, Times::Next(1));
             }
-            let lists: Vec<_> = apps.iter().map(|app| send_after(schedule.pause(20), app, &list)).collect();
-            let pause = schedule.pause(80);
-            let deletion = async {
-                tokio::time::sleep(pause).await;
-                world.stack.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
-            };
-            let (answers, ()) = join(join_all(lists), deletion).await;
+            let lists: Vec<_> =
+                apps[1..].iter().map(|app| send_after(schedule.pause(20), app, &list)).collect();
+            let disconnect = world.with_cookies(Call::disconnect());
+            let disconnect = send_after(schedule.pause(80), &apps[0], &disconnect);
+            let (answers, ended) = join(join_all(lists), disconnect).await;
+            assert_eq!(ended.status, 204, "repetition {repetition}: {ended:?}");
             for answer in answers {
                 assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
             }
             assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
             end_delays(&world);
             let answer = world.messages(LIST).await;
-            assert_eq!((answer.status, answer.code()), (401, "reauthorization_required"));
+            assert_eq!((answer.status, answer.code()), (401, "unauthenticated"));
             assert!(world.credential(ANN).is_null(), "repetition {repetition}: the credential is back");
+            world.jar.clear();
         }
     };
-    repeat("refreshes against a deletion", extent::repetitions(), WORLDS, lane).await;
+    repeat("refreshes against a disconnect", extent::repetitions(), WORLDS, lane).await;
+}
+
+#[tokio::test]
+async fn f34_f77_a_disconnect_against_a_sign_in_leaves_no_connection_or_the_new_one() {
+    let lane = async |mut schedule: Schedule, repetitions| {
+        let mut world = World::new().await;
+        let apps: Vec<App> = (0..2).map(|_| world.environment(&[])).collect();
+        for repetition in 0..repetitions {
+            world.jar.clear();
+            world.advance(60);
+            let callback = consented(&mut world).await;
+            let signed_in = world.send(&callback).await;
+            world.keep_cookies(&signed_in);
+            let (old, before) = (world.list(), world.credential(ANN));
+            let disconnect = world.with_cookies(Call::disconnect());
+            world.jar.clear();
+            let callback = consented(&mut world).await;
+            delay_back_ends(&world, &mut schedule);
+            world.stack.google.fail(Endpoint::Revoke, Failure::Slow(schedule.pause(25)), Times::Next(1));
+            let disconnect = send_after(schedule.pause(40), &apps[0], &disconnect);
+            let sign_in = send_after(schedule.pause(40), &apps[1], &callback);
+            let (ended, signed_in) = join(disconnect, sign_in).await;
+            end_delays(&world);
+            assert_eq!(ended.status, 204, "repetition {repetition}: {ended:?}");
+            let reason = world.send(&old).await.reason().to_owned();
+            assert!(["session_expired", "not_connected"].contains(&reason.as_str()), "{reason}");
+            let item = world.credential(ANN);
+            if !item.is_null() {
+                assert_eq!(item["status"]["S"], "active", "repetition {repetition}");
+                assert_ne!(item["era"], before["era"], "repetition {repetition}: a new connection");
+            }
+            // Google may have revoked the new grant too: then the callback's code was refused, or
+            // its tokens are dead, and the user is asked again.
+            if signed_in.begins_session() {
+                world.keep_cookies(&signed_in);
+                let answer = world.messages(LIST).await;
+                assert!([200, 401].contains(&answer.status), "repetition {repetition}: {answer:?}");
+                assert!(answer.status == 401 || !item.is_null(), "repetition {repetition}");
+            }
+        }
+    };
+    repeat("a disconnect against a sign-in", extent::repetitions(), WORLDS, lane).await;
 }

@@ -19,7 +19,13 @@ const RECORDED: [&str; 4] = [
     include_str!("../fixtures/events/cargo_lambda_watch_messages.json"),
     include_str!("../fixtures/events/cargo_lambda_watch_oauth_callback_post.json"),
 ];
-const PATHS: [&str; 3] = ["/auth/start", "/oauth/callback", "/messages"];
+const PATHS: [&str; 5] = [
+    "/auth/start",
+    "/oauth/callback",
+    "/messages",
+    "/messages/18c",
+    "/.well-known/oauth-authorization-server",
+];
 const METHODS: [&str; 7] = ["GET", "GET", "GET", "POST", "POST", "HEAD", "PUT"];
 
 /// What happens to one part of an event.

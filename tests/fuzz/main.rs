@@ -27,6 +27,7 @@ mod event;
 mod gmail_error;
 mod id_token;
 mod input;
+mod mail;
 mod property;
 mod query;
 mod return_to;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postern::outside::http::{HttpStack, send};
-use reqwest::header::{ACCEPT, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -83,6 +83,23 @@ impl Browser {
     /// Fetches a URL from a page of `origin`, with the cookies.
     pub async fn fetch(&mut self, url: &str, origin: &str) -> Result<Answer, String> {
         self.send(self.client.get(url).header(ORIGIN, origin).header(ACCEPT, "application/json")).await
+    }
+
+    /// Sends a change from a page of `origin`, with the cookies; a body as JSON.
+    pub(crate) async fn change(
+        &mut self,
+        method: &str,
+        url: &str,
+        origin: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, String> {
+        let method = method.parse().map_err(|_| format!("{method} is no method"))?;
+        let request = self.client.request(method, url).header(ORIGIN, origin);
+        let mut request = request.header("X-Requested-With", "XMLHttpRequest");
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        self.send(request).await
     }
 
     async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Result<Answer, String> {

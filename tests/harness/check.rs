@@ -1,5 +1,6 @@
-//! The life of one mailbox over HTTP: connected, listed, lost and connected again. `dev --check`
-//! goes through it with `cargo lambda watch`, and `e2e` with a deployed stack.
+//! The life of one mailbox over HTTP: connected, listed, lost, connected again and
+//! disconnected. `dev --check` goes through it with `cargo lambda watch`, and `e2e` with a deployed
+//! stack.
 
 use crate::browser::Browser;
 use crate::visit::{ACCOUNT, Visit, expect, say};
@@ -9,6 +10,8 @@ const STRANGER: &str = "https://stranger.invalid";
 
 /// Goes through the flow and says each step; the first that fails ends it.
 pub async fn run(mut visit: Visit<'_>) -> Result<(), String> {
+    visit.stands("signed_out", Some("not_signed_in")).await?;
+    say("GET /connection tells a first visit that nobody is signed in");
     let authorization_url = visit.start().await?;
     say("GET /auth/start sends the browser to Google and sets the flow cookie");
     visit.connect(&authorization_url).await?;
@@ -32,6 +35,17 @@ pub async fn run(mut visit: Visit<'_>) -> Result<(), String> {
     let again = visit.list(&[]).await?;
     expect(again.ids == first.ids, "the list is the same as before")?;
     say(&format!("GET /messages lists {} messages again", again.ids.len()));
+
+    visit.stands("connected", None).await?;
+    visit.sign_out().await?;
+    visit.stands("signed_out", Some("not_signed_in")).await?;
+    say("POST /auth/sign-out ends the session");
+    let authorization_url = visit.start().await?;
+    visit.connect(&authorization_url).await?;
+    visit.disconnect().await?;
+    visit.stands("signed_out", Some("not_signed_in")).await?;
+    expect(visit.google.live_refresh_tokens(ACCOUNT) == 0, "Google has revoked the grant")?;
+    say("DELETE /connection revokes the grant at Google and ends the session");
     Ok(())
 }
 

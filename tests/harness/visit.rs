@@ -1,6 +1,6 @@
 //! A user of a front end: signs in at the fake Google, lists mail, is asked to authorize again.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::browser::{Answer, Browser};
@@ -84,6 +84,28 @@ impl<'a> Visit<'a> {
             Value::String(url) => Ok(url.clone()),
             _ => Err("the problem has no authorization_url".to_owned()),
         }
+    }
+
+    /// Asks where the user stands, and is told `status` and `reason`.
+    pub(crate) async fn stands(&mut self, status: &str, reason: Option<&str>) -> Result<(), String> {
+        let answer = self.browser.fetch(&format!("{}/connection", self.api), &self.page).await?;
+        expect_status(&answer, 200, "GET /connection")?;
+        let (told, why) = (&answer.body["status"], &answer.body["reason"]);
+        expect(told == status && why.as_str() == reason, &format!("the user is {status}, not {told}, {why}"))
+    }
+
+    /// Signs out.
+    pub(crate) async fn sign_out(&mut self) -> Result<(), String> {
+        let (url, body) = (format!("{}/auth/sign-out", self.api), json!({}));
+        let answer = self.browser.change("POST", &url, &self.page, Some(&body)).await?;
+        expect_status(&answer, 204, "POST /auth/sign-out")
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn disconnect(&mut self) -> Result<(), String> {
+        let answer =
+            self.browser.change("DELETE", &format!("{}/connection", self.api), &self.page, None).await?;
+        expect_status(&answer, 204, "DELETE /connection")
     }
 
     /// Fetches `/messages`, whatever the answer.

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use harness::google::Rotation;
-use harness::world::{ANN, Answer, World};
+use harness::google::{Endpoint, Failure, Rotation};
+use harness::world::{ANN, Answer, Call, World};
 
 /// More suspensions than any request has.
 const MOST_POINTS: usize = 500;
@@ -64,6 +64,32 @@ async fn f19_f20_f21_killed_anywhere_in_the_callback_the_credential_keeps_a_refr
         }
     }
     assert!(finished && points > 8, "{points} points are too few to have been the whole callback");
+}
+
+#[tokio::test]
+async fn f70_f95_killed_anywhere_in_a_batch_whose_token_is_refused_the_credential_works() {
+    let (mut points, mut finished) = (0, false);
+    for polls in 0..MOST_POINTS {
+        let world = World::signed_in().await;
+        world.google.fail(Endpoint::MessagesGet, Failure::InvalidCredentials, 1);
+        let call = world.with_cookies(Call::list("format=metadata&maxResults=2"));
+        let app = world.environment(&[]);
+        let outcome = killed_after(Box::pin(world.send_to(&app, &call)), polls).await;
+        let item = world.credential(ANN);
+        assert_eq!(item["status"]["S"], "active", "killed at {polls}");
+        world.google.clear_failures();
+        // The lease of the dead process has expired.
+        world.advance(10);
+        let answer = world.messages("format=metadata&maxResults=2").await;
+        assert_eq!(answer.status, 200, "killed at {polls}: {answer:?}");
+        assert!(answer.json()["messages"][1]["subject"].is_string(), "killed at {polls}: {answer:?}");
+        points += 1;
+        finished = outcome.is_some();
+        if finished {
+            break;
+        }
+    }
+    assert!(finished && points > 6, "{points} points are too few to have been the whole request");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod callback;
 mod calls;
 mod client_change;
 mod clocks;
+mod codes;
 mod connection;
 mod consent;
 mod contract;

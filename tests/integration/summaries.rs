@@ -88,7 +88,7 @@ async fn f50_a_page_without_messages_needs_no_batch() {
 }
 
 #[tokio::test]
-async fn f52_f95_a_message_that_is_gone_is_left_out_and_one_that_fails_says_so() {
+async fn f52_f99_a_message_that_is_gone_is_left_out_and_one_that_fails_says_so() {
     let world = World::signed_in().await;
     let ids = ids(&world, 5).await;
     world.google.fail_message(&ids[1], Failure::NotFound, Times::UntilCleared);
@@ -122,7 +122,7 @@ async fn f52_f95_a_message_that_is_gone_is_left_out_and_one_that_fails_says_so()
 }
 
 #[tokio::test]
-async fn f95_one_bad_message_alone_on_a_page_is_no_5xx() {
+async fn f99_one_bad_message_alone_on_a_page_is_no_5xx() {
     for (failure, error) in [
         (Failure::Status(500), Some("upstream_unavailable")),
         (Failure::NotJson, Some("upstream_malformed")),
@@ -139,7 +139,7 @@ async fn f95_one_bad_message_alone_on_a_page_is_no_5xx() {
 }
 
 #[tokio::test]
-async fn f42_f47_f95_parts_that_are_refused_are_asked_for_again_in_tens() {
+async fn f42_f47_f99_parts_that_are_refused_are_asked_for_again_in_tens() {
     let world = World::signed_in().await;
     let ids = ids(&world, 25).await;
     for id in &ids[10..] {
@@ -152,7 +152,7 @@ async fn f42_f47_f95_parts_that_are_refused_are_asked_for_again_in_tens() {
 }
 
 #[tokio::test]
-async fn f42_f47_f48_f95_a_batch_that_is_refused_is_sent_again_in_tens() {
+async fn f42_f47_f48_f99_a_batch_that_is_refused_is_sent_again_in_tens() {
     for failure in
         [Failure::Concurrent, Failure::UserRateLimit, Failure::Status(503), Failure::ResetAfterReading]
     {
@@ -169,7 +169,7 @@ async fn f42_f47_f48_f95_a_batch_that_is_refused_is_sent_again_in_tens() {
 }
 
 #[tokio::test]
-async fn f80_f81_f95_what_names_the_end_of_a_limit_is_not_asked_for_again() {
+async fn f80_f81_f99_what_names_the_end_of_a_limit_is_not_asked_for_again() {
     let limit = Failure::QuotaInMessage { status: 403, retry_after: 90 };
     let world = World::signed_in().await;
     let ids = ids(&world, 3).await;
@@ -189,7 +189,7 @@ async fn f80_f81_f95_what_names_the_end_of_a_limit_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn f36_f95_a_refused_token_is_refreshed_once_inside_a_batch_and_outside() {
+async fn f36_f99_a_refused_token_is_refreshed_once_inside_a_batch_and_outside() {
     for endpoint in [Endpoint::MessagesGet, Endpoint::Batch] {
         let world = World::signed_in().await;
         let before = world.kept(ANN);
@@ -212,7 +212,7 @@ async fn f36_f95_a_refused_token_is_refreshed_once_inside_a_batch_and_outside() 
 }
 
 #[tokio::test]
-async fn f41_f95_a_grant_that_covers_no_message_is_403_with_the_way_out() {
+async fn f41_f99_a_grant_that_covers_no_message_is_403_with_the_way_out() {
     let world = World::signed_in().await;
     world.google.fail(Endpoint::MessagesGet, Failure::InsufficientScope, Times::UntilCleared);
     let answer = world.messages("format=metadata&maxResults=2").await;
@@ -221,7 +221,7 @@ async fn f41_f95_a_grant_that_covers_no_message_is_403_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn f51_f95_of_an_answer_that_was_cut_the_whole_messages_are_used() {
+async fn f51_f99_of_an_answer_that_was_cut_the_whole_messages_are_used() {
     let world = World::signed_in().await;
     world.google.fail(Endpoint::Batch, Failure::TruncatedJson, 1);
     let answer = world.messages(METADATA).await;
@@ -255,7 +255,7 @@ async fn f51_f66_a_batch_that_drips_ends_with_the_budget() {
 }
 
 #[tokio::test]
-async fn f66_f95_messages_for_which_there_was_no_time_say_so() {
+async fn f66_f99_messages_for_which_there_was_no_time_say_so() {
     let world = World::signed_in().await;
     world.google.fail(Endpoint::Batch, Failure::Slow(Duration::from_millis(900)), Times::UntilCleared);
     let list = world.with_cookies(harness::world::Call::list("format=metadata&maxResults=100"));

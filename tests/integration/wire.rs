@@ -8,10 +8,11 @@ use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
 use postern::clock::Deadline;
 use postern::outside::dynamodb::StoreError;
 use postern::outside::google::Trouble;
-use postern::outside::google::gmail::{GmailError, ListQuery};
+use postern::outside::google::gmail::{Gathering, GmailError, ListQuery};
 use postern::outside::google::identity::UserInfoError;
 use postern::outside::google::oauth::{Refusal, TokenError};
 use postern::outside::http::Failure as Outbound;
+use postern_rules::mail::MessageId;
 use postern_rules::secret::{AccessToken, RefreshToken};
 use postern_rules::user::UserId;
 use serde_json::json;
@@ -106,6 +107,29 @@ async fn gmail_is_asked_for_the_token_owners_mailbox_with_a_bearer_token() {
     assert_eq!(call.bearer(), Some(access_token.expose()));
     let names: Vec<&str> = call.query.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["prettyPrint", "maxResults"]);
+}
+
+#[tokio::test]
+async fn gmail_is_asked_for_many_messages_in_one_multipart_request() {
+    let (world, access_token, _) = with_tokens().await;
+    let ids = ["0000000000000000", "0000000000000001"];
+    let mut gathering = Gathering::of(ids.iter().map(|id| MessageId::parse(id).unwrap()).collect());
+    world.app.google.gather(&access_token, &mut gathering, in_a_while()).await.unwrap();
+    assert!(gathering.summaries.is_empty() && gathering.failures.is_empty(), "neither exists");
+    let call = &world.google.calls_to(Endpoint::Batch)[0];
+    assert_eq!((call.method.as_str(), call.path.as_str()), ("POST", "/batch/gmail/v1"));
+    assert_eq!(call.bearer(), Some(access_token.expose()));
+    assert_eq!(call.header("content-type"), Some("multipart/mixed; boundary=part_of_a_batch"));
+    let query =
+        "prettyPrint=false&format=metadata&metadataHeaders=From&metadataHeaders=To&metadataHeaders=Subject";
+    let part = |number: usize| {
+        format!(
+            "--part_of_a_batch\r\nContent-Type: application/http\r\nContent-ID: <{number}>\r\n\r\n\
+             GET /gmail/v1/users/me/messages/{}?{query}\r\n\r\n",
+            ids[number]
+        )
+    };
+    assert_eq!(call.body, part(0) + &part(1) + "--part_of_a_batch--\r\n");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async function discover(id = "interop") {
 }
 
 /** Signs in; gives the configuration, the address that came back, and what redeems its code. */
-async function signIn({ redirectUri = `${POSTERN_PAGE}/callback?view=unread`, ...more } = {}) {
+async function signIn({ redirectUri = `${POSTERN_PAGE}/callback`, ...more } = {}) {
   const config = await discover();
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedState = client.randomState();
@@ -36,7 +36,6 @@ test("openid-client discovers the server, signs in with PKCE and reads the mailb
   const { config, back, checks } = await signIn();
   assert.equal(config.serverMetadata().supportsPKCE(), true);
   assert.equal(config.serverMetadata().authorization_response_iss_parameter_supported, true);
-  assert.equal(back.searchParams.get("view"), "unread", "the page's own query stays");
 
   // It compares state and iss (RFC 9207), and sends the verifier.
   const tokens = await client.authorizationCodeGrant(config, back, checks);
@@ -53,7 +52,10 @@ test("openid-client discovers the server, signs in with PKCE and reads the mailb
 test("openid-client refuses an answer that names another issuer", async () => {
   const { config, back, checks } = await signIn();
   back.searchParams.set("iss", "https://attacker.example");
-  await assert.rejects(client.authorizationCodeGrant(config, back, checks), /iss/);
+  await assert.rejects(client.authorizationCodeGrant(config, back, checks), ({ cause }) => {
+    assert.match(cause.message, /"iss"/);
+    return true;
+  });
 });
 
 test("a second redemption is invalid_grant, and ends the session of the first", async () => {

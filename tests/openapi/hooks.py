@@ -91,12 +91,25 @@ def finish_sign_in_by_post(case):
 def list_messages(case):
     if "labelIds" in case.query:
         case.query["labelIds"] = ["INBOX"]
+    if case.query.get("format") == "metadata":
+        # Not with `all=true`, and with smaller pages.
+        case.query.update(all="false", maxResults=min(int(case.query.get("maxResults", 1)), 100))
     if "pageToken" in case.query:
         # A token belongs to the query that it came from.
         query = {name: value for name, value in case.query.items() if name not in ["pageToken", "all"]}
         headers = {"Authorization": case.headers["Authorization"]}
         listed = requests.get(f"{API}/messages", params={**query, "maxResults": 1}, headers=headers, timeout=10)
         case.query["pageToken"] = listed.json().get("nextPageToken")
+
+
+def get_message(case):
+    headers = {"Authorization": case.headers["Authorization"]}
+    listed = requests.get(f"{API}/messages", params={"maxResults": 1}, headers=headers, timeout=10)
+    case.path_parameters["id"] = listed.json()["messages"][0]["id"]
+
+
+def nothing_to_replace(case):
+    pass
 
 
 # Where a value is well-formed but would still be refused, a right one takes its place.
@@ -106,6 +119,7 @@ RIGHT = {
     "finishSignInByRedirect": finish_sign_in_by_redirect,
     "finishSignInByPost": finish_sign_in_by_post,
     "listMessages": list_messages,
+    "getMessage": get_message,
 }
 
 
@@ -118,7 +132,7 @@ def before_call(context, case, kwargs):
         case.headers["Origin"] = PAGE
     operation = case.operation.definition.raw["operationId"]
     if meta and meta.generation.mode.is_positive:
-        RIGHT[operation](case)
+        RIGHT.get(operation, nothing_to_replace)(case)
     elif operation == "startSignIn" and case.query.keys() - {"return_to", "login_hint"}:
         # Without `response_type` the other parameters of an authorization request are ignored.
         case.query = {**AUTHORIZATION, **case.query}

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_refused() {
+    fn b71_b73_other_forms_are_refused() {
         let (padded, long) = (format!("{CHALLENGE}="), "a".repeat(129));
         for text in ["", "short", &padded, &CHALLENGE[1..], &CHALLENGE.replace('-', "+"), &"é".repeat(22)] {
             assert!(Challenge::parse(text).is_none(), "{text}");

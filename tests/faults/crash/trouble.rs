@@ -151,6 +151,37 @@ pub(super) fn of_gmail() -> Vec<Trouble> {
     failures.map(trouble).into()
 }
 
+/// Faults of the revocation endpoint.
+pub(super) fn of_revocation() -> Vec<Trouble> {
+    let (once, lasting) = (Times::Next(1), Times::UntilCleared);
+    let failures = [
+        (Failure::oauth(400, "invalid_token"), once),
+        (Failure::oauth(400, "invalid_request"), once),
+        (Failure::Redirect("https://evil.example/".to_owned()), once),
+        (Failure::Status(429), once),
+        (Failure::Status(500), once),
+        (Failure::Status(503), lasting),
+        (Failure::NotJson, once),
+        (Failure::ErrorWithinSuccess, once),
+        (Failure::TruncatedJson, once),
+        (Failure::CutBody, once),
+        (Failure::ResetAfterReading, lasting),
+        (Failure::LoseAnswer, once),
+        (Failure::LoseAnswer, lasting),
+        (Failure::Slow(Duration::from_millis(30)), once),
+    ];
+    let trouble = |(failure, times): (Failure, Times)| {
+        let is_torn = matches!(failure, Failure::LoseAnswer | Failure::CutBody | Failure::Slow(_));
+        // Google says that it does not know the token, and yet it is alive.
+        let ends_grant = failure == Failure::oauth(400, "invalid_token");
+        let trouble = Trouble::new(format!("revocation, {times:?}: {failure:?}"), move |stack| {
+            stack.google.fail(Endpoint::Revoke, failure.clone(), times);
+        });
+        Trouble { ends_grant, is_torn, ..trouble }
+    };
+    failures.map(trouble).into()
+}
+
 /// Faults of DynamoDB in these operations.
 pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     let faults = [

@@ -124,6 +124,12 @@ impl Call {
         self.cookie(&format!("__Host-session={token}"))
     }
 
+    /// The same call with the partitioned cookie of a session.
+    #[must_use]
+    pub fn partitioned_session(self, token: &str) -> Self {
+        self.cookie(&format!("__Host-session-p={token}"))
+    }
+
     /// The recorded event with this call's values in it.
     pub fn event(&self) -> Value {
         let mut event: Value =

@@ -89,6 +89,11 @@ impl World {
         self.rows("flow#")
     }
 
+    /// The items of one-time codes.
+    pub fn codes(&self) -> Vec<Value> {
+        self.rows("code#")
+    }
+
     fn rows(&self, prefix: &str) -> Vec<Value> {
         let items = self.dynamodb.scan(SESSIONS_TABLE).into_iter();
         items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with(prefix)).collect()

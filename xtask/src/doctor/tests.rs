@@ -167,12 +167,13 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
     assert_snapshot!(scene.output().await, @"
-    good   the configuration of auth-start, list-messages, oauth-callback
+    good   the configuration of auth-start, auth-token, list-messages, oauth-callback
     good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
     good   the keyring in postern/sealing-keys
     good   the table CredentialsTable with the users' tokens
     good   the table SessionsTable with the sessions
     good   the role of auth-start allows what the template grants, and nothing dangerous beside it
+    good   the role of auth-token allows what the template grants, and nothing dangerous beside it
     good   the role of list-messages allows what the template grants, and nothing dangerous beside it
     good   the role of oauth-callback allows what the template grants, and nothing dangerous beside it
     good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
@@ -182,6 +183,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
     good   the Gmail API lists messages
     good   the log of auth-start has no error in the last hour
+    good   the log of auth-token has no error in the last hour
     good   the log of list-messages has no error in the last hour
     good   the log of oauth-callback has no error in the last hour
     ");

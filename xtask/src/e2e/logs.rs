@@ -9,7 +9,7 @@ use crate::account::Called;
 use crate::visit::{expect, say};
 
 /// The functions, as their log groups are called.
-const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];
+const FUNCTIONS: [&str; 5] = ["auth-start", "oauth-callback", "list-messages", "connection", "sign-out"];
 /// The secret fields of a request to Google's token endpoint.
 const SECRET_FIELDS: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
 

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_address_gets_no_code() {
+    fn a91_any_other_address_gets_no_code() {
         let long = format!("https://app.example.com/{}", "x".repeat(500));
         for text in [
             "",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use postern_rules::secret::RefreshToken;
 use serde::Deserialize;
 
-use super::{Google, Repeatable, Trouble, repeated};
+use super::{Google, Repeatable, Trouble, is_page, repeated};
 use crate::clock::Deadline;
 use crate::telemetry::metrics::BackEnd;
 
@@ -35,12 +35,13 @@ impl Google {
             let request = request.map_err(|_| Trouble::Malformed { status: 0 })?;
             let time = deadline.at_most(TIMEOUT);
             let answer = self.ask(BackEnd::GoogleToken, &self.http_once, request, time, LIMIT).await?;
-            let refusal = || serde_json::from_slice(&answer.body).map(|refusal: Refusal| refusal.error);
-            match answer.status {
-                200 => Ok(()),
-                400 if refusal().is_ok_and(|error| error == "invalid_token") => Ok(()),
-                429 => Err(self.unavailable(429, &answer)),
-                status => Err(Trouble::Malformed { status }),
+            let refusal = serde_json::from_slice(&answer.body).map(|refusal: Refusal| refusal.error);
+            match (answer.status, refusal.as_deref()) {
+                // What else Google says of a success is not documented. A page is not Google's API.
+                (200, Err(_)) if !is_page(&answer) => Ok(()),
+                (400, Ok("invalid_token")) => Ok(()),
+                (429, _) => Err(self.unavailable(429, &answer)),
+                (status, _) => Err(Trouble::Malformed { status }),
             }
         })
         .await
