@@ -18,13 +18,44 @@ export interface paths {
          *     instead; such a flow may be finished by Google's redirect or by `POST /oauth/callback`.
          *     Parameters that are not listed here are ignored.
          *
+         *     With `response_type` this is an authorization endpoint (RFC 6749 section 4.1.1, RFC 7636): the
+         *     sign-in ends in a one-time code at `redirect_uri`, which `POST /auth/token` takes. Then the
+         *     answer is always a redirect, `return_to` is ignored, and errors go to `redirect_uri` with `error`,
+         *     `error_code`, `state` and `iss`, unless `redirect_uri` or `client_id` is what is wrong.
+         *
          *     Refused with 403 `forbidden_origin`: an `Origin` that is not allowed, a `Sec-Fetch-Dest` other
-         *     than `document` or `empty`, and a cross-site navigation (`Sec-Fetch-Site: cross-site`) whose
-         *     `Referer` is not of an allowed origin.
+         *     than `document` or `empty`, and, without `response_type`, a cross-site navigation
+         *     (`Sec-Fetch-Site: cross-site`) whose `Referer` is not of an allowed origin.
          */
         get: operations["startSignIn"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeem a one-time code
+         * @description The token endpoint (RFC 6749 section 4.1.3) for public clients. A code can be redeemed once, for
+         *     60 seconds, by whoever has the verifier, with the `redirect_uri` and `client_id` of the
+         *     authorization request. A refused attempt does not use the code up. A second attempt with a used
+         *     code ends the session of the first.
+         *
+         *     A request with an `Origin` must have an allowed one. It needs no preflight. The browser's earlier
+         *     sessions that come along as cookies end, and their cookies are removed.
+         */
+        post: operations["redeemCode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -45,6 +76,10 @@ export interface paths {
          *     answered here. From then on the browser is redirected to `return_to`, with
          *     `auth_error=<code>` added on failure. A caller whose `Accept` header prefers
          *     `application/json` to `text/html` gets a problem document on failure instead.
+         *
+         *     A sign-in that began with `response_type=code` ends at its `redirect_uri`, with `code`, `state` and
+         *     `iss`, or with `error`, `error_code`, `state` and `iss`, in the query or in the fragment. It sets no
+         *     session cookie. If `redirect_uri` is not allowed any more, the answer is 400 `invalid_redirect_uri`.
          *
          *     A state works once. The answer marks the flow in its cookie as finished, and the cookie stays
          *     until it expires. The same address loaded again is redirected to `return_to` if the browser
@@ -88,8 +123,114 @@ export interface paths {
          *     without one, `Sec-Fetch-Site: same-origin` or `none`; without either, `X-Requested-With` with
          *     any value. Another `Origin` or `Sec-Fetch-Site` is 403 `forbidden_origin`; none of the three is
          *     403 `csrf_header_missing`.
+         *
+         *     With `format=metadata` the answer has of each message what a list shows. Such a page costs 5
+         *     of Gmail's quota units and 20 for each message: 505 for 25 messages. A user has 6,000 a minute.
+         *     A message that was deleted meanwhile is left out, and one that could not be got is an entry
+         *     with `error`. The whole answer is an error only if no message could be got.
          */
         get: operations["listMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the connection
+         * @description Whether the caller is signed in and connected. Always 200 for a well-formed request, also
+         *     without a session, so that a page may ask before anybody has signed in. Every member is always
+         *     present. Begins no flow and asks Google nothing: that a user has revoked access at Google is
+         *     known after the next request that needs Google. Does not count as a use of the session.
+         *
+         *     Where a request with one of this API's cookies may come from: as for `GET /messages`.
+         */
+        get: operations["showConnection"];
+        put?: never;
+        post?: never;
+        /**
+         * End the connection
+         * @description Marks the connection as `disconnecting`, which blocks every use at once; revokes the grant at
+         *     Google; deletes the credential, which ends every session of the user; ends this session. Google's
+         *     revocation ends the account's grants to every OAuth client of the same Google Cloud project.
+         *
+         *     If a step fails: 503. The connection stays `disconnecting`, and other routes answer 401
+         *     `reauthorization_required` (reason `not_connected`). Repeating the request completes it. A user
+         *     who signs in again instead is connected again. A connection that is gone already is 204.
+         */
+        delete: operations["disconnect"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out
+         * @description Ends the session that the request names, or with `everywhere` every session of its user. The
+         *     grant stays, and a later sign-in finds it. Without a valid session also 204, except with
+         *     `everywhere`: 401.
+         */
+        post: operations["signOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a message
+         * @description Gmail's `users.messages.get` for the signed-in user: what a list shows of the message, or with
+         *     `format=full` Gmail's own answer. A parameter that is not listed here is 400
+         *     `unsupported_parameter`. Who may call is as for `GET /messages`. Costs 20 of Gmail's quota units.
+         */
+        get: operations["getMessage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The authorization server's metadata
+         * @description RFC 8414: what an OAuth library must know to sign in here. Needs no session. Parameters are
+         *     ignored. `issuer` is the base URL of this API. If that has a path, a library must be given this
+         *     address, because RFC 8414 looks for it before the path.
+         */
+        get: operations["describeServer"];
         put?: never;
         post?: never;
         delete?: never;
@@ -102,6 +243,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description RFC 6749 section 4.1.2 and 4.1.2.1. Google adds more parameters, which are ignored. */
+        GooglesAnswer: {
+            /** @description The authorization code. */
+            code?: string;
+            /** @description Why Google gave no code, for instance `access_denied`. */
+            error?: string;
+        } & (unknown | unknown);
         Started: {
             /**
              * Format: uri
@@ -110,6 +258,48 @@ export interface components {
             authorization_url: string;
             /** @description When the sign-in must be finished, in seconds since the epoch. */
             expires_at: number;
+        };
+        TokenRequest: {
+            /** @constant */
+            grant_type: "authorization_code";
+            /** @description The code at `redirect_uri`; 43 characters of base64url. */
+            code: string;
+            code_verifier: string;
+            /** @description As in the authorization request, byte for byte. */
+            redirect_uri: string;
+            /** @description As in the authorization request. */
+            client_id: string;
+            /**
+             * @description Puts the session into the cookie `__Host-session-p` instead of the answer. Only with an `Origin`.
+             * @constant
+             */
+            session?: "cookie";
+        };
+        TokenAnswer: {
+            /** @description The session token, `v2.<user id>.<secret>`; absent with `session=cookie`. */
+            access_token?: string;
+            /**
+             * @description Absent with `session=cookie`.
+             * @constant
+             */
+            token_type?: "Bearer";
+            /** @description Seconds until the session ends at the latest. */
+            expires_in: number;
+            /** @description The granted Google scopes, separated by spaces. */
+            scope: string;
+            user: {
+                /** @description The Google user ID (`sub`). */
+                id: string;
+                /** @description For display; do not use it as a key. */
+                email: string | null;
+            };
+        };
+        TokenError: {
+            /** @enum {unknown} */
+            error: "invalid_request" | "invalid_grant" | "unsupported_grant_type" | "server_error" | "temporarily_unavailable";
+            /** @description A fixed text for people. */
+            error_description: string;
+            code: components["schemas"]["Code"];
         };
         PostedCode: {
             /** @description The authorization code, not percent-encoded. */
@@ -130,6 +320,45 @@ export interface components {
             /** @description When the session ends at the latest, in seconds since the epoch. */
             expires_at: number;
         };
+        Connection: {
+            /**
+             * @description `signed_out`: nobody is signed in, or the user has no connection. `connected`: requests are served. `reauthorize`: the user must authorize again. `disconnecting`: a disconnect was not completed; repeat it.
+             * @enum {unknown}
+             */
+            status: "signed_out" | "connected" | "reauthorize" | "disconnecting";
+            /**
+             * @description Why `signed_out` (the first three) or `reauthorize` (the others); null otherwise.
+             * @enum {unknown}
+             */
+            reason: "not_signed_in" | "session_expired" | "not_connected" | "revoked_or_expired" | "reauth_policy" | "scopes_changed" | "client_changed" | null;
+            /** @description Whose mailbox it is; null when `signed_out`. */
+            user: null | {
+                /** @description The Google user ID (`sub`). */
+                id: string;
+                /** @description For display; do not use it as a key. */
+                email: string | null;
+            };
+            /** @description The granted scopes, in alphabetical order; Google's `userinfo.email` is `email` here. */
+            scopes: string[];
+            /** @description The scopes that the application needs and the grant does not cover. */
+            missing_scopes: string[];
+            /** @description When the user connected, in seconds since the epoch. */
+            connected_at: number | null;
+            /** @description When Google ends the grant, in seconds since the epoch, if its time is limited. */
+            grant_expires_at: number | null;
+            /**
+             * Format: uri
+             * @description This API's `/auth/start`, which begins a sign-in. Does not expire.
+             */
+            start_url: string;
+        };
+        SignOut: {
+            /**
+             * @description Whether to end every session of the user.
+             * @default false
+             */
+            everywhere: boolean;
+        };
         MessagePage: {
             /** @description In Gmail's order; empty when there are none. */
             messages: {
@@ -140,6 +369,85 @@ export interface components {
             nextPageToken?: string;
             /** @description Gmail's estimate. */
             resultSizeEstimate: number;
+        };
+        SummaryPage: {
+            /** @description In Gmail's order; empty when there are none. */
+            messages: (components["schemas"]["Summary"] | components["schemas"]["FailedMessage"])[];
+            /** @description Where to continue; absent at the end. */
+            nextPageToken?: string;
+            /** @description Gmail's estimate. */
+            resultSizeEstimate: number;
+        };
+        /** @description What a list shows of a message. Everything but the IDs, the date and the labels was written by the sender. Texts are plain, on one line, without control characters, and cut to the lengths given here, which are in bytes of UTF-8. */
+        Summary: {
+            id: string;
+            threadId: string;
+            /** @description The first sender; null if the header names no address. */
+            from: components["schemas"]["Mailbox"] | null;
+            /** @description The first recipients. */
+            to: components["schemas"]["Mailbox"][];
+            subject: string;
+            /** @description When Gmail received the message, in UTC. Not the header `Date`, which its sender chooses. */
+            date: string | null;
+            /** @description The beginning of the text. */
+            snippet: string;
+            labelIds: string[];
+            /** @description Whether `UNREAD` is among the labels. */
+            unread: boolean;
+        };
+        Mailbox: {
+            /** @description Anyone can write anything here. */
+            name: string | null;
+            email: string;
+        };
+        /** @description A message that could not be got. */
+        FailedMessage: {
+            id: string;
+            error: components["schemas"]["Code"];
+        };
+        /** @description Gmail's `Message` resource with `format=full`, byte for byte. */
+        GmailMessage: {
+            id: string;
+            threadId: string;
+            payload: Record<string, never>;
+        } & {
+            [key: string]: unknown;
+        };
+        ServerMetadata: {
+            /**
+             * Format: uri
+             * @description Also the `iss` of authorization answers (RFC 9207).
+             */
+            issuer: string;
+            /** Format: uri */
+            authorization_endpoint: string;
+            /** Format: uri */
+            token_endpoint: string;
+            /** @description The Google scopes of every sign-in. The caller does not choose among them. */
+            scopes_supported?: string[];
+            /** @constant */
+            response_types_supported: [
+                "code"
+            ];
+            /** @constant */
+            response_modes_supported?: [
+                "query",
+                "fragment"
+            ];
+            /** @constant */
+            grant_types_supported?: [
+                "authorization_code"
+            ];
+            /** @constant */
+            token_endpoint_auth_methods_supported?: [
+                "none"
+            ];
+            /** @constant */
+            code_challenge_methods_supported: [
+                "S256"
+            ];
+            /** @constant */
+            authorization_response_iss_parameter_supported?: true;
         };
         Problem: {
             /** @description `urn:postern:problem:<code>`. */
@@ -176,7 +484,7 @@ export interface components {
          * @description The stable name of the error.
          * @enum {unknown}
          */
-        Code: "account_mismatch" | "ambiguous_cookie" | "blocked_by_admin" | "code_rejected" | "config_error" | "consent_denied" | "consent_incomplete" | "credential_unreadable" | "csrf_header_missing" | "disallowed_useragent" | "domain_not_allowed" | "domain_policy" | "duplicate_parameter" | "forbidden_origin" | "headers_too_large" | "identity_invalid" | "identity_mismatch" | "identity_unavailable" | "insufficient_scope" | "internal" | "invalid_page_token" | "invalid_query" | "invalid_request" | "invalid_return_to" | "issuer_mismatch" | "mail_not_enabled" | "malformed_encoding" | "method_not_allowed" | "no_refresh_token" | "nonce_mismatch" | "not_found" | "org_internal" | "out_of_time" | "payload_too_large" | "prefetch_refused" | "provider_error" | "quota_exhausted" | "rate_limited" | "reauthorization_required" | "secrets_unavailable" | "state_expired" | "state_mismatch" | "state_missing" | "state_used" | "storage_unavailable" | "too_many_parameters" | "unauthenticated" | "unsupported_media_type" | "unsupported_parameter" | "upstream_malformed" | "upstream_rejected" | "upstream_timeout" | "upstream_unavailable" | "uri_too_long";
+        Code: "account_mismatch" | "ambiguous_cookie" | "blocked_by_admin" | "code_rejected" | "config_error" | "consent_denied" | "consent_incomplete" | "credential_unreadable" | "csrf_header_missing" | "disallowed_useragent" | "domain_not_allowed" | "domain_policy" | "duplicate_parameter" | "forbidden_origin" | "headers_too_large" | "identity_invalid" | "identity_mismatch" | "identity_unavailable" | "insufficient_scope" | "internal" | "invalid_grant" | "invalid_page_token" | "invalid_query" | "invalid_redirect_uri" | "invalid_request" | "invalid_return_to" | "issuer_mismatch" | "mail_not_enabled" | "malformed_encoding" | "message_not_found" | "message_too_large" | "method_not_allowed" | "no_refresh_token" | "nonce_mismatch" | "not_found" | "org_internal" | "out_of_time" | "payload_too_large" | "prefetch_refused" | "provider_error" | "quota_exhausted" | "rate_limited" | "reauthorization_required" | "secrets_unavailable" | "state_expired" | "state_mismatch" | "state_missing" | "state_used" | "storage_unavailable" | "too_many_parameters" | "unauthenticated" | "unsupported_grant_type" | "unsupported_media_type" | "unsupported_parameter" | "unsupported_response_type" | "upstream_malformed" | "upstream_rejected" | "upstream_timeout" | "upstream_unavailable" | "uri_too_long";
     };
     responses: {
         /** @description A problem document; see the general errors at the top. */
@@ -186,6 +494,58 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Done. */
+        SignedOut: {
+            headers: {
+                /** @description Removes the session cookie from the browser. */
+                "Set-Cookie"?: string;
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description `unauthenticated`: reason `not_signed_in` or `session_expired`, with `authorization_url` and `start_url`. */
+        NoSession: {
+            headers: {
+                /** @description `Bearer realm="gmail"`, with `error="invalid_token"` for `session_expired`. */
+                "WWW-Authenticate"?: string;
+                "Set-Cookie": components["headers"]["FlowCookie"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem document or a page; see the general errors at the top. */
+        ProblemOrPage: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+                "text/html": string;
+            };
+        };
+        /** @description `uri_too_long`: a path of more than 2,048 bytes or a query of more than 16 KiB. */
+        UriTooLong: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `uri_too_long`: a path of more than 2,048 bytes or a query of more than 16 KiB. */
+        UriTooLongOrPage: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+                "text/html": string;
             };
         };
         /** @description `secrets_unavailable` or `config_error`. */
@@ -200,7 +560,18 @@ export interface components {
             };
         };
     };
-    parameters: never;
+    parameters: {
+        /**
+         * @description Any value. Required unless the request has an `Authorization` header.
+         * @example fetch
+         */
+        CsrfHeader: string;
+        /**
+         * @description If present, one of ALLOWED_ORIGINS. Browsers send it. Without it, a request with one of this API's cookies needs `Sec-Fetch-Site: same-origin` or a `Referer` of an allowed origin.
+         * @example http://localhost:9100
+         */
+        Origin: string;
+    };
     requestBodies: never;
     headers: {
         /** @description `__Host-flow-<first six characters of the state>`; see the security scheme `flowCookie`. */
@@ -219,13 +590,57 @@ export interface operations {
     startSignIn: {
         parameters: {
             query?: {
-                /** @description Where the browser goes after the sign-in: an absolute URL whose origin is one of ALLOWED_ORIGINS, written as a browser writes it. Default: the `Origin` of a request for JSON, if it is allowed, else the first of ALLOWED_ORIGINS. A parameter `auth_error` in it is removed. */
+                /**
+                 * @description Asks for a one-time code instead of a session cookie.
+                 * @example code
+                 */
+                response_type?: "code";
+                /**
+                 * @description The front end's name for itself, which it repeats at `POST /auth/token`. Required with `response_type`. There is no registration.
+                 * @example web
+                 */
+                client_id?: string;
+                /**
+                 * @description Where the code goes: a URL whose origin is one of ALLOWED_ORIGINS, or one of ALLOWED_RETURN_URIS. No fragment, and no parameter `code`, `error`, `error_code`, `iss` or `state` of its own. Required with `response_type`.
+                 * @example http://localhost:9100/
+                 */
+                redirect_uri?: string;
+                /**
+                 * @description With `response_type`, the front end's own state, which the answer repeats.
+                 * @example 9pBtIDrdGB0Xv3vUzMfYkw
+                 */
+                state?: string;
+                /**
+                 * @description The SHA-256 of the code verifier in base64url. Required with `response_type`.
+                 * @example E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
+                 */
+                code_challenge?: string;
+                /**
+                 * @description Required with `response_type`.
+                 * @example S256
+                 */
+                code_challenge_method?: "S256";
+                /**
+                 * @description Whether the answer stands in the query or in the fragment of `redirect_uri`.
+                 * @example fragment
+                 */
+                response_mode?: "query" | "fragment";
+                /**
+                 * @description Where the browser goes after the sign-in: an absolute URL whose origin is one of ALLOWED_ORIGINS, written as a browser writes it. Default: the `Origin` of a request for JSON, if it is allowed, else the first of ALLOWED_ORIGINS. A parameter `auth_error` in it is removed.
+                 * @example http://localhost:9100/?view=unread
+                 */
                 return_to?: string;
-                /** @description The account that Google preselects, an e-mail address or a Google user ID. Sent only to Google. */
+                /**
+                 * @description The account that Google preselects, an e-mail address or a Google user ID. Sent only to Google. Neither control characters nor those that change the direction of text.
+                 * @example ann@example.com
+                 */
                 login_hint?: string;
             };
             header?: {
-                /** @description Decides between a redirect (302) and JSON (200). */
+                /**
+                 * @description Decides between a redirect (302) and JSON (200).
+                 * @example application/json
+                 */
                 Accept?: string;
             };
             path?: never;
@@ -244,10 +659,10 @@ export interface operations {
                     "application/json": components["schemas"]["Started"];
                 };
             };
-            /** @description To Google's authorization endpoint. */
+            /** @description To Google's authorization endpoint. With `response_type`, on an error: to `redirect_uri` with `error` (RFC 6749 section 4.1.2.1), `error_code` (one of ours), `state` and `iss`. */
             302: {
                 headers: {
-                    /** @description Google's authorization URL. */
+                    /** @description Google's authorization URL, or `redirect_uri` with the error. */
                     Location?: string;
                     "Set-Cookie": components["headers"]["FlowCookie"];
                     "Cache-Control": components["headers"]["NoStore"];
@@ -255,7 +670,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid_return_to`, `invalid_request` (an impossible `login_hint`), or a general error. */
+            /** @description `invalid_return_to`, `invalid_redirect_uri`, `invalid_request` (an impossible `login_hint` or `client_id`), or a general error. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -275,20 +690,137 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            414: components["responses"]["UriTooLongOrPage"];
             503: components["responses"]["UnavailableSecrets"];
-            default: components["responses"]["Problem"];
+            default: components["responses"]["ProblemOrPage"];
+        };
+    };
+    redeemCode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description One of ALLOWED_ORIGINS. Browsers send it; native applications and servers do not.
+                 * @example http://localhost:9100
+                 */
+                Origin?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 16 KiB and 32 fields, without a content encoding. Other fields are ignored, and so is `Authorization`. */
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description The session began. */
+            200: {
+                headers: {
+                    /** @description With `session=cookie`: `__Host-session-p`. Session cookies that came along are removed. */
+                    "Set-Cookie"?: string;
+                    "Cache-Control": components["headers"]["NoStore"];
+                    /** @description Always `no-cache`. */
+                    Pragma?: "no-cache";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description `invalid_grant` (one answer for a code that is unknown, expired, used or another front end's), `unsupported_grant_type`, or `invalid_request`; `code` says more about that. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_grant",
+                     *       "error_description": "The code is unknown, expired or used, or belongs to another client, redirect_uri or verifier.",
+                     *       "code": "invalid_grant"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `invalid_request` with the code `forbidden_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `invalid_request` with the code `payload_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `invalid_request` with the code `uri_too_long`. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `invalid_request` with the code `unsupported_media_type`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `temporarily_unavailable` (the codes `storage_unavailable` and `out_of_time`) or `server_error` (the codes `config_error` and `credential_unreadable`). */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description Another error of the general ones. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
         };
     };
     finishSignInByRedirect: {
         parameters: {
             query: {
-                /** @description The state of the flow; 43 characters of base64url. */
+                /**
+                 * @description The state of the flow; 43 characters of base64url.
+                 * @example 4HkNtiDQDwVvfmnWJhVZAnwpPqYX4tSgsTFbXZ6uQ0E
+                 */
                 state: string;
-                /** @description Google's authorization code. Exactly one of `code` and `error` must be present. */
-                code?: string;
-                /** @description Why Google gave no code, for instance `access_denied`. */
-                error?: string;
-                /** @description RFC 9207. If present, it must be `https://accounts.google.com`. */
+                /**
+                 * @description Google's answer: the parameter `code` or the parameter `error`, not both.
+                 * @example {
+                 *       "code": "4/0AVGzR1BxDTlRhWJZBYzGUmqQdYp7"
+                 *     }
+                 */
+                answer: components["schemas"]["GooglesAnswer"];
+                /**
+                 * @description RFC 9207. If present, it must be `https://accounts.google.com`.
+                 * @example https://accounts.google.com
+                 */
                 iss?: string;
             };
             header?: never;
@@ -297,7 +829,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To `return_to`, with the session cookie; to `return_to` with `auth_error=<code>` when the verified flow failed; or once to Google's consent page, when Google gave no refresh token and none is stored, and once to Google's page when Google must first ask the user something. */
+            /** @description To `return_to`, with the session cookie; to `return_to` with `auth_error=<code>` when the verified flow failed; to `redirect_uri` with the code or the error; or once to Google's consent page, when Google gave no refresh token and none is stored, and once to Google's page when Google must first ask the user something. */
             303: {
                 headers: {
                     Location?: string;
@@ -308,7 +840,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid_request`, `state_missing` (no `state`), `state_mismatch` (no flow cookie for this state, or an unusable one), `state_expired`, `state_used`, or a general error. */
+            /** @description `invalid_request`, `state_missing` (no `state`), `state_mismatch` (no flow cookie for this state, or an unusable one), `state_expired`, `state_used`, `invalid_redirect_uri`, or a general error. To a caller that prefers JSON also `code_rejected`, `issuer_mismatch` and `nonce_mismatch`. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -318,7 +850,18 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description `prefetch_refused` for a speculative load. */
+            /** @description To a caller that prefers JSON: `reauthorization_required` (reason `client_changed`): the flow began with an OAuth client whose secret is gone. */
+            401: {
+                headers: {
+                    "Set-Cookie": components["headers"]["FlowCookie"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `prefetch_refused` for a speculative load. To a caller that prefers JSON also `consent_denied`, `consent_incomplete` (with `missing_scopes` and `authorization_url`), `blocked_by_admin`, `org_internal`, `disallowed_useragent` and `domain_not_allowed`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -328,7 +871,26 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description `storage_unavailable` before the state was known to be spent (with a flow cookie that lets the same address be loaded again), `secrets_unavailable`, or `config_error`. */
+            /** @description To a caller that prefers JSON: `account_mismatch`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLongOrPage"];
+            /** @description To a caller that prefers JSON: `provider_error`, `upstream_unavailable`, `upstream_malformed`, `upstream_rejected`, `identity_unavailable`, `identity_invalid` or `identity_mismatch`. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable` before the state was known to be spent (with a flow cookie that lets the same address be loaded again), `secrets_unavailable`, or `config_error`. To a caller that prefers JSON also `credential_unreadable` and `upstream_unavailable`. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -339,16 +901,31 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            default: components["responses"]["Problem"];
+            /** @description To a caller that prefers JSON: `upstream_timeout`. It is not known whether the code was redeemed. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["ProblemOrPage"];
         };
     };
     finishSignInByPost: {
         parameters: {
             query?: never;
             header: {
-                /** @description Any value. A form of another site cannot send it. */
+                /**
+                 * @description Any value. A form of another site cannot send it.
+                 * @example fetch
+                 */
                 "X-Requested-With": string;
-                /** @description One of ALLOWED_ORIGINS. Browsers send it. */
+                /**
+                 * @description One of ALLOWED_ORIGINS. Browsers send it.
+                 * @example http://localhost:9100
+                 */
                 Origin?: string;
             };
             path?: never;
@@ -425,6 +1002,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            414: components["responses"]["UriTooLongOrPage"];
             /** @description `unsupported_media_type`. */
             415: {
                 headers: {
@@ -466,26 +1044,53 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            default: components["responses"]["Problem"];
+            default: components["responses"]["ProblemOrPage"];
         };
     };
     listMessages: {
         parameters: {
             query?: {
-                /** @description Gmail's search syntax; at most 2,048 bytes, without control characters. */
+                /**
+                 * @description Gmail's search syntax; at most 2,048 bytes, without control characters and those that change the direction of text.
+                 * @example is:unread
+                 */
                 q?: string;
-                /** @description Only messages that have all of these labels. At most 20, each of at most 256 bytes. */
+                /**
+                 * @description Only messages that have all of these labels. At most 20, each of at most 256 bytes, without control characters.
+                 * @example [
+                 *       "INBOX",
+                 *       "UNREAD"
+                 *     ]
+                 */
                 labelIds?: string[];
-                /** @description The size of a page. Default: Gmail's own, or 500 with `all=true`. */
+                /**
+                 * @description The size of a page. Default: Gmail's own, 500 with `all=true`, 25 with `format=metadata`, where 100 is the most.
+                 * @example 25
+                 */
                 maxResults?: number;
-                /** @description The `nextPageToken` of an earlier answer to the same query. */
+                /**
+                 * @description The `nextPageToken` of an earlier answer to the same query.
+                 * @example 11400714819323198485
+                 */
                 pageToken?: string;
+                /** @example false */
                 includeSpamTrash?: boolean;
-                /** @description Follows every page, until the end, until 5,000 messages, or until too little time is left for another page. If a page after the first fails, the pages before it are returned. `nextPageToken` says where to continue. */
+                /**
+                 * @description Follows every page, until the end, until 5,000 messages, or until too little time is left for another page. If a page after the first fails, the pages before it are returned. `nextPageToken` says where to continue. Not with `format=metadata` (400 `invalid_request`).
+                 * @example false
+                 */
                 all?: boolean;
+                /**
+                 * @description `ids`: message and thread IDs. `metadata`: also what a list shows of a message.
+                 * @example metadata
+                 */
+                format?: "ids" | "metadata";
             };
             header?: {
-                /** @description Any value. Required with one of this API's cookies if the client sends neither `Origin` nor `Sec-Fetch-Site`. */
+                /**
+                 * @description Any value. Required with one of this API's cookies if the client sends neither `Origin` nor `Sec-Fetch-Site`.
+                 * @example fetch
+                 */
                 "X-Requested-With"?: string;
             };
             path?: never;
@@ -500,7 +1105,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MessagePage"];
+                    "application/json": components["schemas"]["MessagePage"] | components["schemas"]["SummaryPage"];
                 };
             };
             /** @description `invalid_request`, `invalid_query`, `invalid_page_token`, `unsupported_parameter`, or a general error. Parameters are checked before the session. */
@@ -549,6 +1154,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            414: components["responses"]["UriTooLong"];
             /** @description `rate_limited`: Gmail limits the requests for this mailbox. `Retry-After` is at most 3,600. */
             429: {
                 headers: {
@@ -570,6 +1176,358 @@ export interface operations {
                 };
             };
             /** @description `upstream_unavailable`, `quota_exhausted`, `storage_unavailable`, `secrets_unavailable`, `credential_unreadable`, or `config_error`. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    showConnection: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Any value. Required with one of this API's cookies if the client sends neither `Origin` nor `Sec-Fetch-Site`.
+                 * @example fetch
+                 */
+                "X-Requested-With"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where the caller stands. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            /** @description `invalid_request` (cookie and bearer token, or a malformed one), or a general error. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` or `csrf_header_missing`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description `storage_unavailable`, `secrets_unavailable`, `credential_unreadable`, or `config_error`. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    disconnect: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Any value. Required unless the request has an `Authorization` header.
+                 * @example fetch
+                 */
+                "X-Requested-With"?: components["parameters"]["CsrfHeader"];
+                /**
+                 * @description If present, one of ALLOWED_ORIGINS. Browsers send it. Without it, a request with one of this API's cookies needs `Sec-Fetch-Site: same-origin` or a `Referer` of an allowed origin.
+                 * @example http://localhost:9100
+                 */
+                Origin?: components["parameters"]["Origin"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["SignedOut"];
+            /** @description `invalid_request` (cookie and bearer token, or a malformed one), or a general error. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: components["responses"]["NoSession"];
+            /** @description `forbidden_origin` or `csrf_header_missing`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description `upstream_unavailable` (Google did not revoke the grant), `storage_unavailable`, `secrets_unavailable`, `credential_unreadable` (also a stored token that cannot be decrypted, so that Google cannot be asked to revoke it), or `config_error`. Repeat the request. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Any value. Required unless the request has an `Authorization` header.
+                 * @example fetch
+                 */
+                "X-Requested-With"?: components["parameters"]["CsrfHeader"];
+                /**
+                 * @description If present, one of ALLOWED_ORIGINS. Browsers send it. Without it, a request with one of this API's cookies needs `Sec-Fetch-Site: same-origin` or a `Referer` of an allowed origin.
+                 * @example http://localhost:9100
+                 */
+                Origin?: components["parameters"]["Origin"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 16 KiB of JSON in UTF-8, without a content encoding. Other members are refused. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignOut"];
+            };
+        };
+        responses: {
+            204: components["responses"]["SignedOut"];
+            /** @description `invalid_request`, or a general error. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: components["responses"]["NoSession"];
+            /** @description `forbidden_origin` or `csrf_header_missing`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description `unsupported_media_type`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`, and with `everywhere` also `secrets_unavailable`, `credential_unreadable` or `config_error`. Nothing has ended, or not everything: repeat the request. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getMessage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `metadata`: what a list shows. `full`: Gmail's resource with all headers and the bodies; attachments are only named in it.
+                 * @example full
+                 */
+                format?: "metadata" | "full";
+            };
+            header?: {
+                /**
+                 * @description Any value. Required with one of this API's cookies if the client sends neither `Origin` nor `Sec-Fetch-Site`.
+                 * @example fetch
+                 */
+                "X-Requested-With"?: string;
+            };
+            path: {
+                /**
+                 * @description A message's `id`. Anything that cannot be one is 404 `not_found`.
+                 * @example 1a0d1b8c9040892d
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"] | components["schemas"]["GmailMessage"];
+                };
+            };
+            /** @description `invalid_request`, `unsupported_parameter`, or a general error. Parameters are checked before the session. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` or `reauthorization_required`, as for `GET /messages`. */
+            401: {
+                headers: {
+                    /** @description `Bearer realm="gmail"`, with `error="invalid_token"` for `session_expired`. */
+                    "WWW-Authenticate"?: string;
+                    "Retry-After": components["headers"]["RefreshRetryAfter"];
+                    "Set-Cookie": components["headers"]["FlowCookie"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient_scope` (also for `format=full` with a grant that has `gmail.metadata`, whatever else it has), `mail_not_enabled`, `domain_policy`, `blocked_by_admin`, `org_internal`, `forbidden_origin`, `csrf_header_missing`. */
+            403: {
+                headers: {
+                    "Retry-After": components["headers"]["RefreshRetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `message_not_found`: the mailbox has no such message. `not_found`: this cannot be an ID. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description `message_too_large`: the whole message has more than 5.5 MB of JSON. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Gmail limits the requests for this mailbox. `Retry-After` is at most 3,600. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upstream_malformed` or `upstream_rejected`. */
+            502: {
+                headers: {
+                    "Retry-After": components["headers"]["RefreshRetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upstream_unavailable`, `quota_exhausted`, `storage_unavailable`, `secrets_unavailable`, `credential_unreadable`, or `config_error`. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    describeServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metadata. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerMetadata"];
+                };
+            };
+            /** @description `forbidden_origin` or `csrf_header_missing`, only for a request with one of this API's cookies. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description `config_error`. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

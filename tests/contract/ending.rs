@@ -24,7 +24,10 @@ async fn a_new_era_is_all_that_signing_out_everywhere_changes() {
     let after = stored(&app).await.unwrap();
     assert!(before.era.is_some() && after.era.is_some());
     assert_ne!(after.era, before.era);
-    assert_eq!(Credential { era: before.era.clone(), version: before.version, ..after.clone() }, before);
+    assert_eq!(after.sessions_valid_from, app.clock.now(), "for versions that know no eras");
+    let (era, version) = (before.era.clone(), before.version);
+    let sessions_valid_from = before.sessions_valid_from;
+    assert_eq!(Credential { era, version, sessions_valid_from, ..after.clone() }, before);
     // One that read the credential before gives way to no write, and brings nothing back.
     app.store.end_all_sessions(&before, in_a_while()).await.unwrap();
     assert_ne!(stored(&app).await.unwrap().era, after.era);

@@ -135,6 +135,7 @@ async fn b31_to_b39_a_malformed_post_is_refused() {
         "",
         "null",
         "[]",
+        &format!("[\"4/0A\",\"{FORGED_STATE}\"]"),
         "\"x\"",
         "{}",
         "{\"code\":1}",

@@ -45,7 +45,7 @@ async fn an_authorization_request_leads_to_google_whatever_else_it_carries() {
 async fn b71_a90_a_request_that_is_not_usable_is_told_so_at_the_front_ends_address() {
     let world = World::new().await;
     let front_end = FrontEnd::default();
-    let (long, repeated) = ("s".repeat(257), "x".repeat(128));
+    let (long, repeated) = ("s".repeat(513), "x".repeat(128));
     for (name, value, error, code) in [
         ("response_type", Some("token"), "unsupported_response_type", "unsupported_response_type"),
         ("response_type", Some(""), "unsupported_response_type", "unsupported_response_type"),

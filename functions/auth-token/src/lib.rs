@@ -8,6 +8,7 @@ use postern::door::{self, Entry, Reply, Request, Route, caller, cookie};
 use postern::grant::redeem::redeem;
 use postern_rules::error::Error;
 use postern_rules::session::ABSOLUTE;
+use postern_rules::user::Email;
 use serde::Serialize;
 
 use self::token_request::{TokenRequest, Wish};
@@ -57,7 +58,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
         scope: redeemed.credential.scopes.to_string(),
         user: User {
             id: redeemed.credential.user.as_str(),
-            email: redeemed.credential.email.as_ref().map(|email| email.as_str()),
+            email: redeemed.credential.email.as_ref().map(Email::as_str),
         },
     };
     door::json(StatusCode::OK, &answer)

@@ -58,8 +58,9 @@ impl Arrival {
     }
 
     fn from_body(request: &Request) -> Result<Self, Error> {
-        let body: Posted = serde_json::from_slice(request.body())
-            .map_err(|_| Error::InvalidRequest("The body must be {\"code\":\"...\",\"state\":\"...\"}."))?;
+        let body: Posted = request
+            .json()
+            .ok_or(Error::InvalidRequest("The body must be {\"code\":\"...\",\"state\":\"...\"}."))?;
         let answer = AuthorizationResponse::Code(code_of(&body.code)?);
         Ok(Self { answer, state: state_of(body.state.as_deref())?, foreign_issuer: false, posted: true })
     }

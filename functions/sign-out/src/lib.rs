@@ -25,8 +25,8 @@ struct Wanted {
 /// A malformed or forbidden request, 401 for `everywhere` without a valid session, and storage that
 /// is not available.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
-    let wanted: Wanted = serde_json::from_slice(request.body())
-        .map_err(|_| Error::InvalidRequest("The body must be {} or {\"everywhere\":true}."))?;
+    let wanted: Wanted =
+        request.json().ok_or(Error::InvalidRequest("The body must be {} or {\"everywhere\":true}."))?;
     if wanted.everywhere {
         let caller = caller::authenticate(app, request).await?;
         if let Some(credential) = &caller.credential {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use crate::credential::Credential;
+use crate::credential::{Credential, Status};
 use crate::digest::{hex, sha256};
 use crate::flow::CodeRequest;
 use crate::pkce::Challenge;
@@ -49,6 +49,8 @@ pub struct Issued {
     pub redirect_uri: String,
     /// The front end's name for itself.
     pub client_id: String,
+    /// The era of the user's credential that it belongs to, like the session that it is for.
+    pub era: Option<String>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// SHA-256 of the session token that it was redeemed for.
@@ -74,6 +76,7 @@ impl Issued {
             challenge: request.challenge.clone(),
             redirect_uri: request.answer_to.redirect_uri.as_str().to_owned(),
             client_id: request.client_id.clone(),
+            era: credential.era.clone(),
             issued_at: now.whole_seconds(),
             redeemed_for: None,
         }
@@ -94,8 +97,11 @@ impl Issued {
             & (now < self.issued_at.plus(LIFETIME))
     }
 
-    /// Whether the user has signed out everywhere since it was issued.
-    pub fn was_issued_before_the_end_of(&self, credential: &Credential) -> bool {
-        self.issued_at < credential.sessions_valid_from
+    /// Whether the user is still connected as when it was issued: has neither signed out everywhere
+    /// nor disconnected since.
+    pub fn belongs_to(&self, credential: &Credential) -> bool {
+        credential.status != Status::Disconnecting
+            && self.era == credential.era
+            && self.issued_at >= credential.sessions_valid_from
     }
 }

@@ -118,10 +118,10 @@ pub struct Credential {
     pub version: u64,
     /// When the user first connected.
     pub connected_at: Timestamp,
-    /// A random ID. Sessions of another era are invalid, whatever the clocks say. Absent in
-    /// items of earlier versions.
+    /// A random ID. Sessions of another era are invalid, whatever the clocks say. Absent in items of
+    /// earlier versions.
     pub era: Option<String>,
-    /// Sessions that began earlier are invalid. All that earlier versions know.
+    /// Sessions without an era that began earlier are invalid. All that earlier versions know.
     pub sessions_valid_from: Timestamp,
 }
 
@@ -132,7 +132,7 @@ impl Credential {
     }
 }
 
-/// The `sessions_valid_from` of an era that begins at `now`. A process whose clock is behind may
+/// The `sessions_valid_from` of a credential created at `now`. A process whose clock is behind may
 /// have begun a session a moment ago (F73).
 pub fn first_session_at(now: Timestamp) -> Timestamp {
     now.minus(CLOCK_SKEW)

@@ -196,13 +196,11 @@ impl Verified {
     /// to if its own is gone; a code has none.
     pub fn delivery(&self, origins: &Origins, uris: &ReturnUris) -> Result<Delivery, Error> {
         let Flow { return_to, code_request, .. } = &self.flow;
-        match code_request {
-            Some(request) => Ok(Delivery::Code(request.still_allowed(origins, uris)?)),
-            None => {
-                let return_to = ReturnTo::parse(return_to, origins);
-                Ok(Delivery::Session(return_to.unwrap_or_else(|_| ReturnTo::default_of(origins))))
-            }
+        if let Some(request) = code_request {
+            return Ok(Delivery::Code(request.still_allowed(origins, uris)?));
         }
+        let return_to = ReturnTo::parse(return_to, origins);
+        Ok(Delivery::Session(return_to.unwrap_or_else(|_| ReturnTo::default_of(origins))))
     }
 
     /// Marks the state as spent. Only for the store, after it has recorded that.

@@ -126,13 +126,12 @@ impl Session {
     /// Whether `user` may use it now: not expired, not idle too long, and not ended by signing out
     /// everywhere or by disconnecting.
     pub fn is_valid(&self, user: &UserId, credential: Option<&Credential>, now: Timestamp) -> bool {
-        let ended_everywhere = credential.is_some_and(|credential| {
-            self.era != credential.era || self.began_at < credential.sessions_valid_from
+        let is_of_this_era = credential.is_none_or(|credential| match (&self.era, &credential.era) {
+            // Both of an earlier version of Postern, which knows the time alone.
+            (None, None) => self.began_at >= credential.sessions_valid_from,
+            (its, todays) => its == todays,
         });
-        &self.user == user
-            && now < self.expires_at()
-            && now < self.last_used_at.plus(IDLE)
-            && !ended_everywhere
+        &self.user == user && now < self.expires_at() && now < self.last_used_at.plus(IDLE) && is_of_this_era
     }
 
     /// Whether to write the time of last use.
@@ -206,6 +205,18 @@ mod tests {
                 is_valid,
                 "{its:?} {todays:?}"
             );
+        }
+    }
+
+    #[test]
+    fn f73_the_time_decides_only_where_there_is_no_era() {
+        for (era, is_valid) in [(Some("a".to_owned()), true), (None, false)] {
+            let of =
+                |sessions_valid_from| Credential { era: era.clone(), sessions_valid_from, ..credential() };
+            let session = Session::begin(&SessionToken::new("token"), &of(NOW), NOW);
+            // Signed out everywhere by a process whose clock is a minute ahead, before this began.
+            let ahead = of(NOW.plus(Duration::from_mins(1)));
+            assert_eq!(session.is_valid(&session.user, Some(&ahead), NOW), is_valid, "{era:?}");
         }
     }
 

@@ -56,9 +56,8 @@ impl Form {
     pub(super) const fn of(entry: Entry, prefers_html: bool) -> Self {
         match entry {
             Entry::Token => Self::Token,
-            Entry::Api => Self::Problem,
             Entry::Start | Entry::Callback if prefers_html => Self::Page,
-            Entry::Start | Entry::Callback => Self::Problem,
+            Entry::Api | Entry::Start | Entry::Callback => Self::Problem,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use postern_rules::config::{ConfigError, PublicUrl, names};
 use postern_rules::error::Error;
+use serde::de::DeserializeOwned;
 
 use super::Entry;
 use super::cookie::{Cookies, FLOW_PREFIX, Outgoing};
@@ -87,6 +88,12 @@ impl Request {
     /// The body; empty if there is none.
     pub fn body(&self) -> &[u8] {
         self.http.body().as_ref()
+    }
+
+    /// The body, if it is a JSON object of this form. Serde alone would also read an array, by position.
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        let is_object = self.body().trim_ascii_start().starts_with(b"{");
+        is_object.then(|| serde_json::from_slice(self.body()).ok()).flatten()
     }
 
     /// The body as a form, parsed as strictly as a query.

@@ -48,9 +48,8 @@ pub async fn redeem(
         return Err(Error::InvalidGrant);
     }
     let credential = within(deadline, app.store.credential(&issued.user)).await?;
-    let credential = credential
-        .filter(|credential| !issued.was_issued_before_the_end_of(credential))
-        .ok_or(Error::InvalidGrant)?;
+    let credential =
+        credential.filter(|credential| issued.belongs_to(credential)).ok_or(Error::InvalidGrant)?;
     // The session first: a code whose row names a session has one, or had one.
     let session_token = Seed::new().token(&credential.user);
     let session = session::begin(app, &session_token, &credential, deadline).await?;

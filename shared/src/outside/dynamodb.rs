@@ -15,7 +15,9 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use postern_rules::config::{Config, Variable, names};
-use postern_rules::credential::{Credential, Setback, Status, StoredAccessToken, StoredRefreshToken};
+use postern_rules::credential::{
+    Credential, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
+};
 use postern_rules::error::Error;
 use postern_rules::random;
 use postern_rules::scopes::Scopes;
@@ -189,7 +191,7 @@ impl Store {
         let stored = previous.and_then(|previous| previous.refresh_token.as_ref());
         change = with_tokens(change, stored, grant.refresh_token.as_ref(), grant.access_token.as_ref());
         if previous.is_none_or(|previous| previous.status == Status::Disconnecting) {
-            change = new_era(change.set(a::CONNECTED_AT, number(now.seconds())), now);
+            change = new_era(change.set(a::CONNECTED_AT, number(now.seconds())), first_session_at(now));
         }
         if previous.is_none() {
             change = change.when_absent(a::USER_ID);

@@ -167,15 +167,17 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
     assert_snapshot!(scene.output().await, @"
-    good   the configuration of auth-start, auth-token, list-messages, oauth-callback
+    good   the configuration of auth-start, auth-token, connection, list-messages, oauth-callback, sign-out
     good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
     good   the keyring in postern/sealing-keys
     good   the table CredentialsTable with the users' tokens
     good   the table SessionsTable with the sessions
     good   the role of auth-start allows what the template grants, and nothing dangerous beside it
     good   the role of auth-token allows what the template grants, and nothing dangerous beside it
+    good   the role of connection allows what the template grants, and nothing dangerous beside it
     good   the role of list-messages allows what the template grants, and nothing dangerous beside it
     good   the role of oauth-callback allows what the template grants, and nothing dangerous beside it
+    good   the role of sign-out allows what the template grants, and nothing dangerous beside it
     good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
     good   CORS for http://localhost:9100
     good   CORS for other origins: refused
@@ -184,8 +186,10 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   the Gmail API lists messages
     good   the log of auth-start has no error in the last hour
     good   the log of auth-token has no error in the last hour
+    good   the log of connection has no error in the last hour
     good   the log of list-messages has no error in the last hour
     good   the log of oauth-callback has no error in the last hour
+    good   the log of sign-out has no error in the last hour
     ");
     let is_read = |operation: &str| operation.starts_with("Describe") || operation == "BatchGetItem";
     assert!(scene.stack.dynamodb.calls().iter().all(|call| is_read(&call.operation)));

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use postern_rules::config::names;
-use postern_rules::credential::{Credential, Status, first_session_at};
+use postern_rules::credential::{Credential, Status};
 use postern_rules::random;
 use postern_rules::time::Timestamp;
 
@@ -13,12 +13,12 @@ use super::item::{attribute as a, number, status_word, string};
 use super::{ACCESS_TOKEN, LEASE, SETBACK, Store, StoreError, Written, insist, item};
 use crate::clock::Deadline;
 
-/// Begins an era: no session of an earlier one is valid. Versions that know no eras
-/// look at the time alone.
-pub(super) fn new_era(change: Change, now: Timestamp) -> Change {
+/// Begins an era: no session of an earlier one is valid. Versions that know no eras look at
+/// `sessions_valid_from` alone.
+pub(super) fn new_era(change: Change, sessions_valid_from: Timestamp) -> Change {
     change
         .set(a::ERA, string(random::mark()))
-        .set(a::SESSIONS_VALID_FROM, number(first_session_at(now).seconds()))
+        .set(a::SESSIONS_VALID_FROM, number(sessions_valid_from.seconds()))
 }
 
 impl Store {

@@ -243,7 +243,7 @@ pub(super) fn code_key(digest: &str) -> String {
 
 /// Writes the row of a code that was not redeemed.
 pub(super) fn code_item(code: &Issued) -> Item {
-    Item::from([
+    let mut item = Item::from([
         (a::ID.to_owned(), string(code_key(&code.digest))),
         (a::SCHEMA.to_owned(), number(SCHEMA)),
         (a::USER_ID.to_owned(), string(code.user.as_str())),
@@ -252,7 +252,11 @@ pub(super) fn code_item(code: &Issued) -> Item {
         (a::CLIENT_ID.to_owned(), string(&code.client_id)),
         (a::ISSUED_AT.to_owned(), number(code.issued_at.seconds())),
         (a::EXPIRES_AT.to_owned(), number(code.kept_until().seconds())),
-    ])
+    ]);
+    if let Some(era) = &code.era {
+        item.insert(a::ERA.to_owned(), string(era));
+    }
+    item
 }
 
 /// Reads a one-time code's row.
@@ -263,6 +267,7 @@ pub(super) fn code(item: &Item) -> Result<Issued, Unreadable> {
         challenge: Challenge::parse(text(item, a::CHALLENGE)?).ok_or(Unreadable(a::CHALLENGE))?,
         redirect_uri: text(item, a::REDIRECT_URI)?.to_owned(),
         client_id: text(item, a::CLIENT_ID)?.to_owned(),
+        era: optional_text(item, a::ERA).map(str::to_owned),
         issued_at: Timestamp::from_seconds(integer(item, a::ISSUED_AT)?),
         redeemed_for: optional_text(item, a::REDEEMED_FOR).map(str::to_owned),
     })

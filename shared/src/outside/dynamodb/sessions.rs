@@ -27,7 +27,7 @@ const BATCH_ATTEMPTS: u32 = 3;
 /// The outcome of spending a state.
 pub enum Spending {
     /// This request spent the state. Its code may be exchanged.
-    First(Redeemable),
+    First(Box<Redeemable>),
     /// The state was spent before.
     Again {
         /// SHA-256 of the random half of the session token that the first request issued.
@@ -111,14 +111,14 @@ impl Store {
         let request = request.condition_expression(alternatives.join(" OR "));
         let request = request.return_values_on_condition_check_failure(AllOld);
         let Err(error) = Box::pin(request.send()).await else {
-            return Ok(Spending::First(flow.spent()));
+            return Ok(Spending::First(Box::new(flow.spent())));
         };
         let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
             return Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error));
         };
         let found = failed.item.as_ref();
         if found.and_then(|item| item::optional_text(item, a::WRITE_ID)) == Some(attempt) {
-            return Ok(Spending::First(flow.spent()));
+            return Ok(Spending::First(Box::new(flow.spent())));
         }
         let session_seed =
             found.and_then(|item| item::optional_text(item, a::SESSION_SEED)).map(str::to_owned);

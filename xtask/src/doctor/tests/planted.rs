@@ -123,14 +123,20 @@ async fn a_defect_of_the_stack_is_found() {
     no function: wrong  the function list-messages does not exist: deploy the template again
     a function that failed: wrong  Lambda failed to create or update the function auth-start: deploy the template again
     a missing variable: wrong  the configuration of auth-start is not usable (SESSIONS_TABLE: A required setting is missing): deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and auth-token: deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and connection: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and list-messages: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and oauth-callback: deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and sign-out: deploy the template again
     wrong  GET https://api.example.com/auth/start answers 503 config_error (SESSIONS_TABLE): correct that variable or what it names; the functions notice a changed secret within five minutes
     another table: wrong  CREDENTIALS_TABLE of list-messages is not the one in the stack's outputs: deploy the template again
     wrong  CREDENTIALS_TABLE differs in auth-start and list-messages: deploy the template again
     another address: wrong  PUBLIC_URL of auth-start is not the one in the stack's outputs: deploy the template again
+    wrong  PUBLIC_URL differs in auth-start and auth-token: deploy the template again
+    wrong  PUBLIC_URL differs in auth-start and connection: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and list-messages: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and oauth-callback: deploy the template again
+    wrong  PUBLIC_URL differs in auth-start and sign-out: deploy the template again
     wrong  GET https://api.example.com/auth/start starts a sign-in that does not return to https://api.example.com/oauth/callback: deploy the template again with the DomainName or PublicUrl that browsers use
     ");
 }
@@ -201,8 +207,11 @@ async fn a_role_that_allows_too_little_or_too_much_is_found() {
     ]);
     assert_snapshot!(defects.await, @"
     a missing permission: wrong  the role of oauth-callback does not allow dynamodb:UpdateItem on CredentialsTable: deploy the template again, or restore the statement in the role's policy
-    tables whose key may not be used: wrong  the role of list-messages does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    tables whose key may not be used: wrong  the role of auth-token does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of connection does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of list-messages does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of oauth-callback does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of sign-out does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     a key that may be passed on: wrong  the role of auth-start allows kms:CreateGrant on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb, which the template does not grant: deploy the template again, or remove the statement from the role's policies
     a permission too much: wrong  the role of list-messages allows dynamodb:Scan on CredentialsTable, which the template does not grant: deploy the template again, or remove the statement from the role's policies
     ");

@@ -37,12 +37,18 @@ async fn what_the_caller_may_not_see() {
     ?      the table SessionsTable: you may not call dynamodb:DescribeTable; try again with a role that may
     ?      whether a key of your own encrypts the secret postern/google-client: you may not call secretsmanager:DescribeSecret; try again with a role that may
     ?      whether a key of your own encrypts the secret postern/sealing-keys: you may not call secretsmanager:DescribeSecret; try again with a role that may
+    ?      what the role of auth-token allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
+    ?      what the role of connection allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of list-messages allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of oauth-callback allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
+    ?      what the role of sign-out allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
     ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
+    ?      the log of auth-token: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the log of connection: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of list-messages: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of oauth-callback: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the log of sign-out: you may not call logs:FilterLogEvents; try again with a role that may
     ");
 }
 
@@ -86,7 +92,7 @@ async fn a_deployed_api_that_is_not_reached() {
     scene.aws().outputs.insert("ApiUrl".to_owned(), url.to_owned());
     let output = scene.output().await;
     assert_snapshot!(lines("wrong", &output), @"wrong  GET http://localhost:1/auth/start reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl");
-    assert_eq!(output.matches("good ").count(), 12, "{output}");
+    assert_eq!(output.matches("good ").count(), 18, "{output}");
 }
 
 #[tokio::test]
@@ -120,8 +126,11 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     scene.answer("FilterLogEvents", 200, &endless(&json!([])));
     assert_snapshot!(lines("?      the log", &scene.output().await), @r#"
     ?      the log of auth-start: the LogLevel FATAL hides errors; deploy with ERROR or a lower level
+    ?      the log of auth-token: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/auth-token --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
+    ?      the log of connection: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/connection --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of list-messages: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/list-messages --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of oauth-callback: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/oauth-callback --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
+    ?      the log of sign-out: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/sign-out --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     "#);
     let line = json!({ "level": "ERROR", "code": "credential_unreadable" }).to_string();
     let event = json!({ "timestamp": 1_793_500_000_000_i64, "message": line });
