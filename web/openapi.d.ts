@@ -1517,7 +1517,7 @@ export interface operations {
                     "application/json": components["schemas"]["ServerMetadata"];
                 };
             };
-            /** @description A general error, or `invalid_request` for what API Gateway would not send. */
+            /** @description `invalid_request` (an event that is not from API Gateway), or a general error. */
             400: {
                 headers: {
                     [name: string]: unknown;
