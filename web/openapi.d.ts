@@ -1517,6 +1517,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerMetadata"];
                 };
             };
+            /** @description `invalid_request` (an event that is not from API Gateway), or a general error. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `forbidden_origin` or `csrf_header_missing`, only for a request with one of this API's cookies. */
             403: {
                 headers: {

@@ -11,7 +11,7 @@ test("the example of docs/fake-google.md passes", async (t) => {
   const page = await readFile(new URL("../../docs/fake-google.md", import.meta.url), "utf8");
   const [, example] = /^```js\n(.*?)^```$/ms.exec(page);
   // Here it finds playwright-core. Its port may be taken.
-  const file = fileURLToPath(new URL("node_modules/.fake-google.test.mjs", import.meta.url));
+  const file = fileURLToPath(new URL("../node_modules/.fake-google.test.mjs", import.meta.url));
   await writeFile(file, example.replaceAll("8080", await freePort()));
   t.after(() => rm(file));
   const { NODE_TEST_CONTEXT, ...environment } = process.env;
