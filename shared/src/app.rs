@@ -126,8 +126,8 @@ impl App {
         }
     }
 
-    /// Prepares the first request, during init: reads the secrets and begins to open connections, as
-    /// `ahead` says. A request that needs a secret waits until this has read it.
+    /// Prepares the first request, during init: reads the secrets and begins to open connections,
+    /// as `ahead` says. A request that needs a secret waits until this has read it.
     pub async fn prepare(&self, ahead: &[Ahead]) {
         // Awaits nothing. A future only so that the secrets are asked for first: they take longest.
         let opening = async {

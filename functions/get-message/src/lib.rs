@@ -41,8 +41,8 @@ impl Format {
 ///
 /// # Errors
 ///
-/// Invalid parameters, 401 without a valid session and a working grant, an unknown message, one that
-/// is too large, and Gmail's errors.
+/// Invalid parameters, 401 without a valid session and a working grant, an unknown message, one
+/// that is too large, and Gmail's errors.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let format = Format::parse(&request.query)?;
     let id = MessageId::parse(request.path_id()).ok_or(Error::NotFound)?;

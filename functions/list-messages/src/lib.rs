@@ -1,5 +1,5 @@
-//! `GET /messages`: lists one page, or all pages, of the signed-in user's mailbox: IDs only, or with
-//! what a list shows of each message.
+//! `GET /messages`: lists one page, or all pages, of the signed-in user's mailbox: IDs only, or
+//! with what a list shows of each message.
 
 mod query;
 mod summaries;

@@ -101,7 +101,6 @@ impl Issued {
     /// nor disconnected since.
     pub fn belongs_to(&self, credential: &Credential) -> bool {
         credential.status != Status::Disconnecting
-            && self.era == credential.era
-            && self.issued_at >= credential.sessions_valid_from
+            && credential.is_in_era(self.era.as_deref(), self.issued_at)
     }
 }

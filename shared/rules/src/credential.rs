@@ -130,6 +130,16 @@ impl Credential {
     pub fn holder(&self, now: Timestamp) -> Option<&str> {
         self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| lease.holder.as_str())
     }
+
+    /// Whether what began at `began_at` in `era`, a session or a one-time code, is of today's era: the
+    /// user has neither signed out everywhere nor disconnected since.
+    pub fn is_in_era(&self, era: Option<&str>, began_at: Timestamp) -> bool {
+        match (era, self.era.as_deref()) {
+            // Both of an earlier version of Postern, which knows the time alone.
+            (None, None) => began_at >= self.sessions_valid_from,
+            (its, todays) => its == todays,
+        }
+    }
 }
 
 /// The `sessions_valid_from` of a credential created at `now`. A process whose clock is behind may

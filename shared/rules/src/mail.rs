@@ -1,5 +1,6 @@
 //! What a list shows of a message: sender, recipients, subject, date and snippet, decoded and
-//! bounded. Strangers write all of it. None of these types can be printed, so that no log gets mail.
+//! bounded. Strangers write all of it. None of these types can be printed, so that no log gets
+//! mail.
 
 mod text;
 
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// The headers that a [`Summary`] is made of.
 pub const HEADERS: [&str; 3] = ["From", "To", "Subject"];
 
-/// The bounds of a summary, in bytes of UTF-8. A page of 100 summaries that are all at their bounds,
-/// escaped twice (as JSON inside the function's response), stays below Lambda's 6 MB.
+/// The bounds of a summary, in bytes of UTF-8. A page of 100 summaries that are all at their
+/// bounds, escaped twice (as JSON inside the function's response), stays below Lambda's 6 MB.
 const LONGEST_NAME: usize = 128;
 const LONGEST_ADDRESS: usize = 254;
 const LONGEST_SUBJECT: usize = 1024;
@@ -118,8 +119,8 @@ impl From<Resource> for Summary {
     }
 }
 
-/// When Gmail received the message, in UTC (RFC 3339), from milliseconds since the epoch. The `Date`
-/// header is not used: its writer chooses it, and Gmail sorts by this one.
+/// When Gmail received the message, in UTC (RFC 3339), from milliseconds since the epoch. The
+/// `Date` header is not used: its writer chooses it, and Gmail sorts by this one.
 fn date(milliseconds: &str) -> Option<String> {
     let seconds = milliseconds.parse::<i64>().ok()?.div_euclid(1000);
     (0..=END_OF_TIME).contains(&seconds).then(|| DateTime::from_timestamp(seconds).to_rfc3339())

@@ -126,11 +126,8 @@ impl Session {
     /// Whether `user` may use it now: not expired, not idle too long, and not ended by signing out
     /// everywhere or by disconnecting.
     pub fn is_valid(&self, user: &UserId, credential: Option<&Credential>, now: Timestamp) -> bool {
-        let is_of_this_era = credential.is_none_or(|credential| match (&self.era, &credential.era) {
-            // Both of an earlier version of Postern, which knows the time alone.
-            (None, None) => self.began_at >= credential.sessions_valid_from,
-            (its, todays) => its == todays,
-        });
+        let is_of_this_era =
+            credential.is_none_or(|credential| credential.is_in_era(self.era.as_deref(), self.began_at));
         &self.user == user && now < self.expires_at() && now < self.last_used_at.plus(IDLE) && is_of_this_era
     }
 

@@ -1,5 +1,5 @@
-//! The text of headers and snippets: encoded words, addresses and entities are decoded; controls are
-//! removed; everything is cut to a length.
+//! The text of headers and snippets: encoded words, addresses and entities are decoded; controls
+//! are removed; everything is cut to a length.
 
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Address, HeaderValue};
@@ -20,8 +20,8 @@ pub(super) fn decoded(header: &str) -> String {
     }
 }
 
-/// The first mailboxes of a header with addresses (RFC 5322 section 3.4), groups dissolved. What has
-/// no address is left out.
+/// The first mailboxes of a header with addresses (RFC 5322 section 3.4), groups dissolved. What
+/// has no address is left out.
 pub(super) fn mailboxes(header: &str, most: usize) -> Vec<Mailbox> {
     let line = header_line(header);
     let HeaderValue::Address(addresses) = MessageStream::new(line.as_bytes()).parse_address() else {

@@ -1,5 +1,5 @@
-//! Gets what a list shows of many messages, through Gmail's batch endpoint. Each message has its own
-//! outcome, so that one that fails does not take the others with it.
+//! Gets what a list shows of many messages, through Gmail's batch endpoint. Each message has its
+//! own outcome, so that one that fails does not take the others with it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -27,8 +27,8 @@ pub(super) fn request(paths: impl Iterator<Item = String>) -> String {
     body + "--" + BOUNDARY + "--\r\n"
 }
 
-/// The answers in a response, each with the position of its request. `None`: this is no batch. Parts
-/// that cannot be read are left out. The last may have been cut.
+/// The answers in a response, each with the position of its request. `None`: this is no batch.
+/// Parts that cannot be read are left out. The last may have been cut.
 pub(super) fn answers(whole: &Answer) -> Option<Vec<(usize, Answer)>> {
     let media_type = whole.headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let parts = parts(&whole.body, &boundary(media_type)?);
