@@ -1526,15 +1526,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden_origin` or `csrf_header_missing`, only for a request with one of this API's cookies. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             414: components["responses"]["UriTooLong"];
             /** @description `config_error`. */
             503: {

@@ -47,6 +47,8 @@ const LONG_PATH: usize = 1024;
 /// Who calls a route. Decides which checks precede the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
+    /// Anyone: the answer is the same for all.
+    Anyone,
     /// A page's script or another program.
     Api,
     /// A browser sent by a front end, or a page's script, to begin a sign-in.

@@ -2,11 +2,13 @@
 //! environment that names both. Nothing here is real.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postern_rules::code;
 use postern_rules::seal::{Keyring, Purpose};
-use postern_rules::secret::SessionToken;
+use postern_rules::secret::{OneTimeCode, SessionToken};
 use postern_rules::session::{PresentedToken, Seed, Session};
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
@@ -29,6 +31,13 @@ const KEYRING_NAME: &str = "postern/sealing-keys";
 const CREDENTIALS: &str = "postern-credentials";
 const SESSIONS: &str = "postern-sessions";
 const MESSAGES: usize = 25;
+/// A code, the verifier and the challenge of RFC 7636 appendix B, and the form that redeems it.
+const CODE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const TOKEN_REQUEST: &str = "grant_type=authorization_code&client_id=web\
+    &redirect_uri=https%3A%2F%2Fapp.example.com%2F\
+    &code=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+    &code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const ERA: &str = "Zm9ydHkgdHc";
 
 /// One signed-in user and their session.
@@ -82,6 +91,18 @@ impl World {
         let messages: Vec<Value> = (0..MESSAGES)
             .map(|number| json!({ "id": format!("18c2f5b7a1{number:06}"), "threadId": format!("18c2f5b7a1{number:06}") }))
             .collect();
+        let code = json!({
+            "id": { "S": format!("code#{}", code::digest(&OneTimeCode::new(CODE))) },
+            "schema": { "N": "1" },
+            "user_id": { "S": USER },
+            "era": { "S": ERA },
+            "challenge": { "S": CHALLENGE },
+            "redirect_uri": { "S": "https://app.example.com/" },
+            "client_id": { "S": "web" },
+            // From the future, so that it does not expire while the bench runs.
+            "issued_at": number(timestamp().seconds() + 12 * 3600),
+            "expires_at": number(timestamp().seconds() + 13 * 3600),
+        });
         let page = json!({ "messages": messages, "nextPageToken": "09876543210987654321", "resultSizeEstimate": 201 });
         let tokens = json!({
             "access_token": access_token(),
@@ -96,6 +117,7 @@ impl World {
         Answers {
             responses: HashMap::from([
                 ("BatchGetItem", dynamodb(&both)),
+                ("GetItem of a code", dynamodb(&json!({ "Item": code }))),
                 ("GetItem of a session", dynamodb(&json!({ "Item": session }))),
                 ("GetItem", dynamodb(&json!({ "Item": credential }))),
                 ("UpdateItem", dynamodb(&json!({ "Attributes": credential }))),
@@ -108,6 +130,8 @@ impl World {
                 ("GetSecretValue of the client", secrets(&client)),
                 ("GetSecretValue", secrets(&keyring)),
                 ("messages.list", google(&page)),
+                ("messages.get", google(&message(0))),
+                ("batch of messages.get", batch()),
                 ("token refresh", google(&tokens)),
                 ("token exchange", google(&exchanged)),
             ]),
@@ -152,6 +176,40 @@ impl World {
     }
 }
 
+/// What Gmail returns of a message with `format=metadata`.
+fn message(number: usize) -> Value {
+    let header = |name: &str, value: &str| json!({ "name": name, "value": value });
+    json!({
+        "id": format!("18c2f5b7a1{number:06}"),
+        "threadId": format!("18c2f5b7a1{number:06}"),
+        "labelIds": ["CATEGORY_PERSONAL", "INBOX", "UNREAD"],
+        "snippet": "There are still three open points on the list. I&#39;ll call you in the afternoon.",
+        "historyId": "1234567",
+        "internalDate": "1795600000000",
+        "sizeEstimate": 4096,
+        "payload": { "mimeType": "multipart/alternative", "headers": [
+            header("From", "Priya Raman <priya.raman@northwind.example>"),
+            header("To", "Ann Archer <ann@example.com>, =?UTF-8?B?QmrDtnJu?= <bjorn@example.com>"),
+            header("Subject", "=?UTF-8?Q?Release_checklist_=E2=80=93_last_points?="),
+        ] },
+    })
+}
+
+/// Gmail's answer to a batch for every message of the page.
+fn batch() -> Vec<u8> {
+    let mut body = String::new();
+    for number in 0..MESSAGES {
+        let message = message(number).to_string();
+        let _ = write!(
+            body,
+            "--batch_x\r\nContent-Type: application/http\r\nContent-ID: <response-{number}>\r\n\r\nHTTP/1.1 200 OK\r\n\
+             Content-Type: application/json; charset=UTF-8\r\nContent-Length: {}\r\n\r\n{message}\r\n",
+            message.len()
+        );
+    }
+    response(200, "multipart/mixed; boundary=batch_x", "", &(body + "--batch_x--"))
+}
+
 /// What the back ends answer: complete responses.
 pub(crate) struct Answers {
     responses: HashMap<&'static str, Vec<u8>>,
@@ -166,11 +224,14 @@ impl Answers {
                 .header("x-amz-target")
                 .and_then(|target| target.rsplit('.').next())
                 .unwrap_or_default(),
+            BackEnd::Gmail if request.path.starts_with("/batch/") => "batch of messages.get",
+            BackEnd::Gmail if request.path.contains("/messages/") => "messages.get",
             BackEnd::Gmail => "messages.list",
             BackEnd::Token if request.mentions("grant_type=authorization_code") => "token exchange",
             BackEnd::Token => "token refresh",
         };
         let key = match operation {
+            "GetItem" if request.mentions("code#") => "GetItem of a code",
             "GetItem" if request.mentions(SESSIONS) => "GetItem of a session",
             "GetSecretValue" if request.mentions(CLIENT_NAME) => "GetSecretValue of the client",
             other => other,

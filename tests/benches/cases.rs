@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::answers::TOKEN_REQUEST;
 use crate::measure::Bench;
 use crate::process::Process;
 use crate::stubs::BackEnd;
@@ -24,18 +25,39 @@ pub(crate) struct Case {
 enum Event {
     Start,
     Callback,
+    Token,
     Messages,
+    Summaries,
+    Message,
+    Connection,
+    SignOut,
+    Metadata,
 }
 
 /// The functions' cases.
-pub(crate) const FUNCTIONS: [Case; 4] = [
+pub(crate) const FUNCTIONS: [Case; 10] = [
     case("list-messages", "good token", Mode::Good, Event::Messages, 200),
     case("list-messages", "expired token", Mode::Expired, Event::Messages, 200),
+    case("list-messages", "25 summaries", Mode::Good, Event::Summaries, 200),
+    case("get-message", "one summary", Mode::Good, Event::Message, 200),
     case("auth-start", "sign-in", Mode::Good, Event::Start, 302),
     case("oauth-callback", "sign-in", Mode::Good, Event::Callback, 303),
+    case("auth-token", "sign-in", Mode::Good, Event::Token, 200),
+    case("connection", "shown", Mode::Good, Event::Connection, 200),
+    case("sign-out", "one session", Mode::Good, Event::SignOut, 204),
+    case("server-metadata", "any event", Mode::Good, Event::Metadata, 200),
 ];
 /// The names of the cases in the order of the tables.
-pub(crate) const CASES: [&str; 4] = ["good token", "expired token", "sign-in", "any event"];
+pub(crate) const CASES: [&str; 8] = [
+    "good token",
+    "expired token",
+    "25 summaries",
+    "one summary",
+    "sign-in",
+    "shown",
+    "one session",
+    "any event",
+];
 /// The yardsticks' cases.
 pub(crate) const YARDSTICKS: [Case; 5] = [
     case("limit", "good token", Mode::Good, Event::Messages, 200),
@@ -59,14 +81,28 @@ impl Bench {
         let page = [("accept", "text/html"), ("user-agent", "Mozilla/5.0")];
         let start = || {
             let query = "return_to=https%3A%2F%2Fapp.example.com%2F&login_hint=ann%40example.com";
-            event("/auth/start", query, &page, &[])
+            event("GET /auth/start", query, &page, &[], "")
+        };
+        let cookie = format!("__Host-session={}", self.world.session_token.expose());
+        let script = |route: &str, query: &str, body: &str| {
+            let headers = [
+                ("accept", "application/json"),
+                ("content-type", "application/json"),
+                ("x-requested-with", "fetch"),
+            ];
+            event(route, query, &headers, &[&cookie], body)
         };
         match case.event {
             Event::Start => start(),
-            Event::Messages => {
-                let cookie = format!("__Host-session={}", self.world.session_token.expose());
-                let headers = [("accept", "application/json"), ("x-requested-with", "fetch")];
-                event("/messages", "maxResults=25", &headers, &[&cookie])
+            Event::Messages => script("GET /messages", "maxResults=25", ""),
+            Event::Summaries => script("GET /messages", "format=metadata", ""),
+            Event::Message => script("GET /messages/18c2f5b7a1000000", "", ""),
+            Event::Connection => script("GET /connection", "", ""),
+            Event::SignOut => script("POST /auth/sign-out", "", "{}"),
+            Event::Metadata => event("GET /.well-known/oauth-authorization-server", "", &page, &[], ""),
+            Event::Token => {
+                let form = ("content-type", "application/x-www-form-urlencoded");
+                event("POST /auth/token", "", &[form], &[], TOKEN_REQUEST)
             }
             Event::Callback => {
                 // A flow lives for ten minutes, so each turn begins its own.
@@ -91,22 +127,28 @@ impl Bench {
                     parameter("state"),
                     "AbCdEf-_".repeat(9)
                 );
-                event("/oauth/callback", &query, &page, &[cookie.unwrap_or_default()])
+                event("GET /oauth/callback", &query, &page, &[cookie.unwrap_or_default()], "")
             }
         }
     }
 }
 
-/// An event of API Gateway's HTTP API. `headers` and `cookies` are those of the request.
-fn event(path: &str, query: &str, headers: &[(&str, &str)], cookies: &[&str]) -> Result<String> {
+/// An event of API Gateway's HTTP API. `route` is a method and a path; `headers`, `cookies` and `body`
+/// are those of the request.
+fn event(route: &str, query: &str, headers: &[(&str, &str)], cookies: &[&str], body: &str) -> Result<String> {
     let recorded = include_str!("../fixtures/events/api_gateway_http_api_v2.json");
     let mut event: Value = serde_json::from_str(recorded)?;
+    let (method, path) = route.split_once(' ').unwrap_or_default();
     event["rawPath"] = path.into();
     event["rawQueryString"] = query.into();
-    event["routeKey"] = format!("GET {path}").into();
-    event["requestContext"]["routeKey"] = format!("GET {path}").into();
+    event["routeKey"] = route.into();
+    event["requestContext"]["routeKey"] = route.into();
+    event["requestContext"]["http"]["method"] = method.into();
     event["requestContext"]["http"]["path"] = path.into();
     event["cookies"] = cookies.into();
+    if !body.is_empty() {
+        event["body"] = body.into();
+    }
     for (name, value) in headers {
         event["headers"][*name] = (*value).into();
     }

@@ -102,6 +102,12 @@ impl Browser {
         self.send(request).await
     }
 
+    /// Submits a form from a script on a page of `origin`, with the cookies.
+    pub(crate) async fn submit(&mut self, url: &str, origin: &str, form: String) -> Result<Answer, String> {
+        let request = self.client.post(url).header(ORIGIN, origin);
+        self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
+    }
+
     async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Result<Answer, String> {
         if !self.cookies.is_empty() {
             let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));

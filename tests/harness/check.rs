@@ -40,8 +40,12 @@ pub async fn run(mut visit: Visit<'_>) -> Result<(), String> {
     visit.sign_out().await?;
     visit.stands("signed_out", Some("not_signed_in")).await?;
     say("POST /auth/sign-out ends the session");
-    let authorization_url = visit.start().await?;
-    visit.connect(&authorization_url).await?;
+    visit.sign_in_with_code().await?;
+    say(
+        "a sign-in by /.well-known/oauth-authorization-server ends in a code, and POST /auth/token redeems it",
+    );
+    let subject = visit.read_newest().await?;
+    say(&format!("GET /messages/{{id}} reads a message of the list: {subject}"));
     visit.disconnect().await?;
     visit.stands("signed_out", Some("not_signed_in")).await?;
     expect(visit.google.live_refresh_tokens(ACCOUNT) == 0, "Google has revoked the grant")?;

@@ -62,3 +62,14 @@ async fn a68_b41_other_paths_and_methods_are_refused() {
     let answer = world.send(&Call { method: "DELETE".to_owned(), ..Call::get(PATH, "") }).await;
     assert_eq!((answer.problem(), answer.headers["allow"].as_str()), ((405, "method_not_allowed"), "GET"));
 }
+
+#[tokio::test]
+async fn the_document_is_for_anyone_also_with_cookies() {
+    let world = World::signed_in().await;
+    let call = world.with_cookies(Call::get(PATH, ""));
+    for call in
+        [call.clone(), call.header("origin", "https://evil.example").header("sec-purpose", "prefetch")]
+    {
+        assert_eq!(world.send(&call).await.status, 200);
+    }
+}

@@ -1,13 +1,12 @@
 //! `cargo xtask bench`: builds what is measured, for release, and starts the bench in tests/benches.
 
 use std::ffi::OsString;
+use std::fs;
 
 use tokio::process::Command;
 
 use crate::processes::{Processes, command, root, run_to_the_end};
 
-/// The package of each function.
-const FUNCTIONS: [&str; 3] = ["auth-start", "oauth-callback", "list-messages"];
 /// The workspace of the programs that the functions are compared with. The guard needs none.
 const YARDSTICKS: &str = "tests/benches/yardsticks/Cargo.toml";
 
@@ -21,7 +20,11 @@ async fn measure(processes: &mut Processes, arguments: &[OsString]) -> Result<()
     let is_guard = arguments.iter().any(|argument| argument == "--guard");
     if !is_for_help {
         let mut functions = cargo(&["build", "--release", "--locked"]);
-        processes.succeed(functions.args(FUNCTIONS.map(|name| format!("--package={name}")))).await?;
+        // Each has a folder of its package's name.
+        for folder in fs::read_dir(root().join("functions")).map_err(|error| error.to_string())?.flatten() {
+            functions.arg("--package").arg(folder.file_name());
+        }
+        processes.succeed(&mut functions).await?;
     }
     if !is_for_help && !is_guard && root().join(YARDSTICKS).exists() {
         // Beside the functions: a target folder of its own would be in the way of tests that read tests/.

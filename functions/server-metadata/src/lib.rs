@@ -8,8 +8,12 @@ use postern_rules::error::Error;
 use serde::Serialize;
 
 /// The route of this function.
-pub const ROUTE: Route =
-    Route { path: "/.well-known/oauth-authorization-server", methods: "GET", entry: Entry::Api, ahead: &[] };
+pub const ROUTE: Route = Route {
+    path: "/.well-known/oauth-authorization-server",
+    methods: "GET",
+    entry: Entry::Anyone,
+    ahead: &[],
+};
 
 const TOKEN_PATH: &str = "/auth/token";
 

@@ -12,13 +12,13 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
     let ahead_of_time = ["sec-purpose", "purpose", "x-moz"]
         .iter()
         .any(|name| request.header(name).is_some_and(|value| value.contains("prefetch")));
-    if route.entry != Entry::Api && ahead_of_time {
+    if !matches!(route.entry, Entry::Api | Entry::Anyone) && ahead_of_time {
         return Err(Error::PrefetchRefused);
     }
     let allowed = if request.is_safe() {
         match route.entry {
             // Google redirects the browser here; the state is checked instead.
-            Entry::Callback => true,
+            Entry::Anyone | Entry::Callback => true,
             Entry::Start => may_start(app, request),
             Entry::Api | Entry::Token => !request.cookies.has_ours() || may_read(app, request)?,
         }
@@ -26,7 +26,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
         match route.entry {
             // The code and its verifier are the proof. Browsers send `Origin` with every POST.
             Entry::Token => is_listed(app, request).unwrap_or(true),
-            Entry::Api | Entry::Start | Entry::Callback => may_change(app, request),
+            Entry::Anyone | Entry::Api | Entry::Start | Entry::Callback => may_change(app, request),
         }
     };
     if !allowed {
@@ -37,7 +37,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
         Entry::Token => true,
         // A page of another origin can send neither header without a preflight.
         Entry::Api => sends_csrf_header(request) || request.has_header("authorization"),
-        Entry::Start | Entry::Callback => sends_csrf_header(request),
+        Entry::Anyone | Entry::Start | Entry::Callback => sends_csrf_header(request),
     };
     if !request.is_safe() && !is_preflighted {
         return Err(Error::CsrfHeaderMissing);

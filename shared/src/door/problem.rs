@@ -57,7 +57,7 @@ impl Form {
         match entry {
             Entry::Token => Self::Token,
             Entry::Start | Entry::Callback if prefers_html => Self::Page,
-            Entry::Api | Entry::Start | Entry::Callback => Self::Problem,
+            Entry::Anyone | Entry::Api | Entry::Start | Entry::Callback => Self::Problem,
         }
     }
 }

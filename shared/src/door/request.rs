@@ -148,7 +148,7 @@ impl Request {
         let wants_body = self.method() == "POST";
         let media_type = match entry {
             Entry::Token => "application/x-www-form-urlencoded",
-            Entry::Api | Entry::Start | Entry::Callback => "application/json",
+            Entry::Anyone | Entry::Api | Entry::Start | Entry::Callback => "application/json",
         };
         let fits = self.header(CONTENT_TYPE.as_str()).is_some_and(|sent| is_of_type(media_type, sent));
         if (wants_body && !fits) || self.has_header(CONTENT_ENCODING.as_str()) {

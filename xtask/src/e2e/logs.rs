@@ -1,6 +1,7 @@
 //! The functions' logs: requests and metrics, and no secret. When a step fails, its reason.
 
 use harness::google::Endpoint;
+use postern_template::roles::functions;
 use url::form_urlencoded;
 
 use super::cloud::Cloud;
@@ -8,8 +9,6 @@ use super::deployment::STACK;
 use crate::account::Called;
 use crate::visit::{expect, say};
 
-/// The functions, as their log groups are called.
-const FUNCTIONS: [&str; 5] = ["auth-start", "oauth-callback", "list-messages", "connection", "sign-out"];
 /// The secret fields of a request to Google's token endpoint.
 const SECRET_FIELDS: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
 
@@ -22,12 +21,14 @@ pub(super) async fn hold_no_secret(cloud: &Cloud) -> Result<(), String> {
         secrets.extend(values.map(|(_, value)| value.into_owned()));
     }
     expect(!secrets.is_empty(), "Google has received secrets to look for")?;
-    for function in FUNCTIONS {
+    for (_, function) in functions(&postern_template::read()) {
+        let function = function.as_str();
         let lines = of(function, cloud).await?;
         let has = |part: &str| lines.iter().any(|line| line.contains(part));
         expect(has("\"answered\""), &format!("{function} logs its requests"))?;
-        // auth-start asks nobody but Secrets Manager, and that during init, outside a request.
-        expect(has("\"_aws\"") || function == "auth-start", &format!("{function} emits metrics"))?;
+        // One asks nobody but Secrets Manager, and that during init, outside a request; one asks nobody.
+        let is_alone = ["auth-start", "server-metadata"].contains(&function);
+        expect(has("\"_aws\"") || is_alone, &format!("{function} emits metrics"))?;
         let is_leaked = secrets.iter().any(|secret| has(secret));
         expect(!is_leaked, &format!("no secret is in the log of {function}"))?;
     }
@@ -37,8 +38,8 @@ pub(super) async fn hold_no_secret(cloud: &Cloud) -> Result<(), String> {
 
 /// Prints what the functions logged about requests that failed.
 pub(super) async fn show_failures(cloud: &Cloud) {
-    for function in FUNCTIONS {
-        let lines = of(function, cloud).await.unwrap_or_default();
+    for (_, function) in functions(&postern_template::read()) {
+        let lines = of(&function, cloud).await.unwrap_or_default();
         for line in lines.iter().filter(|line| line.contains("\"failed\"") || line.contains("\"WARN\"")) {
             eprintln!("  {function}: {}", line.trim_end());
         }
