@@ -17,7 +17,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
     }
     let allowed = if request.is_safe() {
         match route.entry {
-            // Google redirects the browser here; the state is checked instead.
+            // The same for all; and where Google redirects the browser, the state is checked instead.
             Entry::Anyone | Entry::Callback => true,
             Entry::Start => may_start(app, request),
             Entry::Api | Entry::Token => !request.cookies.has_ours() || may_read(app, request)?,
