@@ -88,6 +88,7 @@ impl Bench {
             let headers = [
                 ("accept", "application/json"),
                 ("content-type", "application/json"),
+                ("sec-fetch-site", "same-origin"),
                 ("x-requested-with", "fetch"),
             ];
             event(route, query, &headers, &[&cookie], body)
