@@ -41,7 +41,8 @@ pub(super) async fn allow_what_the_template_grants(deployment: &Deployment<'_>) 
                 denied += usize::from(!is_granted);
             }
         }
-        denied += try_elsewhere(&config, &name, deployment).await?;
+        let reads_secrets = grants.iter().any(|grant| grant.action == "secretsmanager:GetSecretValue");
+        denied += try_elsewhere(&config, &name, reads_secrets, deployment).await?;
         say(&format!("the role of {name} allows what the template grants, and denies {denied} other calls"));
     }
     Ok(())
@@ -100,14 +101,21 @@ async fn try_on_table(config: &SdkConfig, table: &str, key: &str) -> Result<Vec<
     ])
 }
 
-/// Each role may read both secrets, and do nothing else outside the tables; returns how many calls
-/// are denied.
-async fn try_elsewhere(config: &SdkConfig, name: &str, deployment: &Deployment<'_>) -> Result<usize, String> {
+/// A role may read both secrets or none, and do nothing else outside the tables; returns how many
+/// calls are denied.
+async fn try_elsewhere(
+    config: &SdkConfig,
+    name: &str,
+    reads_secrets: bool,
+    deployment: &Deployment<'_>,
+) -> Result<usize, String> {
     let secrets = aws_sdk_secretsmanager::Client::new(config);
     let keyring = deployment.outputs.get("SealingKeysSecretArn")?;
     let read = |secret: &str| secrets.get_secret_value().secret_id(secret).send();
     for secret in [keyring, GOOGLE_CLIENT_SECRET] {
-        read(secret).await.or_say(&format!("the role of {name} does not allow reading {secret}"))?;
+        let is_allowed = !is_denied(read(secret).await)?;
+        let what = format!("whether the role of {name} allows reading {secret} is {reads_secrets}");
+        expect(is_allowed == reads_secrets, &what)?;
     }
     let function = deployment.outputs.get("ListMessagesFunction")?;
     let lambda = aws_sdk_lambda::Client::new(config);
@@ -126,7 +134,7 @@ async fn try_elsewhere(config: &SdkConfig, name: &str, deployment: &Deployment<'
         ("describing the stack", is_denied(describe_stack.send().await)),
         ("reading logs", is_denied(logs.send().await)),
     ];
-    let count = outcomes.len();
+    let count = outcomes.len() + if reads_secrets { 0 } else { 2 };
     for (what, is_denied) in outcomes {
         expect(is_denied?, &format!("the role of {name} denies {what}"))?;
     }
