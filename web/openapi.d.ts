@@ -423,8 +423,6 @@ export interface components {
             authorization_endpoint: string;
             /** Format: uri */
             token_endpoint: string;
-            /** @description The Google scopes of every sign-in. The caller does not choose among them. */
-            scopes_supported?: string[];
             /** @constant */
             response_types_supported: [
                 "code"
