@@ -327,7 +327,7 @@ export interface components {
              */
             status: "signed_out" | "connected" | "reauthorize" | "disconnecting";
             /**
-             * @description Why `signed_out` (the first three) or `reauthorize` (the others); null otherwise.
+             * @description Why `signed_out` (the first three) or `reauthorize` (the others); null otherwise. `seal_broken` is a reason of a 401 only: no token is opened here.
              * @enum {unknown}
              */
             reason: "not_signed_in" | "session_expired" | "not_connected" | "revoked_or_expired" | "reauth_policy" | "scopes_changed" | "client_changed" | null;
@@ -423,8 +423,6 @@ export interface components {
             authorization_endpoint: string;
             /** Format: uri */
             token_endpoint: string;
-            /** @description The Google scopes of every sign-in. The caller does not choose among them. */
-            scopes_supported?: string[];
             /** @constant */
             response_types_supported: [
                 "code"

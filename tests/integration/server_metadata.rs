@@ -1,6 +1,6 @@
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414).
 
-use harness::world::{Call, READONLY, World};
+use harness::world::{Call, World};
 use postern::app::Ahead;
 use serde_json::json;
 
@@ -17,7 +17,6 @@ async fn the_document_says_how_to_sign_in() {
             "issuer": "https://api.example.com",
             "authorization_endpoint": "https://api.example.com/auth/start",
             "token_endpoint": "https://api.example.com/auth/token",
-            "scopes_supported": ["email", READONLY, "openid"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query", "fragment"],
             "grant_types_supported": ["authorization_code"],

@@ -139,6 +139,39 @@ async fn f99_one_bad_message_alone_on_a_page_is_no_5xx() {
 }
 
 #[tokio::test]
+async fn f99_a_message_for_which_gmail_refuses_the_request_is_not_taken_for_deleted() {
+    let world = World::signed_in().await;
+    let ids = ids(&world, 2).await;
+    let refusal = Failure::Answer {
+        status: 400,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: json!({"error": {"code": 400, "message": "Invalid value", "status": "INVALID_ARGUMENT"}})
+            .to_string(),
+    };
+    for answered in [1, 2] {
+        world.google.fail(Endpoint::MessagesGet, refusal.clone(), answered);
+        let answer = world.messages("format=metadata&maxResults=2").await;
+        assert_eq!((answer.status, ids_in(&answer)), (200, ids.clone()));
+        assert_eq!(errors(&answer), vec!["upstream_rejected"; answered]);
+    }
+}
+
+#[tokio::test]
+async fn f51_f99_an_id_of_another_form_fails_no_page() {
+    let world = World::signed_in().await;
+    let id = ids(&world, 1).await.remove(0);
+    for odd in ["../drafts", "", "a b", &"a".repeat(65)] {
+        world.forget_calls();
+        let page = json!({"messages": [{"id": odd, "threadId": "1"}, {"id": id, "threadId": "1"}]});
+        world.google.fail(Endpoint::MessagesList, Failure::json(&page), 1);
+        let answer = world.messages(METADATA).await;
+        assert_eq!((answer.status, ids_in(&answer)), (200, vec![odd.to_owned(), id.clone()]));
+        assert_eq!(answer.json()["messages"][0], json!({"id": odd, "error": "upstream_malformed"}));
+        assert_eq!((errors(&answer).len(), batches(&world)), (1, vec![1]), "it reaches nobody");
+    }
+}
+
+#[tokio::test]
 async fn f42_f47_f99_parts_that_are_refused_are_asked_for_again_in_tens() {
     let world = World::signed_in().await;
     let ids = ids(&world, 25).await;

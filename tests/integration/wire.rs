@@ -12,7 +12,6 @@ use postern::outside::google::gmail::{Gathering, GmailError, ListQuery};
 use postern::outside::google::identity::UserInfoError;
 use postern::outside::google::oauth::{Refusal, TokenError};
 use postern::outside::http::Failure as Outbound;
-use postern_rules::mail::MessageId;
 use postern_rules::secret::{AccessToken, RefreshToken};
 use postern_rules::user::UserId;
 use serde_json::json;
@@ -113,9 +112,10 @@ async fn gmail_is_asked_for_the_token_owners_mailbox_with_a_bearer_token() {
 async fn gmail_is_asked_for_many_messages_in_one_multipart_request() {
     let (world, access_token, _) = with_tokens().await;
     let ids = ["0000000000000000", "0000000000000001"];
-    let mut gathering = Gathering::of(ids.iter().map(|id| MessageId::parse(id).unwrap()).collect());
+    let mut gathering = Gathering::of(ids);
     world.app.google.gather(&access_token, &mut gathering, in_a_while()).await.unwrap();
-    assert!(gathering.summaries.is_empty() && gathering.failures.is_empty(), "neither exists");
+    let outcomes = gathering.finish(|error| panic!("{error}")).unwrap();
+    assert!(outcomes.is_empty(), "neither exists");
     let call = &world.google.calls_to(Endpoint::Batch)[0];
     assert_eq!((call.method.as_str(), call.path.as_str()), ("POST", "/batch/gmail/v1"));
     assert_eq!(call.bearer(), Some(access_token.expose()));

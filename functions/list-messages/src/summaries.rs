@@ -1,13 +1,11 @@
 //! Adds to a page of IDs what a list shows of each message.
 
-use std::collections::BTreeMap;
-
 use postern::app::App;
 use postern::clock::Deadline;
 use postern::grant::access::Access;
-use postern::outside::google::gmail::{Failed, Gathering, Page};
+use postern::outside::google::gmail::{Gathering, Page};
 use postern_rules::error::Error;
-use postern_rules::mail::{MessageId, Summary};
+use postern_rules::mail::Summary;
 use serde::Serialize;
 
 /// A page of messages.
@@ -31,57 +29,23 @@ enum Entry {
 ///
 /// # Errors
 ///
-/// Only if no message could be got and the reason is not one of a single message: it concerns the
-/// caller, the quota or a whole call.
+/// A refused access token, and what [`Gathering::finish`] tells.
 pub(crate) async fn of(
     app: &App,
     access: &mut Access<'_>,
     page: Page,
     deadline: Deadline,
 ) -> Result<Summaries, Error> {
-    let ids: Option<Vec<MessageId>> =
-        page.messages.iter().map(|message| MessageId::parse(&message.id)).collect();
-    let ids = ids.ok_or_else(|| Error::UpstreamMalformed("a message's ID has another form".into()))?;
-    let mut gathering = Gathering::of(ids);
+    let mut gathering = Gathering::of(page.messages.iter().map(|message| message.id.as_str()));
     access.call(async |token| app.google.gather(token, &mut gathering, deadline).await).await?;
-
-    let summaries = std::mem::take(&mut gathering.summaries).into_iter();
-    let mut entries: BTreeMap<usize, Entry> =
-        summaries.map(|(position, summary)| (position, Entry::Summary(summary))).collect();
-    let has_none = entries.is_empty();
-    let mut general = None;
-    for Failed { positions, error, is_of_a_call } in std::mem::take(&mut gathering.failures) {
-        let error = access.error_of(error);
-        add_failures(&mut entries, &gathering, positions, &error);
-        if is_of_a_call || error.facts().status < 500 {
-            general = general.or(Some(error));
-        }
-    }
-    let left: Vec<usize> = gathering.left.iter().copied().collect();
-    if !left.is_empty() {
-        add_failures(&mut entries, &gathering, left, &Error::OutOfTime);
-        general = general.or(Some(Error::OutOfTime));
-    }
-    match general {
-        Some(error) if has_none => Err(error),
-        _ => Ok(Summaries {
-            messages: entries.into_values().collect(),
-            next_page_token: page.next_page_token,
-            result_size_estimate: page.result_size_estimate,
-        }),
-    }
-}
-
-fn add_failures(
-    entries: &mut BTreeMap<usize, Entry>,
-    gathering: &Gathering,
-    positions: Vec<usize>,
-    error: &Error,
-) {
-    let error = error.facts().code;
-    entries.extend(
-        positions
-            .into_iter()
-            .map(|position| (position, Entry::Failed { id: gathering.id(position).to_owned(), error })),
-    );
+    let outcomes = gathering.finish(|error| access.error_of(error))?;
+    let entries = outcomes.into_iter().map(|(position, outcome)| match outcome {
+        Ok(summary) => Entry::Summary(summary),
+        Err(error) => Entry::Failed { id: page.messages[position].id.clone(), error },
+    });
+    Ok(Summaries {
+        messages: entries.collect(),
+        next_page_token: page.next_page_token,
+        result_size_estimate: page.result_size_estimate,
+    })
 }

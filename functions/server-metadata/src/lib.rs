@@ -17,13 +17,13 @@ pub const ROUTE: Route = Route {
 
 const TOKEN_PATH: &str = "/auth/token";
 
-/// RFC 8414 section 2, in its order; the last but one is of RFC 9207 section 3.
+/// RFC 8414 section 2, in its order; the last is of RFC 9207 section 3. There is no
+/// `scopes_supported`: a caller has no choice of scopes.
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct Metadata {
     issuer: String,
     authorization_endpoint: String,
     token_endpoint: String,
-    scopes_supported: Vec<&'a str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 2],
     grant_types_supported: [&'static str; 1],
@@ -44,7 +44,6 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
         issuer: public_url.join(""),
         authorization_endpoint: public_url.join(authorization::START_PATH),
         token_endpoint: public_url.join(TOKEN_PATH),
-        scopes_supported: app.config.scopes.iter().collect(),
         response_types_supported: ["code"],
         response_modes_supported: ["query", "fragment"],
         grant_types_supported: ["authorization_code"],

@@ -192,6 +192,12 @@ mod tests {
     }
 
     #[test]
+    fn a_long_subject_is_cut_to_its_length_whatever_it_has_in_it() {
+        let subject = format!("Hi, {}", "a".repeat(5000));
+        assert_eq!(with_headers(&[("Subject", &subject)])["subject"], subject[..LONGEST_SUBJECT]);
+    }
+
+    #[test]
     fn a_date_is_one_that_rfc_3339_can_write() {
         assert_eq!(date("0").as_deref(), Some("1970-01-01T00:00:00Z"));
         assert_eq!(date("253402300799999").as_deref(), Some("9999-12-31T23:59:59Z"));

@@ -13,7 +13,7 @@ const LONGEST_HEADER: usize = 4096;
 
 /// Decodes the words of a header (RFC 2047).
 pub(super) fn decoded(header: &str) -> String {
-    let line = header_line(header);
+    let line = header_line(cut(header, LONGEST_HEADER));
     match MessageStream::new(line.as_bytes()).parse_unstructured() {
         HeaderValue::Text(text) => text.into_owned(),
         _ => String::new(),
@@ -23,7 +23,11 @@ pub(super) fn decoded(header: &str) -> String {
 /// The first mailboxes of a header with addresses (RFC 5322 section 3.4), groups dissolved. What
 /// has no address is left out.
 pub(super) fn mailboxes(header: &str, most: usize) -> Vec<Mailbox> {
-    let line = header_line(header);
+    let whole = cut(header, LONGEST_HEADER);
+    // A list that was cut ends with a part of an address.
+    let kept =
+        if whole.len() < header.len() { whole.rfind(',').map_or(whole, |end| &whole[..end]) } else { whole };
+    let line = header_line(kept);
     let HeaderValue::Address(addresses) = MessageStream::new(line.as_bytes()).parse_address() else {
         return Vec::new();
     };
@@ -41,11 +45,7 @@ pub(super) fn mailboxes(header: &str, most: usize) -> Vec<Mailbox> {
 
 /// One line of a header for the parser, which wants a line break at its end.
 fn header_line(header: &str) -> String {
-    let whole = cut(header, LONGEST_HEADER);
-    // A list that was cut ends with a part of an address.
-    let kept =
-        if whole.len() < header.len() { whole.rfind(',').map_or(whole, |end| &whole[..end]) } else { whole };
-    let mut line: String = kept.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
+    let mut line: String = header.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
     line.push('\n');
     line
 }

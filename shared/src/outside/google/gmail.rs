@@ -10,7 +10,7 @@ use std::time::Duration;
 use postern_rules::secret::AccessToken;
 use postern_rules::time::Timestamp;
 
-pub use self::batch::{Failed, Gathering};
+pub use self::batch::Gathering;
 pub use self::list::{ListQuery, Message, Page};
 use super::api_error::ApiError;
 use super::{Google, Repeatable, Trouble, repeated};

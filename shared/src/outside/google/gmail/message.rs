@@ -77,7 +77,7 @@ impl Google {
 }
 
 /// Gmail answers 400 to an ID that it cannot have issued.
-pub(super) fn absent(error: GmailError) -> GmailError {
+fn absent(error: GmailError) -> GmailError {
     match error {
         GmailError::BadQuery => GmailError::NotFound,
         other => other,
