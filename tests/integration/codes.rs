@@ -137,6 +137,32 @@ async fn a91_b75_an_address_or_client_that_is_not_usable_is_answered_here() {
 }
 
 #[tokio::test]
+async fn a99_of_an_origin_with_listed_addresses_only_those_get_codes() {
+    let mut world = World::new().await;
+    let listed = FrontEnd::at(&format!("{ORIGIN}/callback?from=mail"));
+    let lists = format!("{},https://other.example.com/callback,com.example.app:/x", listed.redirect_uri);
+    world.configure(&[("ALLOWED_RETURN_URIS", &lists)]);
+    // An open redirector, or a page that passes on its URL, at which an attacker with a verifier of
+    // his own lets a sign-in end.
+    for path in ["/redirect?to=https://evil.example/", "", "/", "/callback", "/callback?from=mail&x=1"] {
+        let front_end = FrontEnd::at(&format!("{ORIGIN}{path}"));
+        let answer = world.send(&Call::get("/auth/start", &front_end.query())).await;
+        assert_eq!(answer.problem(), (400, "invalid_redirect_uri"), "{path}");
+    }
+    world.assert_untouched();
+    let code = world.code(&listed, ANN).await;
+    assert_eq!(world.send(&listed.redeems(&code)).await.status, 200);
+
+    // Listed while a sign-in is on its way to another path.
+    world.configure(&[("ALLOWED_RETURN_URIS", "https://other.example.com/callback")]);
+    let url = world.start_for_code(&FrontEnd::default()).await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.configure(&[("ALLOWED_RETURN_URIS", &lists)]);
+    assert_eq!(world.callback(&query).await.problem(), (400, "invalid_redirect_uri"));
+    assert_eq!(world.codes().len(), 1);
+}
+
+#[tokio::test]
 async fn a17_a18_an_authorization_request_comes_by_navigation_from_anywhere_and_in_no_other_way() {
     let world = World::new().await;
     let call = Call::get("/auth/start", &FrontEnd::default().query());
