@@ -198,7 +198,7 @@ async fn a89_every_answer_names_the_issuer_and_a_foreign_one_gets_no_code() {
     let query = world.consent(&url, Decision::allow(ANN)).await;
     let (code, state) = code_and_state(&query);
     let answer = world.callback(&format!("code={code}&state={state}&iss=https%3A%2F%2Fevil.example")).await;
-    assert_eq!(told(&answer), ("invalid_request".to_owned(), "issuer_mismatch".to_owned()));
+    assert_eq!(told(&answer), ("access_denied".to_owned(), "issuer_mismatch".to_owned()));
     assert_eq!(world.codes().len(), 1);
 }
 
