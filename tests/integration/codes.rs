@@ -48,8 +48,9 @@ async fn b71_a90_a_request_that_is_not_usable_is_told_so_at_the_front_ends_addre
     let (long, repeated) = ("s".repeat(513), "x".repeat(128));
     for (name, value, error, code) in [
         ("response_type", Some("token"), "unsupported_response_type", "unsupported_response_type"),
-        ("response_type", Some(""), "unsupported_response_type", "unsupported_response_type"),
         ("code_challenge", None, "invalid_request", "invalid_request"),
+        ("code_challenge", Some(""), "invalid_request", "invalid_request"),
+        ("code_challenge_method", Some(""), "invalid_request", "invalid_request"),
         ("code_challenge", Some("short"), "invalid_request", "invalid_request"),
         ("code_challenge_method", None, "invalid_request", "invalid_request"),
         ("code_challenge_method", Some("plain"), "invalid_request", "invalid_request"),
@@ -64,6 +65,13 @@ async fn b71_a90_a_request_that_is_not_usable_is_told_so_at_the_front_ends_addre
         let state = if name == "state" { value } else { Some(front_end.state.as_str()) };
         assert_eq!(parameter(answer.location(), "state").as_deref(), state);
         assert!(answer.cookies.is_empty(), "{answer:?}");
+    }
+    // An empty parameter counts as left out (RFC 6749 section 3.1).
+    for (name, more) in [("state", "login_hint="), ("response_mode", "login_hint="), ("response_type", "x=")]
+    {
+        let query = with(&front_end.query_with(name, Some("")), more);
+        let answer = world.send(&Call::get("/auth/start", &query)).await;
+        assert!(answer.status == 302 && answer.location().starts_with(world.google.url()), "{answer:?}");
     }
     for more in ["code_challenge_method=S256", "state=x", "response_type=code", "login_hint=a%40b%40c"] {
         let answer = world.send(&Call::get("/auth/start", &with(&front_end.query(), more))).await;
