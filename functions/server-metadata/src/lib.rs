@@ -15,8 +15,6 @@ pub const ROUTE: Route = Route {
     ahead: &[],
 };
 
-const TOKEN_PATH: &str = "/auth/token";
-
 /// RFC 8414 section 2, in its order; the last but one is of RFC 9207 section 3.
 #[derive(Serialize)]
 struct Metadata<'a> {
@@ -43,7 +41,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let metadata = Metadata {
         issuer: public_url.join(""),
         authorization_endpoint: public_url.join(authorization::START_PATH),
-        token_endpoint: public_url.join(TOKEN_PATH),
+        token_endpoint: public_url.join(authorization::TOKEN_PATH),
         scopes_supported: app.config.scopes.iter().collect(),
         response_types_supported: ["code"],
         response_modes_supported: ["query", "fragment"],
