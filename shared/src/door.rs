@@ -2,6 +2,7 @@
 //! Logs once and writes the metrics. Knows no route's rules.
 
 pub mod authorization;
+pub mod browser_sessions;
 pub mod caller;
 pub mod cookie;
 mod event;
@@ -11,6 +12,7 @@ mod problem;
 pub mod query;
 mod reply;
 mod request;
+mod user;
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -30,6 +32,7 @@ use self::cookie::Outgoing;
 use self::problem::{Form, Links};
 pub use self::reply::{Reply, json, json_text, nothing, redirect, redirect_with_error};
 pub use self::request::Request;
+pub use self::user::User;
 use crate::app::{Ahead, App, NotConfigured};
 use crate::clock::{Clock, Deadline};
 use crate::config;

@@ -55,6 +55,19 @@ async fn a_code_is_redeemed_once_and_a_second_request_learns_the_first_ones_sess
 }
 
 #[tokio::test]
+async fn a_late_attempt_to_store_a_code_does_not_make_it_redeemable_again() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let issued = issued(&app).await;
+    app.store.redeem_code(&issued.digest, "one").await.unwrap();
+    app.store.issue_code(&issued).await.unwrap();
+    let Redemption::Again(Some(first)) = app.store.redeem_code(&issued.digest, "two").await.unwrap() else {
+        panic!("the code was redeemed twice")
+    };
+    assert_eq!(first, "one");
+}
+
+#[tokio::test]
 async fn of_ten_requests_that_redeem_a_code_at_the_same_time_one_is_first() {
     let back_end = BackEnd::with_tables().await;
     let environments: Vec<App> = std::iter::repeat_with(|| back_end.environment()).take(10).collect();

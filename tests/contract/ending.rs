@@ -28,9 +28,9 @@ async fn a_new_era_is_all_that_signing_out_everywhere_changes() {
     let (era, version) = (before.era.clone(), before.version);
     let sessions_valid_from = before.sessions_valid_from;
     assert_eq!(Credential { era, version, sessions_valid_from, ..after.clone() }, before);
-    // One that read the credential before gives way to no write, and brings nothing back.
+    // One that read the credential before finds its sessions over, and brings nothing back.
     app.store.end_all_sessions(&before, in_a_while()).await.unwrap();
-    assert_ne!(stored(&app).await.unwrap().era, after.era);
+    assert_eq!(stored(&app).await, Some(after));
     back_end.delete_item(TABLE, ann().as_str()).await;
     app.store.end_all_sessions(&before, in_a_while()).await.unwrap();
     assert_eq!(stored(&app).await, None);
@@ -100,4 +100,40 @@ async fn a_deletion_deletes_what_was_read_once_and_again_without_complaint() {
         assert_eq!(app.store.delete_credential(&marked).await.unwrap(), None);
         assert_eq!(back_end.item(TABLE, ann().as_str()).await, Value::Null);
     }
+}
+
+/// Ann's credential, and that of a new connection after it was deleted, with the same version.
+async fn reconnected(app: &App) -> (Credential, Credential) {
+    let old = connected(app).await;
+    assert_eq!(app.store.delete_credential(&old).await.unwrap(), None);
+    let new = connected(app).await;
+    assert_eq!(new.version, old.version);
+    assert_ne!(new.era, old.era);
+    (old, new)
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_deletion_is_not_taken_for_the_new_item_of_the_same_version() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let (old, new) = reconnected(&app).await;
+    assert_eq!(overtaken(app.store.release_lease(&old, None).await.unwrap()), Some(new.clone()));
+    let granted = app.store.store_grant(&ann(), &grant(app.clock.now()), Some(&old)).await.unwrap();
+    assert_eq!(overtaken(granted), Some(new.clone()));
+    assert_eq!(app.store.delete_credential(&old).await.unwrap(), Some(new.clone()));
+    // An item of an earlier version has no era.
+    let of_before = Credential { era: None, ..old };
+    assert_eq!(overtaken(app.store.release_lease(&of_before, None).await.unwrap()), Some(new.clone()));
+    assert_eq!(app.store.delete_credential(&of_before).await.unwrap(), Some(new.clone()));
+    assert_eq!(stored(&app).await, Some(new));
+}
+
+#[tokio::test]
+async fn what_ends_a_connection_or_its_sessions_leaves_a_newer_connection_alone() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let (old, new) = reconnected(&app).await;
+    assert_eq!(app.store.mark_disconnecting(&old, in_a_while()).await.unwrap(), Some(new.clone()));
+    app.store.end_all_sessions(&old, in_a_while()).await.unwrap();
+    assert_eq!(stored(&app).await, Some(new));
 }

@@ -82,6 +82,19 @@ async fn a_session_in_use_is_written_so_and_in_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_late_attempt_to_begin_a_session_changes_nothing() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let session = session(&app);
+    app.store.begin_session(&session).await.unwrap();
+    back_end.clock.advance(Duration::from_hours(2));
+    app.store.touch_session(&session).await.unwrap();
+    app.store.begin_session(&session).await.unwrap();
+    let (found, _) = app.store.session_and_credential(&session.digest, &ann(), in_a_while()).await.unwrap();
+    assert_eq!(found, Some(Session { last_used_at: app.clock.now(), ..session }));
+}
+
+#[tokio::test]
 async fn a_session_that_has_ended_is_not_brought_back_by_its_use() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();

@@ -3,7 +3,7 @@
 use harness::google::{Decision, Endpoint, Rotation};
 use harness::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 use harness::world::{
-    ANN, BEN, Call, FORGED_STATE, ORIGIN, World, code_and_state, forces_consent, parameter,
+    ANN, BEN, Call, FORGED_STATE, FrontEnd, ORIGIN, World, code_and_state, forces_consent, parameter,
 };
 use serde_json::json;
 
@@ -174,20 +174,28 @@ async fn b59_without_fetch_metadata_and_origin_the_referrer_decides() {
 async fn a08_no_token_of_one_kind_stands_in_for_another() {
     let mut world = World::signed_in().await;
     let session = world.session();
+    let front_end = FrontEnd::default();
+    let code = world.code(&front_end, ANN).await;
+    world.plant(&code);
     let url = world.start("").await;
     let state = parameter(&url, "state").unwrap();
     let flow = world.jar[format!("__Host-flow-{}", &state[..6]).as_str()].clone();
     world.forget_calls();
     let list = |token: &str| Call::list("").bearer(token);
-    for token in [&flow, &state, &format!("{flow}.{state}")] {
+    for token in [&flow, &state, &format!("{flow}.{state}"), &code] {
         assert_eq!(world.send(&list(token)).await.status, 401);
-        let cookie = Call::list("").session(token);
-        assert_eq!(world.send(&cookie).await.status, 401);
+        for cookie in [Call::list("").session(token), Call::list("").partitioned_session(token)] {
+            assert_eq!(world.send(&cookie).await.status, 401);
+        }
     }
     let as_flow = Call::get("/oauth/callback", &format!("code=x&state={state}"))
         .cookie(&format!("__Host-flow-{}={session}", &state[..6]));
     assert_eq!(world.send(&as_flow).await.code(), "state_mismatch");
     world.assert_untouched();
+    for token in [&flow, &state, &session] {
+        let answer = world.send(&front_end.redeems(token)).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalid_grant")));
+    }
 }
 
 #[tokio::test]

@@ -48,8 +48,9 @@ async fn b71_a90_a_request_that_is_not_usable_is_told_so_at_the_front_ends_addre
     let (long, repeated) = ("s".repeat(513), "x".repeat(128));
     for (name, value, error, code) in [
         ("response_type", Some("token"), "unsupported_response_type", "unsupported_response_type"),
-        ("response_type", Some(""), "unsupported_response_type", "unsupported_response_type"),
         ("code_challenge", None, "invalid_request", "invalid_request"),
+        ("code_challenge", Some(""), "invalid_request", "invalid_request"),
+        ("code_challenge_method", Some(""), "invalid_request", "invalid_request"),
         ("code_challenge", Some("short"), "invalid_request", "invalid_request"),
         ("code_challenge_method", None, "invalid_request", "invalid_request"),
         ("code_challenge_method", Some("plain"), "invalid_request", "invalid_request"),
@@ -64,6 +65,13 @@ async fn b71_a90_a_request_that_is_not_usable_is_told_so_at_the_front_ends_addre
         let state = if name == "state" { value } else { Some(front_end.state.as_str()) };
         assert_eq!(parameter(answer.location(), "state").as_deref(), state);
         assert!(answer.cookies.is_empty(), "{answer:?}");
+    }
+    // An empty parameter counts as left out (RFC 6749 section 3.1).
+    for (name, more) in [("state", "login_hint="), ("response_mode", "login_hint="), ("response_type", "x=")]
+    {
+        let query = with(&front_end.query_with(name, Some("")), more);
+        let answer = world.send(&Call::get("/auth/start", &query)).await;
+        assert!(answer.status == 302 && answer.location().starts_with(world.google.url()), "{answer:?}");
     }
     for more in ["code_challenge_method=S256", "state=x", "response_type=code", "login_hint=a%40b%40c"] {
         let answer = world.send(&Call::get("/auth/start", &with(&front_end.query(), more))).await;
@@ -137,6 +145,32 @@ async fn a91_b75_an_address_or_client_that_is_not_usable_is_answered_here() {
 }
 
 #[tokio::test]
+async fn a99_of_an_origin_with_listed_addresses_only_those_get_codes() {
+    let mut world = World::new().await;
+    let listed = FrontEnd::at(&format!("{ORIGIN}/callback?from=mail"));
+    let lists = format!("{},https://other.example.com/callback,com.example.app:/x", listed.redirect_uri);
+    world.configure(&[("ALLOWED_RETURN_URIS", &lists)]);
+    // An open redirector, or a page that passes on its URL, at which an attacker with a verifier of
+    // his own lets a sign-in end.
+    for path in ["/redirect?to=https://evil.example/", "", "/", "/callback", "/callback?from=mail&x=1"] {
+        let front_end = FrontEnd::at(&format!("{ORIGIN}{path}"));
+        let answer = world.send(&Call::get("/auth/start", &front_end.query())).await;
+        assert_eq!(answer.problem(), (400, "invalid_redirect_uri"), "{path}");
+    }
+    world.assert_untouched();
+    let code = world.code(&listed, ANN).await;
+    assert_eq!(world.send(&listed.redeems(&code)).await.status, 200);
+
+    // Listed while a sign-in is on its way to another path.
+    world.configure(&[("ALLOWED_RETURN_URIS", "https://other.example.com/callback")]);
+    let url = world.start_for_code(&FrontEnd::default()).await;
+    let query = world.consent(&url, Decision::allow(ANN)).await;
+    world.configure(&[("ALLOWED_RETURN_URIS", &lists)]);
+    assert_eq!(world.callback(&query).await.problem(), (400, "invalid_redirect_uri"));
+    assert_eq!(world.codes().len(), 1);
+}
+
+#[tokio::test]
 async fn a17_a18_an_authorization_request_comes_by_navigation_from_anywhere_and_in_no_other_way() {
     let world = World::new().await;
     let call = Call::get("/auth/start", &FrontEnd::default().query());
@@ -172,7 +206,7 @@ async fn a89_every_answer_names_the_issuer_and_a_foreign_one_gets_no_code() {
     let query = world.consent(&url, Decision::allow(ANN)).await;
     let (code, state) = code_and_state(&query);
     let answer = world.callback(&format!("code={code}&state={state}&iss=https%3A%2F%2Fevil.example")).await;
-    assert_eq!(told(&answer), ("invalid_request".to_owned(), "issuer_mismatch".to_owned()));
+    assert_eq!(told(&answer), ("access_denied".to_owned(), "issuer_mismatch".to_owned()));
     assert_eq!(world.codes().len(), 1);
 }
 

@@ -9,6 +9,8 @@ mod stored;
 use std::collections::BTreeSet;
 
 use postern::door::Route;
+use postern_rules::config::ReturnUris;
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
@@ -187,6 +189,43 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     }
     // CloudFormation would replace such a reference by the secret itself.
     assert!(!template.to_string().contains("{{resolve:"));
+}
+
+#[test]
+fn b69_the_template_refuses_redirect_uris_that_the_functions_refuse() {
+    let template = harness::template::read();
+    let pattern = template["Parameters"]["AllowedReturnUris"]["AllowedPattern"].as_str().unwrap();
+    let pattern = Regex::new(pattern).unwrap();
+    for list in [
+        "https://example.com/",
+        "https://example.com:8443/callback?from=mail",
+        "com.example.app:/callback,http://127.0.0.1/callback,http://[::1]/x,http://localhost/",
+    ] {
+        assert!(pattern.is_match(list) && ReturnUris::parse(list).is_some(), "{list}");
+    }
+    // What no pattern tells, such as a default port, is left to the functions.
+    for list in [
+        "https://example.com",
+        "https://EXAMPLE.com/",
+        "https://user@example.com/",
+        "https://example.com/#x",
+        "https://example.com/,",
+        "https://example.com/,https://example.com",
+        "http://example.com/callback",
+        "http://127.0.0.1",
+        "http://127.0.0.1:8080/callback",
+        "http://localhost.example.com/",
+        "http://user@127.0.0.1/",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "myapp:/callback",
+        "com.example.app:/call back",
+        "/callback",
+        "*",
+    ] {
+        assert!(!pattern.is_match(list) && ReturnUris::parse(list).is_none(), "{list}");
+    }
 }
 
 #[test]

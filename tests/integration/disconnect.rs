@@ -357,6 +357,31 @@ async fn f34_a_sign_in_that_is_stored_during_a_disconnect_stays() {
 }
 
 #[tokio::test]
+async fn a35_what_is_delayed_until_after_a_new_connection_leaves_that_alone() {
+    for leaving in [Call::disconnect(), Call::sign_out(true)] {
+        let mut world = World::signed_in().await;
+        let leaving = world.with_cookies(leaving);
+        let app = world.environment(&[]);
+        // Its first write is held back until the user has left and connected again.
+        world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(900)), 1);
+        world.forget_calls();
+        let event = leaving.event().to_string();
+        let delayed = harness::world::invoke(Ok(&app), &event, Duration::from_secs(8));
+        let reconnecting = async {
+            let dynamodb = world.dynamodb.clone();
+            until(|| !dynamodb.calls_of("UpdateItem").is_empty()).await;
+            assert_eq!(world.browse(Call::disconnect()).await.status, 204);
+            world.sign_in(ANN).await;
+            world.credential(ANN)
+        };
+        let (delayed, new) = join(delayed, reconnecting).await;
+        assert!([204, 401].contains(&delayed.status), "{delayed:?}");
+        assert_eq!(world.credential(ANN), new);
+        world.lists().await;
+    }
+}
+
+#[tokio::test]
 async fn two_disconnects_at_the_same_time_both_succeed() {
     let world = World::signed_in().await;
     let call = world.with_cookies(Call::disconnect());

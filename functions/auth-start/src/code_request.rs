@@ -18,14 +18,14 @@ impl Asked {
     pub(crate) fn parse(query: &Query, config: &Config) -> Result<Self, Error> {
         const NOT_A_CLIENT: Error =
             Error::InvalidRequest("client_id must be 1 to 128 visible ASCII characters.");
-        let redirect_uri = query.one("redirect_uri")?.ok_or(Error::InvalidRedirectUri)?;
+        let redirect_uri = query.given("redirect_uri")?.ok_or(Error::InvalidRedirectUri)?;
         let redirect_uri =
             RedirectUri::parse(redirect_uri, &config.allowed_origins, &config.allowed_return_uris)?;
-        let client_id = query.one("client_id")?.and_then(parse_client_id).ok_or(NOT_A_CLIENT)?;
+        let client_id = query.given("client_id")?.and_then(parse_client_id).ok_or(NOT_A_CLIENT)?;
         // An unusable one of these two is reported below, as far as possible in the way that it asks
         // for.
-        let state = query.one("state").ok().flatten().map(str::to_owned);
-        let mode = query.one("response_mode").ok().flatten();
+        let state = query.given("state").ok().flatten().map(str::to_owned);
+        let mode = query.given("response_mode").ok().flatten();
         let mode = mode.and_then(|mode| ResponseMode::parse(mode).ok()).unwrap_or_default();
         Ok(Self { answer_to: AnswerTo { redirect_uri, state, mode }, client_id })
     }
@@ -35,16 +35,16 @@ impl Asked {
         const NOT_A_CHALLENGE: Error =
             Error::InvalidRequest("code_challenge must be 43 characters of base64url: a SHA-256.");
         const NOT_S256: Error = Error::InvalidRequest("code_challenge_method must be S256.");
-        if query.one("response_type")? != Some("code") {
+        if query.given("response_type")? != Some("code") {
             return Err(Error::UnsupportedResponseType);
         }
-        query.one("state")?;
-        query.one("response_mode")?.map(ResponseMode::parse).transpose()?;
+        query.given("state")?;
+        query.given("response_mode")?.map(ResponseMode::parse).transpose()?;
         // Without a method it would be `plain` (RFC 7636 section 4.3).
-        if query.one("code_challenge_method")? != Some("S256") {
+        if query.given("code_challenge_method")? != Some("S256") {
             return Err(NOT_S256);
         }
-        let challenge = query.one("code_challenge")?.and_then(Challenge::parse).ok_or(NOT_A_CHALLENGE)?;
+        let challenge = query.given("code_challenge")?.and_then(Challenge::parse).ok_or(NOT_A_CHALLENGE)?;
         CodeRequest::of_parts(self.answer_to, self.client_id, challenge)
     }
 }

@@ -32,14 +32,17 @@ struct Started<'a> {
 /// `response_type`, only a `redirect_uri` or `client_id` that is not usable: other errors go to the
 /// `redirect_uri`.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
-    if request.query.all("response_type").next().is_some() {
+    if request.query.asks_for_code() {
         return begin_for_code(app, request).await;
     }
     let json = request.wants_json();
     let beginning = Beginning {
         delivery: Delivery::Session(return_to(app, request, json)?),
         channel: if json { Channel::RedirectOrPost } else { Channel::Redirect },
-        invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
+        invitation: Invitation {
+            hint: login_hint(request.query.one("login_hint")?)?,
+            ..Invitation::default()
+        },
     };
     let begun = authorization::begin(app, request, &beginning).await?;
     if json {
@@ -61,7 +64,10 @@ async fn begin_for_code(app: &App, request: &Request) -> Result<Reply, Error> {
         let beginning = Beginning {
             delivery: Delivery::Code(asked.complete(&request.query)?),
             channel: Channel::Redirect,
-            invitation: Invitation { hint: login_hint(request)?, ..Invitation::default() },
+            invitation: Invitation {
+                hint: login_hint(request.query.given("login_hint")?)?,
+                ..Invitation::default()
+            },
         };
         authorization::begin(app, request, &beginning).await
     };
@@ -82,8 +88,8 @@ fn return_to(app: &App, request: &Request, json: bool) -> Result<ReturnTo, Error
     }
 }
 
-fn login_hint(request: &Request) -> Result<Option<LoginHint>, Error> {
+fn login_hint(hint: Option<&str>) -> Result<Option<LoginHint>, Error> {
     const IMPOSSIBLE: Error =
         Error::InvalidRequest("login_hint is not an e-mail address or a Google user ID.");
-    request.query.one("login_hint")?.map(|hint| LoginHint::parse(hint).ok_or(IMPOSSIBLE)).transpose()
+    hint.map(|hint| LoginHint::parse(hint).ok_or(IMPOSSIBLE)).transpose()
 }

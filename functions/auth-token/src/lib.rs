@@ -4,18 +4,21 @@ mod token_request;
 
 use lambda_http::http::StatusCode;
 use postern::app::{Ahead, App};
-use postern::door::{self, Entry, Reply, Request, Route, caller, cookie};
+use postern::door::{self, Entry, Reply, Request, Route, User, authorization, browser_sessions, cookie};
 use postern::grant::redeem::redeem;
 use postern_rules::error::Error;
 use postern_rules::session::ABSOLUTE;
-use postern_rules::user::Email;
 use serde::Serialize;
 
 use self::token_request::{TokenRequest, Wish};
 
 /// The route of this function.
-pub const ROUTE: Route =
-    Route { path: "/auth/token", methods: "POST", entry: Entry::Token, ahead: &[Ahead::DynamoDb] };
+pub const ROUTE: Route = Route {
+    path: authorization::TOKEN_PATH,
+    methods: "POST",
+    entry: Entry::Token,
+    ahead: &[Ahead::DynamoDb],
+};
 
 /// The access token response (RFC 6749 section 5.1). Without a token if that is in the cookie.
 #[derive(Serialize)]
@@ -29,12 +32,6 @@ struct Answer<'a> {
     user: User<'a>,
 }
 
-#[derive(Serialize)]
-struct User<'a> {
-    id: &'a str,
-    email: Option<&'a str>,
-}
-
 /// Redeems a code. The browser's earlier sessions end, and the cookies of those that came along are
 /// removed.
 ///
@@ -43,23 +40,20 @@ struct User<'a> {
 /// A malformed request, a code that does not serve, or storage failures.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let asked = TokenRequest::parse(request)?;
-    let earlier = caller::earlier_sessions(request)?;
+    let earlier = browser_sessions::earlier_sessions(request)?;
     let redeemed = redeem(app, &asked.code, &asked.proof, &earlier, request.deadline).await?;
     let token = &redeemed.session_token;
     let (in_cookie, in_body) = match asked.wish {
         Wish::Cookie => (Some((cookie::PARTITIONED_SESSION, token)), None),
         Wish::Token => (None, Some(token.expose())),
     };
-    caller::replace_sessions(request, in_cookie)?;
+    browser_sessions::replace_sessions(request, in_cookie)?;
     let answer = Answer {
         access_token: in_body,
         token_type: in_body.map(|_| "Bearer"),
         expires_in: ABSOLUTE.as_secs(),
         scope: redeemed.credential.scopes.to_string(),
-        user: User {
-            id: redeemed.credential.user.as_str(),
-            email: redeemed.credential.email.as_ref().map(Email::as_str),
-        },
+        user: User::of(&redeemed.credential.user, redeemed.credential.email.as_ref()),
     };
     door::json(StatusCode::OK, &answer)
 }

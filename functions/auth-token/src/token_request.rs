@@ -38,7 +38,7 @@ impl TokenRequest {
             redirect_uri: needed(&form, "redirect_uri", "redirect_uri is missing.")?.to_owned(),
             client_id: needed(&form, "client_id", "client_id is missing.")?.to_owned(),
         };
-        let wish = wish(request, form.one("session")?)?;
+        let wish = wish(request, form.given("session")?)?;
         // A code of another form is as unknown as any other.
         let code = code::parse(code).ok_or(Error::InvalidGrant)?;
         Ok(Self { code, proof, wish })
@@ -56,5 +56,5 @@ fn wish(request: &Request, session: Option<&str>) -> Result<Wish, Error> {
 }
 
 fn needed<'a>(form: &'a Query, name: &str, missing: &'static str) -> Result<&'a str, Error> {
-    form.one(name)?.filter(|value| !value.is_empty()).ok_or(Error::InvalidRequest(missing))
+    form.given(name)?.ok_or(Error::InvalidRequest(missing))
 }

@@ -5,7 +5,7 @@ mod standing;
 
 use lambda_http::http::StatusCode;
 use postern::app::{Ahead, App};
-use postern::door::{self, Entry, Reply, Request, Route, authorization, caller};
+use postern::door::{self, Entry, Reply, Request, Route, authorization, browser_sessions, caller};
 use postern::grant::disconnect::disconnect;
 use postern_rules::error::{Error, Reason};
 
@@ -55,6 +55,6 @@ async fn end(app: &App, request: &Request) -> Result<Reply, Error> {
     if let Some(credential) = &caller.credential {
         disconnect(app, credential, request.deadline).await?;
     }
-    caller::sign_out(app, request).await?;
+    browser_sessions::sign_out(app, request).await?;
     Ok(door::nothing())
 }

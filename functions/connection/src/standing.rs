@@ -1,10 +1,10 @@
 //! The answer of `GET /connection`. Every member is always there, so that a page need not ask which.
 
+use postern::door::User;
 use postern_rules::credential::{Credential, Status};
 use postern_rules::error::Reason;
 use postern_rules::scopes::Scopes;
 use postern_rules::time::Timestamp;
-use postern_rules::user::Email;
 use serde::Serialize;
 
 /// Whether the caller is signed in and connected.
@@ -18,12 +18,6 @@ pub(crate) struct Standing<'a> {
     connected_at: Option<i64>,
     grant_expires_at: Option<i64>,
     start_url: &'a str,
-}
-
-#[derive(Serialize)]
-struct User<'a> {
-    id: &'a str,
-    email: Option<&'a str>,
 }
 
 impl<'a> Standing<'a> {
@@ -58,10 +52,7 @@ impl<'a> Standing<'a> {
         Self {
             status,
             reason,
-            user: Some(User {
-                id: credential.user.as_str(),
-                email: credential.email.as_ref().map(Email::as_str),
-            }),
+            user: Some(User::of(&credential.user, credential.email.as_ref())),
             scopes: credential.scopes.iter().collect(),
             missing_scopes: credential.scopes.missing(needed).iter().map(str::to_owned).collect(),
             connected_at: Some(credential.connected_at.seconds()),

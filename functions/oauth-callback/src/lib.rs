@@ -6,7 +6,7 @@ mod arrival;
 use lambda_http::http::StatusCode;
 use postern::app::{Ahead, App};
 use postern::door::authorization::{self, CALLBACK_PATH};
-use postern::door::{self, Entry, Reply, Request, Route, caller, cookie};
+use postern::door::{self, Entry, Reply, Request, Route, User, browser_sessions, cookie};
 use postern::grant::connect::{self, Outcome, Redemption, SignedIn};
 use postern::outside::dynamodb::{Spending, within};
 use postern_rules::error::Error;
@@ -34,12 +34,6 @@ struct Connected<'a> {
     expires_at: i64,
 }
 
-#[derive(Serialize)]
-struct User<'a> {
-    id: &'a str,
-    email: Option<&'a str>,
-}
-
 /// Ends a sign-in. Before the flow is verified and its state spent, Google is not called and errors
 /// are rendered here. After that, a browser returns to where the flow began, with `auth_error` or
 /// `error` on failure. The flow cookie stays until it expires, marked as spent: it distinguishes the
@@ -50,7 +44,7 @@ struct User<'a> {
 /// A malformed or repeated callback, one that matches no flow of this browser, or storage failures.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let arrival = Arrival::parse(request)?;
-    let earlier = caller::earlier_sessions(request)?;
+    let earlier = browser_sessions::earlier_sessions(request)?;
     let resumed = authorization::resume(app, request, &arrival.state).await?;
     let verified = resumed.clone().verify(&arrival.state, arrival.posted, app.clock.now())?;
     let config = &app.config;
@@ -133,7 +127,7 @@ async fn finish(app: &App, request: &Request, arrival: Arrival, spent: Spent<'_>
     };
     match connect::redeem(app, &redemption).await? {
         Outcome::SignedIn(return_to, signed_in) => {
-            caller::replace_sessions(request, Some((cookie::SESSION, &signed_in.session_token)))?;
+            browser_sessions::replace_sessions(request, Some((cookie::SESSION, &signed_in.session_token)))?;
             if posted {
                 connected(&signed_in)
             } else {
@@ -161,7 +155,7 @@ async fn to_google(app: &App, request: &Request, beginning: &Beginning) -> Resul
 /// The answer to a page that posted the code.
 fn connected(signed_in: &SignedIn) -> Result<Reply, Error> {
     let connected = Connected {
-        user: User { id: signed_in.user.as_str(), email: signed_in.email.as_deref() },
+        user: User::of(&signed_in.user, signed_in.email.as_ref()),
         scopes: signed_in.scopes.iter().collect(),
         session_token: signed_in.session_token.expose(),
         expires_at: signed_in.expires_at.seconds(),

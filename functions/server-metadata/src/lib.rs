@@ -15,8 +15,6 @@ pub const ROUTE: Route = Route {
     ahead: &[],
 };
 
-const TOKEN_PATH: &str = "/auth/token";
-
 /// RFC 8414 section 2, in its order; the last is of RFC 9207 section 3. There is no
 /// `scopes_supported`: a caller has no choice of scopes.
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! `POST /auth/sign-out`: ends the caller's session, or all sessions of the user. The grant stays.
 
 use postern::app::{Ahead, App};
-use postern::door::{self, Entry, Reply, Request, Route, caller};
+use postern::door::{self, Entry, Reply, Request, Route, browser_sessions, caller};
 use postern_rules::error::Error;
 use serde::Deserialize;
 
@@ -33,6 +33,6 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
             app.store.end_all_sessions(credential, request.deadline).await?;
         }
     }
-    caller::sign_out(app, request).await?;
+    browser_sessions::sign_out(app, request).await?;
     Ok(door::nothing())
 }

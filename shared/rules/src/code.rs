@@ -17,18 +17,15 @@ use crate::user::UserId;
 pub const LIFETIME: Duration = Duration::from_mins(1);
 /// How long a code's row is kept after that, to recognise a second attempt.
 const MEMORY: Duration = Duration::from_hours(1);
-/// 32 bytes in base64url.
-const LENGTH: usize = 43;
 
 /// A new code of 256 random bits.
 pub fn new() -> OneTimeCode {
     OneTimeCode::new(random::token())
 }
 
-/// Parses a code as this API issues it: 43 characters of base64url.
+/// Parses a code as this API issues it.
 pub fn parse(text: &str) -> Option<OneTimeCode> {
-    let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (text.len() == LENGTH && text.bytes().all(is_base64url)).then(|| OneTimeCode::new(text))
+    random::is_token(text).then(|| OneTimeCode::new(text))
 }
 
 /// SHA-256 of a code in hexadecimal: its row's key.

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 pub use self::address::{Origins, PublicUrl, safe_url};
 pub use self::domains::Domains;
 pub use self::metrics_names::MetricsNames;
-pub(crate) use self::return_uris::RETURN_URI_LIMIT;
 pub use self::return_uris::ReturnUris;
+pub(crate) use self::return_uris::{RETURN_URI_LIMIT, resembles_answer};
 pub use self::variables::{Default, VARIABLES, Variable, Variables, names};
 use crate::scopes::Scopes;
 

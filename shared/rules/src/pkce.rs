@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::digest::sha256;
+use crate::random;
 use crate::secret::CodeVerifier;
 
 /// The SHA-256 of a verifier: 43 characters of base64url.
@@ -17,8 +18,7 @@ pub struct Challenge(String);
 impl Challenge {
     /// Parses a `code_challenge` of the method S256.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_digest = URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32);
-        is_digest.then(|| Self(text.to_owned()))
+        random::is_token(text).then(|| Self(text.to_owned()))
     }
 
     /// The text.

@@ -21,6 +21,16 @@ pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<32>())
 }
 
+/// Whether `text` has the form of [`token`], and of an S256 challenge: 43 characters of base64url.
+pub fn is_token(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(is_base64url)
+}
+
+/// Whether `byte` is of the base64url alphabet (RFC 4648 section 5).
+pub const fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
 /// 16 random bytes as 22 characters of base64url: a unique name.
 pub fn identifier() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>())
@@ -46,7 +56,7 @@ mod tests {
     fn a09_a_hundred_thousand_tokens_are_unique_and_of_full_length() {
         let tokens: HashSet<String> = (0..100_000).map(|_| token()).collect();
         assert_eq!(tokens.len(), 100_000);
-        assert!(tokens.iter().all(|token| token.len() == 43));
+        assert!(tokens.iter().all(|token| is_token(token)));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::outside::google::oauth::AuthorizationRequest;
 pub const CALLBACK_PATH: &str = "/oauth/callback";
 /// The path where a sign-in begins.
 pub const START_PATH: &str = "/auth/start";
+/// The path where a one-time code is redeemed.
+pub const TOKEN_PATH: &str = "/auth/token";
 
 /// A flow that began; its cookie is on the response.
 pub struct Begun {

@@ -3,8 +3,7 @@
 use postern_rules::credential::Credential;
 use postern_rules::error::{Error, Reason};
 use postern_rules::seal::Purpose;
-use postern_rules::secret::SessionToken;
-use postern_rules::session::{ABSOLUTE, Named, PresentedToken, Session};
+use postern_rules::session::{Named, PresentedToken, Session};
 use postern_rules::user::UserId;
 
 use super::Request;
@@ -52,55 +51,6 @@ pub async fn touch(app: &App, session: &Session) {
     }
 }
 
-/// The session tokens in the browser's cookies, not authenticated.
-pub fn earlier_sessions(request: &Request) -> Result<Vec<PresentedToken>, Error> {
-    let mut earlier = Vec::new();
-    for name in SESSIONS {
-        earlier.extend(request.cookies.one(name)?.and_then(PresentedToken::parse));
-    }
-    Ok(earlier)
-}
-
-/// Puts the browser's new session into the cookie `name`, or into none, and removes the session
-/// cookies that came along: theirs have ended.
-pub fn replace_sessions(request: &Request, new: Option<(&str, &SessionToken)>) -> Result<(), Error> {
-    for name in SESSIONS {
-        if request.cookies.one(name)?.is_some() {
-            request.clear_cookie(name);
-        }
-    }
-    if let Some((name, token)) = new {
-        request.set_cookie(name, token.expose(), ABSOLUTE);
-    }
-    Ok(())
-}
-
-/// Ends the sessions whose tokens the request has, and removes their cookies from the browser. Who
-/// has a token may end its session, so nothing is checked first. If one cannot be ended, the
-/// cookies stay, so that the browser can try again.
-pub async fn sign_out(app: &App, request: &Request) -> Result<(), Error> {
-    for token in presented(request)? {
-        within(request.deadline, app.store.end_session(&token.digest)).await?;
-    }
-    for cookie in SESSIONS {
-        request.clear_cookie(cookie);
-    }
-    Ok(())
-}
-
-/// Each session token that the request has, not authenticated.
-fn presented(request: &Request) -> Result<Vec<PresentedToken>, Error> {
-    let mut presented = earlier_sessions(request)?;
-    match token(request) {
-        // Another scheme than `Bearer`.
-        Err(Error::Unauthorized { .. }) => {}
-        token => presented.extend(token?.and_then(PresentedToken::parse)),
-    }
-    presented.sort_unstable_by(|one, other| one.digest.cmp(&other.digest));
-    presented.dedup_by(|one, other| one.digest == other.digest);
-    Ok(presented)
-}
-
 /// The session token of the cookies.
 fn in_cookies(request: &Request) -> Result<Option<&str>, Error> {
     let [first, second] = SESSIONS.map(|name| request.cookies.one(name));
@@ -108,7 +58,8 @@ fn in_cookies(request: &Request) -> Result<Option<&str>, Error> {
     Ok(first.or(second))
 }
 
-fn token(request: &Request) -> Result<Option<&str>, Error> {
+/// The session token that the request has, not authenticated.
+pub(super) fn token(request: &Request) -> Result<Option<&str>, Error> {
     const MALFORMED: Error =
         Error::InvalidRequest("The Authorization header must be \"Bearer\" and one token.");
     let cookie = in_cookies(request)?;

@@ -69,14 +69,14 @@ pub(super) fn is_embedded(request: &Request) -> bool {
 ///
 /// A navigation that asks for a code may come from anywhere, as at every authorization endpoint: a
 /// page may send no `Referer`, and the code goes to a listed address only, where the front end's
-/// own state and verifier show whether it asked.
+/// own state and verifier show whether it asked (A96, A99).
 fn may_start(app: &App, request: &Request) -> bool {
     if is_embedded(request) {
         return false;
     }
     is_listed(app, request).unwrap_or_else(|| {
         let is_fetch = request.header("sec-fetch-dest") == Some("empty");
-        let asks_for_code = request.query.all("response_type").next().is_some();
+        let asks_for_code = request.query.asks_for_code();
         let is_cross_site = request.header("sec-fetch-site") == Some("cross-site");
         let is_foreign =
             (is_cross_site && !asks_for_code) || (is_fetch && !is_same_origin_or_direct(request));

@@ -35,6 +35,17 @@ impl Query {
         if values.next().is_some() { Err(Error::DuplicateParameter) } else { Ok(first) }
     }
 
+    /// The same, but an empty one counts as left out, as OAuth's endpoints must take it (RFC 6749
+    /// sections 3.1 and 3.2).
+    pub fn given(&self, name: &str) -> Result<Option<&str>, Error> {
+        Ok(self.one(name)?.filter(|value| !value.is_empty()))
+    }
+
+    /// Whether the request is for the authorization endpoint of RFC 6749.
+    pub fn asks_for_code(&self) -> bool {
+        self.all("response_type").any(|value| !value.is_empty())
+    }
+
     /// A parameter that may be repeated.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -95,6 +106,16 @@ mod tests {
     fn b03_b04_a_doubled_parameter_is_refused_even_with_the_same_value() {
         assert!(matches!(Query::parse("a=1&a=1").unwrap().one("a"), Err(Error::DuplicateParameter)));
         assert!(matches!(Query::parse("a=1&%61=2").unwrap().one("a"), Err(Error::DuplicateParameter)));
+    }
+
+    #[test]
+    fn an_empty_parameter_of_oauth_counts_as_left_out_and_must_not_be_doubled_either() {
+        let query = Query::parse("a=&b=x&c=&c=x&response_type=").unwrap();
+        assert_eq!(query.given("a").unwrap(), None);
+        assert_eq!(query.given("b").unwrap(), Some("x"));
+        assert!(matches!(query.given("c"), Err(Error::DuplicateParameter)));
+        assert!(!query.asks_for_code());
+        assert!(Query::parse("response_type=&response_type=token").unwrap().asks_for_code());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use postern_rules::scopes::Scopes;
 use postern_rules::secret::{AuthorizationCode, OneTimeCode, SessionToken};
 use postern_rules::session::{PresentedToken, Seed};
 use postern_rules::time::Timestamp;
-use postern_rules::user::UserId;
+use postern_rules::user::{Email, UserId};
 
 use self::exchange::exchange;
 use self::keep::{Brought, keep};
@@ -74,7 +74,7 @@ pub struct SignedIn {
     /// The user.
     pub user: UserId,
     /// The email address, for display.
-    pub email: Option<String>,
+    pub email: Option<Email>,
     /// The granted scopes.
     pub scopes: Scopes,
     /// The session token.
@@ -154,7 +154,7 @@ async fn deliver<'a>(
             session::end_earlier(app, redemption.earlier, deadline).await;
             let signed_in = SignedIn {
                 user: credential.user,
-                email: credential.email.map(|email| email.as_str().to_owned()),
+                email: credential.email,
                 scopes: credential.scopes,
                 session_token,
                 expires_at: session.expires_at(),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use postern_rules::credential::{Credential, Status};
-use postern_rules::error::Error;
+use postern_rules::error::{Error, Reason};
 
 use super::tokens_at_rest;
 use crate::app::App;
@@ -19,11 +19,16 @@ const RESERVE: Duration = Duration::from_secs(1);
 const RETRY_AFTER: u64 = 5;
 
 /// Ends the connection of `credential`. A sign-in that is stored meanwhile is the user's newer will
-/// and stays: what this request was to end has ended.
+/// and stays: what this request was to end has ended. Once the sessions of the credential's era are
+/// over, nothing is ended: 401, as if the request had come a little later.
 pub async fn disconnect(app: &App, credential: &Credential, deadline: Deadline) -> Result<(), Error> {
     let mut standing = Some(credential.clone());
     while let Some(credential) = standing {
         let Some(marked) = app.store.mark_disconnecting(&credential, deadline).await? else { break };
+        // The user has signed out everywhere or connected anew, and this request came too late.
+        if marked.era != credential.era {
+            return Err(Error::unauthorized(Reason::SessionExpired));
+        }
         revoke(app, &marked, deadline).await?;
         let left = insist(deadline, async || app.store.delete_credential(&marked).await).await?;
         // Marked by another request, perhaps over a token that this one has not revoked.

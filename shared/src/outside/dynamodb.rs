@@ -316,9 +316,10 @@ impl Store {
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
 
-    /// Makes `change` if the item still has the version of `previous`, increments the version and
-    /// returns the item after the write. When the SDK repeats a write whose response was lost, the
-    /// `write_id` shows that the first attempt succeeded (F17, F58).
+    /// Makes `change` if the item still has the version and era of `previous`, increments the version
+    /// and returns the item after the write. Versions begin again with a new item; eras never do.
+    /// When the SDK repeats a write whose response was lost, the `write_id` shows that the first
+    /// attempt succeeded (F17, F58).
     async fn write(
         &self,
         user: &UserId,
@@ -333,6 +334,10 @@ impl Store {
             .set(a::UPDATED_AT, number(self.clock.now().seconds()));
         if let Some(previous) = previous {
             change = change.when(a::VERSION, version(previous.version));
+            change = match &previous.era {
+                Some(era) => change.when(a::ERA, string(era)),
+                None => change.when_absent(a::ERA),
+            };
         }
         let request = self.client.update_item().table_name(&self.credentials_table);
         let request = change.onto(request.key(a::USER_ID, string(user.as_str())));

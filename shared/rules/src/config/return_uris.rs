@@ -1,10 +1,12 @@
 //! Redirect URIs of native and server-rendered applications, each listed whole (RFC 8252, RFC 9700
 //! section 2.1).
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// In bytes.
 pub(crate) const RETURN_URI_LIMIT: usize = 512;
+/// What an answer adds to the address.
+const ANSWER: [&str; 5] = ["code", "error", "error_code", "iss", "state"];
 /// How a redirect URI of a native application on this machine begins (RFC 8252 section 7.3).
 const LOOPBACK: [&str; 3] = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
 
@@ -20,11 +22,24 @@ impl ReturnUris {
         uris.iter().all(|uri| is_return_uri(uri)).then_some(Self(uris))
     }
 
+    /// Whether the list has a URI of `origin`, as browsers serialize it: then no other address of that
+    /// origin gets a code.
+    pub fn restrict(&self, origin: &str) -> bool {
+        let origin_of = |uri: &str| Url::parse(uri).map(|url| url.origin().ascii_serialization());
+        self.0.iter().any(|listed| origin_of(listed).is_ok_and(|listed| listed == origin))
+    }
+
     /// Whether the list has `uri`, byte for byte. The port of a loopback host may be any: a native
     /// application gets it from its system when it starts to listen (RFC 8252 section 7.3).
     pub fn contain(&self, uri: &str) -> bool {
         self.0.iter().any(|listed| listed == uri || without_port(uri).is_some_and(|uri| uri == *listed))
     }
+}
+
+/// Whether the address has a parameter of an answer itself: the answer would make two of it.
+pub(crate) fn resembles_answer(uri: &str) -> bool {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| ANSWER.contains(&name.as_ref()))
 }
 
 /// A loopback URI without its port, if it has one.
@@ -45,7 +60,8 @@ fn is_return_uri(text: &str) -> bool {
         && url.as_str() == text
         && url.fragment().is_none()
         && url.username().is_empty()
-        && url.password().is_none();
+        && url.password().is_none()
+        && !resembles_answer(text);
     is_plain
         && match url.scheme() {
             "https" => true,
@@ -97,6 +113,18 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_restricted_by_its_own_addresses_alone() {
+        let list = "https://example.com:8443/callback,com.example.app:/callback,http://127.0.0.1/callback";
+        let uris = ReturnUris::parse(list).unwrap();
+        for restricted in ["https://example.com:8443", "http://127.0.0.1"] {
+            assert!(uris.restrict(restricted), "{restricted}");
+        }
+        for free in ["https://example.com", "https://app.example.com:8443", "http://127.0.0.1:9100"] {
+            assert!(!uris.restrict(free), "{free}");
+        }
+    }
+
+    #[test]
     fn b69_an_address_that_no_code_may_go_to_cannot_be_listed() {
         for list in [
             "https://example.com",
@@ -104,6 +132,10 @@ mod tests {
             "https://user@example.com/",
             "https://example.com/#x",
             "https://example.com/a/../b",
+            "https://example.com:443/",
+            "https://example.com/?code=planted",
+            "https://example.com/?a=1&%73tate=planted",
+            "com.example.app:/callback?iss=planted",
             "https://example.com/,",
             "http://example.com/callback",
             "http://127.0.0.1",

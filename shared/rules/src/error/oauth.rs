@@ -7,6 +7,10 @@ impl Error {
     pub fn authorization_error(&self) -> &'static str {
         match self.condition() {
             Self::UnsupportedResponseType => "unsupported_response_type",
+            // After the callback the front end's own request is over: these are Google's, or a
+            // sign-in's that is not trusted.
+            Self::CodeRejected => "server_error",
+            Self::IssuerMismatch | Self::NonceMismatch => "access_denied",
             other => match (other.facts().fault, other.facts().status) {
                 (Fault::Caller, 401 | 403 | 409) => "access_denied",
                 (Fault::Caller, _) => "invalid_request",
@@ -45,6 +49,9 @@ mod tests {
     fn each_condition_has_a_name_of_rfc_6749() {
         for (error, authorization, token) in [
             (Error::ConsentDenied, "access_denied", "invalid_request"),
+            (Error::CodeRejected, "server_error", "invalid_request"),
+            (Error::IssuerMismatch, "access_denied", "invalid_request"),
+            (Error::NonceMismatch, "access_denied", "invalid_request"),
             (Error::AccountMismatch, "access_denied", "invalid_request"),
             (Error::UnsupportedResponseType, "unsupported_response_type", "invalid_request"),
             (Error::unauthorized(Reason::ClientChanged), "access_denied", "invalid_request"),

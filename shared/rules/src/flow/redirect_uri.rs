@@ -2,14 +2,12 @@
 //! byte.
 
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded::{self, Serializer};
+use url::Url;
+use url::form_urlencoded::Serializer;
 
 use super::return_to::of_allowed_origin;
-use crate::config::{Origins, RETURN_URI_LIMIT, ReturnUris};
+use crate::config::{Origins, RETURN_URI_LIMIT, ReturnUris, resembles_answer};
 use crate::error::Error;
-
-/// What an answer adds to the address. An address that has one of these itself would make two of it.
-const ANSWER: [&str; 5] = ["code", "error", "error_code", "iss", "state"];
 
 /// A redirect URI (RFC 6749 section 3.1.2) as the front end wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,14 +15,14 @@ const ANSWER: [&str; 5] = ["code", "error", "error_code", "iss", "state"];
 pub struct RedirectUri(String);
 
 impl RedirectUri {
-    /// Parses a URL of an allowed origin, or one of the allowed return URIs: at most 512 visible
-    /// ASCII characters, without a fragment (RFC 6749 section 3.1.2).
+    /// Parses one of the allowed return URIs, or a URL of an allowed origin of which the list has
+    /// none: at most 512 visible ASCII characters, without a fragment (RFC 6749 section 3.1.2).
     pub fn parse(text: &str, origins: &Origins, uris: &ReturnUris) -> Result<Self, Error> {
-        let query = text.split_once('?').map_or("", |(_, query)| query);
         let is_well_formed = text.len() <= RETURN_URI_LIMIT
             && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\\\"<>".contains(&byte))
-            && form_urlencoded::parse(query.as_bytes()).all(|(name, _)| !ANSWER.contains(&name.as_ref()));
-        let is_allowed = uris.contain(text) || of_allowed_origin(text, origins).is_some();
+            && !resembles_answer(text);
+        let is_free = |url: Url| !uris.restrict(&url.origin().ascii_serialization());
+        let is_allowed = uris.contain(text) || of_allowed_origin(text, origins).is_some_and(is_free);
         if is_well_formed && is_allowed { Ok(Self(text.to_owned())) } else { Err(Error::InvalidRedirectUri) }
     }
 

@@ -1,9 +1,8 @@
 //! Parses state and code, strictly in the form in which they were issued.
 
+use crate::random;
 use crate::secret::{AuthorizationCode, State};
 
-/// 32 bytes in base64url.
-const STATE_LENGTH: usize = 43;
 /// Length of the state's prefix in the flow cookie's name. Each tab can have its own flow.
 const NAME_LENGTH: usize = 6;
 /// Google's own limit is 256 bytes.
@@ -11,7 +10,7 @@ const CODE_LIMIT: usize = 1024;
 
 /// Whether `text` is a possible suffix of a flow cookie's name.
 pub fn is_cookie_suffix(text: &str) -> bool {
-    text.len() == NAME_LENGTH && text.bytes().all(is_state_byte)
+    text.len() == NAME_LENGTH && text.bytes().all(random::is_base64url)
 }
 
 /// The prefix of the state that names its cookie.
@@ -19,15 +18,9 @@ pub fn cookie_suffix(state: &State) -> &str {
     &state.expose()[..NAME_LENGTH]
 }
 
-/// Parses a state as this API issues it: 43 characters of base64url.
+/// Parses a state as this API issues it.
 pub fn parse_state(text: &str) -> Option<State> {
-    let fits = text.len() == STATE_LENGTH && text.bytes().all(is_state_byte);
-    fits.then(|| State::new(text))
-}
-
-/// The base64url alphabet (RFC 4648 section 5).
-const fn is_state_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+    random::is_token(text).then(|| State::new(text))
 }
 
 /// Parses an authorization code: 1 to 1,024 visible ASCII characters (RFC 6749 appendix A.11,

@@ -20,11 +20,7 @@ pub enum Redemption {
 impl Store {
     /// Writes the row of a new code.
     pub async fn issue_code(&self, code: &Issued) -> Result<(), StoreError> {
-        let request = self.client.put_item().table_name(&self.sessions_table);
-        Box::pin(request.set_item(Some(item::code_item(code))).send())
-            .await
-            .map_err(|error| StoreError::from_sdk(&names::SESSIONS_TABLE, error))?;
-        Ok(())
+        self.put_new(item::code_item(code)).await
     }
 
     /// Reads the row of the code with this digest consistently.

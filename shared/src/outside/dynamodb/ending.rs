@@ -22,7 +22,7 @@ pub(super) fn new_era(change: Change, sessions_valid_from: Timestamp) -> Change 
 }
 
 impl Store {
-    /// Ends every session of a credential's user. The grant stays. Repeats a write that another one
+    /// Ends every session of a credential's era. The grant stays. Repeats a write that another one
     /// overtakes, until `deadline`.
     pub async fn end_all_sessions(
         &self,
@@ -39,7 +39,7 @@ impl Store {
 
     /// Marks a credential whose user wants to disconnect: from now on nothing uses it, and no
     /// refresh stores anything over it (F34). Returns it as it is then; `None` if there is none any
-    /// more.
+    /// more. A credential that is of another era by then is returned unmarked.
     pub async fn mark_disconnecting(
         &self,
         credential: &Credential,
@@ -64,9 +64,15 @@ impl Store {
     pub async fn delete_credential(&self, credential: &Credential) -> Result<Option<Credential>, StoreError> {
         let version = i64::try_from(credential.version).unwrap_or(i64::MAX);
         let request = self.client.delete_item().table_name(&self.credentials_table);
+        let request = match &credential.era {
+            Some(era) => request
+                .condition_expression("#version = :version AND #era = :era")
+                .expression_attribute_values(":era", string(era)),
+            None => request.condition_expression("#version = :version AND attribute_not_exists(#era)"),
+        };
         let request = request
             .key(a::USER_ID, string(credential.user.as_str()))
-            .condition_expression("#version = :version")
+            .expression_attribute_names("#era", a::ERA)
             .expression_attribute_names("#version", a::VERSION)
             .expression_attribute_values(":version", number(version))
             .return_values_on_condition_check_failure(AllOld);
@@ -81,7 +87,8 @@ impl Store {
         }
     }
 
-    /// Makes `write`, again for each credential that another request leaves meanwhile.
+    /// Makes `write`, again for each credential that another request leaves meanwhile. One of another
+    /// era is returned as it is: what the caller saw has ended, and the new one is a newer will.
     async fn persist(
         &self,
         credential: &Credential,
@@ -92,6 +99,7 @@ impl Store {
         loop {
             match insist(deadline, async || write(&credential).await).await? {
                 Written::Done(stored) => return Ok(Some(*stored)),
+                Written::Overtaken(Some(found)) if found.era != credential.era => return Ok(Some(*found)),
                 Written::Overtaken(Some(found)) => credential = *found,
                 Written::Overtaken(None) => return Ok(None),
             }

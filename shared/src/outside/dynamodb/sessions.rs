@@ -127,11 +127,20 @@ impl Store {
 
     /// Writes a session's row.
     pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
-        let request = self.client.put_item().table_name(&self.sessions_table);
-        Box::pin(request.set_item(Some(item::session_item(session))).send())
-            .await
-            .map_err(|error| StoreError::from_sdk(&names::SESSIONS_TABLE, error))?;
-        Ok(())
+        self.put_new(item::session_item(session)).await
+    }
+
+    /// Writes a row whose key is random and ours alone. If it is there, an attempt of the SDK whose
+    /// answer was lost has written it, and a late one must not undo what was written over it since.
+    pub(super) async fn put_new(&self, item: Item) -> Result<(), StoreError> {
+        let request = self.client.put_item().table_name(&self.sessions_table).set_item(Some(item));
+        let request = request.condition_expression("attribute_not_exists(#id)");
+        let request = request.expression_attribute_names("#id", a::ID);
+        let Err(error) = Box::pin(request.send()).await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error)),
+        }
     }
 
     /// Deletes a session's row, if it exists.
