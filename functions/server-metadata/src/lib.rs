@@ -41,7 +41,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let metadata = Metadata {
         issuer: public_url.join(""),
         authorization_endpoint: public_url.join(authorization::START_PATH),
-        token_endpoint: public_url.join(TOKEN_PATH),
+        token_endpoint: public_url.join(authorization::TOKEN_PATH),
         response_types_supported: ["code"],
         response_modes_supported: ["query", "fragment"],
         grant_types_supported: ["authorization_code"],
