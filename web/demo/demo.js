@@ -6,7 +6,7 @@ import { createList } from "./list.js";
 import { createMessageView } from "./message.js";
 import { byId, create, notify } from "./page.js";
 
-const config = await fetch("config.json").then((answer) => answer.json()).catch(cannotStart);
+const config = await readConfig().catch(cannotStart);
 showConfig();
 const postern = createPostern({ base: config.api });
 const account = createAccount({ postern, report });
@@ -31,6 +31,12 @@ postern.on("change", show);
 await start();
 if (finished.error) report("The mailbox was not connected", finished.error);
 else if (postern.obstacle) report("You cannot connect in this browser", postern.obstacle);
+
+async function readConfig() {
+  const config = await (await fetch("config.json")).json();
+  if (!URL.canParse(config.api)) throw new Error("config.json names no API");
+  return config;
+}
 
 /** Without its configuration the page can do nothing. */
 function cannotStart(error) {
