@@ -124,7 +124,8 @@ export interface ConnectOptions {
   returnTo?: string | URL;
   /**
    * Gives up: closes the popup, also for the other calls that wait for this sign-in. Once the code
-   * came back it is too late: then the sign-in ends as if nobody had given up.
+   * came back it is too late: then the sign-in ends as if nobody had given up. A redirect that has
+   * begun cannot be given up either.
    */
   signal?: AbortSignal;
 }
@@ -135,8 +136,8 @@ export interface Finished {
    * - `none`: no sign-in came back; the usual case.
    * - `connected`: signed in; `connection` is there.
    * - `failed`: `error` says why.
-   * - `unclaimed`: an answer that this tab did not ask for, and no other window took it. Nothing was
-   *   redeemed. Go on as usual; `error` says that the sign-in is perhaps in another window.
+   * - `unclaimed`: an answer that this tab did not ask for, and no other window took it, or the one
+   *   that did is gone. Nothing was redeemed here. Go on as usual; `error` says that the sign-in is perhaps in another window.
    */
   status: "none" | "connected" | "failed" | "unclaimed";
   connection?: Connection;
