@@ -49,12 +49,12 @@ const SENTENCES = [
   ["This sign-in was already used. Start again.", "state_used code_rejected invalid_grant"],
   [
     "This sign-in did not begin in this browser window. Start again here.",
-    "state_missing state_mismatch nonce_mismatch issuer_mismatch",
+    "state_missing state_mismatch nonce_mismatch",
   ],
   ["The browser blocked the sign-in window. Allow pop-ups for this page and try again.", "popup_blocked"],
   ["The sign-in window was closed before the sign-in was complete. You can try again.", "popup_closed"],
   ["The sign-in window cannot report back to this page. Open this page in a tab of its own.", "embedded"],
-  ["Go back to the other window to continue, or connect here again.", "unclaimed"],
+  ["You can close this window and go on in the other one, or connect here again.", "unclaimed"],
   [
     "The browser did not keep the cookie of this sign-in. Allow cookies for this page and try again.",
     "cookie_not_kept",
@@ -85,7 +85,7 @@ const SENTENCES = [
   ["The list has changed. Load it again from the start.", "invalid_page_token"],
   [
     "This page is not set up to use the mail service. Tell the people who run it.",
-    "forbidden_origin invalid_return_to invalid_redirect_uri csrf_header_missing",
+    "forbidden_origin invalid_return_to invalid_redirect_uri csrf_header_missing issuer_mismatch",
   ],
   ["The browser loaded the sign-in ahead of time. Connect again.", "prefetch_refused"],
   [

@@ -37,8 +37,8 @@ export interface Postern extends Api {
 
   /**
    * Signs in. Call it directly in the handler of a click, before any `await`: browsers block a later
-   * popup. Resolves with the new connection. While a sign-in is under way, a second call returns the
-   * same promise. Where it redirects, it does not resolve: the page is left, and `finish` reports.
+   * popup. Resolves with the new connection. While a sign-in is under way, a second call joins it.
+   * Where it redirects, it does not resolve: the page is left, and `finish` reports.
    *
    * Rejects with `PopupBlocked`, `PopupClosed` (a sign-in that succeeds later still counts: it is
    * announced by `change`), another `PosternError`, or the reason of `signal`.
@@ -47,7 +47,8 @@ export interface Postern extends Api {
 
   /**
    * Finishes a sign-in that came back to this page, and removes its parameters from the address
-   * bar. Call it once at start-up, before anything else reads the address. It never rejects. In the
+   * bar. Call it at start-up, before anything else reads the address; a second call returns the
+   * same promise. It never rejects. In the
    * popup it hands the code to the page that opened it and closes the window: then it never resolves,
    * so that nothing else of the application starts there.
    */
@@ -121,7 +122,11 @@ export interface ConnectOptions {
   loginHint?: string;
   /** Where a redirect comes back in the end, on this origin. Default: this address, as it is. */
   returnTo?: string | URL;
-  /** Gives up: closes the popup, and a later success does not count. */
+  /**
+   * Gives up: closes the popup, also for the other calls that wait for this sign-in. Once the code
+   * came back it is too late: then the sign-in ends as if nobody had given up. A redirect that has
+   * begun cannot be given up either.
+   */
   signal?: AbortSignal;
 }
 
@@ -131,8 +136,8 @@ export interface Finished {
    * - `none`: no sign-in came back; the usual case.
    * - `connected`: signed in; `connection` is there.
    * - `failed`: `error` says why.
-   * - `unclaimed`: an answer that this tab did not ask for, and no other window took it. Nothing was
-   *   redeemed. Go on as usual; `error` says that the sign-in is perhaps in another window.
+   * - `unclaimed`: an answer that this tab did not ask for, and no other window took it, or the one
+   *   that did is gone. Nothing was redeemed here. Go on as usual; `error` says that the sign-in is perhaps in another window.
    */
   status: "none" | "connected" | "failed" | "unclaimed";
   connection?: Connection;
@@ -237,7 +242,8 @@ export class PosternError extends Error {
   /**
    * The stable name of the error: a code of the API, or one of the client's own: `unreachable`,
    * `popup_blocked`, `popup_closed`, `timed_out`, `cookie_not_kept`, `unclaimed`,
-   * `insecure_context`.
+   * `insecure_context`, `issuer_mismatch`, `state_mismatch`, `disallowed_useragent`. `unreachable` can
+   * also mean that the page's origin is not in `ALLOWED_ORIGINS`.
    */
   readonly code: string;
   /** The HTTP status; 0 when there was no answer. */

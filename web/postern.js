@@ -10,6 +10,8 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 /** Milliseconds in which the page that began a sign-in must take the code. */
 const CLAIM_TIME = 500;
+/** Milliseconds in which it must redeem the code: more than its repeated requests take. */
+const REDEEM_TIME = 60_000;
 /** Milliseconds between looks whether a popup is closed. */
 const LOOK_TIME = 250;
 /** Looks without a break that found a popup closed and this page with focus: three seconds. */
@@ -29,8 +31,8 @@ const IN_APP = /; wv\)|AppleWebKit(?!.*Safari\/)/;
 export class PosternError extends Error {
   name = "PosternError";
   status = 0;
-  constructor({ message, ...facts }) {
-    super(message ?? facts.code);
+  constructor(facts) {
+    super(facts.code);
     Object.assign(this, facts);
   }
 }
@@ -54,9 +56,12 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   let sessions = 0;
   /** The one reauthorization that all failed calls of this session share. */
   let reauthorizing;
-  /** The sign-in in a popup that is under way, and its window. */
+  /** The sign-in that is under way, how to give it up, and its popup. */
   let connecting;
+  let giveUp;
   let popup;
+  /** The one result of `finish`. */
+  let finishing;
 
   const api = createApi({ base, token: () => token, run });
   let tabs;
@@ -90,20 +95,23 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   function announce(newToken) {
     token = newToken;
     begin();
-    tabs.postMessage("");
+    tabs?.postMessage("");
   }
 
   function learn(connection) {
-    const before = JSON.stringify(current);
+    if (connection.status === "connected") reauthorizing = undefined;
+    const isNews = JSON.stringify(connection) !== JSON.stringify(current);
     current = connection;
-    if (JSON.stringify(current) !== before) for (const listener of listeners.change) listener(current);
+    // Async: one that throws becomes an unhandled rejection, and disturbs nobody else.
+    if (isNews) listeners.change.forEach(async (listener) => listener(current));
     return current;
   }
 
   async function connection(options) {
     const begun = sessions;
     const answer = await api.connection(options);
-    return begun === sessions ? learn(answer) : answer;
+    if (begun === sessions) learn(answer);
+    return answer;
   }
 
   /** Sends a request, and once more after a new sign-in. */
@@ -113,41 +121,43 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       return await send();
     } catch (error) {
       if (!error.startUrl) throw error;
-      if (begun === sessions) await untilAborted((reauthorizing ??= ask(error)), signal);
+      if (begun === sessions && !(await untilAborted((reauthorizing ??= ask(error)), signal))) throw error;
       return send();
     }
   }
 
-  /** Resolves when the user authorized again. */
+  /** Whether the user authorized again. */
   async function ask(error) {
     await connection().catch(() => {});
-    const promises = [...listeners.reauthorize]
-      .map((listener) => listener(error))
-      .filter((value) => value?.then);
-    if (!promises[0]) throw error;
-    await Promise.all(promises).catch(() => {
+    try {
+      const answers = [...listeners.reauthorize].map((listener) => listener(error));
+      await Promise.all(answers);
+      return answers.some((answer) => answer?.then);
+    } catch {
       reauthorizing = undefined;
-      throw error;
-    });
+    }
   }
 
   async function connect({ loginHint, returnTo = location.href, signal } = {}) {
-    signal?.throwIfAborted();
     if (obstacle) throw new PosternError({ code: obstacle });
-    loginHint ??= current?.status === "reauthorize" ? current.user?.email : undefined;
+    popup?.focus();
     const attempt = prepared ?? (await prepare());
-    prepared = undefined;
-    prepare();
-    const url = withHint(attempt, loginHint);
-    if (mode !== "redirect" || isEmbedded) {
-      popup = open(url, "_blank", "width=520,height=680");
-      if (popup)
-        return (connecting = throughPopup(attempt, popup, signal).finally(() => (connecting = undefined)));
-      if (mode === "popup" || isEmbedded) throw new PopupBlocked({ code: "popup_blocked" });
+    signal?.throwIfAborted();
+    if (!connecting) {
+      prepared = undefined;
+      prepare();
+      loginHint ??= current?.status === "reauthorize" ? current.user?.email : undefined;
+      const url = withHint(attempt, loginHint);
+      popup = mode !== "redirect" || isEmbedded ? open(url, "_blank", "width=520,height=680") : undefined;
+      if (!popup) {
+        if (mode === "popup" || isEmbedded) throw new PopupBlocked({ code: "popup_blocked" });
+        // Whatever it says, it is on this origin.
+        const { pathname, search, hash } = new URL(returnTo, location.href);
+        return leave(attempt, url, location.origin + pathname + search + hash);
+      }
+      connecting = throughPopup(attempt, popup).finally(() => (connecting = undefined));
     }
-    // Whatever it says, it is on this origin.
-    const { pathname, search, hash } = new URL(returnTo, location.href);
-    return leave(attempt, url, location.origin + pathname + search + hash);
+    return untilAborted(connecting, signal, (reason) => giveUp(reason));
   }
 
   /** Goes to `url`, and leaves in this tab what `finish` needs. */
@@ -157,47 +167,47 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
     return new Promise(() => {});
   }
 
-  function throughPopup(attempt, popup, signal) {
+  function throughPopup(attempt, popup) {
     return new Promise((resolve, reject) => {
-      let isTaken = false;
+      let isTaken;
+      let looks = 0;
+      const timer = setTimeout(() => end(new PosternError({ code: "timed_out" })), SIGN_IN_TIME);
       const line = openLine(attempt.state, popup, ({ type, answer }) => {
         if (type !== "answer") return;
         line.send({ type: "taken" });
         if (isTaken) return;
         isTaken = true;
         clearInterval(watch);
+        clearTimeout(timer);
         const again = (next, url) => {
-          const connecting = throughPopup(next, popup, signal);
+          const connecting = throughPopup(next, popup);
           line.send({ type: "done", url });
           return connecting;
         };
         redeem(attempt, answer, again)
           .then(resolve, reject)
-          .finally(() => line.send({ type: "done" }));
+          .finally(() => {
+            line.send({ type: "done" });
+            line.close();
+          });
+      });
+      // Once the code is taken there will be a session: giving up would leave it half begun.
+      const end = (giveUp = (error) => {
+        if (isTaken) return;
+        clearInterval(watch);
+        clearTimeout(timer);
+        line.close();
+        popup.close();
+        reject(error);
       });
 
       // `closed` is only a hint: it is also true for a window that Google's page cut off. So the
       // line stays open, and a success that comes later still counts.
-      let looks = 0;
       const watch = setInterval(() => {
         looks = popup.closed && document.hasFocus() ? looks + 1 : 0;
-        if (looks > LOOKS) {
-          clearInterval(watch);
+        if (looks > LOOKS)
           reject(new PopupClosed({ code: "popup_closed", reason: isEmbedded ? "embedded" : undefined }));
-        }
       }, LOOK_TIME);
-
-      const end = (error) => {
-        isTaken = true;
-        clearInterval(watch);
-        line.close();
-        reject(error);
-      };
-      setTimeout(end, SIGN_IN_TIME, new PosternError({ code: "timed_out" }));
-      signal?.addEventListener("abort", () => {
-        popup.close();
-        end(signal.reason);
-      });
     });
   }
 
@@ -206,7 +216,7 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
    * which `again` gets, to exchange it for a token.
    */
   async function redeem(attempt, response, again) {
-    const answer = await exchange(base, attempt.form, response, isInMemory ? {} : { session: "cookie" });
+    const answer = await exchange(base, isInMemory ? attempt.form : { ...attempt.form, session: "cookie" }, response);
     announce(answer.access_token);
     const known = await api.connection();
     if (isInMemory || known.status !== "signed_out") return learn(known);
@@ -217,16 +227,15 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   }
 
   async function finish() {
-    let pending;
+    let pending, result;
     try {
       const url = new URL(location.href);
       const refused = url.searchParams.get("auth_error");
       const answer = Object.fromEntries(new URLSearchParams(url.hash.slice(1)));
-      const isAnswer = answer.state?.startsWith(OURS);
-      if (isAnswer) url.hash = "";
       if (refused) url.searchParams.delete("auth_error");
-      if (!isAnswer && !refused) return { status: "none" };
-      showAddress(url);
+      else if (answer.state?.startsWith(OURS)) url.hash = "";
+      else return { status: "none" };
+      history.replaceState(history.state, "", url);
       if (refused) throw new PosternError({ code: refused });
 
       const kept = JSON.parse(sessionStorage.getItem(PENDING));
@@ -234,26 +243,30 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
       pending = kept;
       sessionStorage.removeItem(PENDING);
       isInMemory ||= pending.isInMemory;
-      const connection = await redeem(pending, answer, (next, url) => leave(next, url, pending.returnTo));
-      return arrive({ status: "connected", connection }, pending);
+      const again = (next, url) => leave(next, url, pending.returnTo);
+      result = { status: "connected", connection: await redeem(pending, answer, again) };
     } catch (error) {
-      return arrive({ status: "failed", error }, pending);
+      result = { status: "failed", error };
     }
-  }
-
-  function arrive(result, pending) {
-    const returnTo = pending?.returnTo;
-    if (returnTo) showAddress(returnTo);
-    return { ...result, returnTo };
+    if (pending) history.replaceState(history.state, "", pending.returnTo);
+    return { ...result, returnTo: pending?.returnTo };
   }
 
   /** Hands the answer to the page that began the sign-in: only that one has the verifier. */
   function relay(answer) {
     return new Promise((resolve) => {
-      const unclaimed = new PosternError({ code: "unclaimed" });
-      const timer = setTimeout(() => resolve({ status: "unclaimed", error: unclaimed }), CLAIM_TIME);
+      let timer;
+      // Whatever the other page does, this window does not stay blank.
+      const wait = (time) => {
+        clearTimeout(timer);
+        timer = setTimeout(resolve, time, {
+          status: "unclaimed",
+          error: new PosternError({ code: "unclaimed" }),
+        });
+      };
+      wait(CLAIM_TIME);
       openLine(answer.state, window.opener, ({ type, url }) => {
-        if (type === "taken") clearTimeout(timer);
+        if (type === "taken") wait(REDEEM_TIME);
         if (type !== "done") return;
         if (url) location.replace(url);
         else window.close();
@@ -261,27 +274,24 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
     });
   }
 
-  /** Ends the session by `call`, and tells everybody. A failure may have changed the connection too. */
-  async function end(call, options) {
+  /** `call`, which ends the session. A failure may have changed the connection too. */
+  const ending = (call) => async (options) => {
     try {
       await call(options);
       announce();
     } finally {
       await connection().catch(() => {});
     }
-  }
+  };
 
   return {
     ...api,
     obstacle,
     connection,
-    connect(options) {
-      popup?.focus();
-      return connecting ?? connect(options);
-    },
-    finish,
-    signOut: (options) => end(api.signOut, options),
-    disconnect: (options) => end(api.disconnect, options),
+    connect,
+    finish: () => (finishing ??= finish()),
+    signOut: ending(api.signOut),
+    disconnect: ending(api.disconnect),
     on(event, listener) {
       listeners[event].add(listener);
       return () => listeners[event].delete(listener);
@@ -348,39 +358,41 @@ async function request(url, options) {
     } catch (cause) {
       // No answer, or one without CORS headers, as API Gateway's may be.
       if (cause.name === "TypeError") answer = undefined;
-      // A SyntaxError: no JSON, as with a 204. Else an abort.
+      // A SyntaxError: no JSON, as with a 204, or a page that is not the API's. Else an abort.
       else if (cause.name !== "SyntaxError") throw cause;
     }
-    if (answer?.ok) return body;
-    const header = answer?.headers.get("retry-after") ?? "";
-    const asked = (/^\d+$/.test(header) ? header * 1000 : Date.parse(header) - Date.now()) || 0;
-    const pause = Math.max(FIRST_PAUSE * 2 ** retry * (1 + Math.random()), asked);
+    if (answer?.ok && (body || answer.status === 204)) return body;
+    const header = answer?.headers.get("retry-after");
+    const asked = Math.ceil(/^\d+$/.test(header) ? header : (Date.parse(header) - Date.now()) / 1000);
+    const retryAfter = asked > 0 ? asked : undefined;
+    const pause = Math.max(FIRST_PAUSE * 2 ** retry * (1 + Math.random()), (retryAfter ?? 0) * 1000);
     // An answer with a code is the API's own.
     const isRefused = !answer || ([429, 503].includes(answer.status) && !body?.code);
     if (retry === RETRIES || !isRefused || pause > LONGEST_PAUSE) {
-      const { code = "unreachable", detail, error_description, reason, instance } = body ?? {};
+      const code = body?.code ?? "unreachable";
       throw new PosternError({
         code,
-        message: detail ?? error_description,
+        message: body?.detail ?? code,
         status: answer?.status ?? 0,
-        reason,
-        retryAfter: asked > 0 ? Math.ceil(asked / 1000) : undefined,
+        reason: body?.reason,
+        retryAfter,
         startUrl: body?.start_url,
         missingScopes: body?.missing_scopes,
-        instance,
+        instance: body?.instance,
       });
     }
     await untilAborted(new Promise((resolve) => setTimeout(resolve, pause)), options.signal);
   }
 }
 
-/** `promise`, or a rejection as soon as `signal` is aborted. */
-function untilAborted(promise, signal) {
-  const aborted = new Promise((_, reject) => {
+/** `promise`; before that, `signal` calls `stop`, or else is the end. */
+function untilAborted(promise, signal, stop) {
+  return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    signal?.addEventListener("abort", () => reject(signal.reason));
+    const hear = () => (stop ?? reject)(signal.reason);
+    signal?.addEventListener("abort", hear);
+    promise.then(resolve, reject).finally(() => signal?.removeEventListener("abort", hear));
   });
-  return Promise.race([promise, aborted]);
 }
 
 /**
@@ -389,7 +401,7 @@ function untilAborted(promise, signal) {
  * and storage partitioning the channel. Only pages of this origin can use either.
  */
 function openLine(state, other, hear) {
-  const channel = new BroadcastChannel(`postern:${state}`);
+  const channel = new BroadcastChannel(state);
   const receive = ({ data, origin }) => {
     if (origin === location.origin && data?.postern === state) hear(data);
   };
@@ -408,10 +420,6 @@ function openLine(state, other, hear) {
   };
 }
 
-function showAddress(url) {
-  history.replaceState(history.state, "", url);
-}
-
 /** Why a sign-in cannot work in this browser. */
 function findObstacle() {
   if (!crypto.subtle) return "insecure_context";
@@ -425,8 +433,8 @@ function findObstacle() {
 export async function newAttempt(base, client_id, redirect_uri, response_mode) {
   const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
   const state = OURS + random();
-  const code_verifier = random();
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code_verifier));
+  const form = { client_id, redirect_uri, code_verifier: random() };
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(form.code_verifier));
   const query = new URLSearchParams({
     response_type: "code",
     response_mode,
@@ -436,7 +444,7 @@ export async function newAttempt(base, client_id, redirect_uri, response_mode) {
     code_challenge: base64url(digest),
     code_challenge_method: "S256",
   });
-  return { state, url: `${base}/auth/start?${query}`, form: { client_id, redirect_uri, code_verifier } };
+  return { state, url: `${base}/auth/start?${query}`, form };
 }
 
 /** Where the sign-in begins, with the account that Google preselects. */
@@ -452,10 +460,10 @@ function base64url(bytes) {
 /**
  * Redeems the code that came back (RFC 6749 section 4.1.3), if the answer is of this API (RFC 9207).
  */
-export async function exchange(base, form, { iss, error, error_code, code }, more) {
+export async function exchange(base, form, { iss, error, error_code, code }) {
   if (iss !== base) throw new PosternError({ code: "issuer_mismatch" });
   if (error) throw new PosternError({ code: error_code ?? error });
-  const body = new URLSearchParams({ grant_type: "authorization_code", code, ...form, ...more });
+  const body = new URLSearchParams({ grant_type: "authorization_code", code, ...form });
   return request(`${base}/auth/token`, { method: "POST", body, credentials: "include" });
 }
 

@@ -34,6 +34,7 @@ export function useMessages(query?: Omit<MessageQuery, "signal" | "pageToken">):
  * Default text: "Connect Gmail", or "Reconnect Gmail" where access was lost.
  */
 export const ConnectButton: FunctionComponent<
+  /** `onClick` is called first. */
   ButtonHTMLAttributes<HTMLButtonElement> & {
     loginHint?: string;
     /** After a sign-in in a popup. */

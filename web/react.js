@@ -9,12 +9,13 @@ export function PosternProvider({ postern, children }) {
   const [state, setState] = useState({ connection: null, error: null });
   useEffect(() => {
     const fail = (error) => setState((old) => ({ ...old, error }));
-    const end = postern.on("change", (connection) =>
-      setState((old) => ({ connection, error: connection.status === "connected" ? null : old.error })),
-    );
+    const show = (connection) =>
+      setState((old) => ({ connection, error: connection.status === "connected" ? null : old.error }));
+    const end = postern.on("change", show);
     postern.finish().then(({ error }) => {
       if (error) fail(error);
-      postern.connection().catch(fail);
+      // After a second mount there is no change to hear of.
+      postern.connection().then(show, fail);
     });
     return end;
   }, [postern]);
@@ -53,12 +54,15 @@ export function useMessages(query = {}) {
       }
     };
     load([]);
-    return () => abort.abort();
+    return () => {
+      abort.abort();
+      setState((old) => ({ ...old, isLoading: false }));
+    };
   }, [postern, key, user, isConnected]);
   return state;
 }
 
-export function ConnectButton({ loginHint, onConnected, children, ...others }) {
+export function ConnectButton({ loginHint, onConnected, onClick, children, ...others }) {
   const { postern, connection } = useConnection();
   const [problem, setProblem] = useState({});
   const say = async (error) =>
@@ -66,7 +70,8 @@ export function ConnectButton({ loginHint, onConnected, children, ...others }) {
   useEffect(() => {
     if (postern.obstacle) say(postern.obstacle);
   }, [postern]);
-  const onClick = () => {
+  const click = (event) => {
+    onClick?.(event);
     setProblem({});
     postern.connect({ loginHint }).then(onConnected, say);
   };
@@ -74,7 +79,7 @@ export function ConnectButton({ loginHint, onConnected, children, ...others }) {
   return createElement(
     Fragment,
     null,
-    createElement("button", { type: "button", onClick, ...others }, children ?? label),
+    createElement("button", { type: "button", ...others, onClick: click }, children ?? label),
     createElement("span", { role: "alert" }, problem.text),
     problem.isEmbedded && createElement("a", { href: location.href, target: "_blank" }, "Open in a new tab"),
   );

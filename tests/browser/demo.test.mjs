@@ -158,6 +158,6 @@ test("demo: sign-out and disconnect lead back to the welcome", async (t) => {
   await page.locator("#welcome").waitFor();
   await STATES["disconnect, asked"](page);
   await click(page, "confirm-disconnect");
-  await notice(page, "Disconnected");
+  await notice(page, "The mailbox is disconnected");
   await page.locator("#welcome").waitFor();
 });

@@ -6,7 +6,7 @@ import { createList } from "./list.js";
 import { createMessageView } from "./message.js";
 import { byId, create, notify } from "./page.js";
 
-const config = await fetch("config.json").then((answer) => answer.json()).catch(cannotStart);
+const config = await readConfig().catch(cannotStart);
 showConfig();
 const postern = createPostern({ base: config.api });
 const account = createAccount({ postern, report });
@@ -31,6 +31,12 @@ postern.on("change", show);
 await start();
 if (finished.error) report("The mailbox was not connected", finished.error);
 else if (postern.obstacle) report("You cannot connect in this browser", postern.obstacle);
+
+async function readConfig() {
+  const config = await (await fetch("config.json")).json();
+  if (!URL.canParse(config.api)) throw new Error("config.json names no API");
+  return config;
+}
 
 /** Without its configuration the page can do nothing. */
 function cannotStart(error) {
@@ -64,18 +70,18 @@ async function show(connection) {
   const { status, reason } = connection;
   const isFirst = shown === undefined;
   const isOther = connection.user !== null && connection.user.id !== user?.id;
-  // When the session ends by itself, the search and the list stay until the user is back.
+  // When the session ends, here or by "Sign out on all devices", only the search stays.
   const isPaused = reason === "session_expired" && !byId("mail").hidden;
   const view = isPaused || status === "connected" || status === "reauthorize" ? "mail" : "welcome";
   shown = connection;
   user = connection.user ?? (isPaused ? user : undefined);
-  if (isOther || view === "welcome") {
+  if (isOther || isPaused || view === "welcome") {
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     began();
     list.clear();
   }
   account.show(view === "mail" ? { ...connection, user } : undefined);
   if (byId(view).hidden) {
-    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     for (const id of ["starting", "welcome", "mail"]) byId(id).hidden = id !== view;
     byId("search-form").hidden = view !== "mail";
     if (!isFirst) byId(`${view}-title`).focus();
@@ -115,7 +121,8 @@ async function connect(loginHint) {
   try {
     await connected;
   } catch (error) {
-    if (!giveUp.signal.aborted) report("The mailbox was not connected", error);
+    // A second click joins this sign-in, and its "Cancel" ends both.
+    if (error.name !== "AbortError") report("The mailbox was not connected", error);
   } finally {
     notify("sign-in", null);
   }

@@ -41,6 +41,8 @@ export function createList({ postern, failed, began, open }) {
   /** Reads the first page of what the search field says. */
   async function load() {
     clearTimeout(timer);
+    // What is there is of the last query: there is no more of it while, or if not, this one comes.
+    more.hidden = true;
     query = search.value.trim();
     keepInAddress(query);
     if (messages.length === 0) showSkeleton();

@@ -81,8 +81,12 @@ export function createMessageView({ postern, list, explain, failed }) {
     byId("message-subject").focus();
     open(shown);
   });
-  // A click on the backdrop.
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  // A click on the backdrop: it goes to the dialog, as one on blank space within it does.
+  dialog.addEventListener("click", ({ target, clientX, clientY }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    const isInside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+    if (target === dialog && !isInside) dialog.close();
+  });
   dialog.addEventListener("close", () => {
     request.abort();
     list.buttonOf(shown)?.focus();

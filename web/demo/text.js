@@ -36,17 +36,41 @@ function decode({ body, headers = [] }) {
   return new TextDecoder().decode(bytes);
 }
 
-/**
- * The tags go first, so that the parser, which then only decodes the entities, meets no style that
- * this page's policy refuses.
- */
+/** The most characters of HTML mail that are read, so that no message keeps the page busy. */
+const LIMIT = 100_000;
+
 function textOfHtml(html) {
-  const text = html
-    .replace(/<!--[^]*?-->|<(head|style|script|title)\b[^]*?<\/\1\s*>/gi, "")
-    .replace(/\s+/g, " ")
-    .replace(/<\/?(br|p|div|tr|li|h[1-6]|blockquote)\b[^>]*>/gi, "\n")
-    .replace(/<[^>]*>/g, "")
-    .replaceAll("<", "&lt;");
+  const text = withoutTags(html.slice(0, LIMIT));
+  // No tag is left: the parser, which this page's policy would stop at a style, decodes entities.
   const { body } = new DOMParser().parseFromString(`<body>${text}`, "text/html");
-  return body.textContent.replace(/ *\n */g, "\n").replace(/\n{3,}/g, "\n\n");
+  const lines = body.textContent.split("\n").map((line) => line.trim());
+  const rest = html.length > LIMIT ? "\n\n(The rest of this message is not shown.)" : "";
+  return lines.join("\n").replace(/\n{3,}/g, "\n\n") + rest;
+}
+
+/** Elements whose content is no text. */
+const UNSEEN = ["style", "script", "title"];
+/** Elements that begin a line. */
+const BLOCKS = /^(br|p|div|tr|li|h[1-6]|blockquote)$/;
+
+/**
+ * HTML without tags and comments; entities stay. It reads the text once, from the start to the end,
+ * whatever is in it: what nothing closes reaches to the end, as in a browser.
+ */
+export function withoutTags(html) {
+  const lower = html.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  const find = (what, from) => (lower.indexOf(what, from) + 1 || lower.length + 1) - 1;
+  let text = "";
+  for (let at = 0; at < html.length; ) {
+    const start = find("<", at);
+    text += html.slice(at, start).replace(/\s+/g, " ");
+    const [tag, name] = /^<[!?/]?([a-z0-9]*)/.exec(lower.slice(start, start + 16)) ?? [];
+    if (tag === "<") text += "&lt;";
+    if (BLOCKS.test(name)) text += "\n";
+    if (tag === "<") at = start + 1;
+    else if (lower.startsWith("<!--", start)) at = find("-->", start + 4) + 3;
+    else if (tag === `<${name}` && UNSEEN.includes(name)) at = find(">", find(`</${name}`, start)) + 1;
+    else at = find(">", start) + 1;
+  }
+  return text;
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { readMessage } from "../demo/text.js";
+import { readMessage, withoutTags } from "../demo/text.js";
 
 const part = (mimeType, bytes, more = {}) =>
   ({ mimeType, filename: "", body: { data: Buffer.from(bytes).toString("base64url") }, ...more });
@@ -38,4 +38,35 @@ test("text that is not UTF-8 is read in the character set that the part names", 
 
 test("a message without a body has no text", () => {
   assert.deepEqual(readMessage({ payload: { mimeType: "text/plain" } }), { text: "", attachments: [] });
+});
+
+test("HTML becomes its text: no tags, comments, styles or scripts", () => {
+  for (const [html, text] of [
+    ["<p>One</p>\n<P CLASS=x>Two<br/>Three</p>", "\nOne\n \nTwo\nThree\n"],
+    ["<head><TITLE>T</title><style>p{}</STYLE ></head>A<!-- <b> --><script>1<2</script>B", "AB"],
+    ["1 < 2 &amp; 3 > 2, <3 and <b>bold", "1 &lt; 2 &amp; 3 > 2, bold"],
+    ["A<script>B", "A"],
+    ["A<!-- B", "A"],
+    ["A<b B", "A"],
+    ["<styles>A</styles>", "A"],
+    ["", ""],
+  ]) {
+    assert.equal(withoutTags(html), text, html);
+  }
+});
+
+test("hostile HTML is read once, however it is made", (context) => {
+  let steps = 0;
+  const { indexOf } = String.prototype;
+  context.mock.method(String.prototype, "indexOf", function (what, from) {
+    const found = indexOf.call(this, what, from);
+    steps += (found < 0 ? this.length : found) - from;
+    return found;
+  });
+  for (const piece of ["<!--", "<style>", "<head>", "<title><", "<", "<p", "</", "<script></", "< ", "&#32;"]) {
+    const html = piece.repeat(1e6 / piece.length);
+    steps = 0;
+    withoutTags(html);
+    assert.ok(steps <= 2 * html.length, `${piece}: ${steps} steps`);
+  }
 });

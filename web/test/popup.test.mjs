@@ -279,3 +279,68 @@ test("another window of the application takes no code that it did not ask for", 
   assert.equal(api.paths("/auth/token").length, 1);
   assert.ok(other instanceof Window && !other.closed);
 });
+
+test("once the code is taken, giving up comes too late and leaves no half session", async () => {
+  const browser = new Browser();
+  const tab = await browser.tab();
+  const abort = new AbortController();
+  const connecting = tab.postern.connect({ signal: abort.signal });
+  let answer;
+  browser.api.instead = [() => new Promise((resolve) => (answer = resolve))];
+  const back = browser.api.answer(tab.popup.away);
+  tab.popup.load(back);
+  await browser.settle();
+  abort.abort();
+  answer(Response.json({ user: browser.api.user }));
+  browser.api.keepsCookies = false;
+  assert.notEqual((await outcome(connecting)).name, "AbortError");
+});
+
+test("each click's own signal gives up the sign-in that they share", async () => {
+  const { tab, browser, connecting } = await started();
+  const abort = new AbortController();
+  const again = tab.postern.connect({ signal: abort.signal });
+  await browser.settle();
+  abort.abort();
+  await assert.rejects(again, { name: "AbortError" });
+  await assert.rejects(connecting, { name: "AbortError" });
+  assert.ok(tab.popup.closed);
+});
+
+test("two clicks before the first sign-in is prepared open one popup", async () => {
+  const browser = new Browser();
+  const loading = browser.tab();
+  const [tab] = browser.windows;
+  tab.postern.connect();
+  tab.postern.connect();
+  await loading;
+  assert.equal(browser.windows.length, 2);
+});
+
+test("a popup whose opener is gone after it took the code does not stay blank", async () => {
+  const { tab, api, browser } = await started();
+  api.instead = [() => new Promise(() => {})];
+  await tab.popup.consent();
+  await browser.pass(59_000);
+  assert.equal(await outcome(tab.popup.finished), "pending");
+  await browser.pass(2000);
+  assert.equal((await tab.popup.finished).status, "unclaimed");
+});
+
+test("a finished sign-in leaves no line and no timer behind", async () => {
+  const { tab, browser, connecting } = await started();
+  const listeners = tab.listeners.size;
+  await tab.popup.consent();
+  await connecting;
+  await browser.settle();
+  assert.equal(tab.listeners.size, listeners - 1);
+  await browser.pass(700_000);
+  assert.equal((await tab.postern.connection()).status, "connected");
+});
+
+test("finish can be called twice", async () => {
+  const { browser, tab } = await started();
+  await tab.popup.consent();
+  await browser.settle();
+  assert.equal(tab.postern.finish(), tab.postern.finish());
+});

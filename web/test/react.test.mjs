@@ -36,10 +36,16 @@ class Client {
   }
   become(connection) {
     this.current = connection;
-    for (const listener of this.listeners) listener(connection);
+    this.tell();
+  }
+  /** Announces differences only. */
+  tell() {
+    if (this.told === this.current) return;
+    this.told = this.current;
+    for (const listener of this.listeners) listener(this.current);
   }
   async connection() {
-    for (const listener of this.listeners) listener(this.current);
+    this.tell();
     return this.current;
   }
   on(_, listener) {
@@ -210,4 +216,30 @@ test("everything renders on a server", async () => {
   await render(client, List);
   const page = h(PosternProvider, { postern: client }, h(ConnectButton), h(List, { q: "x" }));
   assert.match(renderToString(page), /<button type="button">Connect Gmail<\/button>/);
+});
+
+test("a second mount knows the connection, of which no change tells any more", async () => {
+  const client = new Client(CONNECTED);
+  await render(client, List);
+  await act(async () => root.unmount());
+  const view = await render(client, List);
+  assert.equal(view.text(), "connected a more");
+});
+
+test("a list whose access is lost while it loads does not say for ever that it loads", async () => {
+  const client = new Client(CONNECTED);
+  client.messages = () => ({ first: () => new Promise(() => {}) });
+  const view = await render(client, List);
+  assert.equal(view.text(), "connected loading");
+  await act(async () => client.become(LOST));
+  assert.equal(view.text(), "reauthorize");
+});
+
+test("the button's own onClick is called too", async () => {
+  const client = new Client(SIGNED_OUT);
+  const seen = [];
+  client.connect = async () => seen.push("connect");
+  const view = await render(client, ConnectButton, { onClick: ({ type }) => seen.push(type) });
+  await view.click("button");
+  assert.deepEqual(seen, ["click", "connect"]);
 });

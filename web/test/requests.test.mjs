@@ -140,7 +140,7 @@ test("a82: at the page's own origin a read has X-Requested-With, and elsewhere i
 
 test("a request that changes something has X-Requested-With, but not beside a token", async (context) => {
   const { postern, calls } = client(context, () => new Response(null, { status: 204 }));
-  await assert.rejects(postern.disconnect());
+  await postern.disconnect();
   assert.deepEqual([calls[0].method, calls[0].headers], ["DELETE", { "X-Requested-With": "postern" }]);
   await createServerClient({ base: "https://api.example.com", token: "v2.t" }).disconnect();
   assert.deepEqual(calls.at(-1).headers, { Authorization: "Bearer v2.t" });
@@ -182,4 +182,9 @@ test("in Node a client can be created, reads, and says that it cannot sign in", 
   assert.equal(postern.obstacle, null);
   assert.deepEqual(await read(), PAGE);
   await assert.rejects(postern.connect());
+});
+
+test("a page where the API should be is an error, not an empty answer", async (context) => {
+  const { read } = client(context, () => new Response("<!doctype html>", { status: 200 }));
+  await assert.rejects(read(), { name: "PosternError", code: "unreachable", status: 200 });
 });

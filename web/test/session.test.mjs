@@ -212,3 +212,22 @@ test("a browser that Google refuses is recognised before the click", async () =>
   const browser = Object.assign(new Browser(), { userAgent: `${iphone} Mobile/15E148`, isStandalone: true });
   assert.equal((await browser.tab()).postern.obstacle, null);
 });
+
+test("each call fails with its own error, and a new loss is asked about", async () => {
+  const { browser, api, postern } = await connected();
+  api.lost = "revoked_or_expired";
+  let heard = 0;
+  postern.on("reauthorize", () => {
+    heard += 1;
+    throw new Error("a mistake of the application");
+  });
+  const failures = await Promise.allSettled([postern.message("m1"), postern.message("m2")]);
+  assert.ok(failures.every(({ reason }) => reason.reason === "revoked_or_expired"));
+  assert.notEqual(failures[0].reason, failures[1].reason);
+  api.lost = null;
+  await postern.connection();
+  api.lost = "reauth_policy";
+  await assert.rejects(postern.message("m1"), { reason: "reauth_policy" });
+  await browser.settle();
+  assert.equal(heard, 2);
+});

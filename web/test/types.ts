@@ -17,14 +17,14 @@ import type { components, paths } from "@postern/client/openapi";
 import { ConnectButton, useMessages } from "@postern/client/react";
 import { createServerClient, finishSignIn, startSignIn } from "@postern/client/server";
 
-/** The JSON that a route answers with; `never`, which fits everything, if there is no such route. */
+/** The JSON that a route answers with. Without such a route it is `unknown`, which fits nothing. */
 type Answer<Path extends string, Method extends string> =
   paths extends Record<
     Path,
     Record<Method, { responses: { 200: { content: { "application/json": infer Body } } } }>
   >
     ? Body
-    : never;
+    : unknown;
 
 /** Compiles only if what the API sends can be used as what the client promises. */
 type Fits<Ours, _Theirs extends Ours> = true;

@@ -73,9 +73,10 @@ export class Browser {
         channels.add(this);
       }
       postMessage(data) {
+        if (!channels.has(this)) throw new Error("InvalidStateError: the channel is closed");
         for (const other of channels) {
           const hears = other !== this && other.name === this.name && other.partition === this.partition;
-          if (hears) setImmediate(() => other.onmessage?.({ data: structuredClone(data), origin: APP }));
+          if (hears) setImmediate(() => channels.has(other) && other.onmessage?.({ data: structuredClone(data), origin: APP }));
         }
       }
       close() {

@@ -42,6 +42,7 @@ export default async function Page({ searchParams }: { searchParams: Promise<{ p
   return (
     <>
       <h1>Inbox of {connection?.user?.email}</h1>
+      {problem && <p role="alert">{explain(problem)}</p>}
       <form method="post" action="/api/auth/sign-out">
         <button>Sign out</button>
       </form>

@@ -8,22 +8,42 @@ import { Problem } from "./Problem.jsx";
 export function Inbox() {
   const { postern, connection, error } = useConnection();
   const [q, setQ] = useState("");
+  const [failure, setFailure] = useState(null);
 
-  if (!connection) return error ? <Problem of={error} /> : <p>Loading…</p>;
+  if (!connection) {
+    if (!error) return <p>Loading…</p>;
+    return (
+      <>
+        <Problem of={error} />
+        <button onClick={() => postern.connection().catch(setFailure)}>Try again</button>
+      </>
+    );
+  }
+  const signOut = () => {
+    setFailure(null);
+    postern.signOut().catch(setFailure);
+  };
+  // On submit, not on each key: every search costs quota.
+  const search = (event) => {
+    event.preventDefault();
+    setQ(new FormData(event.target).get("q"));
+  };
   const isConnected = connection.status === "connected";
   return (
     <main>
       <h1>Inbox</h1>
-      <Problem of={error ?? connection.reason} />
+      <Problem of={failure ?? error ?? connection.reason} />
       {!isConnected && <ConnectButton />}
       {connection.user && (
         <p>
-          {connection.user.email} <button onClick={() => postern.signOut()}>Sign out</button>
+          {connection.user.email} <button onClick={signOut}>Sign out</button>
         </p>
       )}
       {isConnected && (
         <>
-          <input type="search" aria-label="Search mail" value={q} onChange={(event) => setQ(event.target.value)} />
+          <form role="search" onSubmit={search}>
+            <input type="search" name="q" aria-label="Search mail" /> <button>Search</button>
+          </form>
           <Messages q={q} />
         </>
       )}
