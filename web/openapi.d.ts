@@ -599,7 +599,7 @@ export interface operations {
                  */
                 client_id?: string;
                 /**
-                 * @description Where the code goes: a URL whose origin is one of ALLOWED_ORIGINS, or one of ALLOWED_RETURN_URIS. No fragment, and no parameter `code`, `error`, `error_code`, `iss` or `state` of its own. Required with `response_type`.
+                 * @description Where the code goes: one of ALLOWED_RETURN_URIS, or a URL whose origin is one of ALLOWED_ORIGINS and of which that list has none. No fragment, and no parameter `code`, `error`, `error_code`, `iss` or `state` of its own. Required with `response_type`.
                  * @example http://localhost:9100/
                  */
                 redirect_uri?: string;
