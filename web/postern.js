@@ -19,7 +19,7 @@ const LOOKS = 12;
 /** Milliseconds that a sign-in may take; the API allows the same. */
 const SIGN_IN_TIME = 600_000;
 /** Begins each `state`, so that `finish` leaves the fragments of others alone. */
-const OURS = "postern-";
+const OURS = "postern:";
 /** The key in sessionStorage of a sign-in by redirect: its verifier, never a token. */
 const PENDING = "postern";
 /**

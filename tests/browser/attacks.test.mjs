@@ -142,12 +142,12 @@ test("a planted code is not redeemed", async (t) => {
   const attacker = await (await visitor(t)).newPage();
   const { code } = await obtain(attacker);
   await isIgnored(t, (page) =>
-    page.goto(`${PLAIN}#${new URLSearchParams({ code, state: `postern-${random()}`, iss: API })}`));
+    page.goto(`${PLAIN}#${new URLSearchParams({ code, state: `postern:${random()}`, iss: API })}`));
 });
 
 test("an attacker's start link signs nobody in", async (t) => {
   await isIgnored(t, async (page) => {
-    const theirs = { redirect_uri: PLAIN, state: `postern-${random()}`, response_mode: "fragment" };
+    const theirs = { redirect_uri: PLAIN, state: `postern:${random()}`, response_mode: "fragment" };
     await page.goto(startUrl(random(), theirs));
     await decide(page);
   });

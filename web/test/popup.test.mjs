@@ -185,7 +185,7 @@ test("a49: messages of another origin, type or state are ignored", async () => {
   send(good, "https://evil.example");
   send(good, "null");
   send({ ...good, type: "taken" });
-  send({ ...good, postern: "postern-other" });
+  send({ ...good, postern: "postern:other" });
   for (const data of [null, "answer", 7, {}]) send(data);
   await browser.settle();
   assert.equal(api.calls.length, 0);

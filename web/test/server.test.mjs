@@ -42,7 +42,7 @@ test("a path is enough as the address, as servers see it", async (context) => {
 
 test("without what the first step kept in this browser, nothing is redeemed", async (context) => {
   const { api, url, pending, options } = await arrived(context);
-  const other = { ...pending, state: "postern-other" };
+  const other = { ...pending, state: "postern:other" };
   for (const kept of [undefined, other]) {
     await assert.rejects(finishSignIn({ ...options, url, pending: kept }), { code: "state_mismatch" });
   }
