@@ -195,7 +195,7 @@ test("a49: messages of another origin, type or state are ignored", async () => {
 
 test("a49: a planted code is cleared and not redeemed", async () => {
   const browser = new Browser();
-  const planted = `${APP}/inbox?view=all#code=${"c".repeat(43)}&state=postern-evil&iss=${browser.api.base}`;
+  const planted = `${APP}/inbox?view=all#code=${"c".repeat(43)}&state=postern:evil&iss=${browser.api.base}`;
   const tab = await browser.tab({}, { url: planted });
   await browser.pass(600);
   assert.equal((await tab.finished).status, "unclaimed");
@@ -206,7 +206,7 @@ test("a49: a planted code is cleared and not redeemed", async () => {
 test("a planted code does not end a sign-in that waits in the same tab", async () => {
   const { tab, browser, api } = await started({ blocksPopups: true });
   const start = tab.away;
-  tab.load(`${APP}/inbox#code=x&state=postern-evil&iss=${api.base}`);
+  tab.load(`${APP}/inbox#code=x&state=postern:evil&iss=${api.base}`);
   await browser.pass(600);
   assert.equal((await tab.finished).status, "unclaimed");
   tab.load(api.answer(start));

@@ -63,7 +63,7 @@ test("an answer that is loaded again, by Back or Reload, redeems nothing", async
 test("an answer from another API or for another state is not redeemed", async () => {
   for (const [from, to] of [
     [/iss=[^&]*/, "iss=https%3A%2F%2Fevil.example"],
-    [/state=[^&]*/, "state=postern-other"],
+    [/state=[^&]*/, "state=postern:other"],
   ]) {
     const { browser, tab, api } = await left();
     tab.load(api.answer(tab.away).replace(from, to));
@@ -84,7 +84,7 @@ test("finish leaves everything that it does not own, and the history's state", a
     [`/a?${own}&x=1`, "/a?x=1", "failed"],
     [`/a?x=1&${own}`, "/a?x=1", "failed"],
     ["/a?my_auth_error=1", "/a?my_auth_error=1", "none"],
-    ["/a?x=1#state=postern-x&error=access_denied", "/a?x=1", "unclaimed"],
+    ["/a?x=1#state=postern:x&error=access_denied", "/a?x=1", "unclaimed"],
   ]) {
     const browser = new Browser();
     const tab = await browser.tab({}, { url: APP + before });
