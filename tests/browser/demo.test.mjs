@@ -161,3 +161,39 @@ test("demo: sign-out and disconnect lead back to the welcome", async (t) => {
   await notice(page, "The mailbox is disconnected");
   await page.locator("#welcome").waitFor();
 });
+
+test("demo: after a failed search there is no more to load, until it is tried again", async (t) => {
+  const context = await visitor(t);
+  const page = await open(context, DEMO);
+  await STATES.error(page);
+  await page.locator("#more").waitFor({ state: "hidden" });
+  await google("clear");
+  await click(page, "notice-action");
+  await page.locator("#notice").waitFor({ state: "hidden" });
+  await click(page, "more");
+  await page.locator(ROWS).nth(49).waitFor();
+  assert.equal(await page.locator(`${ROWS}:has(.unread)`).count(), await page.locator(ROWS).count());
+});
+
+test("demo: a click on the blank space of a short message leaves it open", async (t) => {
+  const context = await visitor(t, { viewport: { width: 320, height: 700 } });
+  const page = await open(context, DEMO);
+  await mailbox(page);
+  await page.locator(ROWS).first().click();
+  await page.locator("#message-text", { hasText: /\w/ }).waitFor();
+  await page.mouse.click(160, 680);
+  assert.ok(await page.locator("#message").isVisible());
+  await click(page, "close-message");
+  await page.locator("#message").waitFor({ state: "hidden" });
+});
+
+test("demo: signing out on all devices takes the mail off the others", async (t) => {
+  const [here, there] = [await open(await visitor(t), DEMO), await open(await visitor(t), DEMO)];
+  for (const page of [here, there]) await mailbox(page);
+  await click(here, "account");
+  await click(here, "sign-out-everywhere");
+  await here.locator("#welcome").waitFor();
+  await search(there, "is:unread");
+  await there.locator("#notice-action").waitFor();
+  assert.equal(await there.locator(ROWS).count(), 0);
+});
