@@ -11,3 +11,8 @@ pub mod redeem;
 mod session;
 pub mod tokens_at_rest;
 mod wait;
+
+use std::time::Duration;
+
+/// Time that a request reserves for its answer.
+const REPLY_RESERVE: Duration = Duration::from_millis(100);

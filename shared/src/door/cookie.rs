@@ -18,7 +18,8 @@ pub(super) const SESSIONS: [&str; 2] = [PARTITIONED_SESSION, SESSION];
 pub(super) const FLOW_PREFIX: &str = "__Host-flow-";
 
 /// Limits on a request's cookies. This API's own stay below 7 KiB: two sessions; four flows of at
-/// most 1.4 KiB, mostly `return_to` or a code request; two small offers. API Gateway accepts 10,240 bytes of headers.
+/// most 1.4 KiB, mostly `return_to` or a code request; two small offers. API Gateway accepts 10,240
+/// bytes of headers.
 const COUNT_LIMIT: usize = 100;
 const LENGTH_LIMIT: usize = 8 * 1024;
 

@@ -21,7 +21,7 @@ use postern_rules::user::{Email, UserId};
 
 use self::exchange::exchange;
 use self::keep::{Brought, keep};
-use super::session;
+use super::{REPLY_RESERVE, session};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::outside::dynamodb::within;
@@ -34,8 +34,6 @@ use crate::telemetry::metrics::{self, TokenAtRisk};
 const LEAST_TIME: Duration = Duration::from_millis(1200);
 /// Time reserved for storing what Google issued.
 const RESERVE: Duration = Duration::from_secs(1);
-/// Time reserved for the error response.
-const REPLY_RESERVE: Duration = Duration::from_millis(100);
 /// How long a sign-in waits for the email address, which is optional.
 const EMAIL_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -1,20 +1,15 @@
 //! A one-time code becomes a session (RFC 6749 section 4.1.3). Needs neither secrets nor Google.
 
-use std::time::Duration;
-
 use postern_rules::code::{self, Proof};
 use postern_rules::credential::Credential;
 use postern_rules::error::Error;
 use postern_rules::secret::{OneTimeCode, SessionToken};
 use postern_rules::session::{PresentedToken, Seed};
 
-use super::session;
+use super::{REPLY_RESERVE, session};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::outside::dynamodb::{Redemption, insist, within};
-
-/// Time reserved for the answer.
-const REPLY_RESERVE: Duration = Duration::from_millis(100);
 
 /// What a front end gets for its code.
 pub struct Redeemed {

@@ -1,4 +1,4 @@
-//! Sessions begin and end here, whether a callback or a one-time code begins them.
+//! Begins a session, for a callback or a one-time code, and ends those that the browser had before.
 
 use postern_rules::credential::Credential;
 use postern_rules::error::Error;
