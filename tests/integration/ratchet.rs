@@ -17,13 +17,13 @@ const MOST_IDS: usize = 20;
 struct Id(char, u8);
 
 impl Id {
-    /// Reads `A01` or `I1`.
+    /// Reads `A01`, `A100` or `I1`.
     fn parse(text: &str) -> Option<Self> {
         let (series, digits) = text.split_at_checked(1)?;
         let series = series.chars().next()?;
-        let length = if series == 'I' { 1 } else { 2 };
-        let number = digits.parse().ok().filter(|_| digits.len() == length)?;
-        SERIES.iter().any(|(known, _)| *known == series).then_some(Self(series, number))
+        let id = Self(series, digits.parse().ok()?);
+        // One spelling for each: no `A1`, no `A0100`.
+        (SERIES.iter().any(|(known, _)| *known == series) && id.to_string() == text).then_some(id)
     }
 }
 
