@@ -6,6 +6,7 @@ mod callback;
 mod code;
 mod ending;
 mod kill;
+mod receipt;
 mod refresh;
 mod trouble;
 
