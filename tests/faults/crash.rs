@@ -7,6 +7,7 @@ mod code;
 mod ending;
 mod hand_out;
 mod kill;
+mod receipt;
 mod refresh;
 mod trouble;
 
