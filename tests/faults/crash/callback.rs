@@ -13,7 +13,7 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
     let callback = behind.consented().await;
     behind.world.forget_calls();
     trouble.arrange(&behind.world.stack);
-    let answer = points.kill(behind, &callback, trouble.budget).await;
+    let answer = points.kill_call(behind, &callback, trouble.budget).await;
     behind.recover().await;
 
     assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;

@@ -46,7 +46,7 @@ async fn killed_in_a_callback(behind: &mut Behind, trouble: &Trouble, points: &m
     let callback = consented(behind, &front_end).await;
     behind.world.end_sessions();
     trouble.arrange(&behind.world.stack);
-    let answer = points.kill(behind, &callback, trouble.budget).await;
+    let answer = points.kill_call(behind, &callback, trouble.budget).await;
     behind.recover().await;
 
     assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
@@ -76,7 +76,7 @@ async fn killed_in_a_redemption(behind: &mut Behind, trouble: &Trouble, points: 
     behind.world.end_sessions();
     let call = front_end.redeems(&code);
     trouble.arrange(&behind.world.stack);
-    let answer = points.kill(behind, &call, trouble.budget).await;
+    let answer = points.kill_call(behind, &call, trouble.budget).await;
     behind.recover().await;
 
     if let Some(redeemed) = answer.as_ref().filter(|answer| answer.status == 200) {

@@ -36,7 +36,7 @@ async fn killed_in_a_disconnect(behind: &mut Behind, trouble: &Trouble, points: 
     let token = behind.stored_refresh_token().await.unwrap();
     behind.world.forget_calls();
     trouble.arrange(&behind.world.stack);
-    let answer = points.kill(behind, &call, trouble.budget).await;
+    let answer = points.kill_call(behind, &call, trouble.budget).await;
     behind.recover().await;
 
     let item = behind.world.credential(ANN);
@@ -91,7 +91,7 @@ async fn killed_in_a_sign_out(behind: &mut Behind, trouble: &Trouble, points: &m
     let call = behind.world.with_cookies(Call::sign_out(true));
     let grant = behind.world.kept(ANN);
     trouble.arrange(&behind.world.stack);
-    let answer = points.kill(behind, &call, trouble.budget).await;
+    let answer = points.kill_call(behind, &call, trouble.budget).await;
     behind.recover().await;
 
     let mut over = Vec::new();

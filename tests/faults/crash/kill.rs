@@ -56,31 +56,35 @@ impl Points {
 
     /// Sends a call to a new environment and kills it at this point. Returns the answer if that
     /// came first.
-    pub(super) async fn kill(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
+    pub(super) async fn kill_call(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
         let app = behind.world.environment(&[]);
         let event = call.event().to_string();
-        let request = Box::pin(invoke(Ok(&app), &event, budget));
-        let answer = match self.kind {
-            Kind::Suspensions => suspended(request, self.number).await,
+        self.kill(behind, invoke(Ok(&app), &event, budget)).await
+    }
+
+    /// Kills what an environment does at this point. Returns its outcome if that came first.
+    pub(super) async fn kill<T>(&self, behind: &Behind, work: impl Future<Output = T>) -> Option<T> {
+        let work = Box::pin(work);
+        let outcome = match self.kind {
+            Kind::Suspensions => suspended(work, self.number).await,
             Kind::Calls(side) => {
                 behind.gate.arm(self.number, side);
-                match select(pin!(behind.gate.reached()), request).await {
-                    Either::Left(((), request)) => {
-                        drop(request);
+                match select(pin!(behind.gate.reached()), work).await {
+                    Either::Left(((), work)) => {
+                        drop(work);
                         None
                     }
-                    Either::Right((answer, _)) => Some(answer),
+                    Either::Right((outcome, _)) => Some(outcome),
                 }
             }
         };
-        drop(app);
         tokio::time::sleep(ON_ITS_WAY).await;
         behind.close_connections().await;
-        answer
+        outcome
     }
 
     /// Moves to the next point. False if the request ended before this one.
-    pub(super) fn go_on(&mut self, answer: Option<&Answer>) -> bool {
+    pub(super) fn go_on<T>(&mut self, answer: Option<&T>) -> bool {
         assert!(self.number < MOST, "the request makes no end");
         self.killed += usize::from(answer.is_none());
         let kind = self.kind;
@@ -98,7 +102,7 @@ impl Points {
 }
 
 /// Runs a request up to its `number`-th suspension.
-async fn suspended(request: impl Future<Output = Answer> + Unpin, number: usize) -> Option<Answer> {
+async fn suspended<T>(request: impl Future<Output = T> + Unpin, number: usize) -> Option<T> {
     let (mut request, mut count) = (request, 0);
     std::future::poll_fn(|context| {
         if count == number {

@@ -12,7 +12,7 @@ async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mu
     behind.world.forget_calls();
     let before = behind.stored_refresh_token().await;
     trouble.arrange(&behind.world.stack);
-    let answer = points.kill(behind, &behind.list(), trouble.budget).await;
+    let answer = points.kill_call(behind, &behind.list(), trouble.budget).await;
     behind.recover().await;
 
     assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
