@@ -109,6 +109,9 @@ impl Report {
     /// The counts, in one line.
     pub(super) fn summary(&self, is_dry_run: bool) -> String {
         let total: u64 = self.counts.values().sum();
+        if total == 0 {
+            return "no line is done".to_owned();
+        }
         let count = |(word, count): (&String, &u64)| match word.as_str() {
             "imported" if is_dry_run => format!("{count} could be imported"),
             word => format!("{count} {word}"),

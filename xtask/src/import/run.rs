@@ -209,7 +209,8 @@ impl<'a> Run<'a> {
 fn explain(error: &Error) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
     let variable = error.variable().map(|variable| format!("{variable}: ")).unwrap_or_default();
-    format!("stopped: {variable}{}{cause}", error.facts().detail)
+    let detail = error.facts().detail;
+    format!("stopped: {variable}{detail}{cause} Correct that, and run the same command again.")
 }
 
 /// Spreads the beginnings of attempts.
