@@ -31,14 +31,20 @@ async fn stored_token(world: &World, account: &str) -> String {
 
 /// Asserts that a line gets this verdict, or error, at the cost of these calls, and that no item of
 /// the credentials table changes.
-async fn assert_changes_nothing(world: &World, line: &Value, word: &str, google: &[Endpoint], gets: usize) {
+async fn assert_changes_nothing(
+    world: &World,
+    line: &Value,
+    verdict: &str,
+    google: &[Endpoint],
+    gets: usize,
+) {
     let before = [ANN, BEN].map(|account| world.credential(account));
     world.forget_calls();
     let import = world.import(line).await;
-    assert_eq!(import.word(), word, "{import:?}");
-    assert_eq!(world.google_calls(), google, "{word}");
-    assert_eq!(world.dynamodb_calls(), vec!["GetItem"; gets], "{word}");
-    assert_eq!([ANN, BEN].map(|account| world.credential(account)), before, "{word}");
+    assert_eq!(import.word(), verdict, "{import:?}");
+    assert_eq!(world.google_calls(), google, "{verdict}");
+    assert_eq!(world.dynamodb_calls(), vec!["GetItem"; gets], "{verdict}");
+    assert_eq!([ANN, BEN].map(|account| world.credential(account)), before, "{verdict}");
 }
 
 #[tokio::test]
@@ -251,9 +257,9 @@ async fn f108_a_sign_in_that_is_stored_during_an_import_stays() {
         let query = world.consented_again(ANN).await;
         world.callback(&query).await
     };
-    let (imported, signed_in) = join(importing, signing_in).await;
+    let (outcome, signed_in) = join(importing, signing_in).await;
     assert!(signed_in.begins_session(), "{signed_in:?}");
-    assert_eq!(imported.unwrap().as_str(), "already_there");
+    assert_eq!(outcome.unwrap().as_str(), "already_there");
     assert_ne!(stored_token(&world, ANN).await, line["refresh_token"], "the newer consent stays");
     world.lists().await;
 }

@@ -2,6 +2,7 @@
 //! the file, kept beside it, or stored; nothing newer was overwritten; and a repetition completes it.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use harness::stack::CREDENTIALS_TABLE;
 use harness::world::{ANN, import_line};
@@ -46,7 +47,7 @@ async fn killed_in_an_import(
     trouble.arrange(&behind.world.stack);
     let app = behind.world.environment(&[]);
     // The import reserves time to store what Google replaces.
-    let budget = trouble.budget + std::time::Duration::from_millis(2000);
+    let budget = trouble.budget + Duration::from_secs(2);
     let killed = points.kill(behind, import_line(&app, &minted, false, budget, &keep)).await;
     drop(app);
     behind.recover().await;

@@ -58,15 +58,15 @@ impl Journal {
             return Err(format!("another import of this file is running: it holds {}", path.display()));
         }
         let mut lines = text.lines();
-        let salt = match lines.next() {
-            Some(first) => serde_json::from_str::<First>(first)
-                .map(|first| first.salt)
-                .map_err(|_| format!("{} is not a journal of this command; move it away", path.display()))?,
-            None => {
-                let salt = random::token();
-                file.add(&json!({ "salt": salt }).to_string())?;
-                salt
-            }
+        let salt = if let Some(first) = lines.next() {
+            let first = serde_json::from_str::<First>(first);
+            first
+                .map_err(|_| format!("{} is not a journal of this command; move it away", path.display()))?
+                .salt
+        } else {
+            let salt = random::token();
+            file.add(&json!({ "salt": salt }).to_string())?;
+            salt
         };
         // A line that was cut off is of an entry that will be tried again.
         let records = lines.filter_map(|line| serde_json::from_str::<Record>(line).ok());

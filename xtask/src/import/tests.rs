@@ -53,8 +53,8 @@ impl Scene {
     }
 
     fn put(&self, lines: &[Value]) {
-        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        write(&self.file, lines).unwrap();
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        write(&self.file, lines.join("\n") + "\n").unwrap();
     }
 
     /// Runs until the end, or until `stop` is ready, and gives what was told. `each` is called with
