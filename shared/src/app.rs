@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -72,7 +73,26 @@ impl App {
         clock: Clock,
         metrics: Option<Sink>,
     ) -> Result<Self, NotConfigured> {
-        match (Config::read(&look_up), Aws::read(&look_up)) {
+        Self::of(Config::read(&look_up), Aws::read(&look_up), clock, metrics)
+    }
+
+    /// The same for a command that works on a deployment with the operator's own credentials.
+    /// Writes no metrics.
+    pub fn with_credentials(
+        credentials: SharedCredentialsProvider,
+        look_up: impl Fn(&str) -> Option<String>,
+        clock: Clock,
+    ) -> Result<Self, NotConfigured> {
+        Self::of(Config::read(&look_up), Aws::with(credentials, &look_up), clock, None)
+    }
+
+    fn of(
+        config: Result<Config, ConfigError>,
+        aws: Result<Aws, ConfigError>,
+        clock: Clock,
+        metrics: Option<Sink>,
+    ) -> Result<Self, NotConfigured> {
+        match (config, aws) {
             (Ok(config), Ok(aws)) => match HttpStack::new(config.extra_root_certificates.as_deref()) {
                 Ok(http) => Ok(Self::of_parts(config, aws, &http, clock, metrics)),
                 Err(error) => Err(NotConfigured { error, clock, metrics }),

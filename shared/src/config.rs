@@ -1,12 +1,13 @@
 //! Reads the environment; no other file does. [`postern_rules::config`] defines the variables.
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use postern_rules::config::{ConfigError, Variables, names};
 
 /// The settings of the AWS clients.
 pub(crate) struct Aws {
     pub(crate) region: String,
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: SharedCredentialsProvider,
     pub(crate) dynamodb_endpoint: Option<String>,
     pub(crate) secrets_manager_endpoint: Option<String>,
 }
@@ -14,16 +15,26 @@ pub(crate) struct Aws {
 impl Aws {
     /// Reads the variables through `look_up`. An empty value counts as unset.
     pub(crate) fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variables = Variables(&look_up);
+        let credentials = Credentials::new(
+            variables.required(&names::AWS_ACCESS_KEY_ID)?,
+            variables.required(&names::AWS_SECRET_ACCESS_KEY)?,
+            variables.optional(&names::AWS_SESSION_TOKEN),
+            None,
+            "environment",
+        );
+        Self::with(SharedCredentialsProvider::new(credentials), look_up)
+    }
+
+    /// The same with credentials from elsewhere.
+    pub(crate) fn with(
+        credentials: SharedCredentialsProvider,
+        look_up: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let variables = Variables(look_up);
         Ok(Self {
             region: variables.required(&names::AWS_REGION)?,
-            credentials: Credentials::new(
-                variables.required(&names::AWS_ACCESS_KEY_ID)?,
-                variables.required(&names::AWS_SECRET_ACCESS_KEY)?,
-                variables.optional(&names::AWS_SESSION_TOKEN),
-                None,
-                "environment",
-            ),
+            credentials,
             dynamodb_endpoint: variables.url(&names::AWS_ENDPOINT_URL_DYNAMODB)?,
             secrets_manager_endpoint: variables.url(&names::AWS_ENDPOINT_URL_SECRETS_MANAGER)?,
         })

@@ -23,6 +23,7 @@ mod exchange;
 mod faults;
 mod flows;
 mod herds;
+mod import;
 mod kill;
 mod layers;
 mod message;

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     /// Checks a deployment, or the stack of `cargo xtask dev`, without a browser.
     #[command(after_help = AFTER_DOCTOR)]
     Doctor(DoctorOptions),
+    /// Imports refresh tokens of another system, one JSON object in a line (docs/import.md).
+    Import(ImportOptions),
     /// Deploys to MiniStack, an emulator of AWS, and tests the whole life of a deployment there.
     E2e,
     /// Measures the released functions on this machine; --help lists the options.
@@ -157,6 +159,42 @@ pub(crate) struct DoctorOptions {
     /// The port of the local demo page.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.page)]
     pub(crate) page_port: u16,
+    /// The port of the local DynamoDB.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.dynamodb)]
+    pub(crate) dynamodb_port: u16,
+    /// The port of the local Secrets Manager.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.secrets)]
+    pub(crate) secrets_port: u16,
+}
+
+/// The options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportOptions {
+    /// The tokens: lines such as {"refresh_token": "...", "email": "...", "sub": "..."}.
+    pub(crate) file: PathBuf,
+    /// Makes all checks, also at Google, and stores nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How many tokens a second Google is asked about at most.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) per_second: u32,
+    /// How many tokens are under way at a time at most.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) concurrency: u16,
+    /// Writes what became of every line into this new file, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+    /// The name of the stack.
+    #[arg(long, default_value = "postern")]
+    pub(crate) stack_name: String,
+    /// Imports into the stack of `cargo xtask dev` on this machine.
+    #[arg(long, conflicts_with_all = ["stack_name", "profile", "region"])]
+    pub(crate) local: bool,
+    /// The port of the local fake Google.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.google)]
+    pub(crate) google_port: u16,
     /// The port of the local DynamoDB.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.dynamodb)]
     pub(crate) dynamodb_port: u16,

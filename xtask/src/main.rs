@@ -20,6 +20,10 @@ mod deploy;
 #[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
+mod import;
+#[cfg(feature = "aws")]
+mod places;
+#[cfg(feature = "aws")]
 mod stack;
 #[cfg(feature = "aws")]
 mod token_endpoint;
@@ -62,6 +66,8 @@ async fn main() -> ExitCode {
         Command::Deploy(options) => deploy::run(options).await,
         #[cfg(feature = "aws")]
         Command::Doctor(options) => doctor::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Import(options) => import::run(options).await,
         #[cfg(all(feature = "aws", feature = "local"))]
         Command::E2e => e2e::run().await,
         #[cfg(not(all(feature = "aws", feature = "local")))]

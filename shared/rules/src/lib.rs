@@ -7,6 +7,7 @@ mod digest;
 pub mod error;
 pub mod flow;
 pub mod google_client;
+pub mod import;
 pub mod mail;
 pub mod pkce;
 pub mod random;

@@ -102,9 +102,10 @@ pub(super) fn setback_of(error: &TokenError, is_ahead: bool) -> (SetbackCause, O
             Refusal::ReauthenticationRequired => SetbackCause::ReauthPolicy,
             Refusal::BlockedByAdmin => SetbackCause::BlockedByAdmin,
             Refusal::OrgInternal => SetbackCause::OrgInternal,
-            Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
-                SetbackCause::ClientRefused
-            }
+            Refusal::ClientRefused
+            | Refusal::OtherClient
+            | Refusal::RequestRefused
+            | Refusal::RedirectUriMismatch => SetbackCause::ClientRefused,
             Refusal::InvalidGrant | Refusal::Other => SetbackCause::Rejected,
         },
     };

@@ -338,9 +338,10 @@ const fn outcome_word(answer: &Result<Tokens, TokenError>) -> &'static str {
             Refusal::ReauthenticationRequired => "reauth_policy",
             Refusal::BlockedByAdmin => "blocked_by_admin",
             Refusal::OrgInternal => "org_internal",
-            Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
-                "client_refused"
-            }
+            Refusal::ClientRefused
+            | Refusal::OtherClient
+            | Refusal::RequestRefused
+            | Refusal::RedirectUriMismatch => "client_refused",
             Refusal::Other => "rejected",
         },
     }

@@ -74,19 +74,18 @@ impl Points {
             Kind::Suspensions => suspended(request, self.number).await,
             Kind::Calls(side) => {
                 behind.gate.arm(self.number, side);
-                match select(pin!(behind.gate.reached()), request).await {
-                    Either::Left(((), request)) => {
-                        drop(request);
+                match select(pin!(behind.gate.reached()), work).await {
+                    Either::Left(((), work)) => {
+                        drop(work);
                         None
                     }
-                    Either::Right((answer, _)) => Some(answer),
+                    Either::Right((outcome, _)) => Some(outcome),
                 }
             }
         };
-        drop(app);
         tokio::time::sleep(ON_ITS_WAY).await;
         behind.close_connections().await;
-        answer
+        outcome
     }
 
     /// Moves to the next point. False if the request ended before this one.

@@ -14,6 +14,8 @@ pub(super) struct Trouble {
     /// Whether a call can have an effect that its answer does not show. Then the process also dies
     /// before and after each call.
     pub(super) is_torn: bool,
+    /// Whether Google replaces the refresh token, and what becomes of the old one.
+    pub(super) rotation: Rotation,
     /// The time that the request gets.
     pub(super) budget: Duration,
     arrange: Box<dyn Fn(&Stack)>,
@@ -23,7 +25,8 @@ impl Trouble {
     fn new(name: String, arrange: impl Fn(&Stack) + 'static) -> Self {
         // Too little for a retry after a second or more: no kill point is in that wait.
         let budget = Duration::from_millis(1500);
-        Self { name, ends_grant: false, is_torn: false, budget, arrange: Box::new(arrange) }
+        let arrange = Box::new(arrange);
+        Self { name, ends_grant: false, is_torn: false, rotation: Rotation::Off, budget, arrange }
     }
 
     fn with_time_for_a_retry(mut self) -> Self {
@@ -101,7 +104,7 @@ pub(super) fn of_rotation() -> Vec<Trouble> {
             // The first attempt ended the token although its answer was lost; a second attempt uses
             // it again.
             let ends_grant = rotation != Rotation::OldStillWorks;
-            troubles.push(Trouble { ends_grant, is_torn: true, ..trouble });
+            troubles.push(Trouble { ends_grant, is_torn: true, rotation, ..trouble });
         };
         add("nothing else", |_| {});
         add("a lost answer", |stack| stack.google.fail_refresh(Failure::LoseAnswer, Times::Next(1)));

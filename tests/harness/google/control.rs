@@ -18,6 +18,7 @@ use super::calls::{Call, Endpoint};
 use super::control_page::control_page;
 use super::delivery::{NewAccount, NewMessage};
 use super::failures::Failure;
+use super::minted::Mint;
 use super::state::{CLIENT_ID, Shared, State};
 use crate::journal::Times;
 
@@ -134,6 +135,10 @@ fn act(shared: &Shared, action: &str, fields: Value) -> Result<Value, String> {
         "empty" => {
             let Named { account } = read(fields)?;
             account_mut(&mut state, &account)?.messages = Arc::default();
+        }
+        "grants" => {
+            let mint: Mint = read(fields)?;
+            answer["grants"] = json!(mint.issue(&mut state, shared.now())?);
         }
         "revoke" => {
             let sub = sub_of(&state, fields)?;

@@ -21,9 +21,27 @@ pub(super) struct NewAccount {
 }
 
 impl NewAccount {
+    /// An account of which only the address is known.
+    pub(super) fn at(email: &str) -> Self {
+        Self { email: email.to_owned(), given_name: None, family_name: None, hosted_domain: None }
+    }
+
     /// Adds the account with an empty mailbox, or changes the names and the domain of the one that
     /// has the address.
     pub(super) fn add_to(self, accounts: &mut Vec<Account>) -> Result<(), String> {
+        let account = self.account()?;
+        match accounts.iter_mut().find(|known| known.email.eq_ignore_ascii_case(&account.email)) {
+            Some(known) => {
+                let (sub, messages) = (known.sub.clone(), known.messages.clone());
+                *known = Account { sub, messages, ..account };
+            }
+            None => accounts.push(account),
+        }
+        Ok(())
+    }
+
+    /// The account with an empty mailbox.
+    pub(super) fn account(self) -> Result<Account, String> {
         let Self { email, given_name, family_name, hosted_domain } = self;
         let is_address = email.split_once('@').is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && email.chars().all(|c| c.is_ascii_graphic())
@@ -34,22 +52,14 @@ impl NewAccount {
         // The same for an address on every machine, with Google's 21 digits.
         let digest = digest(&SHA256, email.as_bytes());
         let number = digest.as_ref()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        let account = Account {
+        Ok(Account {
             sub: format!("1{number:020}"),
             given_name: given_name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned()),
             family_name: family_name.unwrap_or_default(),
             hosted_domain,
             messages: Arc::default(),
             email,
-        };
-        match accounts.iter_mut().find(|known| known.email.eq_ignore_ascii_case(&account.email)) {
-            Some(known) => {
-                let (sub, messages) = (known.sub.clone(), known.messages.clone());
-                *known = Account { sub, messages, ..account };
-            }
-            None => accounts.push(account),
-        }
-        Ok(())
+        })
     }
 }
 

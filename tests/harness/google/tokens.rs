@@ -158,7 +158,7 @@ impl Tokens {
         let (value, client_id, sub) = (token.value.clone(), token.client_id.clone(), token.sub.clone());
         self.refresh.push(token);
         let mine =
-            |token: &&mut RefreshToken| !token.is_dead() && token.client_id == client_id && token.sub == sub;
+            |token: &&mut RefreshToken| token.sub == sub && token.client_id == client_id && !token.is_dead();
         let living = self.refresh.iter_mut().filter(mine).count();
         for oldest in self.refresh.iter_mut().filter(mine).take(living.saturating_sub(MOST_REFRESH_TOKENS)) {
             oldest.die(now);

@@ -4,19 +4,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use postern::door::authorization::CALLBACK_PATH;
 use postern::outside::http::aws::Connector;
 use postern::outside::http::{Answer, Failure, HttpStack, send};
 use postern_rules::secret::SessionToken;
 use reqwest::header::HOST;
 use reqwest::{Method, RequestBuilder};
-use tokio::net::TcpStream;
 use url::Url;
 
 use crate::account::{Account, timeouts};
 use crate::commands::Ports;
+use crate::places::{Places, local_credentials, require_services};
 use crate::stack::Stack;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,15 +64,16 @@ impl Target {
     ) -> Result<Self, String> {
         let stack = Stack::require(account, name).await?;
         let (outputs, config) = (&stack.outputs, &account.config);
-        let output = |name: &str| outputs.get(name).map(str::to_owned);
+        let Places { credentials_table, sessions_table, google_client, sealing_keys } =
+            Places::of_stack(&stack)?;
         Ok(Self {
             api: outputs.get("ApiUrl")?.trim_end_matches('/').to_owned(),
             api_at,
-            callback: output("CallbackUrl")?,
-            credentials_table: output("CredentialsTableName")?,
-            sessions_table: output("SessionsTableName")?,
-            google_client: output("GoogleClientSecret")?,
-            sealing_keys: output("SealingKeysSecretArn")?,
+            callback: outputs.get("CallbackUrl")?.to_owned(),
+            credentials_table,
+            sessions_table,
+            google_client,
+            sealing_keys,
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
             web: http_client()?,
@@ -91,13 +90,8 @@ impl Target {
             ("--dynamodb-port", ports.dynamodb),
             ("--secrets-port", ports.secrets),
         ];
-        for (option, port) in services {
-            TcpStream::connect(("localhost", port)).await.map_err(|_| {
-                format!(
-                    "nothing listens on port {port}; start `cargo xtask dev`, or set its port with {option}"
-                )
-            })?;
-        }
+        require_services(&services).await?;
+        let Places { credentials_table, sessions_table, google_client, sealing_keys } = Places::local();
         let api = format!("http://localhost:{}", ports.api);
         let web = http_client()?;
         let config = |port: u16| local_config(&web, port);
@@ -105,10 +99,10 @@ impl Target {
             callback: format!("{api}{CALLBACK_PATH}"),
             api,
             api_at: None,
-            credentials_table: "CredentialsTable".to_owned(),
-            sessions_table: "SessionsTable".to_owned(),
-            google_client: "postern/google-client".to_owned(),
-            sealing_keys: "postern/sealing-keys".to_owned(),
+            credentials_table,
+            sessions_table,
+            google_client,
+            sealing_keys,
             dynamodb: aws_sdk_dynamodb::Client::new(&config(ports.dynamodb)),
             secrets: aws_sdk_secretsmanager::Client::new(&config(ports.secrets)),
             web,
@@ -140,13 +134,12 @@ pub(super) fn http_client() -> Result<reqwest::Client, String> {
     Ok(stack.client(CONNECT_TIMEOUT, true))
 }
 
-/// The local services check no credentials, but the SDK signs every request.
+/// The configuration of a client of a local service.
 fn local_config(web: &reqwest::Client, port: u16) -> SdkConfig {
-    let credentials = Credentials::new("test", "test", None, None, "doctor");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(local_credentials())
         .http_client(Connector::new(web.clone()))
         .timeout_config(timeouts())
         .endpoint_url(format!("http://127.0.0.1:{port}"))

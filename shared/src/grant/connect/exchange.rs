@@ -52,9 +52,10 @@ fn exchange_error(error: TokenError, posted: bool) -> Error {
             Refusal::RedirectUriMismatch if posted => Error::CodeRejected,
             Refusal::ReauthenticationRequired | Refusal::BlockedByAdmin => Error::BlockedByAdmin,
             Refusal::OrgInternal => Error::OrgInternal,
-            Refusal::ClientRefused | Refusal::RequestRefused | Refusal::RedirectUriMismatch => {
-                Error::GoogleSetup(error.into())
-            }
+            Refusal::ClientRefused
+            | Refusal::OtherClient
+            | Refusal::RequestRefused
+            | Refusal::RedirectUriMismatch => Error::GoogleSetup(error.into()),
             Refusal::Other => Error::UpstreamRejected(error.into()),
         },
         TokenError::Trouble(trouble) => match &trouble {

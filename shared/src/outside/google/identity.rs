@@ -101,6 +101,27 @@ pub fn from_id_token(
     nonce: &str,
     now: Timestamp,
 ) -> Result<Identity, IdTokenError> {
+    let (identity, claimed) = identify(token, client_id, now)?;
+    let same_nonce = claimed.is_some_and(|claimed| bool::from(claimed.as_bytes().ct_eq(nonce.as_bytes())));
+    if same_nonce { Ok(identity) } else { Err(IdTokenError::OtherNonce) }
+}
+
+/// Validates the ID token of a refresh in the same way. It should have no nonce (OpenID Connect
+/// Core section 12.2), and there is no flow that one could belong to.
+pub fn from_refreshed_id_token(
+    token: &IdToken,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Identity, IdTokenError> {
+    identify(token, client_id, now).map(|(identity, _)| identity)
+}
+
+/// The identity, and the nonce that the token claims.
+fn identify(
+    token: &IdToken,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<(Identity, Option<String>), IdTokenError> {
     let claims = claims(token).ok_or(IdTokenError::Invalid)?;
     // An additional audience is not trusted (item 3).
     let for_us = match &claims.aud {
@@ -117,13 +138,8 @@ pub fn from_id_token(
         return Err(IdTokenError::Invalid);
     }
     let user = UserId::parse(&claims.sub).ok_or(IdTokenError::Invalid)?;
-    let same_nonce =
-        claims.nonce.is_some_and(|claimed| bool::from(claimed.as_bytes().ct_eq(nonce.as_bytes())));
-    if !same_nonce {
-        return Err(IdTokenError::OtherNonce);
-    }
     let email = claims.email.as_deref().and_then(Email::for_display);
-    Ok(Identity { user, email, hosted_domain: claims.hd })
+    Ok((Identity { user, email, hosted_domain: claims.hd }, claims.nonce))
 }
 
 fn claims(token: &IdToken) -> Option<Claims> {

@@ -61,6 +61,8 @@ pub enum Refusal {
     OrgInternal,
     /// `invalid_client` and similar: the client or its secret is wrong here or at Google.
     ClientRefused,
+    /// `unauthorized_client`: the token was issued to another client.
+    OtherClient,
     /// `invalid_request` and similar, which may concern only this grant.
     RequestRefused,
     /// `redirect_uri_mismatch`: the code was issued for another redirect URI.
@@ -72,7 +74,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether another version of the client's secret may help.
     pub const fn is_of_client(self) -> bool {
-        matches!(self, Self::ClientRefused | Self::RequestRefused)
+        matches!(self, Self::ClientRefused | Self::OtherClient | Self::RequestRefused)
     }
 }
 
@@ -84,6 +86,7 @@ impl fmt::Display for Refusal {
             Self::BlockedByAdmin => "admin_policy_enforced",
             Self::OrgInternal => "org_internal",
             Self::ClientRefused => "invalid_client",
+            Self::OtherClient => "unauthorized_client",
             Self::RequestRefused => "invalid_request",
             Self::RedirectUriMismatch => "redirect_uri_mismatch",
             Self::Other => "another error",
@@ -109,9 +112,8 @@ impl ErrorAnswer {
             ("org_internal", _) => Refusal::OrgInternal,
             ("redirect_uri_mismatch", _) => Refusal::RedirectUriMismatch,
             ("invalid_client" | "deleted_client" | "disabled_client", _) => Refusal::ClientRefused,
-            ("unauthorized_client" | "invalid_request" | "unsupported_grant_type" | "invalid_scope", _) => {
-                Refusal::RequestRefused
-            }
+            ("unauthorized_client", _) => Refusal::OtherClient,
+            ("invalid_request" | "unsupported_grant_type" | "invalid_scope", _) => Refusal::RequestRefused,
             ("server_error" | "temporarily_unavailable" | "internal_failure", _) => return None,
             _ => Refusal::Other,
         };

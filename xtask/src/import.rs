@@ -1,0 +1,71 @@
+//! `cargo xtask import`: refresh tokens of another system become grants of a deployment, one line of
+//! a file after the other. Prints line numbers, verdicts and fixed sentences, and nothing of a line.
+
+mod journal;
+mod lines;
+mod private;
+mod report;
+mod rotated;
+mod run;
+mod target;
+#[cfg(test)]
+#[cfg(feature = "local")]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::journal::Journal;
+use self::report::Report;
+use self::rotated::Rotated;
+use self::run::{End, Run, Settings};
+use crate::commands::ImportOptions;
+use crate::processes::asked_to_stop;
+
+/// The least waits before further attempts at an entry that met a temporary failure.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
+
+/// Imports the file, from where an earlier run ended.
+pub(crate) async fn run(options: ImportOptions) -> Result<(), String> {
+    let total = lines::count(&options.file)?;
+    let app = target::app(&options).await?;
+    let run = Run::new(&app, Settings::of(&options), &options.file)?;
+    let mut report = Report::create(options.report.as_deref())?;
+    if options.dry_run {
+        println!("dry run: Google is asked about each token, and nothing is stored");
+    }
+    let bar = bar(total);
+    let mut tell = |number: u64, outcome: &report::Outcome| {
+        if let Some(line) = report.add(number, outcome)? {
+            bar.suspend(|| println!("{line}"));
+        }
+        bar.inc(1);
+        Ok(())
+    };
+    let end = run.all(lines::Lines::open(&options.file)?, asked_to_stop(), &mut tell).await;
+    bar.finish_and_clear();
+    println!("{}", report.summary(options.dry_run));
+    match end? {
+        End::Stopped => Err("interrupted; the same command goes on from there".to_owned()),
+        End::Complete if report.is_to_be_repeated() => {
+            Err("some lines are to be tried again: run the same command again".to_owned())
+        }
+        End::Complete => Ok(()),
+    }
+}
+
+/// The path of a file beside the imported one.
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(ending);
+    name.into()
+}
+
+/// Shown at a terminal only.
+fn bar(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left");
+    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,40 @@
+//! Files to which lines are added, and which only their owner may read.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// A file of lines.
+pub(super) struct Private {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+}
+
+impl Private {
+    /// Opens the file, or creates it, and gives what it holds. A line that a killed process left
+    /// without its end is ended.
+    pub(super) fn open(path: &Path) -> Result<(Self, Zeroizing<String>), String> {
+        let opened = || {
+            let mut options = OpenOptions::new();
+            let mut file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            let mut text = Zeroizing::new(String::new());
+            file.read_to_string(&mut text)?;
+            if !text.is_empty() && !text.ends_with('\n') {
+                file.write_all(b"\n")?;
+            }
+            Ok((Self { path: path.to_owned(), file }, text))
+        };
+        opened().map_err(|error: std::io::Error| format!("cannot open {}: {error}", path.display()))
+    }
+
+    /// Adds a line. It is in the system's hands when this returns: a killed process loses nothing.
+    pub(super) fn add(&mut self, line: &str) -> Result<(), String> {
+        let line = Zeroizing::new(format!("{line}\n"));
+        let written = self.file.write_all(line.as_bytes());
+        written.map_err(|error| format!("cannot write {}: {error}", self.path.display()))
+    }
+}
