@@ -35,6 +35,7 @@ mod server_metadata;
 mod set_aside;
 mod setbacks;
 mod sign_out;
+mod snippets;
 mod sources;
 mod spending;
 mod start;

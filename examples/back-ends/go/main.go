@@ -106,7 +106,7 @@ func explain(err error) string {
 	var problem *Problem
 	switch {
 	case errors.As(err, &problem) && problem.Reason != "" && problem.StartURL != "":
-		// Only the user can help. Show this link in your application, or send it.
+		// Only the user can help. Show this link on a page of yours.
 		return fmt.Sprintf("connect Gmail again (%s): %s", problem.Reason, problem.StartURL)
 	case errors.As(err, &problem) && problem.RetryAfter > 0:
 		// Put the job back into its queue. Until then the answer stays the same.

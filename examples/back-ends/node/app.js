@@ -45,7 +45,7 @@ export async function handler({ "detail-type": type, detail: { user, reason } })
 function explain(error) {
   if (!(error instanceof Problem)) return error.message;
   const { code, reason, startUrl, retryAfter } = error;
-  // Only the user can help. Show this link in your application, or send it.
+  // Only the user can help. Show this link on a page of yours.
   if (reason && startUrl) return `connect Gmail again (${reason}): ${startUrl}`;
   // Put the job back into its queue. Until then the answer stays the same.
   if (retryAfter) return `try again in ${retryAfter} s: ${code}`;

@@ -57,7 +57,7 @@ if __name__ == "__main__":
                 event(json.load(sys.stdin))
     except postern.Problem as problem:
         if problem.start_url and problem.reason:
-            # Only the user can help. Show this link in your application, or send it.
+            # Only the user can help. Show this link on a page of yours.
             sys.exit(f"connect Gmail again ({problem.reason}): {problem.start_url}")
         if problem.retry_after:
             # Put the job back into its queue. Until then the answer stays the same.

@@ -80,23 +80,21 @@ fn event(Event { kind, detail: Detail { user: User { id }, reason } }: Event) {
 
 async fn run() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [command] = &arguments[..] && command == "event" {
-        event(serde_json::from_reader(std::io::stdin())?);
-        return Ok(());
-    }
     let postern = Postern::open(env::var("POSTERN_FUNCTION")?).await;
-    match &arguments[..] {
-        [command, receipt] if command == "trade" => trade(&postern, receipt).await,
-        [command, user_id] if command == "unread" => unread(&postern, user_id).await,
-        _ => Err("give one of: trade RECEIPT, unread USER_ID, event".into()),
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["trade", receipt] => trade(&postern, receipt).await?,
+        ["unread", user_id] => unread(&postern, user_id).await?,
+        ["event"] => event(serde_json::from_reader(std::io::stdin())?),
+        _ => return Err("give one of: trade RECEIPT, unread USER_ID, event".into()),
     }
+    Ok(())
 }
 
 /// What to do about an error.
 fn explain(error: &(dyn Error + 'static)) -> String {
     let Some(Failure::Problem(problem)) = error.downcast_ref() else { return error.to_string() };
     match problem {
-        // Only the user can help. Show this link in your application, or send it.
+        // Only the user can help. Show this link on a page of yours.
         postern::Problem { reason: Some(reason), start_url: Some(url), .. } => {
             format!("connect Gmail again ({reason}): {url}")
         }
