@@ -10,6 +10,7 @@ mod codes;
 mod credentials;
 mod ending;
 mod given;
+mod receipts;
 mod refreshing;
 mod secrets;
 mod sessions;

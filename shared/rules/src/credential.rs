@@ -6,7 +6,7 @@ mod setback;
 
 use std::time::Duration;
 
-pub use self::freshness::Freshness;
+pub use self::freshness::{Freshness, LEAST_LIFE};
 pub use self::obstacle::Obstacle;
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
 use crate::scopes::Scopes;
@@ -139,6 +139,12 @@ impl Credential {
             (None, None) => began_at >= self.sessions_valid_from,
             (its, todays) => its == todays,
         }
+    }
+
+    /// Whether the user is still connected as when something was issued at `issued_at` in `era`: has
+    /// neither signed out everywhere nor disconnected since, and does not want to.
+    pub fn is_connected_since(&self, era: Option<&str>, issued_at: Timestamp) -> bool {
+        self.status != Status::Disconnecting && self.is_in_era(era, issued_at)
     }
 }
 
