@@ -43,11 +43,11 @@ impl<'a> Standing<'a> {
         now: Timestamp,
         start_url: &'a str,
     ) -> Self {
-        let (status, reason) = credential.standing(needed, client_id, now);
-        let end = credential.refresh_token.as_ref().and_then(|token| token.expires_at);
+        let standing = credential.standing(needed, client_id, now);
+        let end = credential.terms().ends_at;
         Self {
-            status,
-            reason: reason.map(Reason::as_str),
+            status: standing.status(),
+            reason: standing.reason(),
             user: Some(User::of(&credential.user, credential.email.as_ref())),
             scopes: credential.scopes.iter().collect(),
             missing_scopes: credential.scopes.missing(needed).iter().map(str::to_owned).collect(),

@@ -15,6 +15,8 @@ use postern_rules::session::Session;
 use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
+use super::by_status::Listed;
+
 /// A DynamoDB item.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -35,6 +37,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const DEAD_TOKEN_TRIED_AT: &str = "dead_token_tried_at";
     pub(in crate::outside::dynamodb) const DIED_AT: &str = "died_at";
     pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
+    pub(in crate::outside::dynamodb) const END_NOTICED_FOR: &str = "end_noticed_for";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
     pub(in crate::outside::dynamodb) const ERA: &str = "era";
     pub(in crate::outside::dynamodb) const ID: &str = "id";
@@ -104,8 +107,18 @@ fn integer(item: &Item, name: &'static str) -> Result<i64, Unreadable> {
     optional_integer(item, name)?.ok_or(Unreadable(name))
 }
 
-fn user(item: &Item) -> Result<UserId, Unreadable> {
+/// The user whose item it is.
+pub(super) fn user(item: &Item) -> Result<UserId, Unreadable> {
     UserId::parse(text(item, a::USER_ID)?).ok_or(Unreadable(a::USER_ID))
+}
+
+fn status(item: &Item) -> Result<Status, Unreadable> {
+    match text(item, a::STATUS)? {
+        "active" => Ok(Status::Active),
+        "revoked" => Ok(Status::Revoked),
+        "disconnecting" => Ok(Status::Disconnecting),
+        _ => Err(Unreadable(a::STATUS)),
+    }
 }
 
 /// Reads an item of the credentials table.
@@ -113,12 +126,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
     if integer(item, a::SCHEMA)? != SCHEMA {
         return Err(Unreadable(a::SCHEMA));
     }
-    let status = match text(item, a::STATUS)? {
-        "active" => Status::Active,
-        "revoked" => Status::Revoked,
-        "disconnecting" => Status::Disconnecting,
-        _ => return Err(Unreadable(a::STATUS)),
-    };
+    let status = status(item)?;
     let refresh_token = refresh_token(item, a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID)?;
     if status == Status::Active && refresh_token.is_none() {
         return Err(Unreadable(a::REFRESH_TOKEN));
@@ -136,9 +144,27 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         lease: lease(item)?,
         setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
+        updated_at: optional_integer(item, a::UPDATED_AT)?.map(Timestamp::from_seconds),
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
         era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
+    })
+}
+
+/// Reads an entry of the index `by_status`.
+pub(super) fn listed(item: &Item) -> Result<Listed, Unreadable> {
+    let token_id = optional_text(item, a::REFRESH_TOKEN_ID);
+    let ends_at = optional_integer(item, a::REFRESH_TOKEN_EXPIRES_AT)?.filter(|_| token_id.is_some());
+    Ok(Listed {
+        user: user(item)?,
+        email: optional_text(item, a::EMAIL).and_then(Email::for_display),
+        status: status(item)?,
+        client_id: text(item, a::CLIENT_ID)?.to_owned(),
+        scopes: Scopes::parse(text(item, a::SCOPES)?),
+        connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
+        refresh_token_id: token_id.map(str::to_owned),
+        ends_at: ends_at.map(Timestamp::from_seconds),
+        end_noticed_for: optional_text(item, a::END_NOTICED_FOR).map(str::to_owned),
     })
 }
 
