@@ -31,6 +31,7 @@ mod neighbours;
 mod ratchet;
 mod reauthorization;
 mod refresh;
+mod refused_token;
 mod sealed;
 mod server_metadata;
 mod set_aside;

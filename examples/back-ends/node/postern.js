@@ -38,8 +38,10 @@ export async function ask(question) {
 export function credentials(userId) {
   const client = new auth.OAuth2({ forceRefreshOnFailure: true });
   client.refreshHandler = async () => {
-    // Google's library renews a token five minutes early, so ask for one that lasts longer.
-    const token = await ask({ user_id: userId, min_ttl_seconds: 600 });
+    // Google's library renews a token five minutes early, so ask for one that lasts longer. And
+    // never for the one that it has: Gmail may have refused it.
+    const { access_token: refused_token } = client.credentials;
+    const token = await ask({ user_id: userId, min_ttl_seconds: 600, refused_token });
     return { access_token: token.access_token, expiry_date: token.expires_at * 1000 };
   };
   return client;

@@ -41,9 +41,14 @@ def credentials(user_id):
     """
 
     def renew(request, scopes):
-        # Google's library renews a token a few minutes early, so ask for one that lasts longer.
-        token = ask({"user_id": user_id, "min_ttl_seconds": 600})
+        # Google's library renews a token a few minutes early, so ask for one that lasts longer. And
+        # never for the one that it has: Gmail may have refused it.
+        question = {"user_id": user_id, "min_ttl_seconds": 600}
+        if mailbox.token:
+            question["refused_token"] = mailbox.token
+        token = ask(question)
         expiry = datetime.fromtimestamp(token["expires_at"], timezone.utc)
         return token["access_token"], expiry.replace(tzinfo=None)
 
-    return Credentials(None, refresh_handler=renew)
+    mailbox = Credentials(None, refresh_handler=renew)
+    return mailbox

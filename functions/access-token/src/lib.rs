@@ -34,8 +34,8 @@ pub async fn handle(app: &App, input: Input, call: &Call<'_>) -> Result<Output, 
     call.asks(asked);
     let Found { credential, origin } = find(app, subject, &question, call).await?;
     let says = match question {
-        Question::Token { life, scopes } => {
-            let wanted = Wanted { need: Need::These(scopes), life };
+        Question::Token { life, scopes, refused } => {
+            let wanted = Wanted { need: Need::These(scopes), life, refused };
             let access = Access::open(app, credential, wanted, call.deadline).await?;
             let handed_out = access.hand_out().await?;
             metrics::count_handed_out(asked);

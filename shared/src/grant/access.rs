@@ -41,18 +41,25 @@ use crate::outside::google::gmail::GmailError;
 const AHEAD: Duration = Duration::from_millis(1500);
 
 /// What a caller needs a token for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Wanted {
     /// What the grant must cover.
     pub need: Need,
     /// A stored token that lives no longer is replaced.
     pub life: Duration,
+    /// A token that Gmail refused before it expired: if it is the stored one, that is replaced.
+    pub refused: Option<AccessToken>,
 }
 
 impl Wanted {
     /// A token for calls to Gmail in this request.
     pub const fn now(need: Need) -> Self {
-        Self { need, life: LEAST_LIFE }
+        Self { need, life: LEAST_LIFE, refused: None }
+    }
+
+    /// Whoever knows the refused token may have it, so the time of the comparison tells nothing.
+    fn excludes(&self, token: &AccessToken) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.expose() == token.expose())
     }
 }
 
@@ -91,7 +98,7 @@ impl<'a> Access<'a> {
         wanted: Wanted,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let working = obtain(app, credential, &wanted, None, deadline).await?;
+        let working = obtain(app, credential, &wanted, deadline).await?;
         Ok(Self { app, deadline, wanted, working })
     }
 
@@ -105,9 +112,8 @@ impl<'a> Access<'a> {
         let mut answer = self.call_once(&mut call).await;
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
             let credential = self.working.credential.clone();
-            let refused = credential.access_token.clone();
-            self.working =
-                obtain(self.app, credential, &self.wanted, refused.as_ref(), self.deadline).await?;
+            self.wanted.refused = Some(AccessToken::new(self.working.token.token.expose()));
+            self.working = obtain(self.app, credential, &self.wanted, self.deadline).await?;
             self.working.is_new = true;
             answer = self.call_once(&mut call).await;
         }
@@ -166,24 +172,25 @@ impl<'a> Access<'a> {
 }
 
 /// Gets a working token: the stored one, a newer one of another request, or one from a refresh
-/// under the lease. `refused` is a stored token that Gmail refused before it expired.
+/// under the lease.
 async fn obtain<'a>(
     app: &'a App,
     mut credential: Credential,
     wanted: &Wanted,
-    refused: Option<&StoredAccessToken>,
     deadline: Deadline,
 ) -> Result<Working<'a>, Error> {
     let (mut wait, mut is_new) = (Wait::default(), false);
     loop {
         let now = app.clock.now();
         let freshness = credential.freshness(wanted.life, now);
-        let stored = credential.access_token.as_ref().filter(|stored| Some(*stored) != refused);
+        let stored = credential.access_token.as_ref();
         if let Some(stored) = stored.filter(|_| freshness != Freshness::Expired) {
             let token = open_stored(app, &credential, stored, &wanted.need, now).await?;
-            let is_ageing = freshness == Freshness::Ageing;
-            let beside = if is_ageing { Beside::RefreshAhead } else { Beside::Nothing };
-            return Ok(Working { credential, token, is_new, beside });
+            if !wanted.excludes(&token.token) {
+                let is_ageing = freshness == Freshness::Ageing;
+                let beside = if is_ageing { Beside::RefreshAhead } else { Beside::Nothing };
+                return Ok(Working { credential, token, is_new, beside });
+            }
         }
         let client = app.secrets.google_client_for(&credential.client_id).await?;
         let token = match refreshable(app, &credential, &client, &wanted.need, false, now) {
