@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 
+mod access_token;
 mod ahead;
 mod attacks;
 mod bad_input;
