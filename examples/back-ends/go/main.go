@@ -6,10 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 
-	"golang.org/x/oauth2"
 	"google.golang.org/api/gmail/v1"
+	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 )
 
@@ -29,9 +30,8 @@ func trade(ctx context.Context, postern *Postern, receipt string) error {
 }
 
 // unread: the subjects of the newest unread messages, whether or not the user is there.
-func unread(ctx context.Context, postern *Postern, userID string) error {
-	tokens := oauth2.ReuseTokenSource(nil, Mailbox{postern, userID})
-	options := []option.ClientOption{option.WithTokenSource(tokens)}
+func unread(ctx context.Context, mailbox *Mailbox) error {
+	options := []option.ClientOption{option.WithTokenSource(mailbox)}
 	// For tests, with a fake Google. Without it, this is Gmail.
 	if endpoint := os.Getenv("GMAIL_ENDPOINT"); endpoint != "" {
 		options = append(options, option.WithEndpoint(endpoint))
@@ -98,7 +98,15 @@ func run(ctx context.Context, command string, arguments []string) error {
 	if command == "trade" {
 		return trade(ctx, postern, arguments[0])
 	}
-	return unread(ctx, postern, arguments[0])
+	mailbox := &Mailbox{postern: postern, userID: arguments[0]}
+	err = unread(ctx, mailbox)
+	var answer *googleapi.Error
+	if errors.As(err, &answer) && answer.Code == http.StatusUnauthorized {
+		// Gmail refused the token before its end. Try once more, with another.
+		mailbox.Refused()
+		err = unread(ctx, mailbox)
+	}
+	return err
 }
 
 // explain says what to do about an error.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +30,7 @@ type Question struct {
 	UserID        string `json:"user_id,omitempty"`
 	Receipt       string `json:"receipt,omitempty"`
 	MinTTLSeconds int    `json:"min_ttl_seconds,omitempty"`
+	RefusedToken  string `json:"refused_token,omitempty"`
 }
 
 // Answer is a user's access token. Never store or log it: asking again is cheap.
@@ -85,19 +87,34 @@ func (p *Postern) Ask(ctx context.Context, question Question) (*Answer, error) {
 	return &answer.Answer, nil
 }
 
-// Mailbox is the token source of one user, for Google's library. oauth2.ReuseTokenSource keeps its
-// token in memory until it expires.
+// Mailbox is the token source of one user, for Google's library. It keeps the token in memory.
 type Mailbox struct {
 	postern *Postern
 	userID  string
+	mutex   sync.Mutex
+	token   oauth2.Token
 }
 
 // Token asks for a token that lasts for some work, not just for one call.
-func (m Mailbox) Token() (*oauth2.Token, error) {
-	question := Question{UserID: m.userID, MinTTLSeconds: 600}
-	answer, err := m.postern.Ask(context.Background(), question)
-	if err != nil {
-		return nil, err
+func (m *Mailbox) Token() (*oauth2.Token, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if !m.token.Valid() {
+		// Never again for the one that it had: Gmail may have refused it.
+		question := Question{UserID: m.userID, MinTTLSeconds: 600, RefusedToken: m.token.AccessToken}
+		answer, err := m.postern.Ask(context.Background(), question)
+		if err != nil {
+			return nil, err
+		}
+		m.token = oauth2.Token{AccessToken: answer.AccessToken, Expiry: time.Unix(answer.ExpiresAt, 0)}
 	}
-	return &oauth2.Token{AccessToken: answer.AccessToken, Expiry: time.Unix(answer.ExpiresAt, 0)}, nil
+	token := m.token
+	return &token, nil
+}
+
+// Refused ends the token: Gmail refused it before its time.
+func (m *Mailbox) Refused() {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.token.Expiry = time.Now()
 }

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use postern::{Failure, Postern, Question};
+use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,23 +28,40 @@ async fn trade(postern: &Postern, receipt: &str) -> Outcome {
 
 /// The subjects of the newest unread messages, whether or not the user is there.
 async fn unread(postern: &Postern, user_id: &str) -> Outcome {
-    // One token for one run: it lasts for a minute at least. Google has no library for Rust.
-    let token = postern.ask(&Question { user_id: Some(user_id), ..Question::default() }).await?;
+    // One token for one run: it lasts for a minute at least.
+    let question = Question { user_id: Some(user_id), ..Question::default() };
+    let token = postern.ask(&question).await?.access_token;
+    let subjects = match subjects(&token).await {
+        // Gmail refused the token before its end. Try once more, with another.
+        Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
+            let question = Question { refused_token: Some(&token), ..question };
+            subjects(&postern.ask(&question).await?.access_token).await?
+        }
+        outcome => outcome?,
+    };
+    subjects.iter().for_each(|subject| println!("{subject}"));
+    Ok(())
+}
+
+/// Google has no library for Rust; this calls the Gmail API itself.
+async fn subjects(token: &str) -> Result<Vec<String>, reqwest::Error> {
     // GMAIL_ENDPOINT is for tests, with a fake Google. Without it, this is Gmail.
     let gmail = env::var("GMAIL_ENDPOINT").unwrap_or_else(|_| "https://gmail.googleapis.com".to_owned());
     let messages = format!("{gmail}/gmail/v1/users/me/messages");
     let http = reqwest::Client::new();
-    let get = async |url: String, query: &[(&str, &str)]| {
-        let request = http.get(url).query(query).bearer_auth(&token.access_token);
+    let get = async |url: &str, query: &[(&str, &str)]| {
+        let request = http.get(url).query(query).bearer_auth(token);
         request.send().await?.error_for_status()?.json::<Value>().await
     };
-    let listed = get(messages.clone(), &[("q", "is:unread"), ("maxResults", "3")]).await?;
+    let listed = get(&messages, &[("q", "is:unread"), ("maxResults", "3")]).await?;
+    let mut subjects = Vec::new();
     for message in listed["messages"].as_array().into_iter().flatten() {
         let url = format!("{messages}/{}", message["id"].as_str().unwrap_or_default());
-        let found = get(url, &[("format", "metadata"), ("metadataHeaders", "Subject")]).await?;
-        println!("{}", found["payload"]["headers"][0]["value"].as_str().unwrap_or("(no subject)"));
+        let found = get(&url, &[("format", "metadata"), ("metadataHeaders", "Subject")]).await?;
+        let subject = found["payload"]["headers"][0]["value"].as_str();
+        subjects.push(subject.unwrap_or("(no subject)").to_owned());
     }
-    Ok(())
+    Ok(subjects)
 }
 
 /// What an EventBridge rule passes to a Lambda function.

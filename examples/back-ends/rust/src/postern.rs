@@ -12,6 +12,9 @@ pub struct Question<'a> {
     pub user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<&'a str>,
+    /// A token of this user that Gmail refused before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_token: Option<&'a str>,
 }
 
 /// A user's access token. Never store or log it: asking again is cheap.
