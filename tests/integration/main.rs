@@ -31,6 +31,7 @@ mod metrics;
 mod neighbours;
 mod ratchet;
 mod reauthorization;
+mod receipts;
 mod refresh;
 mod refused_token;
 mod sealed;
