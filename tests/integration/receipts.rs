@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use harness::Fault;
-use harness::world::{ANN, BEN, BUDGET, Call, KEYRING, ORIGIN, World};
-use postern::clock::Deadline;
-use postern::grant::receipt;
+use harness::world::{ANN, BEN, Call, KEYRING, ORIGIN, READONLY, Told, World};
 use serde_json::{Value, json};
 
 /// The receipt for the page that sends `call` with the browser's cookies.
@@ -25,12 +23,27 @@ async fn receipt(world: &World) -> String {
     receipt_for(world, call).await.as_str().unwrap().to_owned()
 }
 
-/// The user and the front end that the back end learns, or the code of its error.
-async fn trade(world: &World, receipt: &str) -> Result<(String, Value), &'static str> {
-    match receipt::redeem(&world.app, receipt, Deadline::after(BUDGET)).await {
-        Ok(holder) => Ok((holder.credential.user.as_str().to_owned(), json!(holder.origin))),
-        Err(error) => Err(error.facts().code),
+/// What the back end is told about `receipt`.
+async fn ask(world: &World, payload: Value) -> Told {
+    world.invoke_direct("access-token", &payload).await
+}
+
+/// The back end trades a receipt for a token. Returns the user and the front end that it learns, or
+/// the status and code of the error.
+async fn trade(world: &World, receipt: &str) -> Result<(String, Value), (i64, String)> {
+    let told = ask(world, json!({"receipt": receipt})).await;
+    match told.problem() {
+        (200, _) => {
+            world.plant(told.text("access_token"));
+            Ok((told.answer["user"]["id"].as_str().unwrap().to_owned(), told.answer["origin"].clone()))
+        }
+        (status, code) => Err((status, code.to_owned())),
     }
+}
+
+/// The one answer for every receipt that does not serve.
+fn invalid() -> Result<(String, Value), (i64, String)> {
+    Err((400, "invalid_receipt".to_owned()))
 }
 
 /// The name and value of the browser's flow cookies.
@@ -126,7 +139,13 @@ async fn a_user_whose_grant_google_refuses_is_still_who_they_are() {
     world.google.revoke_grant(ANN);
     assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     let receipt = receipt(&world).await;
-    assert_eq!(trade(&world, &receipt).await, Ok((world.sub(ANN), json!(ORIGIN))));
+    let told = ask(&world, json!({"receipt": receipt, "introspect": true})).await;
+    let expected = json!({
+        "user": {"id": world.sub(ANN), "email": ANN}, "scopes": ["email", READONLY, "openid"],
+        "status": "reauthorize", "reason": "revoked_or_expired", "origin": ORIGIN,
+    });
+    assert_eq!(told.answer, expected);
+    assert_eq!(ask(&world, json!({"receipt": receipt})).await.reason(), "revoked_or_expired");
 }
 
 #[tokio::test]
@@ -137,7 +156,7 @@ async fn a103_a_receipt_serves_for_a_minute_and_not_a_moment_longer() {
     assert!(trade(&world, &early).await.is_ok());
     world.advance(1);
     world.forget_calls();
-    assert_eq!(trade(&world, &late).await, Err("invalid_receipt"));
+    assert_eq!(trade(&world, &late).await, invalid());
     world.assert_untouched();
 }
 
@@ -148,15 +167,15 @@ async fn a103_a_receipt_ends_when_its_user_signs_out_everywhere_or_disconnects()
         let receipt = receipt(&world).await;
         world.advance(1);
         assert_eq!(world.browse(ends.clone()).await.status, 204);
-        assert_eq!(trade(&world, &receipt).await, Err("invalid_receipt"), "{ends:?}");
+        assert_eq!(trade(&world, &receipt).await, invalid(), "{ends:?}");
         // Nor does it come back with a new connection.
         world.sign_in(ANN).await;
-        assert_eq!(trade(&world, &receipt).await, Err("invalid_receipt"), "{ends:?}");
+        assert_eq!(trade(&world, &receipt).await, invalid(), "{ends:?}");
     }
 }
 
 #[tokio::test]
-async fn a103_a_receipt_is_no_session_and_no_code_at_the_other_door() {
+async fn a103_a_receipt_is_no_session_and_no_user_at_either_door() {
     let world = World::signed_in().await;
     let receipt = receipt(&world).await;
     for call in [
@@ -166,6 +185,10 @@ async fn a103_a_receipt_is_no_session_and_no_code_at_the_other_door() {
     ] {
         assert_eq!(world.send(&call).await.problem(), (401, "unauthenticated"), "{call:?}");
     }
+    let told = ask(&world, json!({"session_token": receipt})).await;
+    assert_eq!(told.problem(), (401, "unauthenticated"));
+    let told = ask(&world, json!({"user_id": receipt})).await;
+    assert_eq!(told.reason(), "not_connected");
     assert!(trade(&world, &receipt).await.is_ok(), "nothing there used it up");
 }
 
@@ -175,7 +198,7 @@ async fn a104_a_receipt_works_once_in_every_process() {
     let receipt = receipt(&world).await;
     assert!(trade(&world, &receipt).await.is_ok());
     for _ in 0..2 {
-        assert_eq!(trade(&world, &receipt).await, Err("invalid_receipt"));
+        assert_eq!(trade(&world, &receipt).await, invalid());
         world.cold_start();
     }
 }
@@ -186,7 +209,7 @@ async fn a104_of_ten_trades_at_the_same_time_one_succeeds() {
     let receipt = receipt(&world).await;
     let outcomes = join_all((0..10).map(|_| trade(&world, &receipt))).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
-    assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == Err("invalid_receipt")));
+    assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == invalid()));
 }
 
 #[tokio::test]
@@ -209,7 +232,7 @@ async fn a105_no_other_sealed_text_passes_as_a_receipt() {
     ];
     world.forget_calls();
     for text in texts {
-        assert_eq!(trade(&world, &text).await, Err("invalid_receipt"), "{text}");
+        assert_eq!(trade(&world, &text).await, invalid(), "{text}");
     }
     world.assert_untouched();
 }
@@ -269,7 +292,7 @@ async fn b79_a_malformed_receipt_is_refused_before_anything_is_read() {
     }
     world.forget_calls();
     for text in texts {
-        assert_eq!(trade(&world, &text).await, Err("invalid_receipt"), "{text:?}");
+        assert_eq!(trade(&world, &text).await, invalid(), "{text:?}");
     }
     world.assert_untouched();
     assert!(world.secrets_read().len() <= 1, "once a minute for all: {:?}", world.secrets_read());
@@ -292,7 +315,7 @@ async fn a_receipt_of_a_key_that_was_added_a_moment_ago_is_known_and_one_of_a_ke
     let last = receipt(&world).await;
     world.replace_keyring("k9");
     world.cold_start();
-    assert_eq!(trade(&world, &last).await, Err("invalid_receipt"));
+    assert_eq!(trade(&world, &last).await, invalid());
 }
 
 #[tokio::test]
@@ -302,7 +325,7 @@ async fn f102_a_spending_whose_answer_is_lost_is_recognised_and_is_no_second_use
         let receipt = receipt(&world).await;
         world.dynamodb.fail("PutItem", fault.clone(), 1);
         assert!(trade(&world, &receipt).await.is_ok(), "{fault:?}");
-        assert_eq!(trade(&world, &receipt).await, Err("invalid_receipt"), "{fault:?}");
+        assert_eq!(trade(&world, &receipt).await, invalid(), "{fault:?}");
     }
 }
 
@@ -312,7 +335,11 @@ async fn f102_while_dynamodb_is_down_nobody_is_named_and_the_page_gets_another_r
     for operation in ["GetItem", "PutItem"] {
         let receipt = receipt(&world).await;
         world.dynamodb.fail(operation, Fault::BROKEN, 100);
-        assert_eq!(trade(&world, &receipt).await, Err("storage_unavailable"), "{operation}");
+        assert_eq!(
+            trade(&world, &receipt).await,
+            Err((503, "storage_unavailable".to_owned())),
+            "{operation}"
+        );
         world.dynamodb.clear_faults();
         // Nothing was carried out, so it still serves.
         assert!(trade(&world, &receipt).await.is_ok(), "{operation}");
@@ -320,9 +347,9 @@ async fn f102_while_dynamodb_is_down_nobody_is_named_and_the_page_gets_another_r
     // Carried out each time, and never answered.
     let receipt = receipt(&world).await;
     world.dynamodb.fail("PutItem", Fault::AnswerLost, 100);
-    assert_eq!(trade(&world, &receipt).await, Err("storage_unavailable"));
+    assert_eq!(trade(&world, &receipt).await, Err((503, "storage_unavailable".to_owned())));
     world.dynamodb.clear_faults();
-    assert_eq!(trade(&world, &receipt).await, Err("invalid_receipt"));
+    assert_eq!(trade(&world, &receipt).await, invalid());
     let another = self::receipt(&world).await;
     assert!(trade(&world, &another).await.is_ok());
 }
@@ -334,7 +361,7 @@ async fn f102_without_the_keyring_a_receipt_is_neither_issued_nor_called_invalid
     world.secrets.remove(KEYRING);
     world.cold_start();
     assert_eq!(world.send(&world.with_cookies(Call::connection())).await.problem(), (503, "config_error"));
-    assert_eq!(trade(&world, &receipt).await, Err("config_error"));
+    assert_eq!(trade(&world, &receipt).await, Err((503, "config_error".to_owned())));
 }
 
 #[tokio::test]
