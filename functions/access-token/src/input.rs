@@ -24,8 +24,8 @@ pub struct Input {
     receipt: Option<SealedReceipt>,
     session_token: Option<SessionToken>,
     min_ttl_seconds: Option<u64>,
-    refused_token: Option<AccessToken>,
     scopes: Option<Vec<String>>,
+    refused_token: Option<AccessToken>,
     introspect: Option<bool>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum Subject {
 
 /// What the caller asks for.
 pub(crate) enum Question {
-    /// A token that lives this long, with these scopes, and is not the one that Gmail refused.
+    /// A token that lives this long, with these scopes, and that is not the one which Google refused.
     Token { life: Duration, scopes: Scopes, refused: Option<AccessToken> },
     /// Whose session or receipt it is, without a token.
     Introspection,
@@ -79,13 +79,12 @@ impl Input {
                 return Err(Error::InvalidRequest("min_ttl_seconds must be from 0 to 1800."));
             }
             let scopes = scopes(&self.scopes.unwrap_or_default())?;
-            let question =
-                Question::Token { life: Duration::from_secs(life), scopes, refused: self.refused_token };
-            return Ok((subject, question));
+            let (life, refused) = (Duration::from_secs(life), self.refused_token);
+            return Ok((subject, Question::Token { life, scopes, refused }));
         }
-        let asks_for_token =
+        let is_for_token =
             self.min_ttl_seconds.is_some() || self.scopes.is_some() || self.refused_token.is_some();
-        if asks_for_token || matches!(subject, Subject::User(_)) {
+        if is_for_token || matches!(subject, Subject::User(_)) {
             return Err(Error::InvalidRequest(
                 "introspect goes with receipt or session_token, and with nothing else.",
             ));

@@ -41,25 +41,18 @@ use crate::outside::google::gmail::GmailError;
 const AHEAD: Duration = Duration::from_millis(1500);
 
 /// What a caller needs a token for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// What the grant must cover.
     pub need: Need,
     /// A stored token that lives no longer is replaced.
     pub life: Duration,
-    /// A token that Gmail refused before it expired: if it is the stored one, that is replaced.
-    pub refused: Option<AccessToken>,
 }
 
 impl Wanted {
     /// A token for calls to Gmail in this request.
     pub const fn now(need: Need) -> Self {
-        Self { need, life: LEAST_LIFE, refused: None }
-    }
-
-    /// Whoever knows the refused token may have it, so the time of the comparison tells nothing.
-    fn excludes(&self, token: &AccessToken) -> bool {
-        self.refused.as_ref().is_some_and(|refused| refused.expose() == token.expose())
+        Self { need, life: LEAST_LIFE }
     }
 }
 
@@ -98,7 +91,7 @@ impl<'a> Access<'a> {
         wanted: Wanted,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let working = obtain(app, credential, &wanted, deadline).await?;
+        let working = obtain(app, credential, &wanted, None, deadline).await?;
         Ok(Self { app, deadline, wanted, working })
     }
 
@@ -111,13 +104,19 @@ impl<'a> Access<'a> {
     ) -> Result<T, Error> {
         let mut answer = self.call_once(&mut call).await;
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
-            let credential = self.working.credential.clone();
-            self.wanted.refused = Some(AccessToken::new(self.working.token.token.expose()));
-            self.working = obtain(self.app, credential, &self.wanted, self.deadline).await?;
-            self.working.is_new = true;
+            self.renew().await?;
             answer = self.call_once(&mut call).await;
         }
         answer.map_err(|error| self.error_of(error))
+    }
+
+    /// Replaces the token, which Google refused.
+    async fn renew(&mut self) -> Result<(), Error> {
+        let credential = self.working.credential.clone();
+        let refused = credential.access_token.clone();
+        self.working = obtain(self.app, credential, &self.wanted, refused.as_ref(), self.deadline).await?;
+        self.working.is_new = true;
+        Ok(())
     }
 
     /// What the caller is told of a failure that [`Access::call`] did not return.
@@ -172,25 +171,24 @@ impl<'a> Access<'a> {
 }
 
 /// Gets a working token: the stored one, a newer one of another request, or one from a refresh
-/// under the lease.
+/// under the lease. `refused` is a stored token that Gmail refused before it expired.
 async fn obtain<'a>(
     app: &'a App,
     mut credential: Credential,
     wanted: &Wanted,
+    refused: Option<&StoredAccessToken>,
     deadline: Deadline,
 ) -> Result<Working<'a>, Error> {
     let (mut wait, mut is_new) = (Wait::default(), false);
     loop {
         let now = app.clock.now();
         let freshness = credential.freshness(wanted.life, now);
-        let stored = credential.access_token.as_ref();
+        let stored = credential.access_token.as_ref().filter(|stored| Some(*stored) != refused);
         if let Some(stored) = stored.filter(|_| freshness != Freshness::Expired) {
             let token = open_stored(app, &credential, stored, &wanted.need, now).await?;
-            if !wanted.excludes(&token.token) {
-                let is_ageing = freshness == Freshness::Ageing;
-                let beside = if is_ageing { Beside::RefreshAhead } else { Beside::Nothing };
-                return Ok(Working { credential, token, is_new, beside });
-            }
+            let is_ageing = freshness == Freshness::Ageing;
+            let beside = if is_ageing { Beside::RefreshAhead } else { Beside::Nothing };
+            return Ok(Working { credential, token, is_new, beside });
         }
         let client = app.secrets.google_client_for(&credential.client_id).await?;
         let token = match refreshable(app, &credential, &client, &wanted.need, false, now) {
