@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 
+mod access_token;
 mod ahead;
 mod attacks;
 mod bad_input;
@@ -14,6 +15,7 @@ mod codes;
 mod connection;
 mod consent;
 mod contract;
+mod direct;
 mod disconnect;
 mod documents;
 mod domains;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 /// A secret string of one kind. Only [`Secret::expose`] returns its text.
@@ -20,6 +21,12 @@ impl<Kind> Secret<Kind> {
     /// The text, for the one call that needs it.
     pub fn expose(&self) -> &str {
         &self.text
+    }
+}
+
+impl<'de, Kind> Deserialize<'de> for Secret<Kind> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -64,6 +71,8 @@ kinds! {
     ClientSecret
     /// A session token of this API.
     SessionToken
+    /// A receipt of this API, as a page gets it.
+    SealedReceipt
 }
 
 /// Text sealed by [`crate::seal`]. Safe to store and compare.
