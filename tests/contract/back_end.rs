@@ -66,13 +66,7 @@ impl BackEnd {
         let back_end = Self::empty().await;
         for table in template::tables() {
             let name = format!("{}-{}", table.name, back_end.suffix);
-            let request = json!({
-                "TableName": name,
-                "KeySchema": table.key_schema,
-                "AttributeDefinitions": table.attribute_definitions,
-                "BillingMode": "PAY_PER_REQUEST",
-            });
-            back_end.dynamodb("CreateTable", &request).await;
+            back_end.dynamodb("CreateTable", &table.create(&name)).await;
             let described = back_end.dynamodb("DescribeTable", &json!({ "TableName": name })).await;
             assert_eq!(described["Table"]["TableStatus"], "ACTIVE");
             if let Some(attribute) = table.time_to_live_attribute {

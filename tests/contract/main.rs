@@ -6,6 +6,7 @@
 
 mod answers;
 mod back_end;
+mod by_status;
 mod codes;
 mod credentials;
 mod ending;

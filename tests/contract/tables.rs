@@ -1,6 +1,7 @@
 //! The tables themselves: a missing one, and the time to live from the template.
 
 use postern::outside::dynamodb::{Store, StoreError};
+use postern_rules::credential::Status;
 use postern_rules::session::Session;
 use serde_json::json;
 
@@ -35,6 +36,7 @@ async fn refusals(store: &Store, session: &Session) -> Vec<(&'static str, Option
         ("UpdateItem, code", store.redeem_code("digest", "session").await.err()),
         ("GetItem, code", store.code("digest").await.err()),
         ("GetItem", store.credential(&ann()).await.err()),
+        ("Query", store.connections(Status::Active, None, 5).await.err()),
         ("UpdateItem, credential", store.store_grant(&ann(), &grant(session.began_at), None).await.err()),
         ("BatchGetItem", store.session_and_credential(&session.digest, &ann(), in_a_while()).await.err()),
     ]

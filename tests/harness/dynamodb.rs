@@ -76,19 +76,13 @@ impl Service<Tables> {
         self.backend.consumed().replace(Vec::new()).unwrap_or_default()
     }
 
-    /// Creates the tables, with on-demand capacity and without indexes.
+    /// Creates the tables with their indexes.
     ///
     /// # Panics
     /// When DynamoDB refuses a definition.
     pub fn create_tables(&self, tables: &[TableDefinition]) {
         for table in tables {
-            let request = json!({
-                "TableName": table.name,
-                "KeySchema": table.key_schema,
-                "AttributeDefinitions": table.attribute_definitions,
-                "BillingMode": "PAY_PER_REQUEST",
-            });
-            self.direct(Database::create_table, request);
+            self.direct(Database::create_table, table.create(&table.name));
             if let Some(attribute) = &table.time_to_live_attribute {
                 let time_to_live = json!({ "AttributeName": attribute, "Enabled": true });
                 let request = json!({ "TableName": table.name, "TimeToLiveSpecification": time_to_live });

@@ -6,7 +6,7 @@ pub mod roles;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
 pub use self::cors::{Cors, cors};
@@ -30,10 +30,28 @@ pub struct TableDefinition {
     pub name: String,
     /// `KeySchema`, in CloudFormation's words, which are those of `CreateTable`.
     pub key_schema: Value,
-    /// `AttributeDefinitions`, likewise.
+    /// `AttributeDefinitions`, likewise. With every option of the template on.
     pub attribute_definitions: Value,
+    /// `GlobalSecondaryIndexes`, likewise; `Null` if there are none.
+    pub indexes: Value,
     /// The attribute that says when an item may be deleted.
     pub time_to_live_attribute: Option<String>,
+}
+
+impl TableDefinition {
+    /// The request that creates this table under `name`, with on-demand capacity.
+    pub fn create(&self, name: &str) -> Value {
+        let mut request = json!({
+            "TableName": name,
+            "KeySchema": self.key_schema,
+            "AttributeDefinitions": self.attribute_definitions,
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        if self.indexes.is_array() {
+            request["GlobalSecondaryIndexes"] = self.indexes.clone();
+        }
+        request
+    }
 }
 
 /// The whole of template.yaml as JSON. A short tag becomes its long form: `!Ref Name` is `{"Ref":
@@ -72,7 +90,30 @@ fn read_file(name: &str) -> Value {
 /// # Panics
 /// When the template cannot be read, or a table in it has no key.
 pub fn tables() -> Vec<TableDefinition> {
-    tables_of(&read())
+    let mut tables = tables_of(&read());
+    let without_index =
+        |table: &&mut TableDefinition| table.logical_id == CREDENTIALS_TABLE && !table.indexes.is_array();
+    if let Some(table) = tables.iter_mut().find(without_index) {
+        table.attribute_definitions = json!([
+            { "AttributeName": "user_id", "AttributeType": "S" },
+            { "AttributeName": "status", "AttributeType": "S" },
+        ]);
+        table.indexes = json!([{
+            "IndexName": "by_status",
+            "KeySchema": [
+                { "AttributeName": "status", "KeyType": "HASH" },
+                { "AttributeName": "user_id", "KeyType": "RANGE" },
+            ],
+            "Projection": {
+                "ProjectionType": "INCLUDE",
+                "NonKeyAttributes": [
+                    "client_id", "scopes", "email", "connected_at", "refresh_token_id",
+                    "refresh_token_expires_at", "end_noticed_for",
+                ],
+            },
+        }]);
+    }
+    tables
 }
 
 /// The paths of the routes in a template, such as `/messages`.
@@ -99,13 +140,26 @@ fn tables_of(template: &Value) -> Vec<TableDefinition> {
                 logical_id: logical_id.clone(),
                 name: properties["TableName"].as_str().unwrap_or(logical_id).to_owned(),
                 key_schema: properties["KeySchema"].clone(),
-                attribute_definitions: properties["AttributeDefinitions"].clone(),
+                attribute_definitions: with_options_on(&properties["AttributeDefinitions"]),
+                indexes: with_options_on(&properties["GlobalSecondaryIndexes"]),
                 time_to_live_attribute: properties["TimeToLiveSpecification"]["AttributeName"]
                     .as_str()
                     .map(str::to_owned),
             }
         })
         .collect()
+}
+
+/// A value as it is in a stack with every option on.
+fn with_options_on(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => match members.get("Fn::If") {
+            Some(choice) => with_options_on(&choice[1]),
+            None => members.iter().map(|(name, value)| (name.clone(), with_options_on(value))).collect(),
+        },
+        Value::Array(items) => items.iter().map(with_options_on).collect(),
+        other => other.clone(),
+    }
 }
 
 fn json_of(yaml: Yaml) -> Value {
@@ -143,8 +197,6 @@ fn key_of(key: &Yaml) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -173,6 +225,19 @@ mod tests {
         assert_eq!(tables.len(), 1);
         assert_eq!(tables[0].name, "Rows");
         assert_eq!(tables[0].time_to_live_attribute, None);
+    }
+
+    #[test]
+    fn a_table_has_the_index_that_an_option_adds() {
+        let template = parse(
+            "Resources:\n  Rows:\n    Type: AWS::DynamoDB::Table\n    Properties:\n      \
+             KeySchema: [{ AttributeName: id, KeyType: HASH }]\n      \
+             AttributeDefinitions: !If [On, [a, b], [a]]\n      \
+             GlobalSecondaryIndexes: !If [On, [{ IndexName: by_b }], !Ref AWS::NoValue]\n",
+        );
+        let table = &tables_of(&template)[0];
+        assert_eq!(table.attribute_definitions, json!(["a", "b"]));
+        assert_eq!(table.indexes, json!([{ "IndexName": "by_b" }]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Stores credentials and sessions in DynamoDB. Every write of a credential is conditional.
 
+mod by_status;
 mod change;
 mod codes;
 mod ending;
@@ -25,6 +26,7 @@ use postern_rules::scopes::Scopes;
 use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
+pub use self::by_status::{Listed, Page};
 use self::change::Change;
 pub use self::codes::Redemption;
 use self::ending::new_era;

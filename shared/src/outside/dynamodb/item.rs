@@ -15,6 +15,8 @@ use postern_rules::session::Session;
 use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
+use super::by_status::Listed;
+
 /// A DynamoDB item.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -106,6 +108,7 @@ pub(super) fn integer(item: &Item, name: &'static str) -> Result<i64, Unreadable
     optional_integer(item, name)?.ok_or(Unreadable(name))
 }
 
+/// The user whose item it is.
 pub(super) fn user(item: &Item) -> Result<UserId, Unreadable> {
     UserId::parse(text(item, a::USER_ID)?).ok_or(Unreadable(a::USER_ID))
 }
@@ -145,6 +148,23 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
         era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
+    })
+}
+
+/// Reads an entry of the index `by_status`.
+pub(super) fn listed(item: &Item) -> Result<Listed, Unreadable> {
+    let token_id = optional_text(item, a::REFRESH_TOKEN_ID);
+    let ends_at = optional_integer(item, a::REFRESH_TOKEN_EXPIRES_AT)?.filter(|_| token_id.is_some());
+    Ok(Listed {
+        user: user(item)?,
+        email: optional_text(item, a::EMAIL).and_then(Email::for_display),
+        status: status(item)?,
+        client_id: text(item, a::CLIENT_ID)?.to_owned(),
+        scopes: Scopes::parse(text(item, a::SCOPES)?),
+        connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
+        refresh_token_id: token_id.map(str::to_owned),
+        ends_at: ends_at.map(Timestamp::from_seconds),
+        end_noticed_for: optional_text(item, a::END_NOTICED_FOR).map(str::to_owned),
     })
 }
 

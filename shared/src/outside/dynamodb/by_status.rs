@@ -1,0 +1,89 @@
+//! Reads the index `by_status`: connections of one status, in the order of their user IDs. An index
+//! is a little behind its table and holds only some attributes, so nothing is decided by it alone.
+
+use std::collections::HashMap;
+
+use postern_rules::config::names;
+use postern_rules::credential::Status;
+use postern_rules::scopes::Scopes;
+use postern_rules::time::Timestamp;
+use postern_rules::user::{Email, UserId};
+
+use super::item::{Item, attribute as a, listed, status_word, string, user};
+use super::{Store, StoreError};
+
+/// The name of the index.
+const BY_STATUS: &str = "by_status";
+
+/// What the index holds of one credential: nothing that a refresh changes, and no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The owner.
+    pub user: UserId,
+    /// The owner's address, for display.
+    pub email: Option<Email>,
+    /// Whether it can be used.
+    pub status: Status,
+    /// The OAuth client that received the grant.
+    pub client_id: String,
+    /// The granted scopes.
+    pub scopes: Scopes,
+    /// When the user first connected.
+    pub connected_at: Timestamp,
+    /// The name of the refresh token in use.
+    pub refresh_token_id: Option<String>,
+    /// When the grant ends, if it is of limited time.
+    pub ends_at: Option<Timestamp>,
+    /// The name of the refresh token whose end was announced.
+    pub end_noticed_for: Option<String>,
+}
+
+/// One page of the index.
+#[derive(Debug)]
+pub struct Page {
+    /// The connections.
+    pub listed: Vec<Listed>,
+    /// Where the next page begins; `None` after the last.
+    pub after: Option<UserId>,
+}
+
+impl Store {
+    /// At most `limit` connections of a status, from the first user ID behind `after`. An entry that
+    /// this version cannot read is logged and left out.
+    pub async fn connections(
+        &self,
+        status: Status,
+        after: Option<&UserId>,
+        limit: u16,
+    ) -> Result<Page, StoreError> {
+        let status = string(status_word(status));
+        let start = after.map(|user| {
+            HashMap::from([
+                (a::STATUS.to_owned(), status.clone()),
+                (a::USER_ID.to_owned(), string(user.as_str())),
+            ])
+        });
+        let request = self.client.query().table_name(&self.credentials_table).index_name(BY_STATUS);
+        let request = request
+            .key_condition_expression("#status = :status")
+            .expression_attribute_names("#status", a::STATUS)
+            .expression_attribute_values(":status", status)
+            .set_exclusive_start_key(start)
+            .limit(limit.into());
+        let answer = Box::pin(request.send())
+            .await
+            .map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
+        let read = |item: &Item| match listed(item) {
+            Ok(listed) => Some(listed),
+            Err(error) => {
+                tracing::error!(event = "unreadable_entry", error = %error, "an entry of by_status was left out");
+                None
+            }
+        };
+        let key = answer.last_evaluated_key.as_ref();
+        Ok(Page {
+            listed: answer.items.unwrap_or_default().iter().filter_map(read).collect(),
+            after: key.map(user).transpose()?,
+        })
+    }
+}
