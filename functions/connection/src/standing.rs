@@ -1,7 +1,7 @@
 //! The answer of `GET /connection`. Every member is always there, so that a page need not ask which.
 
 use postern::door::User;
-use postern_rules::credential::{Credential, Status};
+use postern_rules::credential::Credential;
 use postern_rules::error::Reason;
 use postern_rules::scopes::Scopes;
 use postern_rules::time::Timestamp;
@@ -43,15 +43,11 @@ impl<'a> Standing<'a> {
         now: Timestamp,
         start_url: &'a str,
     ) -> Self {
-        let (status, reason) = match credential.reauthorization(needed, client_id, now) {
-            _ if credential.status == Status::Disconnecting => ("disconnecting", None),
-            Some(reason) => ("reauthorize", Some(reason.as_str())),
-            None => ("connected", None),
-        };
+        let (status, reason) = credential.standing(needed, client_id, now);
         let end = credential.refresh_token.as_ref().and_then(|token| token.expires_at);
         Self {
             status,
-            reason,
+            reason: reason.map(Reason::as_str),
             user: Some(User::of(&credential.user, credential.email.as_ref())),
             scopes: credential.scopes.iter().collect(),
             missing_scopes: credential.scopes.missing(needed).iter().map(str::to_owned).collect(),

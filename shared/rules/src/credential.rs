@@ -6,7 +6,7 @@ mod setback;
 
 use std::time::Duration;
 
-pub use self::freshness::Freshness;
+pub use self::freshness::{Freshness, LEAST_LIFE};
 pub use self::obstacle::Obstacle;
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
 use crate::scopes::Scopes;

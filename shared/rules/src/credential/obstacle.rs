@@ -1,6 +1,6 @@
 //! What prevents the use of a credential, and which refresh token may be sent to Google.
 
-use super::{Credential, Freshness, SetbackCause, Status, StoredRefreshToken};
+use super::{Credential, Freshness, LEAST_LIFE, SetbackCause, Status, StoredRefreshToken};
 use crate::error::Reason;
 use crate::scopes::Scopes;
 use crate::time::Timestamp;
@@ -50,10 +50,25 @@ impl Credential {
     pub fn reauthorization(&self, needed: &Scopes, client_id: &str, now: Timestamp) -> Option<Reason> {
         let asks_for_sign_in = || {
             let cause = self.setback.as_ref().map(|setback| setback.cause);
-            cause == Some(SetbackCause::ReauthPolicy) && self.freshness(now) == Freshness::Expired
+            let is_over = self.freshness(LEAST_LIFE, now) == Freshness::Expired;
+            cause == Some(SetbackCause::ReauthPolicy) && is_over
         };
         let obstacle = self.obstacle(needed, Some(client_id), now);
         obstacle.map(Obstacle::reason).or_else(|| asks_for_sign_in().then_some(Reason::ReauthPolicy))
+    }
+
+    /// One word for what the item shows, and why the user must authorize again.
+    pub fn standing(
+        &self,
+        needed: &Scopes,
+        client_id: &str,
+        now: Timestamp,
+    ) -> (&'static str, Option<Reason>) {
+        match self.reauthorization(needed, client_id, now) {
+            _ if self.status == Status::Disconnecting => ("disconnecting", None),
+            Some(reason) => ("reauthorize", Some(reason)),
+            None => ("connected", None),
+        }
     }
 
     /// The refresh token to send to Google: the one in use, or the one set aside, if it is due and
