@@ -18,6 +18,7 @@ mod direct;
 mod disconnect;
 mod documents;
 mod domains;
+mod events;
 mod exchange;
 mod faults;
 mod flows;

@@ -5,6 +5,7 @@ mod change;
 mod codes;
 mod ending;
 mod item;
+mod noticing;
 mod retry;
 mod sessions;
 pub mod stream;
@@ -99,8 +100,7 @@ const ACCESS_TOKEN: [&str; 3] = [a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a:
 /// The attributes of a lease.
 const LEASE: [&str; 2] = [a::LEASE_HOLDER, a::LEASE_UNTIL];
 /// The attributes of a setback: failed refreshes and the wait after them.
-const SETBACK: [&str; 4] =
-    [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT, a::REAUTH_ASKED_AT];
+const SETBACK: [&str; 4] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT, a::REAUTH_ASKED_AT];
 /// The attributes of a refresh token that was set aside, except its ID.
 const SET_ASIDE: [&str; 3] = [a::DEAD_REFRESH_TOKEN, a::DIED_AT, a::DEAD_TOKEN_TRIED_AT];
 

@@ -59,7 +59,16 @@ impl Points {
     pub(super) async fn kill(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
         let app = behind.world.environment(&[]);
         let event = call.event().to_string();
-        let request = Box::pin(invoke(Ok(&app), &event, budget));
+        self.kill_request(behind, Box::pin(invoke(Ok(&app), &event, budget))).await
+    }
+
+    /// Kills a request to an environment of its own at this point. Returns the answer if that came
+    /// first.
+    pub(super) async fn kill_request<T>(
+        &self,
+        behind: &Behind,
+        request: impl Future<Output = T> + Unpin,
+    ) -> Option<T> {
         let answer = match self.kind {
             Kind::Suspensions => suspended(request, self.number).await,
             Kind::Calls(side) => {
@@ -73,14 +82,13 @@ impl Points {
                 }
             }
         };
-        drop(app);
         tokio::time::sleep(ON_ITS_WAY).await;
         behind.close_connections().await;
         answer
     }
 
     /// Moves to the next point. False if the request ended before this one.
-    pub(super) fn go_on(&mut self, answer: Option<&Answer>) -> bool {
+    pub(super) fn go_on<T>(&mut self, answer: Option<&T>) -> bool {
         assert!(self.number < MOST, "the request makes no end");
         self.killed += usize::from(answer.is_none());
         let kind = self.kind;
@@ -98,7 +106,7 @@ impl Points {
 }
 
 /// Runs a request up to its `number`-th suspension.
-async fn suspended(request: impl Future<Output = Answer> + Unpin, number: usize) -> Option<Answer> {
+async fn suspended<T>(request: impl Future<Output = T> + Unpin, number: usize) -> Option<T> {
     let (mut request, mut count) = (request, 0);
     std::future::poll_fn(|context| {
         if count == number {
