@@ -19,6 +19,7 @@ mod direct;
 mod disconnect;
 mod documents;
 mod domains;
+mod events;
 mod exchange;
 mod faults;
 mod flows;
