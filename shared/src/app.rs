@@ -1,5 +1,7 @@
 //! The configuration and clients of a process, built once. Only this file makes AWS clients.
 
+#[cfg(feature = "events")]
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -9,11 +11,15 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use futures_util::FutureExt;
 use futures_util::future::join;
+#[cfg(feature = "events")]
+use postern_rules::config::names;
 use postern_rules::config::{Config, ConfigError};
 
 use crate::clock::Clock;
 use crate::config::Aws;
 use crate::outside::dynamodb::Store;
+#[cfg(feature = "events")]
+use crate::outside::event_bus::EventBus;
 use crate::outside::google::Google;
 use crate::outside::http::aws::Connector;
 use crate::outside::http::{EarlyClient, HttpStack};
@@ -42,6 +48,17 @@ pub struct App {
     dynamodb_http: EarlyClient,
     aws_region: String,
     dynamodb_endpoint: Option<String>,
+    #[cfg(feature = "events")]
+    event_bus: EventBusParts,
+}
+
+/// What the client of the event bus is made of, when it is first needed: the code that makes it is
+/// then only in the binary that calls for it, even if all are built together.
+#[cfg(feature = "events")]
+struct EventBusParts {
+    bus: OnceLock<EventBus>,
+    http: HttpStack,
+    aws: Aws,
 }
 
 /// What [`App::prepare`] prepares.
@@ -107,26 +124,23 @@ impl App {
         let dynamodb_http = http.early_client(AWS_CONNECT_TIMEOUT);
         let secrets_http = http.client(AWS_CONNECT_TIMEOUT, true);
         let (dynamodb_endpoint, aws_region) = (aws.dynamodb_endpoint.clone(), aws.region.clone());
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
-            .operation_timeout(AWS_OPERATION_TIMEOUT)
-            .build();
-        let retries = RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS);
+        #[cfg(feature = "events")]
+        let event_bus = EventBusParts { bus: OnceLock::new(), http: http.clone(), aws: aws.clone() };
         let mut dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(aws.region.clone()))
             .credentials_provider(aws.credentials.clone())
             .http_client(Connector::new(reqwest::Client::clone(&dynamodb_http)).timed_as(BackEnd::DynamoDb))
-            .timeout_config(timeouts.clone())
-            .retry_config(retries.clone());
+            .timeout_config(timeouts())
+            .retry_config(retries());
         dynamodb.set_endpoint_url(aws.dynamodb_endpoint);
         let mut secrets_manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(aws.region))
             .credentials_provider(aws.credentials)
             .http_client(Connector::new(secrets_http).timed_as(BackEnd::SecretsManager))
-            .timeout_config(timeouts)
-            .retry_config(retries);
+            .timeout_config(timeouts())
+            .retry_config(retries());
         secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint);
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
         Self {
@@ -140,10 +154,33 @@ impl App {
             dynamodb_http,
             dynamodb_endpoint,
             aws_region,
+            #[cfg(feature = "events")]
+            event_bus,
             clock,
             metrics,
             config,
         }
+    }
+
+    /// The bus that events are put on.
+    #[cfg(feature = "events")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes AWS clients")]
+    pub fn event_bus(&self) -> Result<&EventBus, ConfigError> {
+        let missing = ConfigError::missing(names::EVENT_BUS_NAME.name);
+        let name = self.config.event_bus_name.clone().ok_or(missing)?;
+        let EventBusParts { bus, http, aws } = &self.event_bus;
+        Ok(bus.get_or_init(|| {
+            let http = http.client(AWS_CONNECT_TIMEOUT, true);
+            let mut config = aws_sdk_eventbridge::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(aws.region.clone()))
+                .credentials_provider(aws.credentials.clone())
+                .http_client(Connector::new(http).timed_as(BackEnd::EventBridge))
+                .timeout_config(timeouts())
+                .retry_config(retries());
+            config.set_endpoint_url(aws.event_bridge_endpoint.clone());
+            EventBus::new(aws_sdk_eventbridge::Client::from_conf(config.build()), name)
+        }))
     }
 
     /// Prepares the first request, during init: reads the secrets and begins to open connections,
@@ -173,6 +210,17 @@ impl App {
         };
         join(reading, opening).await;
     }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(AWS_ATTEMPT_TIMEOUT)
+        .operation_timeout(AWS_OPERATION_TIMEOUT)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS)
 }
 
 /// DynamoDB's address in a region, as the SDK finds it.

@@ -5,11 +5,14 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use postern_rules::config::{ConfigError, Variables, names};
 
 /// The settings of the AWS clients.
+#[derive(Clone)]
 pub(crate) struct Aws {
     pub(crate) region: String,
     pub(crate) credentials: SharedCredentialsProvider,
     pub(crate) dynamodb_endpoint: Option<String>,
     pub(crate) secrets_manager_endpoint: Option<String>,
+    #[cfg(feature = "events")]
+    pub(crate) event_bridge_endpoint: Option<String>,
 }
 
 impl Aws {
@@ -37,6 +40,8 @@ impl Aws {
             credentials,
             dynamodb_endpoint: variables.url(&names::AWS_ENDPOINT_URL_DYNAMODB)?,
             secrets_manager_endpoint: variables.url(&names::AWS_ENDPOINT_URL_SECRETS_MANAGER)?,
+            #[cfg(feature = "events")]
+            event_bridge_endpoint: variables.url(&names::AWS_ENDPOINT_URL_EVENTBRIDGE)?,
         })
     }
 }

@@ -1,5 +1,5 @@
 //! The HTTP door: turns an event into a request, calls the handler and turns its result into a
-//! response. Knows no route's rules. [`direct`] is the door of functions without a route.
+//! response. Knows no route's rules. [`direct`] and [`stream`] are the doors of functions without one.
 
 pub mod authorization;
 pub mod browser_sessions;
@@ -14,6 +14,7 @@ mod problem;
 pub mod query;
 mod reply;
 mod request;
+pub mod stream;
 mod user;
 
 use std::sync::Arc;

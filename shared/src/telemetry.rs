@@ -68,13 +68,16 @@ pub(crate) struct Line<'a> {
     pub(crate) user: Option<&'a str>,
     /// What a direct call asks for.
     pub(crate) asked: Option<&'static str>,
+    /// How many records or connections a batch had, and how many events came of them.
+    pub(crate) tally: Option<(usize, usize)>,
     /// How long it took.
     pub(crate) elapsed: Duration,
 }
 
 /// Logs the one line of a request.
 pub(crate) fn answered(line: &Line<'_>, error: Option<&Error>) {
-    let Line { route, request_id, user, asked, .. } = *line;
+    let Line { route, request_id, user, asked, tally, .. } = *line;
+    let (records, events) = tally.unzip();
     let status = line.status.as_u16();
     let duration_ms = u64::try_from(line.elapsed.as_millis()).unwrap_or(u64::MAX);
     let Some(error) = error else {
@@ -83,6 +86,8 @@ pub(crate) fn answered(line: &Line<'_>, error: Option<&Error>) {
             request.id = request_id,
             user.id = user,
             asked,
+            records,
+            events,
             status,
             duration_ms,
             "answered"

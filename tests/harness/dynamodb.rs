@@ -1,5 +1,7 @@
 //! DynamoDB on loopback: an embedded emulator whose calls are recorded.
 
+mod stream;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;

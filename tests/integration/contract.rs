@@ -1,8 +1,10 @@
 //! One contract in four places: the functions, the template, the OpenAPI document and the local
 //! router agree. The submodules check the rest of the template.
 
+mod callers;
 mod gateway;
 mod monitoring;
+mod options;
 mod roles;
 mod stored;
 
@@ -24,6 +26,10 @@ const FUNCTIONS: [(&str, Route); 8] = [
     ("server-metadata", server_metadata::ROUTE),
     ("sign-out", sign_out::ROUTE),
 ];
+
+/// The functions without a route, and the condition under which the template has each.
+const OPTIONAL: [(&str, &str); 3] =
+    [("access-token", "HasBackEnds"), ("connections", "HasAdministrators"), ("events", "HasEvents")];
 
 /// The functions without a route, under the names of their folders.
 const DIRECT: [&str; 1] = [access_token::FUNCTION.name];
@@ -78,24 +84,6 @@ fn the_template_has_exactly_the_routes_of_the_functions() {
 }
 
 #[test]
-fn a71_each_function_may_be_called_by_its_own_routes_of_this_api_alone() {
-    let template = harness::template::read();
-    let routes = resources(&template, "AWS::Lambda::Permission").map(|(name, permission)| {
-        assert_eq!(permission["Principal"], "apigateway.amazonaws.com", "{name}");
-        assert_eq!(permission["Action"], "lambda:InvokeFunction", "{name}");
-        let source = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
-        let api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/";
-        let (method, path) = source.strip_prefix(api).unwrap().split_once('/').unwrap();
-        let function = folder(&template, permission["FunctionName"]["Ref"].as_str().unwrap());
-        (function, method.to_owned(), format!("/{path}"))
-    });
-    // In an ARN a star stands for an ID.
-    let served =
-        served().into_iter().map(|(function, method, path)| (function, method, path.replace("{id}", "*")));
-    assert_eq!(routes.collect::<BTreeSet<_>>(), served.collect());
-}
-
-#[test]
 fn the_folders_are_the_functions() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
     let entries =
@@ -143,14 +131,18 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     );
     let names: Vec<&String> = parameters.keys().collect();
     let plain = [
+        "AdministratorRoleArns",
         "AlarmTopicArn",
         "AllowedDomains",
         "AllowedOrigins",
         "AllowedReturnUris",
         "Architecture",
+        "BackEndRoleArns",
         "CertificateArn",
         "DefaultEndpoint",
         "DomainName",
+        "EventBusName",
+        "EventsCarryEmail",
         "FunctionMemory",
         "GmailScopes",
         "GoogleClientSecretId",
@@ -187,9 +179,21 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
     assert_eq!(template["Globals"]["Function"]["Environment"], json!({ "Variables": variables }));
     for (name, resource) in template["Resources"].as_object().unwrap() {
         let properties = &resource["Properties"];
-        assert!(properties["Environment"].is_null(), "{name} has variables of its own");
+        let own = properties["Environment"]["Variables"].as_object().into_iter().flatten();
+        let own: Vec<&str> = own.map(|(variable, _)| variable.as_str()).collect();
+        let expected: &[&str] = match name.as_str() {
+            // No request tells them the address.
+            "AccessToken" | "Connections" => &["PUBLIC_URL"],
+            "Events" => &["EVENTS_CARRY_EMAIL", "EVENT_BUS_NAME"],
+            _ => &[],
+        };
+        assert_eq!(own, expected, "{name} has variables of its own");
         assert!(properties["MemorySize"].is_null(), "{name} has memory of its own");
         assert!(properties["SecretString"].is_null(), "{name} is a secret that is written down");
+    }
+    for name in ["AccessToken", "Connections"] {
+        let variables = &template["Resources"][name]["Properties"]["Environment"]["Variables"];
+        assert_eq!(variables["PUBLIC_URL"], template["Outputs"]["ApiUrl"]["Value"], "{name}");
     }
     // CloudFormation would replace such a reference by the secret itself.
     assert!(!template.to_string().contains("{{resolve:"));

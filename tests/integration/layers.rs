@@ -4,12 +4,13 @@
 use std::path::Path;
 
 /// Each module, after those that it may import.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("clock", &[]),
     ("config", &[]),
     ("telemetry", &["config"]),
     ("outside/http", &["telemetry"]),
     ("outside/dynamodb", &["clock", "outside/http", "telemetry"]),
+    ("outside/event_bus", &["clock", "outside/http", "telemetry"]),
     ("outside/secrets_manager", &["clock", "outside/http", "telemetry"]),
     ("outside/google", &["clock", "outside/http", "telemetry"]),
     ("app", &["clock", "config", "outside", "telemetry"]),

@@ -90,30 +90,7 @@ fn read_file(name: &str) -> Value {
 /// # Panics
 /// When the template cannot be read, or a table in it has no key.
 pub fn tables() -> Vec<TableDefinition> {
-    let mut tables = tables_of(&read());
-    let without_index =
-        |table: &&mut TableDefinition| table.logical_id == CREDENTIALS_TABLE && !table.indexes.is_array();
-    if let Some(table) = tables.iter_mut().find(without_index) {
-        table.attribute_definitions = json!([
-            { "AttributeName": "user_id", "AttributeType": "S" },
-            { "AttributeName": "status", "AttributeType": "S" },
-        ]);
-        table.indexes = json!([{
-            "IndexName": "by_status",
-            "KeySchema": [
-                { "AttributeName": "status", "KeyType": "HASH" },
-                { "AttributeName": "user_id", "KeyType": "RANGE" },
-            ],
-            "Projection": {
-                "ProjectionType": "INCLUDE",
-                "NonKeyAttributes": [
-                    "client_id", "scopes", "email", "connected_at", "refresh_token_id",
-                    "refresh_token_expires_at", "end_noticed_for",
-                ],
-            },
-        }]);
-    }
-    tables
+    tables_of(&read())
 }
 
 /// The paths of the routes in a template, such as `/messages`.

@@ -40,6 +40,18 @@ pub fn functions(template: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether the function `logical_id` is only in some stacks.
+pub fn is_optional(template: &Value, logical_id: &str) -> bool {
+    template["Resources"][logical_id]["Condition"].is_string()
+}
+
+/// The environment variables that the function `logical_id` has besides those of all functions, or
+/// with a value of its own.
+pub fn own_variables<'a>(template: &'a Value, logical_id: &str) -> Vec<&'a str> {
+    let variables = &template["Resources"][logical_id]["Properties"]["Environment"]["Variables"];
+    variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
 /// Each action that the role of the function `logical_id` allows, once for each resource.
 ///
 /// # Panics

@@ -86,6 +86,10 @@ pub struct Config {
     pub userinfo_url: String,
     /// `GOOGLE_REVOKE_URL`.
     pub revoke_url: String,
+    /// `EVENT_BUS_NAME`; only the function `events` needs it.
+    pub event_bus_name: Option<String>,
+    /// `EVENTS_CARRY_EMAIL`.
+    pub events_carry_email: bool,
     /// `EXTRA_ROOT_CERTIFICATES`.
     pub extra_root_certificates: Option<PathBuf>,
 }
@@ -119,8 +123,24 @@ impl Config {
             gmail_url: variables.url_or_default(&names::GMAIL_URL)?,
             userinfo_url: variables.url_or_default(&names::GOOGLE_USERINFO_URL)?,
             revoke_url: variables.url_or_default(&names::GOOGLE_REVOKE_URL)?,
+            event_bus_name: variables
+                .parsed(&names::EVENT_BUS_NAME, |name| is_bus_name(name).then(|| name.to_owned()))?,
+            events_carry_email: variables.parsed(&names::EVENTS_CARRY_EMAIL, on_or_off)?.unwrap_or(false),
             extra_root_certificates: variables.optional(&names::EXTRA_ROOT_CERTIFICATES).map(PathBuf::from),
         })
+    }
+}
+
+/// EventBridge's characters (PutEvents, `EventBusName`), and the colons of an ARN.
+fn is_bus_name(text: &str) -> bool {
+    text.len() <= 1600 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.-_:".contains(&byte))
+}
+
+fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -177,6 +197,8 @@ mod tests {
             ("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata https://mail.google.com/"),
             ("GMAIL_URL", "http://10.0.0.1"),
             ("GOOGLE_REVOKE_URL", "file:///etc/passwd"),
+            ("EVENT_BUS_NAME", "a bus"),
+            ("EVENTS_CARRY_EMAIL", "yes"),
         ] {
             let mut variables = complete();
             variables.insert(name, value);

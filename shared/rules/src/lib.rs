@@ -5,6 +5,7 @@ pub mod config;
 pub mod credential;
 mod digest;
 pub mod error;
+pub mod event;
 pub mod flow;
 pub mod google_client;
 pub mod import;

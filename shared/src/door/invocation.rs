@@ -45,6 +45,8 @@ pub(super) struct Notes {
     pub(super) user: OnceLock<UserId>,
     /// What was asked, as a word of a closed list.
     pub(super) asked: OnceLock<&'static str>,
+    /// How many records or connections a batch had, and how many events came of them.
+    pub(super) tally: OnceLock<(usize, usize)>,
 }
 
 impl Notes {
@@ -146,6 +148,7 @@ pub(super) async fn attend<T>(
         status,
         user: user.as_deref(),
         asked: label.notes.asked.get().copied(),
+        tally: label.notes.tally.get().copied(),
         elapsed: started.elapsed(),
     };
     telemetry::answered(&line, error.as_deref());

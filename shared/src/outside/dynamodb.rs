@@ -5,9 +5,11 @@ mod change;
 mod codes;
 mod ending;
 mod item;
+mod noticing;
 mod receipts;
 mod retry;
 mod sessions;
+pub mod stream;
 
 use std::sync::LazyLock;
 
@@ -18,7 +20,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use postern_rules::config::{Config, Variable, names};
 use postern_rules::credential::{
-    Credential, Setback, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
+    Credential, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
 };
 use postern_rules::error::Error;
 use postern_rules::random;
@@ -98,8 +100,8 @@ impl From<StoreError> for Error {
 const ACCESS_TOKEN: [&str; 3] = [a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a::ACCESS_TOKEN_OBTAINED_AT];
 /// The attributes of a lease.
 const LEASE: [&str; 2] = [a::LEASE_HOLDER, a::LEASE_UNTIL];
-/// The attributes of a setback: a failed refresh and the wait after it.
-const SETBACK: [&str; 3] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT];
+/// The attributes of a setback: failed refreshes and the wait after them.
+const SETBACK: [&str; 4] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT, a::REAUTH_ASKED_AT];
 /// The attributes of a refresh token that was set aside, except its ID.
 const SET_ASIDE: [&str; 3] = [a::DEAD_REFRESH_TOKEN, a::DIED_AT, a::DEAD_TOKEN_TRIED_AT];
 
@@ -224,6 +226,10 @@ impl Store {
                 .set(a::REFRESH_FAILURE, string(setback.cause.word()))
                 .set(a::REFRESH_FAILURES, number(i64::from(setback.failures)))
                 .set(a::REFRESH_RETRY_AT, number(setback.retry_at.millis()));
+            // It stays when a later attempt fails for another reason: that lifts no policy.
+            if setback.cause == SetbackCause::ReauthPolicy {
+                change = change.set(a::REAUTH_ASKED_AT, number(self.clock.now().seconds()));
+            }
         }
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }

@@ -62,6 +62,7 @@ pub struct Answer {
 }
 
 /// Makes the process's clients.
+#[derive(Clone)]
 pub struct HttpStack {
     tls: ClientConfig,
 }

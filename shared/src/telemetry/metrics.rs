@@ -40,11 +40,13 @@ enum Metric {
     GmailErrors,
     SignIns,
     TokensHandedOut,
+    EventsPublished,
+    UnreadableRecords,
     Time(BackEnd),
 }
 
 impl Metric {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
@@ -56,10 +58,13 @@ impl Metric {
         Self::GmailErrors,
         Self::SignIns,
         Self::TokensHandedOut,
+        Self::EventsPublished,
+        Self::UnreadableRecords,
         Self::Time(BackEnd::DynamoDb),
         Self::Time(BackEnd::SecretsManager),
         Self::Time(BackEnd::GoogleToken),
         Self::Time(BackEnd::Gmail),
+        Self::Time(BackEnd::EventBridge),
     ];
 }
 
@@ -199,4 +204,14 @@ pub(crate) fn count_connected() {
 /// Counts an access token that a back end gets, by what it asked: a word from a closed list.
 pub fn count_handed_out(asked: &'static str) {
     count(Metric::TokensHandedOut, asked);
+}
+
+/// Counts an event that the bus has taken, by its `detail-type`.
+pub fn count_event(detail_type: &'static str) {
+    count(Metric::EventsPublished, detail_type);
+}
+
+/// Counts a record of the stream that no event can be made of.
+pub fn count_unreadable_record() {
+    count(Metric::UnreadableRecords, "");
 }

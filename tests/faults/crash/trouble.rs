@@ -46,6 +46,11 @@ pub(super) fn none() -> Trouble {
     Trouble { is_torn: true, ..Trouble::new("nothing else".to_owned(), |_| {}) }
 }
 
+/// A fault of a back end that the test makes happen itself.
+pub(super) fn of_another(name: String, is_torn: bool) -> Trouble {
+    Trouble { is_torn, ..Trouble::new(name, |_| {}) }
+}
+
 /// Faults of the token endpoint. In a refresh, some of them end the grant.
 pub(super) fn of_the_token_endpoint(is_refresh: bool) -> Vec<Trouble> {
     let (once, lasting) = (Times::Next(1), Times::UntilCleared);

@@ -56,7 +56,7 @@ impl World {
         });
     }
 
-    fn clock_now(&self) -> i64 {
+    pub(super) fn clock_now(&self) -> i64 {
         Clock::Manual(self.clock.clone()).now().millis()
     }
 

@@ -7,10 +7,15 @@ use serde_json::{Value, json};
 
 use super::resources;
 
-/// The metrics that AWS writes for an HTTP API and for a function.
-const OF_AWS: [(&str, &str, &[&str]); 2] = [
+/// The metrics that AWS writes for an HTTP API, a function and a queue.
+const OF_AWS: [(&str, &str, &[&str]); 3] = [
     ("AWS/ApiGateway", "ApiId", &["4xx", "5xx", "Count", "IntegrationLatency", "Latency"]),
-    ("AWS/Lambda", "FunctionName", &["ConcurrentExecutions", "Duration", "Errors", "Throttles"]),
+    (
+        "AWS/Lambda",
+        "FunctionName",
+        &["ConcurrentExecutions", "Duration", "Errors", "Invocations", "IteratorAge", "Throttles"],
+    ),
+    ("AWS/SQS", "QueueName", &["ApproximateNumberOfMessagesVisible"]),
 ];
 const OWN: &str = "Postern/${Name}";
 
@@ -44,8 +49,14 @@ fn alarms(template: &Value) -> Vec<(&String, &Value)> {
 }
 
 fn widgets(template: &Value) -> Vec<Value> {
-    let body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
-    let body: Value = serde_json::from_str(body).unwrap();
+    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    let mut text = body[0].as_str().unwrap().to_owned();
+    // With everything that is optional.
+    for (row, choice) in body[1].as_object().unwrap() {
+        let widgets = choice["Fn::If"][1]["Fn::Sub"].as_str().unwrap();
+        text = text.replace(&format!("${{{row}}}"), widgets);
+    }
+    let body: Value = serde_json::from_str(&text).unwrap();
     body["widgets"].as_array().unwrap().clone()
 }
 
@@ -67,7 +78,8 @@ fn each_alarm_looks_at_a_metric_that_is_written() {
         metrics.insert(metric);
     }
     let ours = ["OperatorErrors", "SealFailures", "RefreshFailures", "TokenDeaths", "TokensNotStored"];
-    for needed in ours.into_iter().chain(["5xx", "Throttles"]) {
+    let of_aws = ["5xx", "Throttles", "IteratorAge", "ApproximateNumberOfMessagesVisible"];
+    for needed in ours.into_iter().chain(of_aws) {
         assert!(metrics.contains(needed), "{needed} has no alarm");
     }
 }

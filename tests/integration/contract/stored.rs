@@ -49,6 +49,27 @@ fn both_tables_are_encrypted_and_paid_by_the_request() {
 }
 
 #[test]
+fn a_refresh_changes_nothing_in_the_index_and_the_index_holds_no_token() {
+    let template = harness::template::read();
+    let indexes =
+        &template["Resources"]["CredentialsTable"]["Properties"]["GlobalSecondaryIndexes"]["Fn::If"];
+    assert_eq!(indexes[0], "HasIndex");
+    let projection = json!({
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": [
+            "client_id",
+            "scopes",
+            "email",
+            "connected_at",
+            "refresh_token_id",
+            "refresh_token_expires_at",
+            "end_noticed_for",
+        ],
+    });
+    assert_eq!(indexes[1][0]["Projection"], projection);
+}
+
+#[test]
 fn the_keyring_is_generated_and_how_never_changes() {
     let template = harness::template::read();
     let keyring = &template["Resources"]["SealingKeys"]["Properties"];
@@ -69,7 +90,7 @@ fn every_log_is_deleted_after_a_while() {
     let template = harness::template::read();
     let logs: Vec<_> = resources(&template, "AWS::Logs::LogGroup").collect();
     // One for each function, and the access log.
-    assert_eq!(logs.len(), super::FUNCTIONS.len() + 1);
+    assert_eq!(logs.len(), super::FUNCTIONS.len() + super::OPTIONAL.len() + 1);
     for (name, log) in logs {
         assert_eq!(log["RetentionInDays"], json!({"Ref": "LogRetention"}), "{name}");
     }
@@ -92,5 +113,7 @@ fn what_a_new_stack_can_begin_with_is_exactly_what_the_old_one_left() {
         })
         .collect();
     assert_eq!(import["Resources"], Value::Object(kept));
-    assert_eq!(import["Conditions"]["HasKmsKey"], template["Conditions"]["HasKmsKey"]);
+    for (name, condition) in import["Conditions"].as_object().unwrap() {
+        assert_eq!(*condition, template["Conditions"][name], "{name}");
+    }
 }

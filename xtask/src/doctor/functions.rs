@@ -1,11 +1,12 @@
-//! The deployed functions, as Lambda describes them. Their environment variables are usable, equal
-//! in every function, and those of the stack.
+//! The deployed functions, as Lambda describes them. Their environment variables are usable and those
+//! of the stack, and equal in every function unless the template gives one its own.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{ApplicationLogLevel, LastUpdateStatus, LoggingConfig, State};
 use postern::door::authorization::CALLBACK_PATH;
 use postern_rules::config::{Config, VARIABLES};
+use postern_template::roles;
 
 use super::finding::{DEPLOY_AGAIN, Finding, Refusal, or_good};
 use super::target::{Deployment, Target};
@@ -26,11 +27,17 @@ pub(super) struct Function {
     pub(super) has_failed: bool,
 }
 
-/// Asks Lambda for each function of the template. On this machine there is no Lambda to ask.
+/// Asks Lambda for each function of the template; one that is optional is there if the stack says so.
+/// On this machine there is no Lambda to ask.
 pub(super) async fn examine(target: &Target) -> (Vec<Function>, Vec<Finding>) {
     let (mut functions, mut findings) = (Vec::new(), Vec::new());
     let Some(deployment) = &target.deployment else { return (functions, findings) };
-    for (logical_id, name) in postern_template::roles::functions(&postern_template::read()) {
+    let template = postern_template::read();
+    for (logical_id, name) in roles::functions(&template) {
+        let is_there = deployment.stack.outputs.get(&output_of(&logical_id)).is_ok();
+        if roles::is_optional(&template, &logical_id) && !is_there {
+            continue;
+        }
         match function(deployment, logical_id, name).await {
             Ok(function) => functions.push(function),
             Err(finding) => findings.push(finding),
@@ -40,10 +47,17 @@ pub(super) async fn examine(target: &Target) -> (Vec<Function>, Vec<Finding>) {
     (functions, findings)
 }
 
+fn output_of(logical_id: &str) -> String {
+    format!("{logical_id}Function")
+}
+
 async fn function(deployment: &Deployment, logical_id: String, name: String) -> Result<Function, Finding> {
     let what = format!("the configuration of {name}");
-    let output = format!("{logical_id}Function");
-    let id = deployment.stack.outputs.get(&output).map_err(|problem| Finding::unknown(&what, problem))?;
+    let id = deployment
+        .stack
+        .outputs
+        .get(&output_of(&logical_id))
+        .map_err(|problem| Finding::unknown(&what, problem))?;
     let lambda = aws_sdk_lambda::Client::new(&deployment.config);
     let answer = lambda.get_function_configuration().function_name(id).send().await;
     let answer = answer.map_err(|error| {
@@ -75,7 +89,9 @@ async fn function(deployment: &Deployment, logical_id: String, name: String) -> 
 
 /// One line for all functions, or one for each thing that is wrong.
 fn compare(target: &Target, functions: &[Function]) -> Vec<Finding> {
-    let Some((first, others)) = functions.split_first() else { return Vec::new() };
+    let template = postern_template::read();
+    let own = |function: &Function| roles::own_variables(&template, &function.logical_id);
+    let Some(first) = functions.iter().find(|function| own(function).is_empty()) else { return Vec::new() };
     let mut wrong = Vec::new();
     for function in functions {
         let name = &function.name;
@@ -94,8 +110,10 @@ fn compare(target: &Target, functions: &[Function]) -> Vec<Finding> {
             }
         }
     }
-    for other in others {
-        let differs = |name: &&str| first.variables.get(*name) != other.variables.get(*name);
+    for other in functions {
+        let own = own(other);
+        let differs =
+            |name: &&str| first.variables.get(*name) != other.variables.get(*name) && !own.contains(name);
         let differing = VARIABLES.iter().map(|variable| variable.name).filter(differs);
         wrong.extend(
             differing.map(|variable| format!("{variable} differs in {} and {}", first.name, other.name)),

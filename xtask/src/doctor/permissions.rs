@@ -11,16 +11,17 @@ use postern_template::roles::{Grant, grants};
 use super::finding::{DEPLOY_AGAIN, Finding, Refusal, or_good};
 use super::functions::Function;
 use super::target::{Deployment, Target};
+use crate::stack::Stack;
 
 /// What a role must not be able to do unless the template grants it: what reads or writes items and
 /// secrets, changes or copies what holds them, or runs other code. It takes no wildcards.
-const DANGEROUS: [(&str, &str); 5] = [
+const DANGEROUS: [(&str, &str); 7] = [
     (
         "dynamodb",
         "GetItem BatchGetItem ConditionCheckItem Query Scan PutItem UpdateItem DeleteItem BatchWriteItem \
          PartiQLSelect PartiQLInsert PartiQLUpdate PartiQLDelete UpdateTable DeleteTable UpdateTimeToLive \
          UpdateContinuousBackups CreateBackup ExportTableToPointInTime RestoreTableToPointInTime \
-         EnableKinesisStreamingDestination PutResourcePolicy DeleteResourcePolicy",
+         EnableKinesisStreamingDestination PutResourcePolicy DeleteResourcePolicy GetRecords",
     ),
     (
         "secretsmanager",
@@ -34,10 +35,19 @@ const DANGEROUS: [(&str, &str); 5] = [
     ),
     ("lambda", "InvokeFunction UpdateFunctionCode UpdateFunctionConfiguration"),
     ("iam", "PassRole"),
+    ("events", "PutEvents"),
+    ("sqs", "SendMessage ReceiveMessage DeleteMessage PurgeQueue"),
 ];
 
 /// A secret of another application. No such secret exists, and its name is not the application's.
 const FOREIGN_SECRET: &str = "secret:doctor/of-another-application-AAAAAA";
+
+/// What the template's statements call some of the resources.
+const GOOGLE_CLIENT: &str = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${GoogleClientSecretId}-??????";
+const EVENT_BUS: &str =
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}";
+const INDEX: &str = "${CredentialsTable.Arn}/index/by_status";
+const STREAM: &str = "${CredentialsTable.Arn}/stream/*";
 
 /// A resource that a role may be able to use.
 #[derive(PartialEq)]
@@ -45,15 +55,15 @@ struct Resource {
     /// Its name for people.
     on: String,
     arn: String,
-    /// What the template calls it, if the template may grant something there.
-    name: Option<&'static str>,
+    /// What the template calls it in a statement, if it may grant something there.
+    name: Option<String>,
     /// The service through which a key is used.
     through: Option<&'static str>,
 }
 
 impl Resource {
-    fn new(on: impl Into<String>, arn: impl Into<String>, name: Option<&'static str>) -> Self {
-        Self { on: on.into(), arn: arn.into(), name, through: None }
+    fn new(on: impl Into<String>, arn: impl Into<String>, name: Option<&str>) -> Self {
+        Self { on: on.into(), arn: arn.into(), name: name.map(str::to_owned), through: None }
     }
 
     fn key(arn: &str, service: &'static str) -> Self {
@@ -63,7 +73,7 @@ impl Resource {
 
     /// Whether the template's statement is about this resource.
     fn is_of(&self, grant: &Grant) -> bool {
-        self.name.is_some_and(|name| grant.resource.contains(name))
+        self.name.as_ref().is_some_and(|name| grant.resource == *name)
             && self.through.is_none_or(|service| grant.is_through(service))
     }
 }
@@ -78,7 +88,7 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
         let mut grants = grants(&template, &function.logical_id);
         grants.retain(|grant| is_traced || grant.condition.as_deref() != Some("IsTraced"));
         let mut found = Vec::new();
-        for resource in resources(target, function, functions).iter().chain(&keys) {
+        for resource in resources(target, &deployment.stack, function, functions).iter().chain(&keys) {
             match simulate(deployment, function, resource, &grants).await {
                 Ok(more) => found.extend(more),
                 Err(finding) => {
@@ -96,34 +106,55 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Find
     findings
 }
 
-fn resources(target: &Target, function: &Function, functions: &[Function]) -> Vec<Resource> {
+fn resources(target: &Target, stack: &Stack, function: &Function, functions: &[Function]) -> Vec<Resource> {
     let own = |service: &str, resource: &str| {
         let part = |index: usize| function.arn.split(':').nth(index).unwrap_or_default();
         format!("arn:{}:{service}:{}:{}:{resource}", part(1), part(3), part(4))
     };
-    let table =
-        |table: &str, name| Resource::new(table, own("dynamodb", &format!("table/{table}")), Some(name));
-    let secret = |secret: &str, name| {
+    let table = |table: &str, name: &str| {
+        Resource::new(table, own("dynamodb", &format!("table/{table}")), Some(name))
+    };
+    let secret = |secret: &str, name: &str| {
         // Secrets Manager appends six characters to a name.
         let of_name = own("secretsmanager", &format!("secret:{secret}-AAAAAA"));
         Resource::new(secret, if secret.starts_with("arn:") { secret } else { &of_name }, Some(name))
     };
     let group = &function.log_group;
     let stream = own("logs", &format!("log-group:{group}:log-stream:any"));
+    let log = format!("{}Log.Arn", function.logical_id);
+    let credentials = &target.credentials_table;
     let mut resources = vec![
-        table(&target.credentials_table, "CredentialsTable"),
-        table(&target.sessions_table, "SessionsTable"),
-        secret(&target.sealing_keys, "SealingKeys"),
-        secret(&target.google_client, "GoogleClientSecretId"),
+        table(credentials, "CredentialsTable.Arn"),
+        table(&target.sessions_table, "SessionsTable.Arn"),
+        secret(&target.sealing_keys, "SealingKeys.Id"),
+        secret(&target.google_client, GOOGLE_CLIENT),
         Resource::new("a secret of another application", own("secretsmanager", FOREIGN_SECRET), None),
-        Resource::new(format!("its log group {group}"), stream, Some("Log.Arn")),
+        Resource::new(format!("its log group {group}"), stream, Some(log.as_str())),
         Resource::new("its own role", &function.role, None),
     ];
+    if has_index(functions) {
+        resources.push(table(&format!("{credentials}/index/by_status"), INDEX));
+    }
+    if let Some(bus) = stack.parameters.get("EventBusName").filter(|bus| !bus.is_empty()) {
+        let url = stack.outputs.get("EventsDeadLettersUrl").unwrap_or_default();
+        let queue = url.rsplit('/').next().unwrap_or_default();
+        let bus_arn = own("events", &format!("event-bus/{bus}"));
+        resources.extend([
+            table(&format!("{credentials}/stream/any"), STREAM),
+            Resource::new(format!("the event bus {bus}"), bus_arn, Some(EVENT_BUS)),
+            Resource::new(format!("the queue {queue}"), own("sqs", queue), Some("EventsDeadLetters.Arn")),
+        ]);
+    }
     let to_invoke =
         |other: &Function| Resource::new(format!("the function {}", other.name), &other.arn, None);
     resources.extend(functions.iter().map(to_invoke));
     resources.push(Resource::new("any resource", "*", Some("*")));
     resources
+}
+
+/// The functions that the index is for.
+fn has_index(functions: &[Function]) -> bool {
+    functions.iter().any(|function| ["connections", "events"].contains(&function.name.as_str()))
 }
 
 /// The KMS keys that the account's owner encrypts the secrets and tables with, each once, and a

@@ -167,14 +167,17 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
     assert_snapshot!(scene.output().await, @"
-    good   the configuration of auth-start, auth-token, connection, get-message, list-messages, oauth-callback, server-metadata, sign-out
+    good   the configuration of access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, server-metadata, sign-out
     good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
     good   the keyring in postern/sealing-keys
     good   the table CredentialsTable with the users' tokens
     good   the table SessionsTable with the sessions
+    good   the role of access-token allows what the template grants, and nothing dangerous beside it
     good   the role of auth-start allows what the template grants, and nothing dangerous beside it
     good   the role of auth-token allows what the template grants, and nothing dangerous beside it
     good   the role of connection allows what the template grants, and nothing dangerous beside it
+    good   the role of connections allows what the template grants, and nothing dangerous beside it
+    good   the role of events allows what the template grants, and nothing dangerous beside it
     good   the role of get-message allows what the template grants, and nothing dangerous beside it
     good   the role of list-messages allows what the template grants, and nothing dangerous beside it
     good   the role of oauth-callback allows what the template grants, and nothing dangerous beside it
@@ -186,9 +189,12 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   Google accepts the client secret in postern/google-client
     ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
     good   the Gmail API lists messages
+    good   the log of access-token has no error in the last hour
     good   the log of auth-start has no error in the last hour
     good   the log of auth-token has no error in the last hour
     good   the log of connection has no error in the last hour
+    good   the log of connections has no error in the last hour
+    good   the log of events has no error in the last hour
     good   the log of get-message has no error in the last hour
     good   the log of list-messages has no error in the last hour
     good   the log of oauth-callback has no error in the last hour
@@ -205,4 +211,19 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
             assert!(grant.condition.is_some() || asked.contains(&(folder.clone(), grant.action)));
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_optional_is_not_missed_in_a_stack_without_it() {
+    let scene = Scene::new().await;
+    scene.aws().parameters.clear();
+    let optional = ["AccessTokenFunction", "ConnectionsFunction", "EventsFunction", "EventsDeadLettersUrl"];
+    scene.aws().outputs.retain(|name, _| !optional.contains(&name.as_str()));
+    let output = scene.output().await;
+    assert_eq!(lines("wrong", &output), "");
+    for name in ["access-token", "connections", "events"] {
+        assert!(!output.contains(name), "{output}");
+    }
+    scene.aws().outputs.remove("AuthStartFunction");
+    assert!(scene.output().await.contains("?      the configuration of auth-start"));
 }

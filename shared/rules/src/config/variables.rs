@@ -79,6 +79,12 @@ pub mod names {
         ALLOWED_DOMAINS, Default::Described("any account"),
             "Google Workspace domains whose accounts may connect, comma separated, in lower case.",
             "The value must be a comma-separated list of domains in lower case, such as example.com.";
+        EVENT_BUS_NAME, Default::Described("no events"),
+            "Name or ARN of the EventBridge bus that the function `events` puts events on.",
+            "The value must be the name or the ARN of an EventBridge bus.";
+        EVENTS_CARRY_EMAIL, Default::Value("off"),
+            "`on`: events carry the user's e-mail address. `off`: only Google's user ID.",
+            "The value must be on or off.";
         METRICS_NAMESPACE, Default::Described("no metrics"),
             "CloudWatch namespace of the metrics; the stack sets `Postern/<stack name>`.", "The value is not a valid CloudWatch namespace.";
         EXTRA_ROOT_CERTIFICATES, Default::Described("none"),
@@ -93,6 +99,8 @@ pub mod names {
             "Another endpoint for DynamoDB.", URL_FORM;
         AWS_ENDPOINT_URL_SECRETS_MANAGER, Default::Described("AWS"),
             "Another endpoint for Secrets Manager.", URL_FORM;
+        AWS_ENDPOINT_URL_EVENTBRIDGE, Default::Described("AWS"),
+            "Another endpoint for EventBridge.", URL_FORM;
         AWS_REGION, Default::SetByLambda, "The AWS region.", "";
         AWS_ACCESS_KEY_ID, Default::SetByLambda, "The function's AWS credentials.", "";
         AWS_SECRET_ACCESS_KEY, Default::SetByLambda, "The function's AWS credentials.", "";

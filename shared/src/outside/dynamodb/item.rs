@@ -45,6 +45,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
     pub(in crate::outside::dynamodb) const LEASE_HOLDER: &str = "lease_holder";
     pub(in crate::outside::dynamodb) const LEASE_UNTIL: &str = "lease_until";
+    pub(in crate::outside::dynamodb) const REAUTH_ASKED_AT: &str = "reauth_asked_at";
     pub(in crate::outside::dynamodb) const REDEEMED_FOR: &str = "redeemed_for";
     pub(in crate::outside::dynamodb) const REDIRECT_URI: &str = "redirect_uri";
     pub(in crate::outside::dynamodb) const REFRESH_FAILURE: &str = "refresh_failure";
@@ -68,7 +69,7 @@ use attribute as a;
 /// An item that this version cannot read, with the attribute's name.
 #[derive(Debug, thiserror::Error)]
 #[error("the attribute {0} is missing or is not what it should be")]
-pub struct Unreadable(&'static str);
+pub struct Unreadable(pub(super) &'static str);
 
 /// A string attribute's value.
 pub(super) fn string(text: impl Into<String>) -> AttributeValue {
@@ -94,16 +95,16 @@ pub(super) fn optional_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
 }
 
-fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Unreadable> {
+pub(super) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Unreadable> {
     optional_text(item, name).ok_or(Unreadable(name))
 }
 
-fn optional_integer(item: &Item, name: &'static str) -> Result<Option<i64>, Unreadable> {
+pub(super) fn optional_integer(item: &Item, name: &'static str) -> Result<Option<i64>, Unreadable> {
     let Some(value) = item.get(name) else { return Ok(None) };
     value.as_n().ok().and_then(|digits| digits.parse().ok()).map(Some).ok_or(Unreadable(name))
 }
 
-fn integer(item: &Item, name: &'static str) -> Result<i64, Unreadable> {
+pub(super) fn integer(item: &Item, name: &'static str) -> Result<i64, Unreadable> {
     optional_integer(item, name)?.ok_or(Unreadable(name))
 }
 
@@ -112,7 +113,7 @@ pub(super) fn user(item: &Item) -> Result<UserId, Unreadable> {
     UserId::parse(text(item, a::USER_ID)?).ok_or(Unreadable(a::USER_ID))
 }
 
-fn status(item: &Item) -> Result<Status, Unreadable> {
+pub(super) fn status(item: &Item) -> Result<Status, Unreadable> {
     match text(item, a::STATUS)? {
         "active" => Ok(Status::Active),
         "revoked" => Ok(Status::Revoked),

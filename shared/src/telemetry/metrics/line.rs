@@ -48,10 +48,13 @@ impl Metric {
             Self::GmailErrors => ("GmailErrors", "Count", &[&["GmailReason"]]),
             Self::SignIns => ("SignIns", "Count", &[&["SignInOutcome"]]),
             Self::TokensHandedOut => ("TokensHandedOut", "Count", &[&["Asked"]]),
+            Self::EventsPublished => ("EventsPublished", "Count", &[&["DetailType"]]),
+            Self::UnreadableRecords => ("UnreadableRecords", "Count", WHOLE_STACK),
             Self::Time(BackEnd::DynamoDb) => ("DynamoDbTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::SecretsManager) => ("SecretsManagerTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::GoogleToken) => ("GoogleTokenTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::Gmail) => ("GmailTime", "Milliseconds", EACH_FUNCTION),
+            Self::Time(BackEnd::EventBridge) => ("EventBridgeTime", "Milliseconds", EACH_FUNCTION),
         }
     }
 }

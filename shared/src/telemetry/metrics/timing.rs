@@ -12,6 +12,7 @@ pub(crate) enum BackEnd {
     /// Google's token endpoint, UserInfo and revocation endpoint.
     GoogleToken,
     Gmail,
+    EventBridge,
 }
 
 /// Times one call from now until the drop, so a cancelled call counts too.

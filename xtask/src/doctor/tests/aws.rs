@@ -3,6 +3,7 @@
 //! Secrets Manager are those of the harness.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -20,16 +21,29 @@ use crate::doctor::target::http_client;
 
 /// The front end.
 pub(super) const PAGE: &str = "http://localhost:9100";
-/// What the template calls a resource, and what its ARN contains.
-const RESOURCES: [(&str, &str); 7] = [
-    ("CredentialsTable", "table/CredentialsTable"),
-    ("SessionsTable", "table/SessionsTable"),
-    ("SealingKeys", "postern/sealing-keys"),
-    ("GoogleClientSecretId", "postern/google-client"),
-    ("Log.Arn", "log-group:/postern/postern/"),
+/// What the template calls a resource, and what its ARN contains; the first is meant.
+const RESOURCES: [(&str, &str); 11] = [
+    ("${CredentialsTable.Arn}/index/by_status", "/index/by_status"),
+    ("${CredentialsTable.Arn}/stream/*", "/stream/"),
+    ("CredentialsTable.Arn", "table/CredentialsTable"),
+    ("SessionsTable.Arn", "table/SessionsTable"),
+    ("SealingKeys.Id", "postern/sealing-keys"),
+    (
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${GoogleClientSecretId}-??????",
+        "postern/google-client",
+    ),
+    (
+        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}",
+        ":event-bus/mail",
+    ),
+    ("EventsDeadLetters.Arn", ":given-up"),
     ("KmsKeyArn", ":key/"),
     ("*", "*"),
+    ("Log.Arn", "log-group:/postern/postern/"),
 ];
+
+/// Read once: IAM's simulator needs it for each of some hundred questions.
+static TEMPLATE: LazyLock<Value> = LazyLock::new(postern_template::read);
 
 /// What the account holds; a test changes it.
 pub(super) struct Aws {
@@ -53,7 +67,7 @@ impl Aws {
         let mut variables = back_ends.environment();
         // Lambda sets these itself, and its answers do not show them.
         variables.retain(|name, _| !name.starts_with("AWS_") || name.starts_with("AWS_ENDPOINT_"));
-        let functions = roles::functions(&postern_template::read());
+        let functions = roles::functions(&TEMPLATE);
         let outputs = [
             ("ApiUrl", url),
             ("CallbackUrl", &format!("{url}/oauth/callback")),
@@ -61,22 +75,29 @@ impl Aws {
             ("SessionsTableName", "SessionsTable"),
             ("GoogleClientSecret", "postern/google-client"),
             ("SealingKeysSecretArn", "postern/sealing-keys"),
+            ("EventsDeadLettersUrl", "https://sqs.us-east-1.amazonaws.com/123456789012/given-up"),
         ];
         let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let of_functions = functions.iter().map(|(id, name)| (format!("{id}Function"), name.clone()));
-        let describe = |name: &str| {
-            json!({
+        let describe = |(id, name): &(String, String)| {
+            let mut variables = variables.clone();
+            for variable in roles::own_variables(&TEMPLATE, id) {
+                let value = if variable == "PUBLIC_URL" { url } else { "of its own" };
+                variables.insert(variable.to_owned(), value.to_owned());
+            }
+            let description = json!({
                 "FunctionName": name,
                 "FunctionArn": format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
                 "Role": format!("arn:aws:iam::123456789012:role/{name}"),
                 "LoggingConfig": { "LogGroup": format!("/postern/postern/{name}") },
                 "Environment": { "Variables": variables },
-            })
+            });
+            (name.clone(), description)
         };
         Self {
-            parameters: BTreeMap::new(),
+            parameters: BTreeMap::from([("EventBusName", "mail".to_owned())]),
             outputs: outputs.into_iter().chain(of_functions).collect(),
-            functions: functions.iter().map(|(_, name)| (name.clone(), describe(name))).collect(),
+            functions: functions.iter().map(describe).collect(),
             policies: Vec::new(),
             asked: BTreeSet::new(),
             preflight: |origin| (204, if origin == PAGE { origin } else { "" }),
@@ -101,25 +122,29 @@ impl Aws {
 
     /// IAM's simulator: what the template grants, unless the test says otherwise.
     fn simulate(&mut self, form: &BTreeMap<String, String>) -> String {
-        let template = postern_template::read();
         let field = |name: &str| form.get(name).map_or("", String::as_str);
         let role = field("PolicySourceArn").rsplit('/').next().unwrap();
         let arn = field("ResourceArns.member.1");
         let through = field("ContextEntries.member.1.ContextKeyValues.member.1");
         let (service, _) = through.split_once('.').unwrap_or_default();
-        let functions = roles::functions(&template);
+        let functions = roles::functions(&TEMPLATE);
         let (logical_id, _) = functions.iter().find(|(_, folder)| folder == role).unwrap();
-        let mut grants = roles::grants(&template, logical_id);
+        let mut grants = roles::grants(&TEMPLATE, logical_id);
+        let meant = RESOURCES.iter().find(|(_, part)| arn.contains(part));
         grants.retain(|grant| {
-            let known = RESOURCES.iter().find(|(name, _)| grant.resource.contains(name));
-            known.is_some_and(|(_, part)| arn.contains(part))
-                && (service.is_empty() || grant.is_through(service))
+            meant.is_some_and(|(name, _)| {
+                grant.resource == *name || grant.resource.ends_with("Log.Arn") && *name == "Log.Arn"
+            }) && (service.is_empty() || grant.is_through(service))
         });
         let mut results = String::new();
         for (_, action) in form.iter().filter(|(name, _)| name.starts_with("ActionNames.member.")) {
             self.asked.insert((role.to_owned(), action.clone()));
+            // What belongs to a table is meant by its own name alone.
+            let is_meant = |part: &str| arn.contains(part) && (part.contains('/') || !arn.contains("Table/"));
             let changed = self.policies.iter().find(|(of, known, part, _)| {
-                role.contains(of) && action == known && (arn.contains(part) || through.starts_with(part))
+                role.contains(of)
+                    && action == known
+                    && (part.is_empty() || is_meant(part) || through.starts_with(part))
             });
             let granted = Some(grants.iter().any(|grant| grant.action == *action));
             if let Some(is_allowed) = changed.map_or(granted, |(.., decision)| *decision) {

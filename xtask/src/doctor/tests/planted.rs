@@ -123,8 +123,11 @@ async fn a_defect_of_the_stack_is_found() {
     no function: wrong  the function list-messages does not exist: deploy the template again
     a function that failed: wrong  Lambda failed to create or update the function auth-start: deploy the template again
     a missing variable: wrong  the configuration of auth-start is not usable (SESSIONS_TABLE: A required setting is missing): deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and access-token: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and auth-token: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and connection: deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and connections: deploy the template again
+    wrong  SESSIONS_TABLE differs in auth-start and events: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and get-message: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and list-messages: deploy the template again
     wrong  SESSIONS_TABLE differs in auth-start and oauth-callback: deploy the template again
@@ -136,6 +139,7 @@ async fn a_defect_of_the_stack_is_found() {
     another address: wrong  PUBLIC_URL of auth-start is not the one in the stack's outputs: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and auth-token: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and connection: deploy the template again
+    wrong  PUBLIC_URL differs in auth-start and events: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and get-message: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and list-messages: deploy the template again
     wrong  PUBLIC_URL differs in auth-start and oauth-callback: deploy the template again
@@ -211,8 +215,11 @@ async fn a_role_that_allows_too_little_or_too_much_is_found() {
     ]);
     assert_snapshot!(defects.await, @"
     a missing permission: wrong  the role of oauth-callback does not allow dynamodb:UpdateItem on CredentialsTable: deploy the template again, or restore the statement in the role's policy
-    tables whose key may not be used: wrong  the role of auth-token does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    tables whose key may not be used: wrong  the role of access-token does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of auth-token does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of connection does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of connections does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of events does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of get-message does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of list-messages does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of oauth-callback does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
@@ -229,7 +236,9 @@ async fn a_role_that_allows_too_little_or_too_much_is_found() {
          list-messages dynamodb:DeleteTable CredentialsTable, list-messages dynamodb:UpdateTable SessionsTable, \
          oauth-callback secretsmanager:PutSecretValue sealing-keys, list-messages iam:PassRole role, \
          oauth-callback secretsmanager:DeleteSecret google-client, auth-start lambda:InvokeFunction list-messages, \
-         auth-start secretsmanager:GetSecretValue another-application"
+         auth-start secretsmanager:GetSecretValue another-application, auth-start dynamodb:Query /index/by_status, \
+         access-token dynamodb:GetRecords /stream/, get-message events:PutEvents event-bus/, \
+         sign-out sqs:ReceiveMessage given-up"
         .split(", ")
     {
         let [role, action, resource] = *planted.split(' ').collect::<Vec<_>>() else { panic!("{planted}") };

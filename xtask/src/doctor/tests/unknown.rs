@@ -37,8 +37,11 @@ async fn what_the_caller_may_not_see() {
     ?      the table SessionsTable: you may not call dynamodb:DescribeTable; try again with a role that may
     ?      whether a key of your own encrypts the secret postern/google-client: you may not call secretsmanager:DescribeSecret; try again with a role that may
     ?      whether a key of your own encrypts the secret postern/sealing-keys: you may not call secretsmanager:DescribeSecret; try again with a role that may
+    ?      what the role of access-token allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of auth-token allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of connection allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
+    ?      what the role of connections allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
+    ?      what the role of events allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of get-message allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of list-messages allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of oauth-callback allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
@@ -46,8 +49,11 @@ async fn what_the_caller_may_not_see() {
     ?      what the role of sign-out allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
     ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
+    ?      the log of access-token: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of auth-token: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of connection: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the log of connections: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the log of events: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of get-message: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of list-messages: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of oauth-callback: you may not call logs:FilterLogEvents; try again with a role that may
@@ -96,7 +102,7 @@ async fn a_deployed_api_that_is_not_reached() {
     scene.aws().outputs.insert("ApiUrl".to_owned(), url.to_owned());
     let output = scene.output().await;
     assert_snapshot!(lines("wrong", &output), @"wrong  GET http://localhost:1/auth/start reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl");
-    assert_eq!(output.matches("good ").count(), 22, "{output}");
+    assert_eq!(output.matches("good ").count(), 28, "{output}");
 }
 
 #[tokio::test]
@@ -129,9 +135,12 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     let endless = |events: &Value| json!({ "events": events, "nextToken": "more" });
     scene.answer("FilterLogEvents", 200, &endless(&json!([])));
     assert_snapshot!(lines("?      the log", &scene.output().await), @r#"
+    ?      the log of access-token: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/access-token --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of auth-start: the LogLevel FATAL hides errors; deploy with ERROR or a lower level
     ?      the log of auth-token: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/auth-token --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of connection: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/connection --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
+    ?      the log of connections: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/connections --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
+    ?      the log of events: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/events --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of get-message: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/get-message --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of list-messages: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/list-messages --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of oauth-callback: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/oauth-callback --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`

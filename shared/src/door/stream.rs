@@ -1,0 +1,142 @@
+//! The door of a function that a table's stream and a schedule invoke. A failure of a batch is an
+//! answer too: it names the record at which Lambda begins again.
+
+use lambda_http::http::StatusCode;
+use postern_rules::error::Error;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::direct::Function;
+use super::invocation::{self, Answered, Invocation, Label, Notes};
+use super::problem;
+use crate::app::{App, NotConfigured};
+use crate::clock::Deadline;
+use crate::outside::dynamodb::stream::Place;
+
+/// In bytes: what Lambda passes on at most.
+const EVENT_LIMIT: usize = 6 * 1024 * 1024;
+const NOT_AN_OCCASION: Error =
+    Error::InvalidRequest("The payload is neither a batch of stream records nor a scheduled event.");
+
+/// Why the function was invoked.
+#[derive(Debug)]
+pub enum Occasion<'a> {
+    /// Records of the stream, in their order.
+    Records(Vec<&'a RawValue>),
+    /// The schedule.
+    Hour,
+}
+
+impl<'a> Occasion<'a> {
+    fn parse(payload: &'a str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(rename = "Records", borrow)]
+            records: Option<Vec<&'a RawValue>>,
+            source: Option<&'a str>,
+            #[serde(rename = "detail-type")]
+            detail_type: Option<&'a str>,
+        }
+        let wire = Some(payload).filter(|payload| payload.len() <= EVENT_LIMIT);
+        let wire: Option<Wire<'a>> = wire.and_then(|payload| serde_json::from_str(payload).ok());
+        match wire {
+            Some(Wire { records: Some(records), .. }) => Ok(Self::Records(records)),
+            Some(Wire { source: Some("aws.events"), detail_type: Some("Scheduled Event"), .. }) => {
+                Ok(Self::Hour)
+            }
+            _ => Err(NOT_AN_OCCASION),
+        }
+    }
+}
+
+/// What became of an invocation, for the answer and the log line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many records or connections were looked at.
+    pub records: usize,
+    /// How many events were put on the bus, or connections marked.
+    pub events: usize,
+    /// The sequence number of the first record that failed.
+    pub failed_at: Option<String>,
+}
+
+/// Serves `function` with `handle` until Lambda ends the process.
+///
+/// # Errors
+///
+/// If the Lambda runtime API is unreachable.
+pub async fn run<H>(function: Function, handle: H) -> Result<(), lambda_runtime::Error>
+where
+    H: AsyncFn(&App, Occasion<'_>, Deadline) -> Result<Tally, Error>,
+{
+    let handle = &handle;
+    invocation::serve(function.ahead, async |app, payload, invocation| {
+        respond(app, function, handle, payload, invocation).await
+    })
+    .await
+}
+
+/// Answers one event. Tests call this.
+pub async fn respond<H>(
+    app: Result<&App, &NotConfigured>,
+    function: Function,
+    handle: H,
+    payload: &str,
+    invocation: Invocation,
+) -> Box<RawValue>
+where
+    H: AsyncFn(&App, Occasion<'_>, Deadline) -> Result<Tally, Error>,
+{
+    let notes = Notes::default();
+    let label = Label { route: function.name, ends_sign_in: false, notes: &notes };
+    let request_id = invocation.request_id.as_str();
+    let occasion = Occasion::parse(payload);
+    // Where a batch begins again of which nothing is known.
+    let mut beginning = None;
+    if let Ok(occasion) = &occasion {
+        let asked = match occasion {
+            Occasion::Records(records) => {
+                let place = records.iter().copied().find_map(Place::of);
+                beginning = Some(place.map_or("", |place| place.sequence_number()));
+                "events of records"
+            }
+            Occasion::Hour => "grants that end soon",
+        };
+        let _ = notes.asked.set(asked);
+    }
+    let failed = |error: Error| {
+        let answer = match beginning {
+            // Lambda takes an empty name for the whole batch.
+            Some(beginning) => failed_from(Some(beginning)),
+            None => problem::payload(&error, request_id, None),
+        };
+        let status = problem::status(&error);
+        Answered { answer, status, error: Some(error.into()), request_id: request_id.to_owned() }
+    };
+    let answering = async {
+        let handled = async {
+            let (occasion, app) = (occasion?, app.map_err(|broken| Error::Config(broken.error.clone()))?);
+            handle(app, occasion, invocation.deadline).await
+        };
+        match handled.await {
+            Ok(tally) => {
+                let answer = failed_from(tally.failed_at.as_deref());
+                let _ = notes.tally.set((tally.records, tally.events));
+                let request_id = request_id.to_owned();
+                Answered { answer, status: StatusCode::OK, error: None, request_id }
+            }
+            Err(error) => failed(error),
+        }
+    };
+    invocation::attend(app, label, &invocation, Box::pin(answering), failed).await
+}
+
+/// What Lambda is told (Lambda, "Partial batch responses"): it begins again at this record. A schedule
+/// gets the same answer, which nobody reads.
+fn failed_from(sequence_number: Option<&str>) -> Box<RawValue> {
+    let failures: Vec<_> =
+        sequence_number.map(|number| json!({ "itemIdentifier": number })).into_iter().collect();
+    // Cannot fail: the members are texts.
+    to_raw_value(&json!({ "batchItemFailures": failures })).unwrap_or_default()
+}
