@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::future::join;
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Rotation, Times};
-use harness::world::{ANN, BEN, Call, MODIFY, ORIGIN, READONLY, START, Told, World, invoke_direct, until};
+use harness::world::{
+    ANN, BEN, BUDGET, Call, MODIFY, ORIGIN, READONLY, START, Told, World, invoke_direct, until,
+};
 use postern::grant::receipt;
 use postern_rules::user::UserId;
 use serde_json::{Value, json};
@@ -213,6 +215,29 @@ async fn a_caller_names_the_scopes_that_it_needs() {
     assert_eq!(world.google_calls(), []);
     assert_logged(&world, &told, "INFO", "token by user");
     assert_eq!(world.metrics().counted(), ["Unauthorized Reason=insufficient_scope 1"]);
+}
+
+#[tokio::test]
+async fn f36_a_token_that_google_refused_to_a_back_end_is_replaced_once() {
+    let world = World::signed_in().await;
+    let refused = ask_for_ann(&world).await.text("access_token").to_owned();
+    let asked = json!({"user_id": world.sub(ANN), "refused_token": refused});
+    world.google.expire_all_access_tokens();
+    world.forget_calls();
+    let others: Vec<_> = (0..3).map(|_| world.environment(&[])).collect();
+    let payload = asked.to_string();
+    let answers = others.iter().map(|app| invoke_direct(Ok(app), "access-token", &payload, BUDGET));
+    let answers = futures_util::future::join_all(answers).await;
+    let token = answers[0].text("access_token");
+    assert!(token != refused && answers.iter().all(|told| told.text("access_token") == token));
+    assert_eq!(world.refreshes(), 1);
+    // It is not the stored one any more, so it asks for nothing.
+    assert_eq!(ask(&world, asked.clone()).await.text("access_token"), token);
+    assert_eq!(world.refreshes(), 1);
+    world.google.revoke_grant(ANN);
+    let asked = json!({"user_id": world.sub(ANN), "refused_token": token});
+    assert_eq!(ask(&world, asked).await.reason(), "revoked_or_expired");
+    assert_eq!(world.credential(ANN)["status"]["S"], "revoked");
 }
 
 #[tokio::test]
@@ -504,6 +529,7 @@ async fn b77_exactly_one_name_and_no_unknown_member() {
         json!({"user_id": ann, "introspect": true}),
         json!({"session_token": session, "introspect": true, "scopes": []}),
         json!({"session_token": session, "introspect": true, "min_ttl_seconds": 60}),
+        json!({"session_token": session, "introspect": true, "refused_token": "x"}),
     ] {
         let detail = refused(&world, payload).await;
         assert_eq!(detail, "introspect goes with receipt or session_token, and with nothing else.");

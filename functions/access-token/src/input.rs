@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postern_rules::error::Error;
 use postern_rules::scopes::Scopes;
-use postern_rules::secret::{SealedReceipt, SessionToken};
+use postern_rules::secret::{AccessToken, SealedReceipt, SessionToken};
 use postern_rules::user::UserId;
 use serde::Deserialize;
 
@@ -25,6 +25,7 @@ pub struct Input {
     session_token: Option<SessionToken>,
     min_ttl_seconds: Option<u64>,
     scopes: Option<Vec<String>>,
+    refused_token: Option<AccessToken>,
     introspect: Option<bool>,
 }
 
@@ -40,8 +41,8 @@ pub(crate) enum Subject {
 
 /// What the caller asks for.
 pub(crate) enum Question {
-    /// A token that lives this long, with these scopes.
-    Token { life: Duration, scopes: Scopes },
+    /// A token that lives this long, with these scopes, and that is not the one which Google refused.
+    Token { life: Duration, scopes: Scopes, refused: Option<AccessToken> },
     /// Whose session or receipt it is, without a token.
     Introspection,
 }
@@ -78,9 +79,12 @@ impl Input {
                 return Err(Error::InvalidRequest("min_ttl_seconds must be from 0 to 1800."));
             }
             let scopes = scopes(&self.scopes.unwrap_or_default())?;
-            return Ok((subject, Question::Token { life: Duration::from_secs(life), scopes }));
+            let (life, refused) = (Duration::from_secs(life), self.refused_token);
+            return Ok((subject, Question::Token { life, scopes, refused }));
         }
-        if self.min_ttl_seconds.is_some() || self.scopes.is_some() || matches!(subject, Subject::User(_)) {
+        let is_for_token =
+            self.min_ttl_seconds.is_some() || self.scopes.is_some() || self.refused_token.is_some();
+        if is_for_token || matches!(subject, Subject::User(_)) {
             return Err(Error::InvalidRequest(
                 "introspect goes with receipt or session_token, and with nothing else.",
             ));

@@ -34,10 +34,10 @@ pub async fn handle(app: &App, input: Input, call: &Call<'_>) -> Result<Output, 
     call.asks(asked);
     let Found { credential, origin } = find(app, subject, &question, call).await?;
     let says = match question {
-        Question::Token { life, scopes } => {
+        Question::Token { life, scopes, refused } => {
             let wanted = Wanted { need: Need::These(scopes), life };
             let access = Access::open(app, credential, wanted, call.deadline).await?;
-            let handed_out = access.hand_out().await?;
+            let handed_out = access.hand_out(refused.as_ref()).await?;
             metrics::count_handed_out(asked);
             Says::Token(handed_out)
         }

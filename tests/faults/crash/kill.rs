@@ -59,11 +59,11 @@ impl Points {
     /// came first.
     pub(super) async fn kill(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
         let event = call.event().to_string();
-        self.kill_request(behind, async |app| invoke(Ok(app), &event, budget).await).await
+        self.kill_in(behind, async |app| invoke(Ok(app), &event, budget).await).await
     }
 
-    /// The same for any request.
-    pub(super) async fn kill_request<T>(
+    /// The same with anything that a new environment does.
+    pub(super) async fn kill_in<T>(
         &self,
         behind: &Behind,
         request: impl AsyncFnOnce(&App) -> T,

@@ -32,7 +32,7 @@ async fn killed_in_a_trade(behind: &mut Behind, trouble: &Trouble, points: &mut 
     let used = behind.world.used_receipts().len();
     trouble.arrange(&behind.world.stack);
     let asking = async |app: &_| invoke_direct(Ok(app), FUNCTION, &payload.to_string(), trouble.budget).await;
-    let told = points.kill_request(behind, asking).await;
+    let told = points.kill_in(behind, asking).await;
     behind.recover().await;
 
     let mut traded = usize::from(told.as_ref().is_some_and(|told| is_traded(behind, told, &at)));
