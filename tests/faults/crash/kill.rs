@@ -74,18 +74,18 @@ impl Points {
             Kind::Suspensions => suspended(request, self.number).await,
             Kind::Calls(side) => {
                 behind.gate.arm(self.number, side);
-                match select(pin!(behind.gate.reached()), work).await {
-                    Either::Left(((), work)) => {
-                        drop(work);
+                match select(pin!(behind.gate.reached()), request).await {
+                    Either::Left(((), request)) => {
+                        drop(request);
                         None
                     }
-                    Either::Right((outcome, _)) => Some(outcome),
+                    Either::Right((answer, _)) => Some(answer),
                 }
             }
         };
         tokio::time::sleep(ON_ITS_WAY).await;
         behind.close_connections().await;
-        outcome
+        answer
     }
 
     /// Moves to the next point. False if the request ended before this one.
