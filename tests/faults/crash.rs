@@ -1,11 +1,13 @@
-//! The process dies at each point of the callback, the refresh, a disconnect, a sign-out and the function
-//! `events`, combined with each fault of the back ends. Afterwards the credential works, or the user is asked for
-//! consent, or a repetition completes what began; what is stored changed only for a good reason.
+//! The process dies at each point of the callback, the refresh, a hand-out, a disconnect, a sign-out and
+//! the function `events`, combined with each fault of the back ends. Afterwards the credential works, or
+//! the user is asked for consent, or a repetition completes what began; what is stored changed only for a
+//! good reason.
 
 mod callback;
 mod code;
 mod ending;
 mod events;
+mod hand_out;
 mod kill;
 mod refresh;
 mod trouble;

@@ -169,6 +169,7 @@ fn with_token(user: usize, now: Timestamp, random: &mut fastrand::Rng) -> Creden
         lease: None,
         setback: None,
         version: 1,
+        updated_at: Some(START),
         connected_at: START,
         era: None,
         sessions_valid_from: START,

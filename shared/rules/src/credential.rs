@@ -3,12 +3,14 @@
 mod freshness;
 mod obstacle;
 mod setback;
+mod standing;
 
 use std::time::Duration;
 
 pub use self::freshness::{Freshness, LEAST_LIFE};
-pub use self::obstacle::Obstacle;
+pub use self::obstacle::{Obstacle, Terms};
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
+pub use self::standing::Standing;
 use crate::scopes::Scopes;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
@@ -116,6 +118,8 @@ pub struct Credential {
     pub setback: Option<Setback>,
     /// Grows by one with each write.
     pub version: u64,
+    /// When it was last written.
+    pub updated_at: Option<Timestamp>,
     /// When the user first connected.
     pub connected_at: Timestamp,
     /// A random ID. Sessions of another era are invalid, whatever the clocks say. Absent in items of
@@ -139,6 +143,12 @@ impl Credential {
             (None, None) => began_at >= self.sessions_valid_from,
             (its, todays) => its == todays,
         }
+    }
+
+    /// Whether the user is still connected as when something was issued at `issued_at` in `era`: has
+    /// neither signed out everywhere nor disconnected since, and does not want to.
+    pub fn is_connected_since(&self, era: Option<&str>, issued_at: Timestamp) -> bool {
+        self.status != Status::Disconnecting && self.is_in_era(era, issued_at)
     }
 }
 
@@ -172,6 +182,7 @@ pub(crate) mod tests {
             lease: None,
             setback: None,
             version: 1,
+            updated_at: Some(NOW),
             connected_at: NOW,
             era: Some("era".to_owned()),
             sessions_valid_from: NOW,

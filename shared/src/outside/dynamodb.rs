@@ -6,6 +6,7 @@ mod codes;
 mod ending;
 mod item;
 mod noticing;
+mod receipts;
 mod retry;
 mod sessions;
 pub mod stream;

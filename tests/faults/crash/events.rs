@@ -37,11 +37,10 @@ fn of_user(events: &[Published], user: &str) -> Vec<String> {
     kinds(&first.cloned().collect::<Vec<_>>())
 }
 
-/// A process of the function of its own.
+/// Invokes a process of the function of its own and kills it.
 async fn killed(behind: &Behind, points: &Points, payload: &Value, trouble: &Trouble) -> Option<Value> {
-    let app = behind.world.environment(&[]);
     let payload = payload.to_string();
-    points.kill_request(behind, Box::pin(invoke_events(Ok(&app), &payload, trouble.budget))).await
+    points.kill_in(behind, async |app| invoke_events(Ok(app), &payload, trouble.budget).await).await
 }
 
 /// The stream of the world, whose bus is called through a proxy with the world's gate.
@@ -77,6 +76,7 @@ async fn f103_to_f105_f70_killed_anywhere_in_a_batch_with_any_fault_no_event_is_
         let at = format!("killed at {points} with {}", trouble.name);
         for account in [ANN, BEN] {
             behind.world.disconnect(account);
+            behind.world.stack.google.revoke_grant(account);
         }
         let (stream, proxy) = stream(behind).await;
         three_events(behind).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use harness::proxy::Side;
 use harness::world::{Answer, Call, invoke};
+use postern::app::App;
 
 use crate::behind::Behind;
 
@@ -57,18 +58,18 @@ impl Points {
     /// Sends a call to a new environment and kills it at this point. Returns the answer if that
     /// came first.
     pub(super) async fn kill(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
-        let app = behind.world.environment(&[]);
         let event = call.event().to_string();
-        self.kill_request(behind, Box::pin(invoke(Ok(&app), &event, budget))).await
+        self.kill_in(behind, async |app| invoke(Ok(app), &event, budget).await).await
     }
 
-    /// Kills a request to an environment of its own at this point. Returns the answer if that came
-    /// first.
-    pub(super) async fn kill_request<T>(
+    /// The same with anything that a new environment does.
+    pub(super) async fn kill_in<T>(
         &self,
         behind: &Behind,
-        request: impl Future<Output = T> + Unpin,
+        request: impl AsyncFnOnce(&App) -> T,
     ) -> Option<T> {
+        let app = behind.world.environment(&[]);
+        let request = Box::pin(request(&app));
         let answer = match self.kind {
             Kind::Suspensions => suspended(request, self.number).await,
             Kind::Calls(side) => {
@@ -82,6 +83,7 @@ impl Points {
                 }
             }
         };
+        drop(app);
         tokio::time::sleep(ON_ITS_WAY).await;
         behind.close_connections().await;
         answer

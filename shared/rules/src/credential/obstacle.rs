@@ -1,6 +1,6 @@
 //! What prevents the use of a credential, and which refresh token may be sent to Google.
 
-use super::{Credential, Freshness, LEAST_LIFE, SetbackCause, Status, StoredRefreshToken};
+use super::{Credential, Status, StoredRefreshToken};
 use crate::error::Reason;
 use crate::scopes::Scopes;
 use crate::time::Timestamp;
@@ -30,45 +30,54 @@ impl Obstacle {
     }
 }
 
+/// What decides whether a grant can be used: what a credential and its entry in an index both show.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Whether it can be used.
+    pub status: Status,
+    /// The OAuth client that received the grant.
+    pub client_id: &'a str,
+    /// The granted scopes.
+    pub scopes: &'a Scopes,
+    /// When the grant ends, if it is of limited time.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Terms<'_> {
+    /// What prevents the use of the grant. The client is only checked if `client_id` is known.
+    pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
+        match self.status {
+            Status::Disconnecting => Some(Obstacle::Disconnecting),
+            Status::Revoked => Some(Obstacle::Dead),
+            Status::Active if self.ends_at.is_some_and(|end| end <= now) => Some(Obstacle::Dead),
+            Status::Active => self.mismatch(needed, client_id),
+        }
+    }
+
+    /// Whether the grant belongs to another client, if `client_id` is known, or lacks a scope.
+    pub fn mismatch(&self, needed: &Scopes, client_id: Option<&str>) -> Option<Obstacle> {
+        if client_id.is_some_and(|today| today != self.client_id) {
+            return Some(Obstacle::ClientChanged);
+        }
+        (!self.scopes.missing(needed).is_empty()).then_some(Obstacle::ScopesChanged)
+    }
+}
+
 impl Credential {
+    /// What decides whether it can be used.
+    pub fn terms(&self) -> Terms<'_> {
+        Terms {
+            status: self.status,
+            client_id: &self.client_id,
+            scopes: &self.scopes,
+            ends_at: self.refresh_token.as_ref().and_then(|token| token.expires_at),
+        }
+    }
+
     /// What prevents the use of this credential. The client is only checked if `client_id` is
     /// known.
     pub fn obstacle(&self, needed: &Scopes, client_id: Option<&str>, now: Timestamp) -> Option<Obstacle> {
-        if self.status == Status::Disconnecting {
-            return Some(Obstacle::Disconnecting);
-        }
-        let alive = self.refresh_token.as_ref().filter(|_| self.status == Status::Active);
-        if alive.is_none_or(|token| token.expires_at.is_some_and(|end| end <= now)) {
-            return Some(Obstacle::Dead);
-        }
-        self.mismatch(needed, client_id)
-    }
-
-    /// Why the user must authorize again, as far as the item shows it: an obstacle, or an
-    /// organisation that asked for a new sign-in at the last refresh. `None` while requests are
-    /// served, and while only waiting helps.
-    pub fn reauthorization(&self, needed: &Scopes, client_id: &str, now: Timestamp) -> Option<Reason> {
-        let asks_for_sign_in = || {
-            let cause = self.setback.as_ref().map(|setback| setback.cause);
-            let is_over = self.freshness(LEAST_LIFE, now) == Freshness::Expired;
-            cause == Some(SetbackCause::ReauthPolicy) && is_over
-        };
-        let obstacle = self.obstacle(needed, Some(client_id), now);
-        obstacle.map(Obstacle::reason).or_else(|| asks_for_sign_in().then_some(Reason::ReauthPolicy))
-    }
-
-    /// One word for what the item shows, and why the user must authorize again.
-    pub fn standing(
-        &self,
-        needed: &Scopes,
-        client_id: &str,
-        now: Timestamp,
-    ) -> (&'static str, Option<Reason>) {
-        match self.reauthorization(needed, client_id, now) {
-            _ if self.status == Status::Disconnecting => ("disconnecting", None),
-            Some(reason) => ("reauthorize", Some(reason)),
-            None => ("connected", None),
-        }
+        self.terms().obstacle(needed, client_id, now)
     }
 
     /// The refresh token to send to Google: the one in use, or the one set aside, if it is due and
@@ -82,7 +91,7 @@ impl Credential {
         match (self.obstacle(needed, Some(client_id), now), &self.refresh_token, &self.set_aside) {
             (None, Some(token), _) => Ok(token),
             (Some(Obstacle::Dead), None, Some(set_aside))
-                if set_aside.is_due(now) && self.mismatch(needed, Some(client_id)).is_none() =>
+                if set_aside.is_due(now) && self.terms().mismatch(needed, Some(client_id)).is_none() =>
             {
                 Ok(&set_aside.token)
             }
@@ -96,13 +105,6 @@ impl Credential {
         let set_aside = self.set_aside.as_ref().map(|set_aside| &set_aside.token);
         self.refresh_token.as_ref().or(set_aside)
     }
-
-    fn mismatch(&self, needed: &Scopes, client_id: Option<&str>) -> Option<Obstacle> {
-        if client_id.is_some_and(|today| today != self.client_id) {
-            return Some(Obstacle::ClientChanged);
-        }
-        (!self.scopes.missing(needed).is_empty()).then_some(Obstacle::ScopesChanged)
-    }
 }
 
 #[cfg(test)]
@@ -110,8 +112,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::credential::SetAside;
     use crate::credential::tests::{NOW, credential};
-    use crate::credential::{SetAside, Setback};
 
     #[test]
     fn f12_a_grant_of_limited_time_is_dead_once_its_time_is_over() {
@@ -135,19 +137,7 @@ mod tests {
         let leaving = Credential { status: Status::Disconnecting, ..credential() };
         assert_eq!(leaving.obstacle(&needed, None, NOW), Some(Obstacle::Disconnecting));
         assert_eq!(leaving.refreshable(&needed, "client", NOW), Err(Obstacle::Disconnecting));
-        assert_eq!(leaving.reauthorization(&needed, "client", NOW), Some(Reason::NotConnected));
         assert_eq!(leaving.revocable(), leaving.refresh_token.as_ref());
-    }
-
-    #[test]
-    fn a_policy_that_asks_for_a_sign_in_is_told_once_the_access_token_is_over() {
-        let needed = Scopes::default_needed();
-        let refused = Setback::after(None, SetbackCause::ReauthPolicy, None, NOW);
-        let held_up = Credential { setback: Some(refused), ..credential() };
-        assert_eq!(held_up.reauthorization(&needed, "client", NOW), Some(Reason::ReauthPolicy));
-        let passing = Setback::after(None, SetbackCause::Unavailable, None, NOW);
-        let held_up = Credential { setback: Some(passing), ..credential() };
-        assert_eq!(held_up.reauthorization(&needed, "client", NOW), None);
     }
 
     #[test]

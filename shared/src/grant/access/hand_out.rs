@@ -25,7 +25,13 @@ pub struct HandedOut {
 impl Access<'_> {
     /// Gives the token away, after a new one has been stored or could not be: once the answer has
     /// left, the process is frozen. Refreshes nothing ahead: no call to Gmail would hide that time.
-    pub async fn hand_out(mut self) -> Result<HandedOut, Error> {
+    /// A token that Google `refused` to the caller is replaced first, as it is in [`Access::call`].
+    pub async fn hand_out(mut self, refused: Option<&AccessToken>) -> Result<HandedOut, Error> {
+        let is_refused =
+            |token: &AccessToken| refused.is_some_and(|refused| refused.expose() == token.expose());
+        if is_refused(&self.working.token.token) && !self.working.is_new {
+            self.renew().await?;
+        }
         match std::mem::replace(&mut self.working.beside, Beside::Nothing) {
             store @ Beside::Store(_) => self.perform(store).await,
             Beside::Nothing | Beside::RefreshAhead => {}

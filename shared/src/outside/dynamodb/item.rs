@@ -145,6 +145,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         lease: lease(item)?,
         setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
+        updated_at: optional_integer(item, a::UPDATED_AT)?.map(Timestamp::from_seconds),
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
         era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
@@ -265,6 +266,11 @@ pub(super) fn session(item: &Item) -> Result<Session, Unreadable> {
 /// The key of a one-time code's row.
 pub(super) fn code_key(digest: &str) -> String {
     format!("code#{digest}")
+}
+
+/// The key of a used receipt's row.
+pub(super) fn receipt_key(digest: &str) -> String {
+    format!("receipt#{digest}")
 }
 
 /// Writes the row of a code that was not redeemed.
