@@ -32,6 +32,7 @@ mod metrics;
 mod neighbours;
 mod ratchet;
 mod reauthorization;
+mod receipts;
 mod refresh;
 mod sealed;
 mod server_metadata;

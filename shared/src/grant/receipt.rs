@@ -56,7 +56,8 @@ pub async fn redeem(app: &App, text: &str, deadline: Deadline) -> Result<Holder,
     if within(deadline, spending).await? {
         return Ok(holder);
     }
-    tracing::warn!(event = "receipt_reused", "a receipt was sent again, and is refused");
+    let user = app.secrets.keyring().await.map(|keyring| keyring.pseudonym(&receipt.user)).ok();
+    tracing::warn!(event = "receipt_reused", user.id = user, "a receipt was sent again, and is refused");
     Err(Error::InvalidReceipt)
 }
 
