@@ -56,8 +56,8 @@ pub(crate) struct DevOptions {
     #[command(flatten)]
     pub(crate) ports: Ports,
     /// Starts everything on free ports, runs this command, and stops. The command finds the
-    /// addresses in POSTERN_API, POSTERN_PAGE, POSTERN_GOOGLE and POSTERN_DYNAMODB, and the allowed
-    /// origins, with commas between them, in POSTERN_ORIGINS.
+    /// addresses in POSTERN_API, POSTERN_PAGE, POSTERN_GOOGLE, POSTERN_DYNAMODB and POSTERN_LAMBDA,
+    /// and the allowed origins, with commas between them, in POSTERN_ORIGINS.
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["check", "Ports"])]
     pub(crate) beside: Vec<OsString>,
 }
@@ -91,12 +91,15 @@ pub(crate) struct Ports {
     /// Secrets Manager.
     #[arg(long = "secrets-port", value_name = "PORT", default_value_t = Self::DEFAULT.secrets)]
     pub(crate) secrets: u16,
+    /// Lambda: the functions, invoked by their names.
+    #[arg(long = "lambda-port", value_name = "PORT", default_value_t = Self::DEFAULT.lambda)]
+    pub(crate) lambda: u16,
 }
 
 impl Ports {
     /// Where people expect things.
     pub(crate) const DEFAULT: Self =
-        Self { api: 9000, page: 9100, google: 9200, dynamodb: 9300, secrets: 9400 };
+        Self { api: 9000, page: 9100, google: 9200, dynamodb: 9300, secrets: 9400, lambda: 9500 };
 }
 
 /// The AWS account to work in; what is not given is found in the environment and in `~/.aws`.

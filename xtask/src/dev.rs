@@ -31,6 +31,8 @@ struct Local {
     stack: Stack,
     api: String,
     page: String,
+    /// Where the functions are invoked by their names.
+    lambda: String,
     _servers: (Front, Page),
 }
 
@@ -43,6 +45,7 @@ impl Local {
             ("POSTERN_PAGE", self.page.clone()),
             ("POSTERN_GOOGLE", self.stack.google.url().to_owned()),
             ("POSTERN_DYNAMODB", self.stack.dynamodb.url()),
+            ("POSTERN_LAMBDA", self.lambda.clone()),
             ("POSTERN_ORIGINS", origins),
         ])
     }
@@ -53,7 +56,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), String> {
     if options.check || !options.beside.is_empty() {
         let log: PathBuf = root().join("target").join("xtask-check.log");
         let outcome = run_to_the_end(async |processes| {
-            let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0 };
+            let free = Ports { api: 0, page: 0, google: 0, dynamodb: 0, secrets: 0, lambda: 0 };
             let mut options = DevOptions { ports: free, ..options };
             options.origins.extend(options.check.then(|| OTHER.to_owned()));
             let (local, _) = start(&options, Some(&log), processes).await?;
@@ -79,6 +82,7 @@ async fn serve(options: &DevOptions, processes: &mut Processes) -> Result<(), St
     println!("  fake Google, control page   {}/control", local.stack.google.url());
     println!("  DynamoDB                    {}", local.stack.dynamodb.url());
     println!("  Secrets Manager             {}", local.stack.secrets.url());
+    println!("  Lambda                      {}", local.lambda);
     println!();
     println!("ready; Ctrl-C stops everything");
     let _ = watch.wait().await;
@@ -111,7 +115,7 @@ async fn start<'a>(
         ..Options::default()
     })
     .await;
-    let functions = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free().await?));
+    let functions = SocketAddr::from((Ipv4Addr::LOCALHOST, bound.lambda));
     let front = Front::start(bound.api, functions, origins);
     let page_server = Page::start(bound.page, &api, &format!("{}/control", stack.google.url()));
 
@@ -133,7 +137,8 @@ async fn start<'a>(
         outcome = wake_up(functions) => outcome?,
         _ = watch.wait() => return Err("cargo lambda watch ended before it was ready".to_owned()),
     }
-    Ok((Local { stack, api, page, _servers: (front, page_server) }, watch))
+    let lambda = format!("http://{functions}");
+    Ok((Local { stack, api, page, lambda, _servers: (front, page_server) }, watch))
 }
 
 /// Builds the functions where the progress can be seen; `cargo lambda watch` then finds them built.

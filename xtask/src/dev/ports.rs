@@ -13,6 +13,8 @@ pub(crate) struct Bound {
     pub(crate) api: TcpListener,
     pub(crate) page: TcpListener,
     pub(crate) back_ends: Listeners,
+    /// Free when it was asked for; `cargo lambda watch` takes it itself.
+    pub(crate) lambda: u16,
 }
 
 /// Takes the ports.
@@ -22,7 +24,8 @@ pub(crate) async fn take(ports: Ports) -> Result<Bound, String> {
     let google = bind(ports.google, "--google-port").await?;
     let dynamodb = bind(ports.dynamodb, "--dynamodb-port").await?;
     let secrets = bind(ports.secrets, "--secrets-port").await?;
-    Ok(Bound { api, page, back_ends: Listeners { google, dynamodb, secrets } })
+    let lambda = port_of(&bind(ports.lambda, "--lambda-port").await?)?;
+    Ok(Bound { api, page, back_ends: Listeners { google, dynamodb, secrets }, lambda })
 }
 
 /// A port of 127.0.0.1 that is free at this moment, for a program that takes it soon.

@@ -1,0 +1,62 @@
+// What a back end does with Postern, as three commands: trade, unread, event.
+
+import { text } from "node:stream/consumers";
+
+import { gmail } from "@googleapis/gmail";
+
+import { ask, credentials, Problem } from "./postern.js";
+
+/** The page sent its receipt with a request of a user of yours: whose mailbox is it? */
+async function trade(receipt) {
+  const { origin, user } = await ask({ receipt });
+  // Another front end of the same Postern gets receipts, too. Accept only those of your own page.
+  if (origin !== process.env.APP_ORIGIN) throw new Error(`refused: the receipt is for ${origin}`);
+  // Store this ID with your user. It is all that you need from now on.
+  console.log(`${user.id} is ${user.email}`);
+}
+
+/** The subjects of the newest unread messages, whether or not the user is there. */
+async function unread(userId) {
+  // GMAIL_ENDPOINT is for tests, with a fake Google. Without it, this is Gmail.
+  const options = { version: "v1", auth: credentials(userId), rootUrl: process.env.GMAIL_ENDPOINT };
+  const { messages } = gmail(options).users;
+  const { data } = await messages.list({ userId: "me", q: "is:unread", maxResults: 3 });
+  for (const { id } of data.messages ?? []) {
+    const wanted = { userId: "me", id, format: "metadata", metadataHeaders: ["Subject"] };
+    const found = await messages.get(wanted);
+    console.log(found.data.payload.headers?.[0]?.value ?? "(no subject)");
+  }
+}
+
+/** The handler of a Lambda function that an EventBridge rule calls. */
+export async function handler({ "detail-type": type, detail: { user, reason } }) {
+  switch (type) {
+    case "Gmail Lapsed":
+      return console.log(`pause the jobs of ${user.id} and ask them to connect again: ${reason}`);
+    case "Gmail Disconnected":
+      return console.log(`delete what you keep of the mailbox of ${user.id}`);
+    case "Gmail Connected":
+    case "Gmail Reconnected":
+      return console.log(`start the jobs of ${user.id}`);
+  }
+}
+
+/** What to do about an error. */
+function explain(error) {
+  if (!(error instanceof Problem)) return error.message;
+  const { code, reason, startUrl, retryAfter } = error;
+  // Only the user can help. Show this link on a page of yours.
+  if (reason && startUrl) return `connect Gmail again (${reason}): ${startUrl}`;
+  // Put the job back into its queue. Until then the answer stays the same.
+  if (retryAfter) return `try again in ${retryAfter} s: ${code}`;
+  return error.message;
+}
+
+const commands = { trade, unread, event: async () => handler(JSON.parse(await text(process.stdin))) };
+const [command, ...arguments_] = process.argv.slice(2);
+try {
+  await commands[command](...arguments_);
+} catch (error) {
+  console.error(explain(error));
+  process.exitCode = 1;
+}
