@@ -113,24 +113,38 @@ async fn a_receipt_of_a_caller_without_an_origin_says_so() {
 }
 
 #[tokio::test]
-async fn a104_a_receipt_gets_one_token_and_may_be_introspected_before() {
-    let world = World::signed_in().await;
-    let receipt = receipt_of_ann(&world).await;
-    for _ in 0..2 {
+async fn a104_a_receipt_gets_one_answer_whichever_was_asked_for() {
+    for is_introspection in [false, true] {
+        let world = World::signed_in().await;
+        let receipt = receipt_of_ann(&world).await;
+        let payload = json!({"receipt": receipt, "introspect": is_introspection});
         world.forget_calls();
-        let told = ask(&world, json!({"receipt": receipt, "introspect": true})).await;
-        assert_eq!((told.text("status"), told.text("origin")), ("connected", ORIGIN));
-        assert_eq!(world.dynamodb_calls(), ["GetItem"]);
-        assert_logged(&world, &told, "INFO", "introspection by receipt");
+        let told = ask(&world, payload.clone()).await;
+        assert_eq!((told.problem().0, told.text("origin")), (200, ORIGIN));
+        assert_eq!(world.dynamodb_calls(), ["GetItem", "PutItem"]);
+        let asked = if is_introspection { "introspection by receipt" } else { "token by receipt" };
+        assert_logged(&world, &told, "INFO", asked);
+        world.metrics();
+        for payload in [payload, json!({"receipt": receipt}), json!({"receipt": receipt, "introspect": true})] {
+            let told = ask(&world, payload).await;
+            assert_eq!(told.problem(), (400, "invalid_receipt"));
+            assert_eq!(told.answer.get("start_url"), None);
+        }
+        assert!(world.metrics().counted().is_empty(), "no token was handed out");
     }
-    ask(&world, json!({"receipt": receipt})).await.text("access_token");
-    world.metrics();
+}
+
+#[tokio::test]
+async fn a_receipt_whose_trade_failed_is_not_used_up() {
+    let world = World::expired().await;
+    let receipt = receipt_of_ann(&world).await;
+    world.google.fail(Endpoint::Token, Failure::Status(503), Times::Next(1));
     let told = ask(&world, json!({"receipt": receipt})).await;
-    assert_eq!(told.problem(), (400, "invalid_receipt"));
-    assert_eq!(told.answer.get("start_url"), None);
-    assert!(world.metrics().counted().is_empty(), "no token was handed out");
-    let line = world.line_of(&told);
-    assert_eq!((&line["asked"], line.get("user.id")), (&json!("token by receipt"), None));
+    assert_eq!(told.problem(), (503, "upstream_unavailable"));
+    world.advance(told.answer["retry_after"].as_u64().unwrap());
+    let told = ask(&world, json!({"receipt": receipt})).await;
+    assert_eq!(told.text("origin"), ORIGIN);
+    told.text("access_token");
 }
 
 #[tokio::test]

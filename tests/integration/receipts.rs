@@ -139,13 +139,13 @@ async fn a_user_whose_grant_google_refuses_is_still_who_they_are() {
     world.google.revoke_grant(ANN);
     assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
     let receipt = receipt(&world).await;
+    assert_eq!(ask(&world, json!({"receipt": receipt})).await.reason(), "revoked_or_expired");
     let told = ask(&world, json!({"receipt": receipt, "introspect": true})).await;
     let expected = json!({
         "user": {"id": world.sub(ANN), "email": ANN}, "scopes": ["email", READONLY, "openid"],
         "status": "reauthorize", "reason": "revoked_or_expired", "origin": ORIGIN,
     });
     assert_eq!(told.answer, expected);
-    assert_eq!(ask(&world, json!({"receipt": receipt})).await.reason(), "revoked_or_expired");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use postern::app::{Ahead, App};
 use postern::door::caller;
 use postern::door::direct::{Call, Function};
 use postern::grant::access::{Access, Wanted};
-use postern::grant::receipt;
+use postern::grant::receipt::{self, Unspent};
 use postern::outside::dynamodb::within;
 use postern::telemetry::metrics;
 use postern_rules::credential::Credential;
@@ -32,14 +32,12 @@ pub async fn handle(app: &App, input: Input, call: &Call<'_>) -> Result<Output, 
     let (subject, question) = input.parse()?;
     let asked = question.asked_by(&subject);
     call.asks(asked);
-    let Found { credential, origin } = find(app, subject, &question, call).await?;
+    let Found { credential, origin, receipt } = find(app, subject, call).await?;
     let says = match question {
         Question::Token { life, scopes, refused } => {
             let wanted = Wanted { need: Need::These(scopes), life };
             let access = Access::open(app, credential, wanted, call.deadline).await?;
-            let handed_out = access.hand_out(refused.as_ref()).await?;
-            metrics::count_handed_out(asked);
-            Says::Token(handed_out)
+            Says::Token(access.hand_out(refused.as_ref()).await?)
         }
         Question::Introspection => {
             let client = app.secrets.google_client_for(&credential.client_id).await?;
@@ -48,6 +46,12 @@ pub async fn handle(app: &App, input: Input, call: &Call<'_>) -> Result<Output, 
             Says::Standing(credential, standing)
         }
     };
+    if let Some(receipt) = receipt {
+        receipt.spend(app, call.deadline).await?;
+    }
+    if matches!(says, Says::Token(_)) {
+        metrics::count_handed_out(asked);
+    }
     Ok(Output { says, origin })
 }
 
@@ -56,9 +60,11 @@ struct Found {
     credential: Credential,
     /// For a receipt.
     origin: Option<Origin>,
+    /// To be spent before the answer.
+    receipt: Option<Unspent>,
 }
 
-async fn find(app: &App, subject: Subject, question: &Question, call: &Call<'_>) -> Result<Found, Error> {
+async fn find(app: &App, subject: Subject, call: &Call<'_>) -> Result<Found, Error> {
     let (user, credential) = match subject {
         Subject::User(user) => {
             call.about(&user);
@@ -71,14 +77,12 @@ async fn find(app: &App, subject: Subject, question: &Question, call: &Call<'_>)
             (caller.session.user, caller.credential)
         }
         Subject::Receipt(text) => {
-            let holder = match question {
-                Question::Token { .. } => receipt::redeem(app, text.expose(), call.deadline).await?,
-                Question::Introspection => receipt::peek(app, text.expose(), call.deadline).await?,
-            };
+            let (holder, unspent) = receipt::check(app, text.expose(), call.deadline).await?;
             call.about(&holder.credential.user);
-            return Ok(Found { credential: holder.credential, origin: Some(Origin(holder.origin)) });
+            let origin = Some(Origin(holder.origin));
+            return Ok(Found { credential: holder.credential, origin, receipt: Some(unspent) });
         }
     };
     let credential = credential.ok_or_else(|| Error::not_connected(&user))?;
-    Ok(Found { credential, origin: None })
+    Ok(Found { credential, origin: None, receipt: None })
 }

@@ -40,49 +40,53 @@ pub async fn issue(
     Ok(Some(Receipt::of(credential, origin, app.clock.now()).seal(&keyring)))
 }
 
-/// Trades a receipt for its user. It works once. A refused attempt does not use it up; one that ends
-/// with an outage may have.
+/// A receipt that serves, and is not used up yet.
+#[derive(Debug)]
+#[must_use = "whoever acts on a receipt spends it"]
+pub struct Unspent {
+    receipt: Receipt,
+    digest: String,
+}
+
+/// Opens a receipt and checks its age and era. Malformed, altered, foreign and expired ones, and
+/// those of an era that is over, are indistinguishable to the caller. Does not know whether it was
+/// used: [`Unspent::spend`] does.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidReceipt`] for every receipt that does not serve, and storage or secrets that are
 /// not available.
-pub async fn redeem(app: &App, text: &str, deadline: Deadline) -> Result<Holder, Error> {
-    let deadline = deadline.sooner_by(REPLY_RESERVE);
-    let (receipt, holder) = check(app, text, deadline).await?;
-    let (digest, attempt) = (receipt::digest(text), random::identifier());
-    // Last: whoever spends it has the answer, and nothing else can refuse it.
-    let spending = app.store.spend_receipt(&digest, &attempt, receipt.kept_until());
-    if within(deadline, spending).await? {
-        return Ok(holder);
-    }
-    let user = app.secrets.keyring().await.map(|keyring| keyring.pseudonym(&receipt.user)).ok();
-    tracing::warn!(event = "receipt_reused", user.id = user, "a receipt was sent again, and is refused");
-    Err(Error::InvalidReceipt)
-}
-
-/// Says whom a receipt names, as [`redeem`] would, and leaves it usable. Does not know whether it was
-/// used.
-///
-/// # Errors
-///
-/// As [`redeem`].
-pub async fn peek(app: &App, text: &str, deadline: Deadline) -> Result<Holder, Error> {
-    let (_, holder) = check(app, text, deadline.sooner_by(REPLY_RESERVE)).await?;
-    Ok(holder)
-}
-
-/// Opens a receipt and checks its age and era. Malformed, altered, foreign and expired ones, and
-/// those of an era that is over, are indistinguishable to the caller.
-async fn check(app: &App, text: &str, deadline: Deadline) -> Result<(Receipt, Holder), Error> {
+pub async fn check(app: &App, text: &str, deadline: Deadline) -> Result<(Holder, Unspent), Error> {
     let opened = app.secrets.open(Purpose::Receipt, &[], &Sealed::from_text(text)).await?;
     let receipt = opened.ok().and_then(|opened| Receipt::parse(&opened)).ok_or(Error::InvalidReceipt)?;
     if !receipt.is_fresh(app.clock.now()) {
         return Err(Error::InvalidReceipt);
     }
-    let credential = within(deadline, app.store.credential(&receipt.user)).await?;
+    let reading = app.store.credential(&receipt.user);
+    let credential = within(deadline.sooner_by(REPLY_RESERVE), reading).await?;
     let credential =
         credential.filter(|credential| receipt.belongs_to(credential)).ok_or(Error::InvalidReceipt)?;
-    let origin = receipt.origin.clone();
-    Ok((receipt, Holder { credential, origin }))
+    let holder = Holder { credential, origin: receipt.origin.clone() };
+    Ok((holder, Unspent { receipt, digest: receipt::digest(text) }))
+}
+
+impl Unspent {
+    /// Uses the receipt up. The last step before the answer: an attempt that failed earlier can be
+    /// repeated, and nothing after this one can fail.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidReceipt`] if it was used before, and storage that is not available: then it
+    /// may be used up.
+    pub async fn spend(self, app: &App, deadline: Deadline) -> Result<(), Error> {
+        let Self { receipt, digest } = self;
+        let attempt = random::identifier();
+        let spending = app.store.spend_receipt(&digest, &attempt, receipt.kept_until());
+        if within(deadline.sooner_by(REPLY_RESERVE), spending).await? {
+            return Ok(());
+        }
+        let user = app.secrets.keyring().await.map(|keyring| keyring.pseudonym(&receipt.user)).ok();
+        tracing::warn!(event = "receipt_reused", user.id = user, "a receipt was sent again, and is refused");
+        Err(Error::InvalidReceipt)
+    }
 }
