@@ -138,9 +138,10 @@ async fn a104_a_receipt_gets_one_answer_whichever_was_asked_for() {
 async fn a_receipt_whose_trade_failed_is_not_used_up() {
     let world = World::expired().await;
     let receipt = receipt_of_ann(&world).await;
-    world.google.fail(Endpoint::Token, Failure::Status(503), Times::Next(1));
+    world.google.fail(Endpoint::Token, Failure::Status(503), Times::UntilCleared);
     let told = ask(&world, json!({"receipt": receipt})).await;
     assert_eq!(told.problem(), (503, "upstream_unavailable"));
+    world.google.clear_failures();
     world.advance(told.answer["retry_after"].as_u64().unwrap());
     let told = ask(&world, json!({"receipt": receipt})).await;
     assert_eq!(told.text("origin"), ORIGIN);
