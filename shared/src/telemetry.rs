@@ -56,18 +56,37 @@ where
     tracing_subscriber::registry().with(targets).with(lines)
 }
 
+/// What the one line of a request says.
+pub(crate) struct Line<'a> {
+    /// The route, or the name of a function without one.
+    pub(crate) route: &'static str,
+    /// The request ID.
+    pub(crate) request_id: &'a str,
+    /// The status of the answer.
+    pub(crate) status: StatusCode,
+    /// The pseudonym of the user that a direct call is about.
+    pub(crate) user: Option<&'a str>,
+    /// What a direct call asks for.
+    pub(crate) asked: Option<&'static str>,
+    /// How long it took.
+    pub(crate) elapsed: Duration,
+}
+
 /// Logs the one line of a request.
-pub(crate) fn answered(
-    route: &'static str,
-    request_id: &str,
-    status: StatusCode,
-    error: Option<&Error>,
-    elapsed: Duration,
-) {
-    let status = status.as_u16();
-    let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+pub(crate) fn answered(line: &Line<'_>, error: Option<&Error>) {
+    let Line { route, request_id, user, asked, .. } = *line;
+    let status = line.status.as_u16();
+    let duration_ms = u64::try_from(line.elapsed.as_millis()).unwrap_or(u64::MAX);
     let Some(error) = error else {
-        tracing::info!(route, request.id = request_id, status, duration_ms, "answered");
+        tracing::info!(
+            route,
+            request.id = request_id,
+            user.id = user,
+            asked,
+            status,
+            duration_ms,
+            "answered"
+        );
         return;
     };
     let facts = error.facts();
@@ -75,7 +94,8 @@ pub(crate) fn answered(
     macro_rules! line {
         ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {
             tracing::$level!(
-                route, request.id = request_id, status, duration_ms, code, $($name = $value,)* source, $message
+                route, request.id = request_id, user.id = user, asked, status, duration_ms, code,
+                $($name = $value,)* source, $message
             )
         };
     }

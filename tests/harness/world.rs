@@ -8,6 +8,7 @@
 mod answer;
 mod browser;
 mod call;
+mod direct;
 mod documented;
 mod front_end;
 mod invariants;
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 
 pub use self::answer::{Answer, invoke};
 pub use self::call::Call;
+pub use self::direct::{Told, invoke_direct};
 pub use self::front_end::{FrontEnd, form};
 use self::invariants::Witness;
 pub use self::log::metrics_names;

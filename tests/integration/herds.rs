@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use harness::Fault;
 use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, START, World, invoke};
-use postern_rules::credential::{Credential, Freshness, Status, StoredAccessToken, StoredRefreshToken};
+use postern_rules::credential::{
+    Credential, Freshness, LEAST_LIFE, Status, StoredAccessToken, StoredRefreshToken,
+};
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::Sealed;
 use postern_rules::time::Timestamp;
@@ -128,7 +130,7 @@ fn refreshes_by_second(hours: usize) -> Vec<usize> {
         let mut credential = with_token(user, START, &mut random);
         while let Some(count) = counts.get_mut(poll) {
             let now = START.plus(Duration::from_secs(poll as u64));
-            match credential.freshness(now) {
+            match credential.freshness(LEAST_LIFE, now) {
                 Freshness::Fresh => poll += 60,
                 Freshness::Ageing => {
                     *count += 1;

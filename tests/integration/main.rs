@@ -14,6 +14,7 @@ mod codes;
 mod connection;
 mod consent;
 mod contract;
+mod direct;
 mod disconnect;
 mod documents;
 mod domains;

@@ -5,7 +5,7 @@ use lambda_http::http::StatusCode;
 use postern::app::{Ahead, App};
 use postern::door::query::Query;
 use postern::door::{self, Entry, Reply, Request, Route, caller};
-use postern::grant::access::Access;
+use postern::grant::access::{Access, Wanted};
 use postern_rules::error::Error;
 use postern_rules::mail::MessageId;
 use postern_rules::scopes::Need;
@@ -52,7 +52,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
         Format::Metadata => Need::List,
         Format::Full => Need::Read,
     };
-    let mut access = Access::open(app, credential, need, request.deadline).await?;
+    let mut access = Access::open(app, credential, Wanted::now(need), request.deadline).await?;
     let reply = async {
         let (google, deadline) = (&app.google, request.deadline);
         match format {

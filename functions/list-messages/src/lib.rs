@@ -10,7 +10,7 @@ use futures_util::future::join;
 use lambda_http::http::StatusCode;
 use postern::app::{Ahead, App};
 use postern::door::{self, Entry, Reply, Request, Route, caller};
-use postern::grant::access::Access;
+use postern::grant::access::{self, Access};
 use postern::outside::google::gmail::{ListQuery, Page};
 use postern_rules::error::Error;
 use postern_rules::scopes::Need;
@@ -42,7 +42,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Reply, Error> {
     let caller = caller::authenticate(app, request).await?;
     let credential = caller.credential.ok_or_else(|| Error::not_connected(&caller.session.user))?;
     let need = if wanted.query.q.is_some() { Need::Search } else { Need::List };
-    let mut access = Access::open(app, credential, need, request.deadline).await?;
+    let mut access = Access::open(app, credential, access::Wanted::now(need), request.deadline).await?;
     let touch = caller::touch(app, &caller.session);
     let reply = async {
         match wanted.format {

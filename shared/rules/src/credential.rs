@@ -7,7 +7,7 @@ mod standing;
 
 use std::time::Duration;
 
-pub use self::freshness::Freshness;
+pub use self::freshness::{Freshness, LEAST_LIFE};
 pub use self::obstacle::{Obstacle, Terms};
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
 pub use self::standing::Standing;

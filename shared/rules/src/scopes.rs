@@ -94,8 +94,9 @@ impl Scopes {
     }
 }
 
-/// What a Gmail call needs (Gmail API, `users.messages.list` and `users.messages.get`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a request needs of a grant: for our own calls to Gmail (Gmail API, `users.messages.list` and
+/// `users.messages.get`), or for those of a back end.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// List messages, and read their headers.
     List,
@@ -103,25 +104,27 @@ pub enum Need {
     Search,
     /// Read whole messages.
     Read,
+    /// These scopes, whatever they are for.
+    These(Scopes),
 }
 
 impl Need {
     /// The scopes that `granted` lacks. With any grant that has `gmail.metadata`, Gmail refuses all
     /// but lists and headers.
-    pub fn missing_in(self, granted: &Scopes) -> Scopes {
-        if self != Self::List && granted.have_metadata() {
-            self.scopes()
-        } else {
-            granted.missing(&self.scopes())
+    pub fn missing_in(&self, granted: &Scopes) -> Scopes {
+        match self {
+            Self::Search | Self::Read if granted.have_metadata() => self.scopes(),
+            _ => granted.missing(&self.scopes()),
         }
     }
 
     /// The narrowest sufficient scopes.
-    pub fn scopes(self) -> Scopes {
-        Scopes::parse(match self {
-            Self::List => METADATA,
-            Self::Search | Self::Read => READONLY,
-        })
+    pub fn scopes(&self) -> Scopes {
+        match self {
+            Self::List => Scopes::parse(METADATA),
+            Self::Search | Self::Read => Scopes::parse(READONLY),
+            Self::These(scopes) => scopes.clone(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 /// A secret string of one kind. Only [`Secret::expose`] returns its text.
@@ -20,6 +21,12 @@ impl<Kind> Secret<Kind> {
     /// The text, for the one call that needs it.
     pub fn expose(&self) -> &str {
         &self.text
+    }
+}
+
+impl<'de, Kind> Deserialize<'de> for Secret<Kind> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 

@@ -9,9 +9,10 @@ use postern_rules::user::UserId;
 use super::Request;
 use super::cookie::SESSIONS;
 use crate::app::App;
+use crate::clock::Deadline;
 use crate::outside::dynamodb::within;
 
-/// A caller with a valid session.
+/// The holder of a valid session.
 pub struct Caller {
     /// The session.
     pub session: Session,
@@ -19,9 +20,14 @@ pub struct Caller {
     pub credential: Option<Credential>,
 }
 
-/// Reads whose session the caller's token names, and session and credential in one consistent read.
+/// Authenticates the caller of a request.
 pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, Error> {
     let token = token(request)?.ok_or_else(|| Error::unauthorized(Reason::NotSignedIn))?;
+    holder(app, token, request.deadline).await
+}
+
+/// Reads whose session `token` names, and session and credential in one consistent read.
+pub async fn holder(app: &App, token: &str, deadline: Deadline) -> Result<Caller, Error> {
     // Unknown, altered, expired and revoked sessions are indistinguishable to the caller (A32).
     let expired = || Error::unauthorized(Reason::SessionExpired);
     let presented = PresentedToken::parse(token).ok_or_else(expired)?;
@@ -32,8 +38,8 @@ pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, Error>
             std::str::from_utf8(&opened).ok().and_then(UserId::parse).ok_or_else(expired)?
         }
     };
-    let reading = app.store.session_and_credential(&presented.digest, &user, request.deadline);
-    let (session, credential) = within(request.deadline, reading).await?;
+    let reading = app.store.session_and_credential(&presented.digest, &user, deadline);
+    let (session, credential) = within(deadline, reading).await?;
     let session = session
         .filter(|session| session.is_valid(&user, credential.as_ref(), app.clock.now()))
         .ok_or_else(expired)?;

@@ -7,6 +7,7 @@ use lambda_http::http::header::{
 use lambda_http::http::{Response, StatusCode};
 use postern_rules::error::{Error, Reason};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::Entry;
 use super::authorization::Begun;
@@ -30,6 +31,9 @@ struct Document<'a> {
     authorization_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     start_url: Option<&'a str>,
+    /// Over HTTP this is a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// The error document of the token endpoint (RFC 6749 section 5.2), with our code beside it.
@@ -71,13 +75,28 @@ pub(super) struct Links {
     pub(super) start_url: Option<String>,
 }
 
+pub(super) fn status(error: &Error) -> StatusCode {
+    StatusCode::from_u16(error.facts().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// What every status is called.
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+/// The problem document for the caller of a function without a route, who gets no headers.
+pub(super) fn payload(error: &Error, request_id: &str, start_url: Option<&str>) -> Box<RawValue> {
+    let document =
+        Document { start_url, retry_after: error.retry_after(), ..Document::of(error, request_id) };
+    // Cannot fail: the members are texts and numbers.
+    to_raw_value(&document).unwrap_or_default()
+}
+
 pub(super) fn render(error: &Error, request_id: &str, links: &Links, form: Form) -> Reply {
-    let facts = error.facts();
-    let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let title = status.canonical_reason().unwrap_or("Error");
+    let status = status(error);
     let mut reply = match form {
-        Form::Problem => document(title, error, request_id, links),
-        Form::Page => page(title, error, links),
+        Form::Problem => document(error, request_id, links),
+        Form::Page => page(title(status), error, links),
         Form::Token => token_error(error),
     };
     *reply.status_mut() = status;
@@ -102,27 +121,39 @@ pub(super) fn render(error: &Error, request_id: &str, links: &Links, form: Form)
     reply
 }
 
-fn document(title: &str, error: &Error, request_id: &str, links: &Links) -> Reply {
-    let facts = error.facts();
-    let (reason, missing_scopes) = match error.condition() {
-        Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
-        Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
-            (None, Some(missing.iter().collect()))
+impl<'a> Document<'a> {
+    /// What it says without links.
+    fn of(error: &'a Error, request_id: &'a str) -> Self {
+        let facts = error.facts();
+        let (reason, missing_scopes) = match error.condition() {
+            Error::Unauthorized { reason, .. } => (Some(reason.as_str()), None),
+            Error::InsufficientScope { missing, .. } | Error::ConsentIncomplete { missing, .. } => {
+                (None, Some(missing.iter().collect()))
+            }
+            _ => (None, None),
+        };
+        Self {
+            r#type: format!("urn:postern:problem:{}", facts.code),
+            title: title(status(error)),
+            status: facts.status,
+            detail: facts.detail,
+            instance: request_id,
+            code: facts.code,
+            reason,
+            variable: error.variable(),
+            missing_scopes,
+            authorization_url: None,
+            start_url: None,
+            retry_after: None,
         }
-        _ => (None, None),
-    };
+    }
+}
+
+fn document(error: &Error, request_id: &str, links: &Links) -> Reply {
     let document = Document {
-        r#type: format!("urn:postern:problem:{}", facts.code),
-        title,
-        status: facts.status,
-        detail: facts.detail,
-        instance: request_id,
-        code: facts.code,
-        reason,
-        variable: error.variable(),
-        missing_scopes,
         authorization_url: links.begun.as_ref().map(|begun| begun.authorization_url.as_str()),
         start_url: links.start_url.as_deref(),
+        ..Document::of(error, request_id)
     };
     of_json("application/problem+json", &document)
 }

@@ -90,10 +90,9 @@ impl Request {
         self.http.body().as_ref()
     }
 
-    /// The body, if it is a JSON object of this form. Serde alone would also read an array, by position.
+    /// The body, if it is a JSON object of this form.
     pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        let is_object = self.body().trim_ascii_start().starts_with(b"{");
-        is_object.then(|| serde_json::from_slice(self.body()).ok()).flatten()
+        json_object(self.body())
     }
 
     /// The body as a form, parsed as strictly as a query.
@@ -163,6 +162,12 @@ impl Request {
             Some(stage) => format!("/{stage}"),
         }
     }
+}
+
+/// The JSON object of this form in `bytes`. Serde alone would also read an array, by position.
+pub(super) fn json_object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
+    is_object.then(|| serde_json::from_slice(bytes).ok()).flatten()
 }
 
 /// Letters, digits, hyphens and dots, starting and ending with a letter or digit.

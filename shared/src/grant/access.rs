@@ -1,20 +1,27 @@
-//! A grant becomes an access token: [`Access`] gets a working one and passes it to calls to Gmail.
+//! A grant becomes an access token: [`Access`] gets a working one and passes it to calls to Gmail, or
+//! hands it out.
 //!
 //! ```text
-//! fresh ──────────────► call
+//! fresh ──────────────► call, or hand out
 //! ageing ─────────────► call; at the same time: lease → refresh → store
+//!                       or hand out: nobody waits for a refresh that is not needed yet
 //! expired ─► lease ───► refresh → call; at the same time: store
+//!              │                → store → hand out
 //!              ├ held by another request: wait for its token or the end of the lease
 //!              └ the last refresh just failed: the same error until the next is due
 //! dead ───► ten minutes after Google refused the token: as expired, once
 //! 401 from Gmail ─────► as expired, once
 //! ```
 
+pub mod hand_out;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use postern_rules::credential::{Credential, Freshness, Status, StoredAccessToken, StoredRefreshToken};
+use postern_rules::credential::{
+    Credential, Freshness, LEAST_LIFE, Status, StoredAccessToken, StoredRefreshToken,
+};
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::scopes::Need;
@@ -22,7 +29,7 @@ use postern_rules::secret::AccessToken;
 use postern_rules::time::Timestamp;
 
 use super::conditions::{held_up, of_gmail, require_scopes, unauthorized};
-use super::lease::{Lease, Outcome, Pace, Unstored};
+use super::lease::{Issued, Lease, Outcome, Pace, Unstored};
 use super::tokens_at_rest;
 use super::wait::Wait;
 use crate::app::App;
@@ -33,11 +40,27 @@ use crate::outside::google::gmail::GmailError;
 /// How long a request with a good token waits for the next token, which it gets during its call.
 const AHEAD: Duration = Duration::from_millis(1500);
 
+/// What a caller needs a token for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// What the grant must cover.
+    pub need: Need,
+    /// A stored token that lives no longer is replaced.
+    pub life: Duration,
+}
+
+impl Wanted {
+    /// A token for calls to Gmail in this request.
+    pub const fn now(need: Need) -> Self {
+        Self { need, life: LEAST_LIFE }
+    }
+}
+
 /// A working access token.
 struct Working<'a> {
     /// The credential as it was last read or written.
     credential: Credential,
-    token: AccessToken,
+    token: Issued,
     /// Whether the token was issued during this request, so that a newer one would not help.
     is_new: bool,
     beside: Beside<'a>,
@@ -56,21 +79,20 @@ enum Beside<'a> {
 pub struct Access<'a> {
     app: &'a App,
     deadline: Deadline,
-    need: Need,
+    wanted: Wanted,
     working: Working<'a>,
 }
 
 impl<'a> Access<'a> {
-    /// Gets an access token: the stored one while it is good, otherwise a new one. `need` states
-    /// the scopes that this request needs.
+    /// Gets an access token: the stored one while it is good, otherwise a new one.
     pub async fn open(
         app: &'a App,
         credential: Credential,
-        need: Need,
+        wanted: Wanted,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let working = obtain(app, credential, need, None, deadline).await?;
-        Ok(Self { app, deadline, need, working })
+        let working = obtain(app, credential, &wanted, None, deadline).await?;
+        Ok(Self { app, deadline, wanted, working })
     }
 
     /// Calls Gmail with the token. If Gmail refuses the token, renews it once and repeats the call.
@@ -84,7 +106,8 @@ impl<'a> Access<'a> {
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
             let credential = self.working.credential.clone();
             let refused = credential.access_token.clone();
-            self.working = obtain(self.app, credential, self.need, refused.as_ref(), self.deadline).await?;
+            self.working =
+                obtain(self.app, credential, &self.wanted, refused.as_ref(), self.deadline).await?;
             self.working.is_new = true;
             answer = self.call_once(&mut call).await;
         }
@@ -101,7 +124,7 @@ impl<'a> Access<'a> {
         call: &mut impl AsyncFnMut(&AccessToken) -> Result<T, GmailError>,
     ) -> Result<T, GmailError> {
         let beside = std::mem::replace(&mut self.working.beside, Beside::Nothing);
-        let (answer, ()) = join(call(&self.working.token), self.perform(beside)).await;
+        let (answer, ()) = join(call(&self.working.token.token), self.perform(beside)).await;
         answer
     }
 
@@ -128,7 +151,9 @@ impl<'a> Access<'a> {
         let client = app.secrets.google_client_for(&credential.client_id);
         let Ok(client) = tokio::time::timeout(limit.remaining(), client).await else { return Ok(()) };
         let (client, now) = (client?, app.clock.now());
-        let Ok(token) = refreshable(app, credential, &client, self.need, true, now) else { return Ok(()) };
+        let Ok(token) = refreshable(app, credential, &client, &self.wanted.need, true, now) else {
+            return Ok(());
+        };
         if credential.holder(now).is_some() {
             return Ok(());
         }
@@ -145,23 +170,23 @@ impl<'a> Access<'a> {
 async fn obtain<'a>(
     app: &'a App,
     mut credential: Credential,
-    need: Need,
+    wanted: &Wanted,
     refused: Option<&StoredAccessToken>,
     deadline: Deadline,
 ) -> Result<Working<'a>, Error> {
     let (mut wait, mut is_new) = (Wait::default(), false);
     loop {
         let now = app.clock.now();
-        let freshness = credential.freshness(now);
+        let freshness = credential.freshness(wanted.life, now);
         let stored = credential.access_token.as_ref().filter(|stored| Some(*stored) != refused);
         if let Some(stored) = stored.filter(|_| freshness != Freshness::Expired) {
-            let token = open_stored(app, &credential, stored, need, now).await?;
+            let token = open_stored(app, &credential, stored, &wanted.need, now).await?;
             let is_ageing = freshness == Freshness::Ageing;
             let beside = if is_ageing { Beside::RefreshAhead } else { Beside::Nothing };
             return Ok(Working { credential, token, is_new, beside });
         }
         let client = app.secrets.google_client_for(&credential.client_id).await?;
-        let token = match refreshable(app, &credential, &client, need, false, now) {
+        let token = match refreshable(app, &credential, &client, &wanted.need, false, now) {
             Ok(token) => token.clone(),
             Err(error) => {
                 erase_set_aside(app, &credential, now, deadline).await;
@@ -200,9 +225,9 @@ async fn open_stored(
     app: &App,
     credential: &Credential,
     stored: &StoredAccessToken,
-    need: Need,
+    need: &Need,
     now: Timestamp,
-) -> Result<AccessToken, Error> {
+) -> Result<Issued, Error> {
     // A cached client is enough. It is read again only if the credential belongs to another client,
     // which may be newer.
     let client = match app.secrets.remembered_google_client() {
@@ -215,8 +240,9 @@ async fn open_stored(
     if let Some(obstacle) = credential.obstacle(&app.config.scopes, client_id, now) {
         return Err(unauthorized(obstacle, credential));
     }
-    require_scopes(credential, need)?;
-    tokens_at_rest::open_access_token(app, credential, stored).await
+    require_scopes(credential, &credential.scopes, need)?;
+    let token = tokens_at_rest::open_access_token(app, credential, stored).await?;
+    Ok(Issued { token, expires_at: Some(stored.expires_at), narrowed: None })
 }
 
 /// The refresh token to send to Google now, or the caller's error.
@@ -224,14 +250,14 @@ fn refreshable<'c>(
     app: &App,
     credential: &'c Credential,
     client: &Arc<GoogleClient>,
-    need: Need,
+    need: &Need,
     is_ahead: bool,
     now: Timestamp,
 ) -> Result<&'c StoredRefreshToken, Error> {
     let token = credential
         .refreshable(&app.config.scopes, &client.client_id, now)
         .map_err(|obstacle| unauthorized(obstacle, credential))?;
-    require_scopes(credential, need)?;
+    require_scopes(credential, &credential.scopes, need)?;
     held_up(app, credential, client, is_ahead, now).map_or(Ok(token), Err)
 }
 

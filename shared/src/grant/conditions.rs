@@ -19,13 +19,14 @@ pub(super) fn unauthorized(obstacle: Obstacle, credential: &Credential) -> Error
     Error::Unauthorized { reason: obstacle.reason(), invitation: invitation(credential) }
 }
 
-/// Refuses a request that needs scopes which the grant lacks.
-pub(super) fn require_scopes(credential: &Credential, need: Need) -> Result<(), Error> {
-    let missing = need.missing_in(&credential.scopes);
+/// Refuses a request that needs scopes which are not `covered` by the credential's token.
+pub(super) fn require_scopes(credential: &Credential, covered: &Scopes, need: &Need) -> Result<(), Error> {
+    let missing = need.missing_in(covered);
     if missing.is_empty() {
         return Ok(());
     }
-    Err(insufficient_scope(credential, missing, credential.scopes.have_metadata()))
+    let is_for_gmail = !matches!(need, Need::These(_));
+    Err(insufficient_scope(credential, missing, is_for_gmail && covered.have_metadata()))
 }
 
 /// Invites the owner of a credential to authorize again.

@@ -10,8 +10,10 @@ use postern_rules::credential::{
 };
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
+use postern_rules::scopes::Scopes;
 use postern_rules::seal::Keyring;
 use postern_rules::secret::{AccessToken, RefreshToken};
+use postern_rules::time::Timestamp;
 
 use super::conditions::{deferred, setback_of, unauthorized};
 use super::tokens_at_rest::{self, Renewal};
@@ -35,12 +37,21 @@ pub(super) enum Outcome<'a> {
     Refreshed {
         /// The credential as it was last written.
         credential: Credential,
-        token: AccessToken,
+        token: Issued,
         /// What is still to be stored: never a new refresh token, which has been stored by now.
         unstored: Option<Box<Unstored<'a>>>,
     },
     /// Another request wrote first and left this; `None` if the user has disconnected.
     Overtaken(Option<Credential>),
+}
+
+/// An access token that Google issued, now or earlier.
+pub(super) struct Issued {
+    pub(super) token: AccessToken,
+    /// `None` if Google did not say.
+    pub(super) expires_at: Option<Timestamp>,
+    /// What it covers, if that is less than its grant.
+    pub(super) narrowed: Option<Scopes>,
 }
 
 /// How much time a refresh has.
@@ -216,12 +227,17 @@ impl<'a> Lease<'a> {
     async fn keep(self, given: Given) -> Result<Outcome<'a>, Error> {
         let Given { tokens, used, keyring } = given;
         let at_risk = TokenAtRisk::of(tokens.refresh_token.as_ref());
-        if !tokens.cover(&self.credential.scopes) {
+        let is_narrowed = !tokens.cover(&self.credential.scopes);
+        if is_narrowed {
             tracing::warn!(event = "scopes_narrowed", "a refreshed token covers less than the stored grant");
         }
         let now = self.app.clock.now();
         let renewal = Renewal::seal(&keyring, &self.credential, &self.token, &used, &tokens, now);
-        let token = tokens.access_token;
+        let token = Issued {
+            token: tokens.access_token,
+            expires_at: tokens.expires_in.map(|lifetime| now.whole_seconds().plus(lifetime)),
+            narrowed: tokens.scopes.filter(|_| is_narrowed),
+        };
         let Renewal { access_token, rotated, resealed } = renewal;
         if let Some(rotated) = rotated {
             let Self { app, credential, token: used, deadline, .. } = &self;

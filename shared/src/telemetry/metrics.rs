@@ -39,11 +39,12 @@ enum Metric {
     Unauthorized,
     GmailErrors,
     SignIns,
+    TokensHandedOut,
     Time(BackEnd),
 }
 
 impl Metric {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
@@ -54,6 +55,7 @@ impl Metric {
         Self::Unauthorized,
         Self::GmailErrors,
         Self::SignIns,
+        Self::TokensHandedOut,
         Self::Time(BackEnd::DynamoDb),
         Self::Time(BackEnd::SecretsManager),
         Self::Time(BackEnd::GoogleToken),
@@ -192,4 +194,9 @@ pub(crate) fn count_gmail_error(reason: &'static str) {
 /// Counts a sign-in that connected a mailbox. Others are counted by [`Collected::count_answer`].
 pub(crate) fn count_connected() {
     count(Metric::SignIns, "connected");
+}
+
+/// Counts an access token that a back end gets, by what it asked: a word from a closed list.
+pub fn count_handed_out(asked: &'static str) {
+    count(Metric::TokensHandedOut, asked);
 }

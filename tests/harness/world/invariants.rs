@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use super::{Answer, KEY, World, log};
+use super::{Answer, KEY, Told, World, log};
 use crate::google::{Call, Endpoint};
 use crate::stack::{CREDENTIALS_TABLE, SESSIONS_TABLE};
 
@@ -55,6 +55,20 @@ pub(super) fn assert_of_answer(answer: &Answer) {
     assert_eq!(answer.headers["referrer-policy"], "no-referrer");
     assert!(answer.headers["content-security-policy"].contains("frame-ancestors 'none'"));
     assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")));
+}
+
+/// I1 and I2, as far as they show in one answer of a function without a route. Only the member that
+/// is meant for it tells an access token.
+pub(super) fn assert_of_told(told: &Told) {
+    assert_ne!(told.problem().0, 500, "I1: {told:?}");
+    let mut others = told.answer.clone();
+    if let Some(others) = others.as_object_mut().filter(|others| !others.contains_key("code")) {
+        others.remove("access_token");
+    }
+    let others = others.to_string();
+    for never in ["ya29.", "1//0", "GOCSPX-", "planted-keyring", "authorization_url"] {
+        assert!(!others.contains(never), "I2: an answer tells a secret");
+    }
 }
 
 impl World {

@@ -6,15 +6,15 @@ use super::{Credential, StoredAccessToken};
 use crate::digest;
 use crate::time::Timestamp;
 
-/// An access token this close to its expiry is not used.
-const MARGIN: Duration = Duration::from_mins(1);
+/// What an access token must still live to serve a call to Gmail.
+pub const LEAST_LIFE: Duration = Duration::from_mins(1);
 /// An access token this close to its expiry is refreshed in the background while it is still used.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 /// The background refreshes of many tokens are spread over this share of a token's lifetime, before
 /// [`REFRESH_AHEAD`]: ten minutes of Google's hour.
 const SPREAD: u32 = 6;
-/// A token younger than this is not refreshed in the background.
-const REFRESH_AHEAD_INTERVAL: Duration = Duration::from_mins(1);
+/// A token younger than this is new: Google would not issue one that lives notably longer.
+const NEW: Duration = Duration::from_mins(1);
 
 /// What to do with the stored access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Freshness {
     Fresh,
     /// Use it, and let one caller refresh it in the background.
     Ageing,
-    /// Do not use it: it is missing, expired or about to expire.
+    /// Do not use it: it is missing, or ends too soon.
     Expired,
 }
 
@@ -41,12 +41,15 @@ impl StoredAccessToken {
 }
 
 impl Credential {
-    /// What to do with the stored access token at `now`.
-    pub fn freshness(&self, now: Timestamp) -> Freshness {
+    /// What to do with the stored access token at `now`, if it is needed for longer than `least`. A
+    /// new one that lives [`LEAST_LIFE`] serves in any case: its refresh would bring no other life.
+    pub fn freshness(&self, least: Duration, now: Timestamp) -> Freshness {
         let Some(token) = &self.access_token else { return Freshness::Expired };
-        if token.expires_at <= now.plus(MARGIN) {
+        let is_new = now.since(token.obtained_at) < NEW;
+        let least = if is_new { least.min(LEAST_LIFE) } else { least };
+        if token.expires_at <= now.plus(least) {
             Freshness::Expired
-        } else if token.refresh_from() <= now && now.since(token.obtained_at) >= REFRESH_AHEAD_INTERVAL {
+        } else if token.refresh_from() <= now && !is_new {
             Freshness::Ageing
         } else {
             Freshness::Fresh
@@ -72,7 +75,7 @@ mod tests {
     }
 
     fn freshness(lifetime: u64, age: u64) -> Freshness {
-        with_token("sealed", lifetime, age).freshness(NOW)
+        with_token("sealed", lifetime, age).freshness(LEAST_LIFE, NOW)
     }
 
     #[test]
@@ -82,7 +85,21 @@ mod tests {
         assert_eq!(freshness(3600, 3300), Freshness::Ageing);
         assert_eq!(freshness(3600, 3539), Freshness::Ageing);
         assert_eq!(freshness(3600, 3540), Freshness::Expired);
-        assert_eq!(credential().freshness(NOW), Freshness::Expired);
+        assert_eq!(credential().freshness(LEAST_LIFE, NOW), Freshness::Expired);
+    }
+
+    #[test]
+    fn a_token_that_is_needed_for_longer_is_replaced_sooner_but_not_while_it_is_new() {
+        let for_half_an_hour =
+            |lifetime, age| with_token("sealed", lifetime, age).freshness(Duration::from_mins(30), NOW);
+        assert_eq!(for_half_an_hour(3600, 1799), Freshness::Fresh);
+        assert_eq!(for_half_an_hour(3600, 1800), Freshness::Expired);
+        // Google issues only short ones.
+        assert_eq!(for_half_an_hour(300, 59), Freshness::Fresh);
+        assert_eq!(for_half_an_hour(300, 60), Freshness::Expired);
+        assert_eq!(for_half_an_hour(100, 40), Freshness::Expired);
+        let for_no_time = |age| with_token("sealed", 3600, age).freshness(Duration::ZERO, NOW);
+        assert_eq!((for_no_time(3599), for_no_time(3600)), (Freshness::Ageing, Freshness::Expired));
     }
 
     #[test]
@@ -90,7 +107,7 @@ mod tests {
         let ageing_after = |minutes: u64| {
             let tokens =
                 (0..10_000).map(|number| with_token(&format!("sealed {number}"), 3600, minutes * 60));
-            tokens.filter(|token| token.freshness(NOW) == Freshness::Ageing).count()
+            tokens.filter(|token| token.freshness(LEAST_LIFE, NOW) == Freshness::Ageing).count()
         };
         assert_eq!((ageing_after(45), ageing_after(55)), (0, 10_000));
         for minute in 45..55 {

@@ -1,6 +1,6 @@
 //! How a connection stands, in the words of every answer that says it.
 
-use super::{Credential, Freshness, Obstacle, SetbackCause, Terms};
+use super::{Credential, Freshness, LEAST_LIFE, Obstacle, SetbackCause, Terms};
 use crate::error::Reason;
 use crate::scopes::Scopes;
 use crate::time::Timestamp;
@@ -48,10 +48,9 @@ impl Credential {
     /// new sign-in at the last refresh.
     pub fn standing(&self, needed: &Scopes, client_id: &str, now: Timestamp) -> Standing {
         let cause = self.setback.as_ref().map(|setback| setback.cause);
+        let is_over = self.freshness(LEAST_LIFE, now) == Freshness::Expired;
         match self.terms().standing(needed, client_id, now) {
-            Standing::Connected
-                if cause == Some(SetbackCause::ReauthPolicy) && self.freshness(now) == Freshness::Expired =>
-            {
+            Standing::Connected if is_over && cause == Some(SetbackCause::ReauthPolicy) => {
                 Standing::Reauthorize(Reason::ReauthPolicy)
             }
             standing => standing,

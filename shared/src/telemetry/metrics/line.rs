@@ -47,6 +47,7 @@ impl Metric {
             Self::Unauthorized => ("Unauthorized", "Count", &[&["Reason"]]),
             Self::GmailErrors => ("GmailErrors", "Count", &[&["GmailReason"]]),
             Self::SignIns => ("SignIns", "Count", &[&["SignInOutcome"]]),
+            Self::TokensHandedOut => ("TokensHandedOut", "Count", &[&["Asked"]]),
             Self::Time(BackEnd::DynamoDb) => ("DynamoDbTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::SecretsManager) => ("SecretsManagerTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::GoogleToken) => ("GoogleTokenTime", "Milliseconds", EACH_FUNCTION),
