@@ -4,7 +4,7 @@
 /** A sentence, and the codes that it explains. */
 const SENTENCES = [
   // Reasons of a connection and of a 401.
-  ["Connect your Gmail account to see your messages.", "not_signed_in not_connected"],
+  ["Connect your Gmail account to see your messages.", "not_signed_in not_connected connection_not_found"],
   ["Your session has ended. Connect again to continue.", "session_expired unauthenticated"],
   [
     "Google no longer gives this application access to your mailbox. Connect again to continue.",

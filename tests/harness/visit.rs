@@ -148,6 +148,13 @@ impl<'a> Visit<'a> {
         expect(told == status && why.as_str() == reason, &format!("the user is {status}, not {told}, {why}"))
     }
 
+    /// The receipt that the page may hand to its own back end.
+    pub async fn receipt(&mut self) -> Result<String, String> {
+        let answer = self.browser.fetch(&format!("{}/connection", self.api), &self.page).await?;
+        expect_status(&answer, 200, "GET /connection")?;
+        Ok(answer.body["receipt"].as_str().ok_or("GET /connection has no receipt")?.to_owned())
+    }
+
     /// Signs out.
     pub(crate) async fn sign_out(&mut self) -> Result<(), String> {
         let (url, body) = (format!("{}/auth/sign-out", self.api), json!({}));

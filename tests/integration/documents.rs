@@ -106,7 +106,7 @@ conditions! {
         ForbiddenOrigin CsrfHeaderMissing PrefetchRefused ConsentDenied
         BlockedByAdmin OrgInternal DisallowedUserAgent ProviderError
         AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
-        MessageNotFound MessageTooLarge
+        MessageNotFound MessageTooLarge ConnectionNotFound
         QuotaExhausted GmailNotEnabled OutOfTime IdentityUnavailable
         InvalidRedirectUri UnsupportedResponseType UnsupportedGrantType InvalidGrant InvalidReceipt
         IdentityInvalid IdentityMismatch Internal;

@@ -13,6 +13,7 @@ mod client_change;
 mod clocks;
 mod codes;
 mod connection;
+mod connections;
 mod consent;
 mod contract;
 mod direct;

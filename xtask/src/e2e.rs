@@ -1,12 +1,15 @@
 //! `cargo xtask e2e`: deploys to MiniStack, an emulator of AWS that enforces permissions, and goes
 //! through the whole life of a deployment there.
 
+mod back_ends;
 mod cloud;
 mod defects;
 mod deployment;
+mod events;
 mod journey;
 mod logs;
 mod other_ways;
+mod python;
 mod roles;
 mod rotation;
 
@@ -40,11 +43,13 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
 
     check::run(deployment.visit(ACCOUNT)?).await?;
     journey::through_a_change_of_scopes(&mut deployment, processes).await?;
-    journey::with_everything_optional(&mut deployment, processes).await?;
+    let belongings = journey::with_everything_optional(&mut deployment, processes).await?;
+    back_ends::use_the_connections(&deployment, &belongings, processes).await?;
     defects::are_found(&deployment).await?;
     rotation::without_a_failed_request(&deployment).await?;
     roles::allow_what_the_template_grants(&deployment).await?;
     logs::hold_no_secret(cloud).await?;
+    journey::with_the_options_off(&mut deployment, processes).await?;
     deployment.end().await?;
     other_ways::work_too(cloud, processes).await
 }

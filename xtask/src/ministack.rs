@@ -39,7 +39,10 @@ pub(crate) async fn start(
         // At its start and end it removes containers, those of another MiniStack among them.
         .env("DOCKER_HOST", "unix:///nowhere")
         // A function inherits MiniStack's environment, and calls MiniStack in AWS's place.
-        .envs(["", "_DYNAMODB", "_SECRETS_MANAGER"].map(|of| (format!("AWS_ENDPOINT_URL{of}"), &url)))
+        .envs(
+            ["", "_DYNAMODB", "_EVENTBRIDGE", "_SECRETS_MANAGER"]
+                .map(|of| (format!("AWS_ENDPOINT_URL{of}"), &url)),
+        )
         .envs(settings.iter().map(|(name, value)| (name, value)));
     log::write_words_of(&mut command, log)?;
     let ministack = processes.start(&mut command)?;

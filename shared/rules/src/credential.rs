@@ -80,7 +80,7 @@ pub struct Lease {
 }
 
 /// The state of a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// It can be used.
     Active,
@@ -89,6 +89,25 @@ pub enum Status {
     /// The user wants to disconnect: the grant is to be revoked and the item deleted. Nothing uses
     /// it, and only a new sign-in makes it active again.
     Disconnecting,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Revoked, Self::Disconnecting];
+
+    /// Its name in a stored item.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Revoked => "revoked",
+            Self::Disconnecting => "disconnecting",
+        }
+    }
+
+    /// The status with this name.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word)
+    }
 }
 
 /// The stored record of one Google user.

@@ -189,6 +189,8 @@ pub enum Error {
     },
     /// The mailbox has no such message.
     MessageNotFound,
+    /// Nothing is stored of the user that an administrator named.
+    ConnectionNotFound,
     /// The message does not fit into a response.
     MessageTooLarge,
     /// The account has no Gmail mailbox.

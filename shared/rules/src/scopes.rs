@@ -12,7 +12,7 @@ const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
 const BROADER_THAN_METADATA: [&str; 3] = [READONLY, MODIFY, MAIL];
 
 /// A set of OAuth scopes (RFC 6749 section 3.3), by their short names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scopes(BTreeSet<String>);
 
 impl Scopes {

@@ -2,10 +2,12 @@
 //! nothing uses it; revoke the grant at Google; delete the credential, which ends every session. A
 //! failure leaves the mark and the refresh token, and the next attempt goes on from there.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use postern_rules::credential::{Credential, Status};
 use postern_rules::error::{Error, Reason};
+use postern_rules::user::UserId;
 
 use super::tokens_at_rest;
 use crate::app::App;
@@ -15,28 +17,109 @@ use crate::outside::google::Trouble;
 
 /// Time reserved for deleting the credential.
 const RESERVE: Duration = Duration::from_secs(1);
+/// How long an erasure tries to revoke the grant.
+const REVOCATION: Duration = Duration::from_secs(3);
 /// The wait before the next attempt, in seconds, if Google asks for none.
 const RETRY_AFTER: u64 = 5;
 
-/// Ends the connection of `credential`. A sign-in that is stored meanwhile is the user's newer will
-/// and stays: what this request was to end has ended. Once the sessions of the credential's era are
-/// over, nothing is ended: 401, as if the request had come a little later.
+/// What became of a connection that was to end.
+enum Outcome {
+    /// It has ended. A sign-in may have stored another since.
+    Ended(Option<Credential>),
+    /// Nothing has ended: the connection is of another era by now.
+    Overtaken(Credential),
+}
+
+/// Ends the connection of `credential`, for its user. A sign-in that is stored meanwhile is the
+/// user's newer will and stays: what this request was to end has ended. Once the sessions of the
+/// credential's era are over, nothing is ended: 401, as if the request had come a little later.
 pub async fn disconnect(app: &App, credential: &Credential, deadline: Deadline) -> Result<(), Error> {
-    let mut standing = Some(credential.clone());
-    while let Some(credential) = standing {
-        let Some(marked) = app.store.mark_disconnecting(&credential, deadline).await? else { break };
-        // The user has signed out everywhere or connected anew, and this request came too late.
-        if marked.era != credential.era {
-            return Err(Error::unauthorized(Reason::SessionExpired));
-        }
-        revoke(app, &marked, deadline).await?;
-        let left = insist(deadline, async || app.store.delete_credential(&marked).await).await?;
-        // Marked by another request, perhaps over a token that this one has not revoked.
-        standing = left.filter(|left| left.status == Status::Disconnecting);
+    let revoke = async |marked: &Credential| revoke(app, marked, deadline.sooner_by(RESERVE)).await;
+    match end(app, credential.clone(), deadline, revoke).await? {
+        Outcome::Overtaken(_) => return Err(Error::unauthorized(Reason::SessionExpired)),
+        Outcome::Ended(_) => log("disconnected", app, &credential.user).await,
     }
-    let user = app.secrets.keyring().await.map(|keyring| keyring.pseudonym(&credential.user)).ok();
-    tracing::info!(event = "disconnected", user.id = user, "a mailbox was disconnected");
     Ok(())
+}
+
+/// Ends the connection of a user for an administrator, and any other that is stored meanwhile.
+pub async fn disconnect_any(app: &App, credential: Credential, deadline: Deadline) -> Result<(), Error> {
+    let user = credential.user.clone();
+    let revoke = async |marked: &Credential| revoke(app, marked, deadline.sooner_by(RESERVE)).await;
+    end_all(app, credential, deadline, revoke).await?;
+    log("disconnected", app, &user).await;
+    Ok(())
+}
+
+/// Deletes what is stored of `user`, for an administrator: also if Google does not revoke the grant,
+/// and if this version cannot read the item. Returns whether no grant is left at Google as far as
+/// this can know; `None` if nothing was stored.
+pub async fn erase(app: &App, user: &UserId, deadline: Deadline) -> Result<Option<bool>, Error> {
+    let is_revoked = Cell::new(true);
+    let revoke = async |marked: &Credential| {
+        let time = deadline.sooner_by(RESERVE).within(REVOCATION);
+        if let Err(error) = revoke(app, marked, time).await {
+            tracing::warn!(error = %error, "a grant is erased and was not revoked");
+            is_revoked.set(false);
+        }
+        Ok(())
+    };
+    let ending = async {
+        match app.store.credential(user).await? {
+            Some(credential) => end_all(app, credential, deadline, revoke).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    match ending.await {
+        Ok(Some(())) => {}
+        Ok(None) => return Ok(None),
+        Err(Error::CredentialUnreadable(_)) => {
+            insist(deadline, async || app.store.delete_unread(user).await).await?;
+            is_revoked.set(false);
+        }
+        Err(error) => return Err(error),
+    }
+    log("erased", app, user).await;
+    Ok(Some(is_revoked.get()))
+}
+
+/// Ends the connection of `credential`, and then each that is stored instead.
+async fn end_all(
+    app: &App,
+    mut credential: Credential,
+    deadline: Deadline,
+    revoke: impl AsyncFn(&Credential) -> Result<(), Error>,
+) -> Result<(), Error> {
+    while let Outcome::Ended(Some(other)) | Outcome::Overtaken(other) =
+        end(app, credential, deadline, &revoke).await?
+    {
+        credential = other;
+    }
+    Ok(())
+}
+
+/// Marks, revokes and deletes.
+async fn end(
+    app: &App,
+    mut credential: Credential,
+    deadline: Deadline,
+    revoke: impl AsyncFn(&Credential) -> Result<(), Error>,
+) -> Result<Outcome, Error> {
+    loop {
+        let Some(marked) = app.store.mark_disconnecting(&credential, deadline).await? else {
+            return Ok(Outcome::Ended(None));
+        };
+        if marked.era != credential.era {
+            return Ok(Outcome::Overtaken(marked));
+        }
+        revoke(&marked).await?;
+        let left = insist(deadline, async || app.store.delete_credential(&marked).await).await?;
+        match left {
+            // Marked by another request, perhaps over a token that this one has not revoked.
+            Some(left) if left.status == Status::Disconnecting => credential = left,
+            left => return Ok(Outcome::Ended(left)),
+        }
+    }
 }
 
 async fn revoke(app: &App, credential: &Credential, deadline: Deadline) -> Result<(), Error> {
@@ -48,11 +131,16 @@ async fn revoke(app: &App, credential: &Credential, deadline: Deadline) -> Resul
         Err(broken @ Error::Unauthorized { .. }) => return Err(Error::CredentialUnreadable(broken.into())),
         opened => opened?,
     };
-    let revoked = app.google.revoke(&token, deadline.sooner_by(RESERVE)).await;
+    let revoked = app.google.revoke(&token, deadline).await;
     let outcome = revoked.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned());
     tracing::info!(event = "revoke", outcome, "asked Google to revoke a grant");
     revoked.map_err(|trouble| {
         let asked = if let Trouble::Unavailable { retry_after, .. } = &trouble { *retry_after } else { None };
         Error::UpstreamUnavailable { retry_after: asked.unwrap_or(RETRY_AFTER), source: trouble.into() }
     })
+}
+
+async fn log(event: &'static str, app: &App, user: &UserId) {
+    let user = app.secrets.keyring().await.map(|keyring| keyring.pseudonym(user)).ok();
+    tracing::info!(event, user.id = user, "a connection has ended");
 }

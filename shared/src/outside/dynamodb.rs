@@ -33,7 +33,7 @@ use self::change::Change;
 pub use self::codes::Redemption;
 use self::ending::new_era;
 pub use self::item::Unreadable;
-use self::item::{attribute as a, number, status_word, string};
+use self::item::{attribute as a, number, string};
 pub(crate) use self::retry::insist;
 pub use self::retry::within;
 pub use self::sessions::Spending;
@@ -183,7 +183,7 @@ impl Store {
         let now = self.clock.now().whole_seconds();
         let mut change = Change::default()
             .set(a::SCHEMA, number(item::SCHEMA))
-            .set(a::STATUS, string(status_word(Status::Active)))
+            .set(a::STATUS, string(Status::Active.word()))
             .set(a::CLIENT_ID, string(&grant.client_id))
             .set(a::SCOPES, string(grant.scopes.to_string()))
             .remove(&LEASE)
@@ -210,7 +210,7 @@ impl Store {
         let change = Change::default()
             .set(a::LEASE_HOLDER, string(&holder))
             .set(a::LEASE_UNTIL, number(until.millis()))
-            .when(a::STATUS, string(status_word(credential.status)));
+            .when(a::STATUS, string(credential.status.word()));
         self.write(&credential.user, Some(credential), change, &holder).await
     }
 
@@ -247,10 +247,10 @@ impl Store {
         let change = with_tokens(change, credential.refresh_token.as_ref(), refresh_token, access_token);
         let change = match refresh_token {
             Some(_) => change
-                .set(a::STATUS, string(status_word(Status::Active)))
+                .set(a::STATUS, string(Status::Active.word()))
                 .remove(&SET_ASIDE)
                 .remove(&[a::DEAD_TOKEN_ID]),
-            None => change.when(a::STATUS, string(status_word(Status::Active))),
+            None => change.when(a::STATUS, string(Status::Active.word())),
         };
         self.write(&credential.user, Some(credential), change, &random::identifier()).await
     }
@@ -304,14 +304,14 @@ impl Store {
         let change = Change::default().set(a::DEAD_TOKEN_TRIED_AT, number(now)).remove(&LEASE);
         let change = if credential.status == Status::Active {
             change
-                .set(a::STATUS, string(status_word(Status::Revoked)))
+                .set(a::STATUS, string(Status::Revoked.word()))
                 .set(a::DEAD_REFRESH_TOKEN, string(token.sealed.as_str()))
                 .set(a::DEAD_TOKEN_ID, string(&token.id))
                 .set(a::DIED_AT, number(now))
                 .remove(&[a::REFRESH_TOKEN, a::REFRESH_TOKEN_ID])
                 .remove(&ACCESS_TOKEN)
                 .remove(&SETBACK)
-                .when(a::STATUS, string(status_word(Status::Active)))
+                .when(a::STATUS, string(Status::Active.word()))
                 .when(a::REFRESH_TOKEN_ID, string(&token.id))
         } else {
             change.when(a::DEAD_TOKEN_ID, string(&token.id))

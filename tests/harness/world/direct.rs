@@ -56,6 +56,9 @@ pub async fn invoke_direct(
         "access-token" => {
             direct::respond(app, access_token::FUNCTION, access_token::handle, payload, invocation).await
         }
+        "connections" => {
+            direct::respond(app, connections::FUNCTION, connections::handle, payload, invocation).await
+        }
         other => panic!("{other} is no function without a route"),
     };
     let told = Told { answer: serde_json::from_str(answer.get()).unwrap(), request_id };

@@ -48,8 +48,7 @@ impl Cloud {
             ("GOOGLE_REVOKE_URL", at_google("/revoke")),
         ];
         let url = ministack::start(&settings, log, processes).await?;
-        let owner = Credentials::new(OWNER, OWNER, None, None, "owner");
-        let account = Account::at(&url, owner).await?;
+        let account = Account::at(&url, owner()).await?;
         let cloud = Self { url, account, google, tools };
         cloud.put_secret(FOREIGN_SECRET, "not this application's").await?;
         Ok(cloud)
@@ -79,4 +78,9 @@ impl Cloud {
             put => put.or_say(&format!("{name} gets no new value")).map(drop),
         }
     }
+}
+
+/// The account's owner.
+pub(super) fn owner() -> Credentials {
+    Credentials::new(OWNER, OWNER, None, None, "owner")
 }

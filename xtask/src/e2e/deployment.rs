@@ -1,6 +1,7 @@
 //! The stack under test: built and deployed with the SAM CLI, and changed with `cargo xtask
 //! deploy`, as the documentation says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(super) struct Deployment<'a> {
     pub(super) api: String,
     /// The host by which MiniStack serves that URL.
     host: String,
+    /// The names of the resources that the stack had when it was made.
+    pub(super) resources_at_first: BTreeSet<String>,
 }
 
 impl<'a> Deployment<'a> {
@@ -58,9 +61,35 @@ impl<'a> Deployment<'a> {
         let api = format!("https://{api_id}.execute-api.localhost");
         let port = cloud.url.rsplit(':').next().unwrap_or_default();
         let host = format!("{api_id}.execute-api.localhost:{port}");
-        let mut deployment = Self { cloud, outputs, api: String::new(), host: String::new() };
+        let (at_first, nowhere) = (BTreeSet::new(), String::new());
+        let mut deployment =
+            Self { cloud, outputs, api: nowhere.clone(), host: nowhere, resources_at_first: at_first };
         deployment.serve_at(&api, &host);
+        deployment.resources_at_first = deployment.resources_of(stack).await?;
         Ok(deployment)
+    }
+
+    /// The names of the stack's resources, with those of the stack inside.
+    pub(super) async fn resources(&self) -> Result<BTreeSet<String>, String> {
+        self.resources_of(STACK).await
+    }
+
+    async fn resources_of(&self, stack: &str) -> Result<BTreeSet<String>, String> {
+        let client = aws_sdk_cloudformation::Client::new(&self.cloud.account.config);
+        let (mut names, mut stacks) = (BTreeSet::new(), vec![stack.to_owned()]);
+        while let Some(stack) = stacks.pop() {
+            let mut pages = client.list_stack_resources().stack_name(&stack).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                for resource in
+                    page.or_say("the stack's resources are not listed")?.stack_resource_summaries()
+                {
+                    names.extend(resource.logical_resource_id().map(str::to_owned));
+                    let is_stack = resource.resource_type() == Some("AWS::CloudFormation::Stack");
+                    stacks.extend(resource.physical_resource_id().filter(|_| is_stack).map(str::to_owned));
+                }
+            }
+        }
+        Ok(names)
     }
 
     /// Changes parameters of the stack with `cargo xtask deploy`; the others keep their values.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::client::Waiters;
+use aws_sdk_cloudformation::types::Capability;
 
 use super::cloud::Cloud;
 use super::deployment::Deployment;
@@ -14,8 +15,9 @@ use crate::visit::{ACCOUNT, expect, say};
 /// The scopes after the change.
 const MORE_SCOPES: &str =
     "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/gmail.labels";
-/// What an operator owns and passes to the stack: a KMS key, an SNS topic, a hosted zone and a
-/// certificate. Each output has the name of the parameter that it is for.
+/// What an operator owns and passes to the stack: a KMS key, an SNS topic, a hosted zone, a certificate,
+/// roles and an event bus. An output for a parameter has its name. The roles have no policies, and a rule
+/// of the bus fills a queue.
 const BELONGINGS: &str = "belongings";
 const CREATION: Duration = Duration::from_mins(1);
 const TEMPLATE: &str = r#"{
@@ -24,15 +26,34 @@ const TEMPLATE: &str = r#"{
       {"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}, "Action": "kms:*", "Resource": "*"}]}}},
     "Topic": {"Type": "AWS::SNS::Topic"},
     "Zone": {"Type": "AWS::Route53::HostedZone", "Properties": {"Name": "example.com"}},
-    "Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": "mail.example.com"}}
+    "Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": "mail.example.com"}},
+    "Worker": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+      {"Effect": "Allow", "Principal": {"AWS": {"Ref": "AWS::AccountId"}}, "Action": "sts:AssumeRole"}]}}},
+    "Administrator": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+      {"Effect": "Allow", "Principal": {"AWS": {"Ref": "AWS::AccountId"}}, "Action": "sts:AssumeRole"}]}}},
+    "Stranger": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+      {"Effect": "Allow", "Principal": {"AWS": {"Ref": "AWS::AccountId"}}, "Action": "sts:AssumeRole"}]}}},
+    "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "mail"}},
+    "Queue": {"Type": "AWS::SQS::Queue"},
+    "QueuePolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+      {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}}]}}},
+    "Rule": {"Type": "AWS::Events::Rule", "Properties": {"EventBusName": {"Ref": "Bus"}, "EventPattern": {"source": ["postern"]},
+      "Targets": [{"Id": "queue", "Arn": {"Fn::GetAtt": ["Queue", "Arn"]}}]}}
   },
   "Outputs": {
     "KmsKeyArn": {"Value": {"Fn::GetAtt": ["Key", "Arn"]}},
     "AlarmTopicArn": {"Value": {"Ref": "Topic"}},
     "HostedZoneId": {"Value": {"Ref": "Zone"}},
-    "CertificateArn": {"Value": {"Ref": "Certificate"}}
+    "CertificateArn": {"Value": {"Ref": "Certificate"}},
+    "BackEndRoleArns": {"Value": {"Fn::GetAtt": ["Worker", "Arn"]}},
+    "AdministratorRoleArns": {"Value": {"Fn::GetAtt": ["Administrator", "Arn"]}},
+    "EventBusName": {"Value": {"Ref": "Bus"}},
+    "Stranger": {"Value": {"Fn::GetAtt": ["Stranger", "Arn"]}},
+    "Queue": {"Value": {"Ref": "Queue"}}
   }
 }"#;
+/// The parameters that add functions.
+const OPTIONS: [&str; 3] = ["BackEndRoleArns", "AdministratorRoleArns", "EventBusName"];
 /// The API's domain.
 const DOMAIN: &str = "mail.example.com";
 
@@ -56,7 +77,7 @@ pub(super) async fn through_a_change_of_scopes(
 pub(super) async fn with_everything_optional(
     deployment: &mut Deployment<'_>,
     processes: &mut Processes,
-) -> Result<(), String> {
+) -> Result<Outputs, String> {
     let belongings = belongings(deployment.cloud).await?;
     let chosen = [
         ("DomainName", DOMAIN),
@@ -65,7 +86,8 @@ pub(super) async fn with_everything_optional(
         ("ReservedConcurrency", "20"),
         ("Tracing", "Active"),
     ];
-    let changes: Vec<(&str, &str)> = chosen.into_iter().chain(belongings.iter()).collect();
+    let changes: Vec<(&str, &str)> =
+        chosen.into_iter().chain(belongings.iter().filter(is_for_a_parameter)).collect();
     deployment.change(&changes, processes).await?;
     deployment.serve_at(&format!("https://{DOMAIN}"), DOMAIN);
     let Deployment { outputs, api, .. } = &deployment;
@@ -76,13 +98,41 @@ pub(super) async fn with_everything_optional(
     say(
         "after an update of the stack with a domain, zone, key, topic and more, users list through the domain",
     );
+    Ok(belongings)
+}
+
+/// Takes the options away again that add functions: nothing of them is left.
+pub(super) async fn with_the_options_off(
+    deployment: &mut Deployment<'_>,
+    processes: &mut Processes,
+) -> Result<(), String> {
+    deployment.change(&OPTIONS.map(|option| (option, "")), processes).await?;
+    let now = deployment.resources().await?;
+    let before = &deployment.resources_at_first;
+    let more: Vec<&String> = now.difference(before).filter(|name| !name.starts_with("Domain")).collect();
+    let less: Vec<&String> = before.difference(&now).collect();
+    expect(more.is_empty() && less.is_empty(), &format!("the stack has more, {more:?}, or less, {less:?}"))?;
+    let tables = aws_sdk_dynamodb::Client::new(&deployment.cloud.account.config);
+    let table =
+        tables.describe_table().table_name(deployment.outputs.get("CredentialsTableName")?).send().await;
+    let table = table.or_say("the table is not described")?;
+    let table = table.table().ok_or("there is no table")?;
+    let is_bare = table.global_secondary_indexes().is_empty() && table.stream_specification().is_none();
+    expect(is_bare, "the table has neither index nor stream")?;
+    deployment.sign_in(ACCOUNT).await?.list(&[]).await?;
+    say("with the options off again, the stack has the resources that it began with, and users list");
     Ok(())
+}
+
+fn is_for_a_parameter((name, _): &(&str, &str)) -> bool {
+    !["Stranger", "Queue"].contains(name)
 }
 
 /// Creates the belongings.
 async fn belongings(cloud: &Cloud) -> Result<Outputs, String> {
     let cloudformation = aws_sdk_cloudformation::Client::new(&cloud.account.config);
-    let creation = cloudformation.create_stack().stack_name(BELONGINGS).template_body(TEMPLATE).send().await;
+    let creation = cloudformation.create_stack().stack_name(BELONGINGS).template_body(TEMPLATE);
+    let creation = creation.capabilities(Capability::CapabilityIam).send().await;
     creation.or_say("the operator's resources are not created")?;
     let made = cloudformation.wait_until_stack_create_complete().stack_name(BELONGINGS).wait(CREATION).await;
     made.map_err(|_| "the operator's resources do not exist after a minute".to_owned())?;

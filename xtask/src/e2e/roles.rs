@@ -10,7 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use postern::outside::http::aws::describe;
 use postern_template::roles;
 
-use super::cloud::{FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};
+use super::cloud::{Cloud, FOREIGN_SECRET, GOOGLE_CLIENT_SECRET};
 use super::deployment::{Deployment, STACK};
 use crate::account::{Account, Called};
 use crate::visit::{expect, say};
@@ -20,6 +20,8 @@ const TABLES: [(&str, &str, &str); 2] = [
     ("CredentialsTableName", "CredentialsTable.Arn", "user_id"),
     ("SessionsTableName", "SessionsTable.Arn", "id"),
 ];
+/// What the template calls the index.
+const INDEX: &str = "${CredentialsTable.Arn}/index/by_status";
 /// A call, and whether it is denied.
 type Tried = (&'static str, Result<bool, String>);
 
@@ -41,6 +43,13 @@ pub(super) async fn allow_what_the_template_grants(deployment: &Deployment<'_>) 
                 denied += usize::from(!is_granted);
             }
         }
+        let index = try_on_index(&config, deployment.outputs.get("CredentialsTableName")?).await?;
+        let may_query = grants.iter().any(|grant| grant.resource == INDEX);
+        expect(
+            index != may_query,
+            &format!("whether the role of {name} allows Query on the index is {may_query}"),
+        )?;
+        denied += usize::from(!may_query);
         let reads_secrets = grants.iter().any(|grant| grant.action == "secretsmanager:GetSecretValue");
         denied += try_elsewhere(&config, &name, reads_secrets, deployment).await?;
         say(&format!("the role of {name} allows what the template grants, and denies {denied} other calls"));
@@ -61,13 +70,18 @@ async fn become_role_of(output: &str, deployment: &Deployment<'_>) -> Result<Sdk
     let iam = aws_sdk_iam::Client::new(owner);
     let update = iam.update_assume_role_policy().role_name(name).policy_document(trust.to_string());
     update.send().await.or_say("the role does not trust the test")?;
-    let assume = aws_sdk_sts::Client::new(owner).assume_role().role_arn(&role);
+    let credentials = assume(deployment.cloud, &role).await?;
+    Ok(Account::at(&deployment.cloud.url, credentials).await?.config)
+}
+
+/// Temporary credentials of a role that trusts the account.
+pub(super) async fn assume(cloud: &Cloud, role: &str) -> Result<Credentials, String> {
+    let assume = aws_sdk_sts::Client::new(&cloud.account.config).assume_role().role_arn(role);
     let assumed = assume.role_session_name("permissions-under-test").send().await;
     let assumed = assumed.or_say("the role cannot be assumed")?;
     let given = assumed.credentials().ok_or("STS gives no credentials")?;
     let (id, secret, token) = (given.access_key_id(), given.secret_access_key(), given.session_token());
-    let credentials = Credentials::new(id, secret, Some(token.to_owned()), None, "role");
-    Ok(Account::at(&deployment.cloud.url, credentials).await?.config)
+    Ok(Credentials::new(id, secret, Some(token.to_owned()), None, "role"))
 }
 
 /// Tries each action with an item that does not exist, and the deletion of the table.
@@ -99,6 +113,15 @@ async fn try_on_table(config: &SdkConfig, table: &str, key: &str) -> Result<Vec<
         ("BatchWriteItem", is_denied(client.batch_write_item().request_items(table, delete).send().await)),
         ("DeleteTable", is_denied(client.delete_table().table_name(table).send().await)),
     ])
+}
+
+/// Whether the role may not query the index.
+async fn try_on_index(config: &SdkConfig, table: &str) -> Result<bool, String> {
+    let query = aws_sdk_dynamodb::Client::new(config).query().table_name(table).index_name("by_status");
+    let query =
+        query.key_condition_expression("#status = :nobody").expression_attribute_names("#status", "status");
+    let query = query.expression_attribute_values(":nobody", AttributeValue::S("nobody".to_owned()));
+    is_denied(query.send().await)
 }
 
 /// A role may read both secrets or none, and do nothing else outside the tables; returns how many

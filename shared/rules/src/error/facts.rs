@@ -218,6 +218,9 @@ impl Error {
             Self::MessageNotFound => {
                 (404, "message_not_found", "The mailbox has no message with this ID.", Caller)
             }
+            Self::ConnectionNotFound => {
+                (404, "connection_not_found", "Nothing is stored of a user with this ID.", Caller)
+            }
             Self::MessageTooLarge => (
                 422,
                 "message_too_large",

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use postern_rules::config::names;
-use postern_rules::credential::Status;
+use postern_rules::credential::{Status, Terms};
 use postern_rules::scopes::Scopes;
 use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
-use super::item::{Item, attribute as a, listed, status_word, string, user};
+use super::item::{Item, attribute as a, listed, string, user};
 use super::{Store, StoreError};
 
 /// The name of the index.
@@ -38,6 +38,13 @@ pub struct Listed {
     pub end_noticed_for: Option<String>,
 }
 
+impl Listed {
+    /// What decides whether it can be used.
+    pub fn terms(&self) -> Terms<'_> {
+        Terms { status: self.status, client_id: &self.client_id, scopes: &self.scopes, ends_at: self.ends_at }
+    }
+}
+
 /// One page of the index.
 #[derive(Debug)]
 pub struct Page {
@@ -56,7 +63,7 @@ impl Store {
         after: Option<&UserId>,
         limit: u16,
     ) -> Result<Page, StoreError> {
-        let status = string(status_word(status));
+        let status = string(status.word());
         let start = after.map(|user| {
             HashMap::from([
                 (a::STATUS.to_owned(), status.clone()),

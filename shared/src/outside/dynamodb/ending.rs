@@ -7,9 +7,10 @@ use postern_rules::config::names;
 use postern_rules::credential::{Credential, Status};
 use postern_rules::random;
 use postern_rules::time::Timestamp;
+use postern_rules::user::UserId;
 
 use super::change::Change;
-use super::item::{attribute as a, number, status_word, string};
+use super::item::{attribute as a, number, string};
 use super::{ACCESS_TOKEN, LEASE, SETBACK, Store, StoreError, Written, insist, item};
 use crate::clock::Deadline;
 
@@ -50,7 +51,7 @@ impl Store {
                 return Ok(Written::Done(Box::new(credential.clone())));
             }
             let change = Change::default()
-                .set(a::STATUS, string(status_word(Status::Disconnecting)))
+                .set(a::STATUS, string(Status::Disconnecting.word()))
                 .remove(&ACCESS_TOKEN)
                 .remove(&LEASE)
                 .remove(&SETBACK);
@@ -85,6 +86,15 @@ impl Store {
             }
             _ => Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error)),
         }
+    }
+
+    /// Deletes the credential of `user`, whatever it is.
+    pub async fn delete_unread(&self, user: &UserId) -> Result<(), StoreError> {
+        let request = self.client.delete_item().table_name(&self.credentials_table);
+        Box::pin(request.key(a::USER_ID, string(user.as_str())).send())
+            .await
+            .map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
+        Ok(())
     }
 
     /// Makes `write`, again for each credential that another request leaves meanwhile. One of another

@@ -81,15 +81,6 @@ pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The stored word for a status.
-pub(super) const fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Active => "active",
-        Status::Revoked => "revoked",
-        Status::Disconnecting => "disconnecting",
-    }
-}
-
 /// A string attribute of an item, if it is there and a string.
 pub(super) fn optional_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
@@ -114,12 +105,7 @@ pub(super) fn user(item: &Item) -> Result<UserId, Unreadable> {
 }
 
 pub(super) fn status(item: &Item) -> Result<Status, Unreadable> {
-    match text(item, a::STATUS)? {
-        "active" => Ok(Status::Active),
-        "revoked" => Ok(Status::Revoked),
-        "disconnecting" => Ok(Status::Disconnecting),
-        _ => Err(Unreadable(a::STATUS)),
-    }
+    Status::of_word(text(item, a::STATUS)?).ok_or(Unreadable(a::STATUS))
 }
 
 /// Reads an item of the credentials table.

@@ -6,7 +6,7 @@ use postern_rules::credential::Status;
 use postern_rules::random;
 use postern_rules::user::UserId;
 
-use super::item::{attribute as a, number, status_word, string};
+use super::item::{attribute as a, number, string};
 use super::{Store, StoreError};
 
 impl Store {
@@ -36,7 +36,7 @@ impl Store {
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":write", string(random::identifier()))
             .expression_attribute_values(":now", number(self.clock.now().seconds()))
-            .expression_attribute_values(":active", string(status_word(Status::Active)));
+            .expression_attribute_values(":active", string(Status::Active.word()));
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {

@@ -1,0 +1,75 @@
+//! `count`: how many connections there are of each status, client and set of scopes, page by page of
+//! the index, until the time is nearly up. The caller adds up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use postern::app::App;
+use postern::door::direct::Call;
+use postern::outside::dynamodb::within;
+use postern_rules::credential::{Status, Terms};
+use postern_rules::error::Error;
+use postern_rules::scopes::Scopes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::action::Position;
+use super::answer;
+
+/// The entries that one call of DynamoDB reads: about 300 KB.
+const PAGE: u16 = 1000;
+/// No page is begun with less time left: a call may take as long as this.
+const RESERVE: Duration = Duration::from_secs(3);
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    counts: Vec<Count<'a>>,
+    /// How many of the active ones are of another client than today's, or lack a scope of today's.
+    asked_again: u64,
+    /// Where the next call goes on.
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Count<'a> {
+    status: &'static str,
+    client_id: &'a str,
+    scopes: Vec<&'a str>,
+    connections: u64,
+}
+
+pub(crate) async fn count(app: &App, from: Position, call: &Call<'_>) -> Result<Box<RawValue>, Error> {
+    let mut kinds: BTreeMap<(Status, String, Scopes), u64> = BTreeMap::new();
+    let mut position = Some(from);
+    while let Some(Position { status, after }) = position {
+        let page = within(call.deadline, app.store.connections(status, after.as_ref(), PAGE)).await?;
+        for listed in page.listed {
+            *kinds.entry((listed.status, listed.client_id, listed.scopes)).or_default() += 1;
+        }
+        position = match page.after {
+            Some(user) => Some(Position { status, after: Some(user) }),
+            None => Position { status, after: None }.next_status(),
+        };
+        if !call.deadline.allows(RESERVE) {
+            break;
+        }
+    }
+    let mut asked_again = 0;
+    for ((status, client_id, scopes), connections) in &kinds {
+        let client = app.secrets.google_client_for(client_id).await?;
+        let terms = Terms { status: *status, client_id, scopes, ends_at: None };
+        let is_asked = terms.mismatch(&app.config.scopes, Some(&client.client_id)).is_some();
+        asked_again += if *status == Status::Active && is_asked { *connections } else { 0 };
+    }
+    let counts = kinds.iter().map(|((status, client_id, scopes), connections)| Count {
+        status: status.word(),
+        client_id,
+        scopes: scopes.iter().collect(),
+        connections: *connections,
+    });
+    answer(&Answer {
+        counts: counts.collect(),
+        asked_again,
+        after: position.map(|position| position.cursor()),
+    })
+}
