@@ -83,6 +83,7 @@ const SENTENCES = [
   ["The message is too large to be shown here. Open it in Gmail.", "message_too_large"],
   ["Gmail does not understand this search. Change it and try again.", "invalid_query"],
   ["The list has changed. Load it again from the start.", "invalid_page_token"],
+  ["This took too long, or was done before. Load the page again.", "invalid_receipt"],
   [
     "This page is not set up to use the mail service. Tell the people who run it.",
     "forbidden_origin invalid_return_to invalid_redirect_uri csrf_header_missing issuer_mismatch",

@@ -346,6 +346,8 @@ export interface components {
             connected_at: number | null;
             /** @description When Google ends the grant, in seconds since the epoch, if its time is limited. */
             grant_expires_at: number | null;
+            /** @description Names the user to the application's own back end, which trades it with the function `access-token`. Works once and for a minute; each answer has another. Null when `signed_out` or `disconnecting`. */
+            receipt: string | null;
             /**
              * Format: uri
              * @description This API's `/auth/start`, which begins a sign-in. Does not expire.
@@ -482,7 +484,7 @@ export interface components {
          * @description The stable name of the error.
          * @enum {unknown}
          */
-        Code: "account_mismatch" | "ambiguous_cookie" | "blocked_by_admin" | "code_rejected" | "config_error" | "consent_denied" | "consent_incomplete" | "credential_unreadable" | "csrf_header_missing" | "disallowed_useragent" | "domain_not_allowed" | "domain_policy" | "duplicate_parameter" | "forbidden_origin" | "headers_too_large" | "identity_invalid" | "identity_mismatch" | "identity_unavailable" | "insufficient_scope" | "internal" | "invalid_grant" | "invalid_page_token" | "invalid_query" | "invalid_redirect_uri" | "invalid_request" | "invalid_return_to" | "issuer_mismatch" | "mail_not_enabled" | "malformed_encoding" | "message_not_found" | "message_too_large" | "method_not_allowed" | "no_refresh_token" | "nonce_mismatch" | "not_found" | "org_internal" | "out_of_time" | "payload_too_large" | "prefetch_refused" | "provider_error" | "quota_exhausted" | "rate_limited" | "reauthorization_required" | "secrets_unavailable" | "state_expired" | "state_mismatch" | "state_missing" | "state_used" | "storage_unavailable" | "too_many_parameters" | "unauthenticated" | "unsupported_grant_type" | "unsupported_media_type" | "unsupported_parameter" | "unsupported_response_type" | "upstream_malformed" | "upstream_rejected" | "upstream_timeout" | "upstream_unavailable" | "uri_too_long";
+        Code: "account_mismatch" | "ambiguous_cookie" | "blocked_by_admin" | "code_rejected" | "config_error" | "consent_denied" | "consent_incomplete" | "credential_unreadable" | "csrf_header_missing" | "disallowed_useragent" | "domain_not_allowed" | "domain_policy" | "duplicate_parameter" | "forbidden_origin" | "headers_too_large" | "identity_invalid" | "identity_mismatch" | "identity_unavailable" | "insufficient_scope" | "internal" | "invalid_grant" | "invalid_page_token" | "invalid_query" | "invalid_receipt" | "invalid_redirect_uri" | "invalid_request" | "invalid_return_to" | "issuer_mismatch" | "mail_not_enabled" | "malformed_encoding" | "message_not_found" | "message_too_large" | "method_not_allowed" | "no_refresh_token" | "nonce_mismatch" | "not_found" | "org_internal" | "out_of_time" | "payload_too_large" | "prefetch_refused" | "provider_error" | "quota_exhausted" | "rate_limited" | "reauthorization_required" | "secrets_unavailable" | "state_expired" | "state_mismatch" | "state_missing" | "state_used" | "storage_unavailable" | "too_many_parameters" | "unauthenticated" | "unsupported_grant_type" | "unsupported_media_type" | "unsupported_parameter" | "unsupported_response_type" | "upstream_malformed" | "upstream_rejected" | "upstream_timeout" | "upstream_unavailable" | "uri_too_long";
     };
     responses: {
         /** @description A problem document; see the general errors at the top. */

@@ -56,6 +56,7 @@ export interface Postern extends Api {
 
   /**
    * Whose mailbox is connected. Always answered, also for a first visit: `signed_out` is no error.
+   * Each answer has another `receipt`.
    */
   connection(options?: CallOptions): Promise<Connection>;
 
@@ -70,7 +71,8 @@ export interface Postern extends Api {
 
   /**
    * `change`: what is known of the connection changed: by the first `connection()`, by a sign-in or
-   * sign-out in this or another tab, or because access was lost. Returns a function that ends it.
+   * sign-out in this or another tab, or because access was lost; not by another receipt. Returns a
+   * function that ends it.
    */
   on(event: "change", listener: (connection: Connection) => void): () => void;
   /**
@@ -163,6 +165,12 @@ export interface Connection {
   connected_at: number | null;
   /** In seconds since the epoch: when Google ends the grant, if it said so. */
   grant_expires_at: number | null;
+  /**
+   * Names the user to your own back end, which trades it with the function `access-token`. Works once
+   * and for a minute: call `connection()` just before you hand it on. `null` while nobody is connected
+   * and while a disconnect is not completed.
+   */
+  receipt: string | null;
   /** The API's `/auth/start`, for a plain link. */
   start_url: string;
 }

@@ -52,6 +52,8 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
   let isInMemory = session === "memory";
   /** The last known connection. */
   let current;
+  /** The same as text, without its receipt. */
+  let latest;
   /** Counts sign-ins and sign-outs, so that a late 401 of an earlier session asks nobody. */
   let sessions = 0;
   /** The one reauthorization that all failed calls of this session share. */
@@ -100,11 +102,13 @@ export function createPostern({ base, mode = "auto", session = "auto", clientId 
 
   function learn(connection) {
     if (connection.status === "connected") reauthorizing = undefined;
-    const isNews = JSON.stringify(connection) !== JSON.stringify(current);
     current = connection;
+    // Each answer has another receipt: that is no news.
+    const news = JSON.stringify({ ...connection, receipt: 0 });
     // Async: one that throws becomes an unhandled rejection, and disturbs nobody else.
-    if (isNews) listeners.change.forEach(async (listener) => listener(current));
-    return current;
+    if (news !== latest) listeners.change.forEach(async (listener) => listener(connection));
+    latest = news;
+    return connection;
   }
 
   async function connection(options) {
@@ -363,7 +367,8 @@ async function request(url, options) {
     }
     if (answer?.ok && (body || answer.status === 204)) return body;
     const header = answer?.headers.get("retry-after");
-    const asked = Math.ceil(/^\d+$/.test(header) ? header : (Date.parse(header) - Date.now()) / 1000);
+    // Seconds, or a date.
+    const asked = Math.ceil(header >= 0 ? header : (Date.parse(header) - Date.now()) / 1000);
     const retryAfter = asked > 0 ? asked : undefined;
     const pause = Math.max(FIRST_PAUSE * 2 ** retry * (1 + Math.random()), (retryAfter ?? 0) * 1000);
     // An answer with a code is the API's own.

@@ -1,12 +1,14 @@
 //! The life of a grant: [`connect`] turns Google's code into a grant, [`access`] turns a grant into an
-//! access token, [`redeem`] turns a one-time code of ours into a session, and [`disconnect`] ends a
-//! grant. Only this module combines storage, secrets and Google.
+//! access token, [`redeem`] turns a one-time code of ours into a session, [`receipt`] tells a back end
+//! whose grant it is, and [`disconnect`] ends a grant. Only this module combines storage, secrets and
+//! Google.
 
 pub mod access;
 mod conditions;
 pub mod connect;
 pub mod disconnect;
 mod lease;
+pub mod receipt;
 pub mod redeem;
 mod session;
 pub mod tokens_at_rest;

@@ -1,10 +1,11 @@
-//! The process dies at each point of the callback, the refresh, a disconnect and a sign-out, combined
-//! with each fault of the back ends. Afterwards the credential works, or the user is asked for
+//! The process dies at each point of the callback, the refresh, a hand-out, a disconnect and a sign-out,
+//! combined with each fault of the back ends. Afterwards the credential works, or the user is asked for
 //! consent, or a repetition completes what began; what is stored changed only for a good reason.
 
 mod callback;
 mod code;
 mod ending;
+mod hand_out;
 mod kill;
 mod refresh;
 mod trouble;

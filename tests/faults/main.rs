@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 
 mod behind;
+mod both_doors;
 mod contention;
 mod crash;
 mod extent;

@@ -22,7 +22,7 @@ fn keyring() -> Keyring {
 }
 
 fn purpose() -> impl Strategy<Value = Purpose> + Clone {
-    prop_oneof![Just(Purpose::Flow), Just(Purpose::Session), Just(Purpose::Token)]
+    prop_oneof![Just(Purpose::Flow), Just(Purpose::Receipt), Just(Purpose::Session), Just(Purpose::Token)]
 }
 
 fn place() -> BoxedStrategy<Vec<String>> {

@@ -108,7 +108,7 @@ conditions! {
         AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
         MessageNotFound MessageTooLarge ConnectionNotFound
         QuotaExhausted GmailNotEnabled OutOfTime IdentityUnavailable
-        InvalidRedirectUri UnsupportedResponseType UnsupportedGrantType InvalidGrant
+        InvalidRedirectUri UnsupportedResponseType UnsupportedGrantType InvalidGrant InvalidReceipt
         IdentityInvalid IdentityMismatch Internal;
     with:
         Error::InvalidRequest(_) => [Error::InvalidRequest("")]

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 
+mod access_token;
 mod ahead;
 mod attacks;
 mod bad_input;
@@ -31,6 +32,7 @@ mod metrics;
 mod neighbours;
 mod ratchet;
 mod reauthorization;
+mod receipts;
 mod refresh;
 mod sealed;
 mod server_metadata;

@@ -105,6 +105,8 @@ export class Api {
       missing_scopes: [],
       connected_at: null,
       grant_expires_at: null,
+      // Another one in each answer.
+      receipt: isSignedIn ? `v1.k1.${randomUUID()}` : null,
       start_url: `${this.base}/auth/start`,
     };
   }

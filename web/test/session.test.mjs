@@ -24,6 +24,16 @@ test("a first visit asks for the connection and sees no error", async () => {
   assert.deepEqual([status, reason, user], ["signed_out", "not_signed_in", null]);
 });
 
+test("each answer has another receipt, which is no news", async () => {
+  const { postern } = await connected();
+  const changes = [];
+  postern.on("change", ({ status }) => changes.push(status));
+  const first = await postern.connection();
+  const second = await postern.connection();
+  assert.notEqual(first.receipt, second.receipt);
+  assert.deepEqual(changes, []);
+});
+
 test("ten calls that fail ask for one authorization, wait for it and are repeated", async () => {
   const { browser, tab, api, postern } = await connected();
   api.lost = "revoked_or_expired";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postern_rules::error::Error;
 use postern_rules::scopes::Scopes;
-use postern_rules::secret::SessionToken;
+use postern_rules::secret::{AccessToken, SealedReceipt, SessionToken};
 use postern_rules::user::UserId;
 use serde::Deserialize;
 
@@ -21,9 +21,11 @@ const SCOPE_LIMIT: usize = 256;
 #[serde(deny_unknown_fields)]
 pub struct Input {
     user_id: Option<String>,
+    receipt: Option<SealedReceipt>,
     session_token: Option<SessionToken>,
     min_ttl_seconds: Option<u64>,
     scopes: Option<Vec<String>>,
+    refused_token: Option<AccessToken>,
     introspect: Option<bool>,
 }
 
@@ -31,15 +33,17 @@ pub struct Input {
 pub(crate) enum Subject {
     /// This user's.
     User(UserId),
+    /// That of the user whose page got this receipt.
+    Receipt(SealedReceipt),
     /// That of the session's user.
     Session(SessionToken),
 }
 
 /// What the caller asks for.
 pub(crate) enum Question {
-    /// A token that lives this long, with these scopes.
-    Token { life: Duration, scopes: Scopes },
-    /// Whose session it is, without a token.
+    /// A token that lives this long, with these scopes, and that is not the one which Google refused.
+    Token { life: Duration, scopes: Scopes, refused: Option<AccessToken> },
+    /// Whose session or receipt it is, without a token.
     Introspection,
 }
 
@@ -49,6 +53,8 @@ impl Question {
         match (self, subject) {
             (Self::Token { .. }, Subject::User(_)) => "token by user",
             (Self::Token { .. }, Subject::Session(_)) => "token by session",
+            (Self::Token { .. }, Subject::Receipt(_)) => "token by receipt",
+            (Self::Introspection, Subject::Receipt(_)) => "introspection by receipt",
             (Self::Introspection, _) => "introspection by session",
         }
     }
@@ -57,12 +63,15 @@ impl Question {
 impl Input {
     /// Checks the payload's members.
     pub(crate) fn parse(self) -> Result<(Subject, Question), Error> {
-        let subject = match (self.user_id, self.session_token) {
-            (Some(user), None) => Subject::User(
+        let subject = match (self.user_id, self.receipt, self.session_token) {
+            (Some(user), None, None) => Subject::User(
                 UserId::parse(&user).ok_or(Error::InvalidRequest("user_id must be a Google user ID."))?,
             ),
-            (None, Some(token)) => Subject::Session(token),
-            _ => return Err(Error::InvalidRequest("Send exactly one of user_id and session_token.")),
+            (None, Some(receipt), None) => Subject::Receipt(receipt),
+            (None, None, Some(token)) => Subject::Session(token),
+            _ => {
+                return Err(Error::InvalidRequest("Send exactly one of user_id, receipt and session_token."));
+            }
         };
         if self.introspect != Some(true) {
             let life = self.min_ttl_seconds.unwrap_or(USUAL_LIFE);
@@ -70,10 +79,15 @@ impl Input {
                 return Err(Error::InvalidRequest("min_ttl_seconds must be from 0 to 1800."));
             }
             let scopes = scopes(&self.scopes.unwrap_or_default())?;
-            return Ok((subject, Question::Token { life: Duration::from_secs(life), scopes }));
+            let (life, refused) = (Duration::from_secs(life), self.refused_token);
+            return Ok((subject, Question::Token { life, scopes, refused }));
         }
-        if self.min_ttl_seconds.is_some() || self.scopes.is_some() || matches!(subject, Subject::User(_)) {
-            return Err(Error::InvalidRequest("introspect goes with session_token, and nothing else."));
+        let is_for_token =
+            self.min_ttl_seconds.is_some() || self.scopes.is_some() || self.refused_token.is_some();
+        if is_for_token || matches!(subject, Subject::User(_)) {
+            return Err(Error::InvalidRequest(
+                "introspect goes with receipt or session_token, and with nothing else.",
+            ));
         }
         Ok((subject, Question::Introspection))
     }

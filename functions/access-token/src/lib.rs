@@ -1,5 +1,5 @@
 //! `access-token`, without a route: hands a user's access token to the back ends of the account, or
-//! says whose session it is. Their roles may ask for any user; IAM decides who may ask.
+//! says whose session or receipt it is. Their roles may ask for any user; IAM decides who may ask.
 
 mod input;
 mod output;
@@ -8,6 +8,7 @@ use postern::app::{Ahead, App};
 use postern::door::caller;
 use postern::door::direct::{Call, Function};
 use postern::grant::access::{Access, Wanted};
+use postern::grant::receipt;
 use postern::outside::dynamodb::within;
 use postern::telemetry::metrics;
 use postern_rules::credential::Credential;
@@ -16,7 +17,7 @@ use postern_rules::scopes::Need;
 
 pub use self::input::Input;
 use self::input::{Question, Subject};
-pub use self::output::Output;
+pub use self::output::{Origin, Output, Says};
 
 /// This function.
 pub const FUNCTION: Function = Function { name: "access-token", ahead: &[Ahead::Secrets, Ahead::DynamoDb] };
@@ -25,32 +26,39 @@ pub const FUNCTION: Function = Function { name: "access-token", ahead: &[Ahead::
 ///
 /// # Errors
 ///
-/// An invalid payload, a session that does not serve, a user or grant without access, scopes that the
-/// grant does not cover, and what keeps Google or AWS from answering.
+/// An invalid payload, a session or receipt that does not serve, a user or grant without access,
+/// scopes that the grant does not cover, and what keeps Google or AWS from answering.
 pub async fn handle(app: &App, input: Input, call: &Call<'_>) -> Result<Output, Error> {
     let (subject, question) = input.parse()?;
     let asked = question.asked_by(&subject);
     call.asks(asked);
-    let credential = find(app, subject, call).await?;
-    match question {
-        Question::Token { life, scopes } => {
+    let Found { credential, origin } = find(app, subject, &question, call).await?;
+    let says = match question {
+        Question::Token { life, scopes, refused } => {
             let wanted = Wanted { need: Need::These(scopes), life };
             let access = Access::open(app, credential, wanted, call.deadline).await?;
-            let handed_out = access.hand_out().await?;
+            let handed_out = access.hand_out(refused.as_ref()).await?;
             metrics::count_handed_out(asked);
-            Ok(Output::Token(handed_out))
+            Says::Token(handed_out)
         }
         Question::Introspection => {
             let client = app.secrets.google_client_for(&credential.client_id).await?;
             let now = app.clock.now();
             let standing = credential.standing(&app.config.scopes, &client.client_id, now);
-            Ok(Output::Introspection { credential, standing })
+            Says::Standing(credential, standing)
         }
-    }
+    };
+    Ok(Output { says, origin })
 }
 
-/// The credential of the user who is meant.
-async fn find(app: &App, subject: Subject, call: &Call<'_>) -> Result<Credential, Error> {
+/// Whom the caller means.
+struct Found {
+    credential: Credential,
+    /// For a receipt.
+    origin: Option<Origin>,
+}
+
+async fn find(app: &App, subject: Subject, question: &Question, call: &Call<'_>) -> Result<Found, Error> {
     let (user, credential) = match subject {
         Subject::User(user) => {
             call.about(&user);
@@ -62,6 +70,15 @@ async fn find(app: &App, subject: Subject, call: &Call<'_>) -> Result<Credential
             call.about(&caller.session.user);
             (caller.session.user, caller.credential)
         }
+        Subject::Receipt(text) => {
+            let holder = match question {
+                Question::Token { .. } => receipt::redeem(app, text.expose(), call.deadline).await?,
+                Question::Introspection => receipt::peek(app, text.expose(), call.deadline).await?,
+            };
+            call.about(&holder.credential.user);
+            return Ok(Found { credential: holder.credential, origin: Some(Origin(holder.origin)) });
+        }
     };
-    credential.ok_or_else(|| Error::not_connected(&user))
+    let credential = credential.ok_or_else(|| Error::not_connected(&user))?;
+    Ok(Found { credential, origin: None })
 }

@@ -8,61 +8,72 @@ use postern_rules::time::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// What a caller gets.
-pub enum Output {
+pub struct Output {
+    /// What it asked for.
+    pub says: Says,
+    /// Only for a receipt: where it comes from.
+    pub origin: Option<Origin>,
+}
+
+/// The front end that a receipt was issued to, if there was one.
+#[derive(Serialize)]
+pub struct Origin(pub Option<String>);
+
+/// What a caller asked for.
+pub enum Says {
     /// A token.
     Token(HandedOut),
-    /// Whose session it is, and whether a token would be handed out.
-    Introspection {
-        /// The user's credential.
-        credential: Credential,
-        /// How the connection stands.
-        standing: Standing,
-    },
+    /// How the connection stands.
+    Standing(Credential, Standing),
+}
+
+/// The members of both answers. Which are there depends on the question alone.
+#[derive(Serialize)]
+struct Members<'a> {
+    #[serde(flatten)]
+    token: Option<Token<'a>>,
+    scopes: Vec<&'a str>,
+    user: User<'a>,
+    #[serde(flatten)]
+    standing: Option<Words>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a Origin>,
 }
 
 #[derive(Serialize)]
-struct Handed<'a> {
+#[expect(clippy::struct_field_names, reason = "the names of RFC 6749")]
+struct Token<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_at: Option<i64>,
-    scopes: Vec<&'a str>,
-    user: User<'a>,
 }
 
 #[derive(Serialize)]
-struct Introspection<'a> {
-    user: User<'a>,
-    scopes: Vec<&'a str>,
+struct Words {
     status: &'static str,
     reason: Option<&'static str>,
 }
 
 impl Serialize for Output {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Token(HandedOut { credential, token, expires_at, scopes }) => Handed {
-                access_token: token.expose(),
-                token_type: "Bearer",
-                expires_at: expires_at.map(Timestamp::seconds),
-                scopes: list(scopes),
-                user: user(credential),
+        let (token, credential, scopes, standing) = match &self.says {
+            Says::Token(HandedOut { credential, token, expires_at, scopes }) => {
+                let expires_at = expires_at.map(Timestamp::seconds);
+                let token = Token { access_token: token.expose(), token_type: "Bearer", expires_at };
+                (Some(token), credential, scopes, None)
             }
-            .serialize(serializer),
-            Self::Introspection { credential, standing } => Introspection {
-                user: user(credential),
-                scopes: list(&credential.scopes),
-                status: standing.status(),
-                reason: standing.reason(),
+            Says::Standing(credential, standing) => {
+                let words = Words { status: standing.status(), reason: standing.reason() };
+                (None, credential, &credential.scopes, Some(words))
             }
-            .serialize(serializer),
-        }
+        };
+        let members = Members {
+            token,
+            scopes: Scopes::iter(scopes).collect(),
+            user: User::of(&credential.user, credential.email.as_ref()),
+            standing,
+            origin: self.origin.as_ref(),
+        };
+        members.serialize(serializer)
     }
-}
-
-fn user(credential: &Credential) -> User<'_> {
-    User::of(&credential.user, credential.email.as_ref())
-}
-
-fn list(scopes: &Scopes) -> Vec<&str> {
-    scopes.iter().collect()
 }

@@ -7,6 +7,7 @@ use lambda_http::http::StatusCode;
 use postern::app::{Ahead, App};
 use postern::door::{self, Entry, Reply, Request, Route, authorization, browser_sessions, caller};
 use postern::grant::disconnect::disconnect;
+use postern::grant::receipt;
 use postern_rules::error::{Error, Reason};
 
 use self::standing::Standing;
@@ -37,11 +38,15 @@ async fn show(app: &App, request: &Request) -> Result<Reply, Error> {
         Err(Error::Unauthorized { reason, .. }) => Err(reason),
         Err(error) => return Err(error),
     };
+    let receipt;
     let standing = match &credential {
         Ok(credential) => {
             let client = app.secrets.google_client_for(&credential.client_id).await?;
+            let page = request.page().and_then(|page| app.config.allowed_origins.of_page(page));
+            receipt = receipt::issue(app, credential, page).await?;
             let now = app.clock.now();
-            Standing::of(credential, &app.config.scopes, &client.client_id, now, &start_url)
+            let needed = &app.config.scopes;
+            Standing::of(credential, needed, &client.client_id, now, receipt.as_ref(), &start_url)
         }
         Err(reason) => Standing::signed_out(*reason, &start_url),
     };

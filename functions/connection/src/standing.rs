@@ -4,6 +4,7 @@ use postern::door::User;
 use postern_rules::credential::Credential;
 use postern_rules::error::Reason;
 use postern_rules::scopes::Scopes;
+use postern_rules::secret::SealedReceipt;
 use postern_rules::time::Timestamp;
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ pub(crate) struct Standing<'a> {
     missing_scopes: Vec<String>,
     connected_at: Option<i64>,
     grant_expires_at: Option<i64>,
+    receipt: Option<&'a str>,
     start_url: &'a str,
 }
 
@@ -31,6 +33,7 @@ impl<'a> Standing<'a> {
             missing_scopes: Vec::new(),
             connected_at: None,
             grant_expires_at: None,
+            receipt: None,
             start_url,
         }
     }
@@ -41,6 +44,7 @@ impl<'a> Standing<'a> {
         needed: &Scopes,
         client_id: &str,
         now: Timestamp,
+        receipt: Option<&'a SealedReceipt>,
         start_url: &'a str,
     ) -> Self {
         let standing = credential.standing(needed, client_id, now);
@@ -53,6 +57,7 @@ impl<'a> Standing<'a> {
             missing_scopes: credential.scopes.missing(needed).iter().map(str::to_owned).collect(),
             connected_at: Some(credential.connected_at.seconds()),
             grant_expires_at: end.map(Timestamp::seconds),
+            receipt: receipt.map(SealedReceipt::expose),
             start_url,
         }
     }

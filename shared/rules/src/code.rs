@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use crate::credential::{Credential, Status};
+use crate::credential::Credential;
 use crate::digest::{hex, sha256};
 use crate::flow::CodeRequest;
 use crate::pkce::Challenge;
@@ -94,10 +94,8 @@ impl Issued {
             & (now < self.issued_at.plus(LIFETIME))
     }
 
-    /// Whether the user is still connected as when it was issued: has neither signed out everywhere
-    /// nor disconnected since.
+    /// Whether the user is still connected as when it was issued.
     pub fn belongs_to(&self, credential: &Credential) -> bool {
-        credential.status != Status::Disconnecting
-            && credential.is_in_era(self.era.as_deref(), self.issued_at)
+        credential.is_connected_since(self.era.as_deref(), self.issued_at)
     }
 }

@@ -163,6 +163,12 @@ impl Credential {
             (its, todays) => its == todays,
         }
     }
+
+    /// Whether the user is still connected as when something was issued at `issued_at` in `era`: has
+    /// neither signed out everywhere nor disconnected since, and does not want to.
+    pub fn is_connected_since(&self, era: Option<&str>, issued_at: Timestamp) -> bool {
+        self.status != Status::Disconnecting && self.is_in_era(era, issued_at)
+    }
 }
 
 /// The `sessions_valid_from` of a credential created at `now`. A process whose clock is behind may

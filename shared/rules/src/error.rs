@@ -110,6 +110,8 @@ pub enum Error {
     UnsupportedGrantType,
     /// The one-time code does not serve: unknown, expired, used, or another front end's.
     InvalidGrant,
+    /// The receipt does not serve: malformed, expired, used, or of an era that is over.
+    InvalidReceipt,
     /// `pageToken` is malformed, or Gmail refused it.
     InvalidPageToken,
     /// `q` or `labelIds` is malformed, or Gmail refused it.

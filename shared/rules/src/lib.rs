@@ -10,6 +10,7 @@ pub mod google_client;
 pub mod mail;
 pub mod pkce;
 pub mod random;
+pub mod receipt;
 pub mod scopes;
 pub mod seal;
 pub mod secret;

@@ -28,6 +28,8 @@ const LEAST_KEY_LENGTH: usize = 32;
 pub enum Purpose {
     /// The flow cookie.
     Flow,
+    /// A receipt.
+    Receipt,
     /// The user ID in a session token.
     Session,
     /// A token at rest.
@@ -38,6 +40,7 @@ impl Purpose {
     const fn label(self) -> &'static str {
         match self {
             Self::Flow => "postern/v1/flow",
+            Self::Receipt => "postern/v1/receipt",
             Self::Session => "postern/v1/session",
             Self::Token => "postern/v1/token",
         }
@@ -46,7 +49,7 @@ impl Purpose {
     /// The form of newly sealed texts.
     const fn form(self) -> &'static str {
         match self {
-            Self::Flow | Self::Session => "v1",
+            Self::Flow | Self::Receipt | Self::Session => "v1",
             Self::Token => "v2",
         }
     }
@@ -86,6 +89,7 @@ pub enum KeyringError {
 
 struct Subkeys {
     flow: LessSafeKey,
+    receipt: LessSafeKey,
     session: LessSafeKey,
     token: LessSafeKey,
     pseudonym: hmac::Key,
@@ -202,6 +206,7 @@ impl Subkeys {
         };
         Self {
             flow: aead(Purpose::Flow),
+            receipt: aead(Purpose::Receipt),
             session: aead(Purpose::Session),
             token: aead(Purpose::Token),
             pseudonym: hmac::Key::new(hmac::HMAC_SHA256, subkey("postern/v1/pseudonym").as_slice()),
@@ -211,6 +216,7 @@ impl Subkeys {
     const fn of(&self, purpose: Purpose) -> &LessSafeKey {
         match purpose {
             Purpose::Flow => &self.flow,
+            Purpose::Receipt => &self.receipt,
             Purpose::Session => &self.session,
             Purpose::Token => &self.token,
         }
@@ -286,9 +292,17 @@ mod tests {
     #[test]
     fn a08_a_text_sealed_for_one_purpose_opens_for_no_other() {
         let keyring = keyring(ONE);
-        let sealed = keyring.seal(Purpose::Flow, &[], b"text");
-        assert_eq!(keyring.open(Purpose::Session, &[], &sealed), Err(OpenError::Broken));
-        assert_eq!(keyring.open(Purpose::Token, &[], &sealed), Err(OpenError::Broken));
+        let purposes = [Purpose::Flow, Purpose::Receipt, Purpose::Session, Purpose::Token];
+        for purpose in purposes {
+            let sealed = keyring.seal(purpose, &[], b"text");
+            for other in purposes.into_iter().filter(|other| *other != purpose) {
+                assert_eq!(
+                    keyring.open(other, &[], &sealed),
+                    Err(OpenError::Broken),
+                    "{purpose:?} {other:?}"
+                );
+            }
+        }
     }
 
     #[test]

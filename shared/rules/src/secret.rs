@@ -71,6 +71,8 @@ kinds! {
     ClientSecret
     /// A session token of this API.
     SessionToken
+    /// A receipt of this API, as a page gets it.
+    SealedReceipt
 }
 
 /// Text sealed by [`crate::seal`]. Safe to store and compare.

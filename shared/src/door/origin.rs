@@ -52,8 +52,7 @@ fn is_listed(app: &App, request: &Request) -> Option<bool> {
 }
 
 fn referrer_is_listed(app: &App, request: &Request) -> bool {
-    let referrer = request.header("referer").and_then(|referrer| url::Url::parse(referrer).ok());
-    referrer.is_some_and(|url| app.config.allowed_origins.contain(&url.origin().ascii_serialization()))
+    request.header("referer").is_some_and(|page| app.config.allowed_origins.of_page(page).is_some())
 }
 
 /// Whether a page embeds the response (image, frame, script), by Fetch Metadata.

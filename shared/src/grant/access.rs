@@ -104,14 +104,19 @@ impl<'a> Access<'a> {
     ) -> Result<T, Error> {
         let mut answer = self.call_once(&mut call).await;
         if matches!(answer, Err(GmailError::Unauthorized)) && !self.working.is_new {
-            let credential = self.working.credential.clone();
-            let refused = credential.access_token.clone();
-            self.working =
-                obtain(self.app, credential, &self.wanted, refused.as_ref(), self.deadline).await?;
-            self.working.is_new = true;
+            self.renew().await?;
             answer = self.call_once(&mut call).await;
         }
         answer.map_err(|error| self.error_of(error))
+    }
+
+    /// Replaces the token, which Google refused.
+    async fn renew(&mut self) -> Result<(), Error> {
+        let credential = self.working.credential.clone();
+        let refused = credential.access_token.clone();
+        self.working = obtain(self.app, credential, &self.wanted, refused.as_ref(), self.deadline).await?;
+        self.working.is_new = true;
+        Ok(())
     }
 
     /// What the caller is told of a failure that [`Access::call`] did not return.

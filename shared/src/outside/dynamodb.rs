@@ -5,6 +5,7 @@ mod change;
 mod codes;
 mod ending;
 mod item;
+mod receipts;
 mod retry;
 mod sessions;
 

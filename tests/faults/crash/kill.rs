@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use harness::proxy::Side;
 use harness::world::{Answer, Call, invoke};
+use postern::app::App;
 
 use crate::behind::Behind;
 
@@ -57,9 +58,18 @@ impl Points {
     /// Sends a call to a new environment and kills it at this point. Returns the answer if that
     /// came first.
     pub(super) async fn kill(&self, behind: &Behind, call: &Call, budget: Duration) -> Option<Answer> {
-        let app = behind.world.environment(&[]);
         let event = call.event().to_string();
-        let request = Box::pin(invoke(Ok(&app), &event, budget));
+        self.kill_in(behind, async |app| invoke(Ok(app), &event, budget).await).await
+    }
+
+    /// The same with anything that a new environment does.
+    pub(super) async fn kill_in<T>(
+        &self,
+        behind: &Behind,
+        request: impl AsyncFnOnce(&App) -> T,
+    ) -> Option<T> {
+        let app = behind.world.environment(&[]);
+        let request = Box::pin(request(&app));
         let answer = match self.kind {
             Kind::Suspensions => suspended(request, self.number).await,
             Kind::Calls(side) => {
@@ -80,7 +90,7 @@ impl Points {
     }
 
     /// Moves to the next point. False if the request ended before this one.
-    pub(super) fn go_on(&mut self, answer: Option<&Answer>) -> bool {
+    pub(super) fn go_on<T>(&mut self, answer: Option<&T>) -> bool {
         assert!(self.number < MOST, "the request makes no end");
         self.killed += usize::from(answer.is_none());
         let kind = self.kind;
@@ -98,7 +108,7 @@ impl Points {
 }
 
 /// Runs a request up to its `number`-th suspension.
-async fn suspended(request: impl Future<Output = Answer> + Unpin, number: usize) -> Option<Answer> {
+async fn suspended<T>(request: impl Future<Output = T> + Unpin, number: usize) -> Option<T> {
     let (mut request, mut count) = (request, 0);
     std::future::poll_fn(|context| {
         if count == number {

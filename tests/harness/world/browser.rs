@@ -140,7 +140,9 @@ impl World {
         let answer = self.send(&self.with_cookies(Call::connection())).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(answer.cookies.is_empty(), "no flow begins: {answer:?}");
-        answer.json()
+        let told = answer.json();
+        told["receipt"].as_str().into_iter().for_each(|receipt| self.plant(receipt));
+        told
     }
 
     /// A call to list messages, with the browser's cookies.

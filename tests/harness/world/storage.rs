@@ -94,6 +94,11 @@ impl World {
         self.rows("code#")
     }
 
+    /// The items of used receipts.
+    pub fn used_receipts(&self) -> Vec<Value> {
+        self.rows("receipt#")
+    }
+
     fn rows(&self, prefix: &str) -> Vec<Value> {
         let items = self.dynamodb.scan(SESSIONS_TABLE).into_iter();
         items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with(prefix)).collect()

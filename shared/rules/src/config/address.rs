@@ -12,6 +12,12 @@ impl Origins {
         self.0.iter().any(|allowed| allowed == origin)
     }
 
+    /// The listed origin of the page with this URL, or with this value of `Origin`.
+    pub fn of_page(&self, page: &str) -> Option<&str> {
+        let origin = Url::parse(page).ok()?.origin().ascii_serialization();
+        self.0.iter().map(String::as_str).find(|allowed| *allowed == origin)
+    }
+
     /// The first origin: the default for redirects.
     pub fn first(&self) -> &str {
         &self.0[0]

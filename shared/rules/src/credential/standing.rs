@@ -50,7 +50,7 @@ impl Credential {
         let cause = self.setback.as_ref().map(|setback| setback.cause);
         let is_over = self.freshness(LEAST_LIFE, now) == Freshness::Expired;
         match self.terms().standing(needed, client_id, now) {
-            Standing::Connected if is_over && cause == Some(SetbackCause::ReauthPolicy) => {
+            Standing::Connected if cause == Some(SetbackCause::ReauthPolicy) && is_over => {
                 Standing::Reauthorize(Reason::ReauthPolicy)
             }
             standing => standing,

@@ -81,6 +81,12 @@ impl Error {
                 "The code is unknown, expired or used, or belongs to another client, redirect_uri or verifier.",
                 Caller,
             ),
+            Self::InvalidReceipt => (
+                400,
+                "invalid_receipt",
+                "The receipt is unknown, older than a minute or used, or its user has signed out everywhere or disconnected.",
+                Caller,
+            ),
             Self::InvalidPageToken => (
                 400,
                 "invalid_page_token",

@@ -38,8 +38,8 @@ impl ReturnTo {
 
     /// The root URL of `page`'s origin if that is allowed, else of the first allowed origin.
     pub fn home_of(page: Option<&str>, allowed: &Origins) -> Self {
-        page.and_then(|page| Url::parse(page).ok())
-            .and_then(|url| Self::parse(&url.origin().ascii_serialization(), allowed).ok())
+        page.and_then(|page| allowed.of_page(page))
+            .and_then(|origin| Self::parse(origin, allowed).ok())
             .unwrap_or_else(|| Self::default_of(allowed))
     }
 

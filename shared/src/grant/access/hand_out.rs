@@ -5,6 +5,7 @@ use postern_rules::error::Error;
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::AccessToken;
 use postern_rules::time::Timestamp;
+use subtle::ConstantTimeEq;
 
 use super::{Access, Beside, Working};
 use crate::grant::conditions::require_scopes;
@@ -25,7 +26,13 @@ pub struct HandedOut {
 impl Access<'_> {
     /// Gives the token away, after a new one has been stored or could not be: once the answer has
     /// left, the process is frozen. Refreshes nothing ahead: no call to Gmail would hide that time.
-    pub async fn hand_out(mut self) -> Result<HandedOut, Error> {
+    /// A token that Google `refused` to the caller is replaced first, as it is in [`Access::call`].
+    pub async fn hand_out(mut self, refused: Option<&AccessToken>) -> Result<HandedOut, Error> {
+        let token = self.working.token.token.expose().as_bytes();
+        let is_refused = refused.is_some_and(|refused| bool::from(refused.expose().as_bytes().ct_eq(token)));
+        if is_refused && !self.working.is_new {
+            self.renew().await?;
+        }
         match std::mem::replace(&mut self.working.beside, Beside::Nothing) {
             store @ Beside::Store(_) => self.perform(store).await,
             Beside::Nothing | Beside::RefreshAhead => {}

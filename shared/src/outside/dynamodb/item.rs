@@ -253,6 +253,11 @@ pub(super) fn code_key(digest: &str) -> String {
     format!("code#{digest}")
 }
 
+/// The key of a used receipt's row.
+pub(super) fn receipt_key(digest: &str) -> String {
+    format!("receipt#{digest}")
+}
+
 /// Writes the row of a code that was not redeemed.
 pub(super) fn code_item(code: &Issued) -> Item {
     let mut item = Item::from([

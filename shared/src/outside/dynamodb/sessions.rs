@@ -1,4 +1,5 @@
-//! The sessions table: sessions and spent states. [`super::codes`] has the one-time codes.
+//! The sessions table: sessions and spent states. [`super::codes`] has the one-time codes, and
+//! [`super::receipts`] the used receipts.
 
 use std::collections::HashMap;
 use std::time::Duration;
