@@ -125,7 +125,8 @@ async fn a104_a_receipt_gets_one_answer_whichever_was_asked_for() {
         let asked = if is_introspection { "introspection by receipt" } else { "token by receipt" };
         assert_logged(&world, &told, "INFO", asked);
         world.metrics();
-        for payload in [payload, json!({"receipt": receipt}), json!({"receipt": receipt, "introspect": true})] {
+        for payload in [payload, json!({"receipt": receipt}), json!({"receipt": receipt, "introspect": true})]
+        {
             let told = ask(&world, payload).await;
             assert_eq!(told.problem(), (400, "invalid_receipt"));
             assert_eq!(told.answer.get("start_url"), None);
