@@ -3,10 +3,13 @@
 //! repeats them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use harness::google::Decision;
 use harness::template::roles;
 use harness::world::{ANN, Call, FrontEnd, KEYRING, World, parameter};
+use postern::grant::receipt;
+use postern_rules::user::UserId;
 use serde_json::{Value, json};
 
 use super::resources;
@@ -17,6 +20,17 @@ type Calls = BTreeSet<(String, String)>;
 /// Google's secret has a name that the stack's parameter chooses.
 const GOOGLE_CLIENT: &str = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${GoogleClientSecretId}-??????";
 
+const EVENT_BUS: &str =
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}";
+/// What Lambda does in the name of `events`: it reads the stream, and says what it gave up.
+const OF_THE_MAPPING: [(&str, &str); 5] = [
+    ("dynamodb:DescribeStream", "${CredentialsTable.Arn}/stream/*"),
+    ("dynamodb:GetRecords", "${CredentialsTable.Arn}/stream/*"),
+    ("dynamodb:GetShardIterator", "${CredentialsTable.Arn}/stream/*"),
+    ("dynamodb:ListStreams", "${CredentialsTable.Arn}/stream/*"),
+    ("sqs:SendMessage", "EventsDeadLetters.Arn"),
+];
+
 /// Takes the calls that were made since the last time, and begins a new process.
 fn take_calls(world: &mut World) -> Calls {
     let mut calls = Calls::new();
@@ -25,9 +39,13 @@ fn take_calls(world: &mut World) -> Calls {
             Value::Object(tables) => tables.keys().cloned().collect(),
             _ => vec![call.body["TableName"].as_str().unwrap().to_owned()],
         };
-        calls.extend(
-            tables.iter().map(|table| (format!("dynamodb:{}", call.operation), format!("{table}.Arn"))),
-        );
+        calls.extend(tables.iter().map(|table| {
+            let resource = match call.body["IndexName"].as_str() {
+                Some(index) => format!("${{{table}.Arn}}/index/{index}"),
+                None => format!("{table}.Arn"),
+            };
+            (format!("dynamodb:{}", call.operation), resource)
+        }));
     }
     for call in world.secrets.calls() {
         if call.operation == "BatchGetSecretValue" {
@@ -43,10 +61,67 @@ fn take_calls(world: &mut World) -> Calls {
     calls
 }
 
+/// The calls of `access-token` for a user, a session and a receipt: each with a refresh, and asked only
+/// whose it is. At the end the grant is gone.
+async fn observed_at_access_token() -> Calls {
+    let mut world = World::signed_in().await;
+    let mut calls = Calls::new();
+    let ann = UserId::parse(&world.sub(ANN)).unwrap();
+    take_calls(&mut world);
+    for is_over in [false, true] {
+        if is_over {
+            world.stack.google.revoke_grant(ANN);
+        }
+        for name in ["receipt", "session_token", "user_id"] {
+            for introspects in [true, false].into_iter().skip(usize::from(name == "user_id")) {
+                world.advance(3700);
+                let value = match name {
+                    "receipt" => {
+                        let credential = world.app.store.credential(&ann).await.unwrap().unwrap();
+                        let receipt = receipt::issue(&world.app, &credential, None).await.unwrap().unwrap();
+                        take_calls(&mut world);
+                        receipt.expose().to_owned()
+                    }
+                    "session_token" => world.session().to_owned(),
+                    _ => ann.as_str().to_owned(),
+                };
+                let mut payload = json!({ name: value });
+                if introspects {
+                    payload["introspect"] = json!(true);
+                }
+                let told = world.invoke_direct("access-token", &payload).await;
+                let expected = if is_over && !introspects { 401 } else { 200 };
+                assert_eq!(told.problem().0, expected, "{payload}: {told:?}");
+                calls.extend(take_calls(&mut world));
+            }
+        }
+    }
+    calls
+}
+
+/// The calls of `events`: a batch of the stream, and its schedule, which marks a grant that ends soon.
+async fn observed_at_events() -> Calls {
+    let mut world = World::new().await;
+    let mut stream = world.stream().await;
+    world.google.refresh_tokens_live_for(Some(Duration::from_hours(24)));
+    world.sign_in(ANN).await;
+    take_calls(&mut world);
+    let mut calls = Calls::new();
+    for what in ["Connected", "Grant Ends Soon"] {
+        stream.app = world.environment(&[]);
+        assert_eq!(stream.happened(&world).await, [what]);
+        calls.insert(("events:PutEvents".to_owned(), EVENT_BUS.to_owned()));
+        stream.app = world.environment(&[]);
+        world.an_hour_passes(&stream).await;
+        calls.extend(take_calls(&mut world));
+    }
+    calls
+}
+
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
 /// refresh, a second sign-in in the same browser, a code and its redemption, a grant that ends,
 /// signing out everywhere, and a disconnect.
-async fn observed() -> [(&'static str, Calls); 8] {
+async fn observed() -> [(&'static str, Calls); 10] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
     let (mut token, mut get, mut metadata) = (Calls::new(), Calls::new(), Calls::new());
@@ -99,6 +174,8 @@ async fn observed() -> [(&'static str, Calls); 8] {
         ("ServerMetadata", metadata),
         ("SignOut", sign_out),
         ("Connection", connection),
+        ("AccessToken", observed_at_access_token().await),
+        ("Events", observed_at_events().await),
     ]
 }
 
@@ -119,11 +196,13 @@ async fn each_role_allows_exactly_what_its_function_calls() {
             ("xray:PutTelemetryRecords", "*"),
             ("xray:PutTraceSegments", "*"),
         ];
-        let besides = besides.into_iter().filter(|(action, _)| match *action {
-            "kms:Decrypt" => uses_secrets || uses_tables,
-            "kms:DescribeKey" => uses_tables,
-            _ => true,
-        });
+        let of_mapping: &[_] = if function == "Events" { &OF_THE_MAPPING } else { &[] };
+        let besides =
+            besides.into_iter().chain(of_mapping.iter().copied()).filter(|(action, _)| match *action {
+                "kms:Decrypt" => uses_secrets || uses_tables,
+                "kms:DescribeKey" => uses_tables,
+                _ => true,
+            });
         needed.extend(besides.map(|(action, resource)| (action.to_owned(), resource.to_owned())));
         let grants = roles::grants(&template, function);
         let granted: Calls =
