@@ -83,7 +83,9 @@ async fn f101_f32_f33_of_25_callers_of_each_door_one_refreshes_and_all_have_its_
         assert_eq!(world.refreshes(), 1, "{at}");
         assert!(listed.iter().all(|answer| answer.status == 200), "{at}: {listed:?}");
         let tokens: Vec<&str> = told.iter().map(|told| told.text("access_token")).collect();
-        tokens.iter().for_each(|token| world.plant(token));
+        for token in &tokens {
+            world.plant(token);
+        }
         assert!(tokens.iter().all(|token| *token == tokens[0]), "{at}: all have one token");
         if is_expired {
             let calls = world.stack.google.calls_to(Endpoint::MessagesList);

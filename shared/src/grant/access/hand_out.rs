@@ -5,6 +5,7 @@ use postern_rules::error::Error;
 use postern_rules::scopes::Scopes;
 use postern_rules::secret::AccessToken;
 use postern_rules::time::Timestamp;
+use subtle::ConstantTimeEq;
 
 use super::{Access, Beside, Working};
 use crate::grant::conditions::require_scopes;
@@ -27,9 +28,9 @@ impl Access<'_> {
     /// left, the process is frozen. Refreshes nothing ahead: no call to Gmail would hide that time.
     /// A token that Google `refused` to the caller is replaced first, as it is in [`Access::call`].
     pub async fn hand_out(mut self, refused: Option<&AccessToken>) -> Result<HandedOut, Error> {
-        let is_refused =
-            |token: &AccessToken| refused.is_some_and(|refused| refused.expose() == token.expose());
-        if is_refused(&self.working.token.token) && !self.working.is_new {
+        let token = self.working.token.token.expose().as_bytes();
+        let is_refused = refused.is_some_and(|refused| bool::from(refused.expose().as_bytes().ct_eq(token)));
+        if is_refused && !self.working.is_new {
             self.renew().await?;
         }
         match std::mem::replace(&mut self.working.beside, Beside::Nothing) {
