@@ -11,6 +11,7 @@ mod codes;
 mod credentials;
 mod ending;
 mod given;
+mod noticing;
 mod receipts;
 mod refreshing;
 mod secrets;

@@ -2,6 +2,7 @@
 //! delivers the batch again, and the next schedule comes: every event is on the bus, in the order of
 //! each user.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use harness::Fault;
@@ -28,28 +29,15 @@ fn of_the_bus() -> Vec<(Fault, usize)> {
     ]
 }
 
-/// The events of a user, without those that are there again.
+/// The kinds of a user's events, each where it first came.
 fn of_user(events: &[Published], user: &str) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
-    let first = |event: &&Published| seen.insert(event.detail["id"].as_str().unwrap().to_owned());
+    let mut seen = BTreeSet::new();
     let own = events.iter().filter(|event| event.detail["user"]["id"] == user);
-    kinds(&own.filter(first).cloned().collect::<Vec<_>>())
+    let first = own.filter(|event| seen.insert(event.detail["id"].to_string()));
+    kinds(&first.cloned().collect::<Vec<_>>())
 }
 
-/// Whether an event of a user is followed by an older one that was not there before.
-fn is_in_order(events: &[Published], user: &str) -> bool {
-    let mut highest = Vec::new();
-    for event in events.iter().filter(|event| event.detail["user"]["id"] == user) {
-        let id = &event.detail["id"];
-        if !highest.contains(&id) {
-            highest.push(id);
-        }
-    }
-    let newest = events.iter().rev().find(|event| event.detail["user"]["id"] == user);
-    newest.is_none_or(|newest| Some(&&newest.detail["id"]) == highest.last())
-}
-
-/// A process of the function of its own.
+/// Invokes a process of the function of its own and kills it.
 async fn killed(behind: &Behind, points: &Points, payload: &Value, trouble: &Trouble) -> Option<Value> {
     let payload = payload.to_string();
     points.kill_in(behind, async |app| invoke_events(Ok(app), &payload, trouble.budget).await).await
@@ -63,27 +51,35 @@ async fn stream(behind: &mut Behind) -> (Stream, harness::proxy::Proxy) {
     (stream, proxy)
 }
 
+/// Ann connects, Ben connects, Ann disconnects.
+async fn three_events(behind: &mut Behind) {
+    let world = &mut behind.world;
+    world.jar.clear();
+    world.sign_in(ANN).await;
+    let disconnect = world.with_cookies(Call::disconnect());
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    assert_eq!(world.send(&disconnect).await.status, 204);
+}
+
 #[tokio::test]
 async fn f103_to_f105_f70_killed_anywhere_in_a_batch_with_any_fault_no_event_is_lost_or_overtaken() {
-    let mut troubles = vec![(trouble::none(), None)];
-    troubles.extend(trouble::of_secrets().into_iter().map(|trouble| (trouble, None)));
+    let mut troubles = vec![trouble::none()];
+    troubles.extend(trouble::of_secrets());
+    let mut faults = BTreeMap::new();
     for (fault, times) in of_the_bus() {
         let name = format!("PutEvents, {times} times: {fault:?}");
-        let is_torn = matches!(fault, Fault::AnswerLost);
-        troubles.push((trouble::of_another(name, is_torn), Some((fault, times))));
+        troubles.push(trouble::of_another(name.clone(), matches!(fault, Fault::AnswerLost)));
+        faults.insert(name, (fault, times));
     }
-    let faults: std::collections::BTreeMap<String, (Fault, usize)> =
-        troubles.iter().filter_map(|(trouble, fault)| Some((trouble.name.clone(), fault.clone()?))).collect();
-    let troubles = troubles.into_iter().map(|(trouble, _)| trouble).collect();
     enumerate("a batch of events", troubles, 80, async |behind, trouble, points| {
         let at = format!("killed at {points} with {}", trouble.name);
-        let (mut stream, proxy) = stream(behind).await;
-        behind.world.jar.clear();
-        behind.world.sign_in(ANN).await;
-        let disconnect = behind.world.with_cookies(Call::disconnect());
-        behind.world.jar.clear();
-        behind.world.sign_in(BEN).await;
-        assert_eq!(behind.world.send(&disconnect).await.status, 204, "{at}");
+        for account in [ANN, BEN] {
+            behind.world.disconnect(account);
+            behind.world.stack.google.revoke_grant(account);
+        }
+        let (stream, proxy) = stream(behind).await;
+        three_events(behind).await;
         let records = stream.records(&behind.world);
         trouble.arrange(&behind.world.stack);
         if let Some((fault, times)) = faults.get(&trouble.name) {
@@ -93,29 +89,27 @@ async fn f103_to_f105_f70_killed_anywhere_in_a_batch_with_any_fault_no_event_is_
         proxy.close_connections().await;
         behind.recover().await;
         stream.bus.clear_faults();
-        // A process that did not answer has published anything from nothing to all.
+
         let (ann, ben) = (behind.world.sub(ANN), behind.world.sub(BEN));
-        assert!(is_in_order(&stream.bus.events(), &ann), "{at}");
-        let failed = answer.as_ref().map(|answer| answer["batchItemFailures"][0]["itemIdentifier"].clone());
-        let rest = match &failed {
+        let anns = ["Connected", "Disconnected"];
+        let told = of_user(&stream.bus.events(), &ann);
+        assert_eq!(told, anns[..told.len()], "{at}");
+        // A process that did not answer has published anything from nothing to all.
+        let failed = answer.as_ref().map(|answer| &answer["batchItemFailures"][0]["itemIdentifier"]);
+        let is_first = |record: &Value| Some(&record["dynamodb"]["SequenceNumber"]) == failed;
+        let rest = match failed {
             Some(Value::Null) => &[],
-            Some(number) => {
-                let first = records.iter().position(|record| record["dynamodb"]["SequenceNumber"] == *number);
-                &records[first.unwrap_or(0)..]
-            }
-            None => &records[..],
+            _ => &records[records.iter().position(is_first).unwrap_or(0)..],
         };
-        let done = stream.deliver(rest).await;
-        assert_eq!(done, json!({ "batchItemFailures": [] }), "{at}");
+        assert_eq!(stream.deliver(rest).await, json!({ "batchItemFailures": [] }), "{at}");
         let events = stream.bus.events();
-        // In a lane, Ann may be connected from the beginning.
-        let anns = of_user(&events, &ann);
-        assert!(anns.ends_with(&["Disconnected".to_owned()]), "{at}: {anns:?}");
-        assert!(is_in_order(&events, &ann) && is_in_order(&events, &ben), "{at}");
-        behind.world.dynamodb.delete(harness::stack::CREDENTIALS_TABLE, "user_id", &ben);
-        behind.world.stack.google.revoke_grant(ANN);
-        behind.world.stack.google.revoke_grant(BEN);
-        stream.bus.take();
+        assert_eq!(
+            (of_user(&events, &ann), of_user(&events, &ben)),
+            (anns.map(str::to_owned).into(), vec!["Connected".to_owned()]),
+            "{at}"
+        );
+        let last = events.iter().rfind(|event| event.detail["user"]["id"] == ann.as_str());
+        assert_eq!(last.unwrap().detail_type, "Gmail Disconnected", "{at}");
         points.go_on(answer.as_ref())
     })
     .await;

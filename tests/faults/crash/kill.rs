@@ -83,6 +83,7 @@ impl Points {
                 }
             }
         };
+        drop(app);
         tokio::time::sleep(ON_ITS_WAY).await;
         behind.close_connections().await;
         answer

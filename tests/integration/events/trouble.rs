@@ -236,7 +236,9 @@ async fn a106_records_of_another_table_make_no_event() {
         "CredentialsTable",
     ] {
         let mut records = stream.records(&world);
-        records.iter_mut().for_each(|record| record["eventSourceARN"] = json!(arn));
+        for record in &mut records {
+            record["eventSourceARN"] = json!(arn);
+        }
         assert_eq!(stream.deliver(&records).await, all_done(), "{arn}");
     }
     assert_eq!(told(&world, &stream), []);
