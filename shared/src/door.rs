@@ -84,7 +84,7 @@ where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
 {
     let handle = &handle;
-    invocation::serve(route.ahead, async |app, event, invocation| {
+    invocation::serve(route.ahead, invocation::BUDGET, async |app, event, invocation| {
         respond(app, route, handle, event, invocation).await
     })
     .await

@@ -355,12 +355,13 @@ async fn f102_while_dynamodb_is_down_nobody_is_named_and_the_page_gets_another_r
 }
 
 #[tokio::test]
-async fn f102_without_the_keyring_a_receipt_is_neither_issued_nor_called_invalid() {
+async fn f102_without_the_keyring_a_connection_is_shown_without_a_receipt_and_none_is_called_invalid() {
     let mut world = World::signed_in().await;
     let receipt = receipt(&world).await;
     world.secrets.remove(KEYRING);
     world.cold_start();
-    assert_eq!(world.send(&world.with_cookies(Call::connection())).await.problem(), (503, "config_error"));
+    let shown = world.connection().await;
+    assert_eq!((&shown["status"], &shown["receipt"]), (&json!("connected"), &Value::Null));
     assert_eq!(trade(&world, &receipt).await, Err((503, "config_error".to_owned())));
 }
 

@@ -64,7 +64,7 @@ where
     H: AsyncFn(&App, I, &Call<'_>) -> Result<O, Error>,
 {
     let handle = &handle;
-    invocation::serve(function.ahead, async |app, payload, invocation| {
+    invocation::serve(function.ahead, invocation::BUDGET, async |app, payload, invocation| {
         respond(app, function, handle, payload, invocation).await
     })
     .await

@@ -21,8 +21,8 @@ use crate::clock::{Clock, Deadline};
 use crate::config;
 use crate::telemetry::{self, metrics};
 
-/// The longest time a request may take.
-const BUDGET: Duration = Duration::from_secs(8);
+/// The longest time that an invocation may take for which somebody waits.
+pub(super) const BUDGET: Duration = Duration::from_secs(8);
 /// The response is sent this long before Lambda would end the process (F66).
 const MARGIN: Duration = Duration::from_millis(500);
 /// Grace period for a handler to report its own timeout.
@@ -83,6 +83,7 @@ pub(super) struct Answered<T> {
 /// request: Lambda would keep restarting a function that fails to start.
 pub(super) async fn serve<T: Serialize>(
     ahead: &[Ahead],
+    longest: Duration,
     respond: impl AsyncFn(Result<&App, &NotConfigured>, &str, Invocation) -> T,
 ) -> Result<(), lambda_runtime::Error> {
     telemetry::start();
@@ -91,7 +92,7 @@ pub(super) async fn serve<T: Serialize>(
     let serving = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let invocation = Invocation {
             request_id: event.context.request_id,
-            deadline: Deadline::after(budget(event.context.deadline, Clock::System.now())),
+            deadline: Deadline::after(budget(event.context.deadline, Clock::System.now(), longest)),
         };
         Ok::<_, Infallible>(respond(app.as_ref(), event.payload.get(), invocation).await)
     }));
@@ -105,11 +106,11 @@ pub(super) async fn serve<T: Serialize>(
     futures_util::future::join(preparing, serving).await.1
 }
 
-/// How long a request may take, if the process ends at `ends_at` (milliseconds since the epoch). A
+/// How long an invocation may take, `longest` at most, if the process ends at `ends_at` (milliseconds since the epoch). A
 /// past time is ignored: `cargo lambda watch` sends a duration instead.
-fn budget(ends_at: u64, now: Timestamp) -> Duration {
+fn budget(ends_at: u64, now: Timestamp, longest: Duration) -> Duration {
     let ends_at = Timestamp::from_millis(i64::try_from(ends_at).unwrap_or(i64::MAX));
-    if ends_at <= now { BUDGET } else { BUDGET.min(ends_at.since(now).saturating_sub(MARGIN)) }
+    if ends_at <= now { longest } else { longest.min(ends_at.since(now).saturating_sub(MARGIN)) }
 }
 
 /// Runs `answering` within the invocation's time, logs its one line and writes its metrics.
@@ -173,13 +174,13 @@ mod tests {
 
     #[test]
     fn f66_the_answer_is_due_half_a_second_before_lambda_ends_the_process() {
-        assert_eq!(budget(1_000_003_000, NOW), Duration::from_millis(2500));
-        assert_eq!(budget(1_000_000_400, NOW), Duration::ZERO);
-        assert_eq!(budget(1_000_030_000, NOW), BUDGET);
+        assert_eq!(budget(1_000_003_000, NOW, BUDGET), Duration::from_millis(2500));
+        assert_eq!(budget(1_000_000_400, NOW, BUDGET), Duration::ZERO);
+        assert_eq!(budget(1_000_030_000, NOW, BUDGET), BUDGET);
     }
 
     #[test]
     fn a_deadline_that_is_a_duration_is_no_deadline() {
-        assert_eq!(budget(600_000, NOW), BUDGET);
+        assert_eq!(budget(600_000, NOW, BUDGET), BUDGET);
     }
 }

@@ -1,6 +1,8 @@
 //! The door of a function that a table's stream and a schedule invoke. A failure of a batch is an
 //! answer too: it names the record at which Lambda begins again.
 
+use std::time::Duration;
+
 use lambda_http::http::StatusCode;
 use postern_rules::error::Error;
 use serde::Deserialize;
@@ -13,6 +15,10 @@ use super::problem;
 use crate::app::{App, NotConfigured};
 use crate::clock::Deadline;
 use crate::outside::dynamodb::stream::Place;
+
+/// The longest time that an invocation may take. Nobody waits for it: the template's timeout decides,
+/// and the schedule has many connections to look through.
+const LONGEST: Duration = Duration::from_mins(5);
 
 const NOT_AN_OCCASION: Error =
     Error::InvalidRequest("The payload is neither a batch of stream records nor a scheduled event.");
@@ -68,7 +74,7 @@ where
     H: AsyncFn(&App, Occasion<'_>, Deadline) -> Result<Tally, Error>,
 {
     let handle = &handle;
-    invocation::serve(function.ahead, async |app, payload, invocation| {
+    invocation::serve(function.ahead, LONGEST, async |app, payload, invocation| {
         respond(app, function, handle, payload, invocation).await
     })
     .await
