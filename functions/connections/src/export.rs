@@ -47,6 +47,7 @@ struct Refresh {
     failed_because: Option<&'static str>,
     failures: u32,
     next_attempt_at: Option<i64>,
+    sign_in_asked_at: Option<i64>,
 }
 
 /// A session's row has no index by its user, so the rows are not listed.
@@ -82,6 +83,7 @@ pub(crate) async fn export(app: &App, user: &UserId, call: &Call<'_>) -> Result<
             failed_because: setback.as_ref().map(|setback| setback.cause.word()),
             failures: setback.as_ref().map_or(0, |setback| setback.failures),
             next_attempt_at: setback.as_ref().map(|setback| setback.retry_at.seconds()),
+            sign_in_asked_at: credential.sign_in_asked_at.map(seconds),
         },
         writes: credential.version,
         last_written_at: credential.updated_at.map(seconds),

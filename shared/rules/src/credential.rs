@@ -139,6 +139,8 @@ pub struct Credential {
     pub version: u64,
     /// When it was last written.
     pub updated_at: Option<Timestamp>,
+    /// When the organisation last asked for a new sign-in, if no refresh has succeeded since.
+    pub sign_in_asked_at: Option<Timestamp>,
     /// When the user first connected.
     pub connected_at: Timestamp,
     /// A random ID. Sessions of another era are invalid, whatever the clocks say. Absent in items of
@@ -202,6 +204,7 @@ pub(crate) mod tests {
             setback: None,
             version: 1,
             updated_at: Some(NOW),
+            sign_in_asked_at: None,
             connected_at: NOW,
             era: Some("era".to_owned()),
             sessions_valid_from: NOW,

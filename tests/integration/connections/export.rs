@@ -10,7 +10,7 @@ use super::{ask, list};
 
 /// Where the export says what an attribute holds. A random name that only orders writes is nothing
 /// about the user, and a sealed token is never given out: they lead to nothing.
-const ATTRIBUTES: [(&str, &str); 26] = [
+const ATTRIBUTES: [(&str, &str); 27] = [
     ("user_id", "/user/id"),
     ("email", "/user/email"),
     ("status", "/stored_status"),
@@ -32,6 +32,7 @@ const ATTRIBUTES: [(&str, &str); 26] = [
     ("refresh_failure", "/refresh/failed_because"),
     ("refresh_failures", "/refresh/failures"),
     ("refresh_retry_at", "/refresh/next_attempt_at"),
+    ("reauth_asked_at", "/refresh/sign_in_asked_at"),
     ("version", "/writes"),
     ("write_id", ""),
     ("updated_at", "/last_written_at"),
@@ -85,6 +86,12 @@ async fn an_export_says_all_that_is_stored_in_names_of_its_own() {
     world.messages("").await;
     let export = assert_says_all(&world).await;
     assert_eq!(export["refresh"]["failed_because"], "unavailable");
+
+    let world = World::expired().await;
+    world.google.fail_refresh(Failure::InvalidRapt, 1);
+    world.messages("").await;
+    let export = assert_says_all(&world).await;
+    assert_eq!(export["refresh"]["failed_because"], "reauth_policy");
 
     let world = World::expired().await;
     world.google.fail_refresh(Failure::InvalidGrant, 1);

@@ -132,6 +132,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         setback: setback(item)?,
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
         updated_at: optional_integer(item, a::UPDATED_AT)?.map(Timestamp::from_seconds),
+        sign_in_asked_at: optional_integer(item, a::REAUTH_ASKED_AT)?.map(Timestamp::from_seconds),
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
         era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),
