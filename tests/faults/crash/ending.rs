@@ -1,7 +1,8 @@
-//! The process dies while it disconnects a user, or signs a user out everywhere. What it answered is
+//! The process dies while it disconnects, erases or signs out a user everywhere. What it answered is
 //! true, and a repetition completes what it began.
 
-use harness::world::{ANN, Answer, Call};
+use harness::world::{ANN, Answer, Call, invoke_direct};
+use serde_json::json;
 
 use super::{Points, Trouble, assert_works_or_asks, enumerate, trouble};
 use crate::behind::{Behind, LIST};
@@ -133,4 +134,48 @@ async fn f77_a59_f70_killed_anywhere_in_a_disconnect_with_any_fault_of_awss_noth
 async fn a35_f70_killed_anywhere_in_a_sign_out_everywhere_all_sessions_are_over_or_none() {
     let troubles = of_aws(&["BatchGetItem", "UpdateItem", "DeleteItem"]);
     enumerate("sign-out everywhere", troubles, 200, killed_in_a_sign_out).await;
+}
+
+async fn killed_in_an_erasure(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
+    let at = format!("killed at {points} with {}", trouble.name);
+    let sessions = two_sessions(behind).await;
+    let payload = json!({ "action": "erase", "user_id": behind.world.sub(ANN) });
+    let token = behind.stored_refresh_token().await.unwrap();
+    trouble.arrange(&behind.world.stack);
+    let text = payload.to_string();
+    let budget = trouble.budget;
+    let answer =
+        points.kill_in(behind, async |app| invoke_direct(Ok(app), "connections", &text, budget).await).await;
+    behind.recover().await;
+
+    let item = behind.world.credential(ANN);
+    let is_erased = answer.as_ref().is_some_and(|told| told.answer["erased"] == true);
+    if is_erased {
+        assert!(item.is_null(), "{at}: erased, and the item is there");
+        let is_revoked = answer.as_ref().is_some_and(|told| told.answer["revoked"] == true);
+        // Google may say falsely that it does not know the grant.
+        let may_live = !is_revoked || trouble.ends_grant;
+        assert!(may_live || !behind.is_alive(&token).await, "{at}: revoked, and the grant is alive");
+    } else {
+        if !item.is_null() {
+            assert_eq!(behind.stored_refresh_token().await.as_ref(), Some(&token), "{at}: I4");
+        }
+        // Everything may have been done but the answer.
+        let repeated = behind.world.invoke_direct("connections", &payload).await;
+        let was_done = item.is_null() && repeated.problem() == (404, "connection_not_found");
+        assert!(repeated.answer["erased"] == true || was_done, "{at}: {repeated:?}");
+    }
+    assert!(behind.world.credential(ANN).is_null(), "{at}");
+    for call in &sessions {
+        assert_eq!(lists(behind, call).await.reason(), "not_connected", "{at}");
+    }
+    behind.world.stack.google.revoke_grant(ANN);
+    points.go_on(answer.as_ref())
+}
+
+#[tokio::test]
+async fn f106_killed_anywhere_in_an_erasure_with_any_fault_nothing_is_claimed_falsely() {
+    let mut troubles = of_aws(&["GetItem", "UpdateItem", "DeleteItem"]);
+    troubles.extend(trouble::of_revocation());
+    enumerate("erasure", troubles, 200, killed_in_an_erasure).await;
 }
