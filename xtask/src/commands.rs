@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The commands of this project")]
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     /// Checks a deployment, or the stack of `cargo xtask dev`, without a browser.
     #[command(after_help = AFTER_DOCTOR)]
     Doctor(DoctorOptions),
+    /// Shows, counts and ends the connections of a stack's users, as one of its administrators.
+    Connections(ConnectionsOptions),
     /// Deploys to MiniStack, an emulator of AWS, and tests the whole life of a deployment there.
     E2e,
     /// Measures the released functions on this machine; --help lists the options.
@@ -166,6 +168,85 @@ pub(crate) struct DoctorOptions {
     /// The port of the local Secrets Manager.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.secrets)]
     pub(crate) secrets_port: u16,
+}
+
+/// The options of `connections`.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionsOptions {
+    pub(crate) action: Action,
+    /// Google's ID of the user (`sub`); not with list and count.
+    pub(crate) user_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+    /// The name of the stack.
+    #[arg(long, default_value = "postern")]
+    pub(crate) stack_name: String,
+    /// With list: active (the default), revoked or disconnecting.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// With list: the most connections of a page, from 1 to 100; 50 if it is not given.
+    #[arg(long)]
+    pub(crate) limit: Option<u16>,
+    /// With list: the last user of the page before.
+    #[arg(long, value_name = "USER_ID")]
+    pub(crate) after: Option<String>,
+    /// Text to read, or the function's answer.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
+    /// Ends connections or sessions without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Human,
+    Json,
+}
+
+/// What to do with connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Action {
+    /// How one connection stands.
+    Get,
+    /// A page of the connections of one status.
+    List,
+    /// How many connections there are of each status, client and set of scopes.
+    Count,
+    /// Revokes the grant and deletes what is stored.
+    Disconnect,
+    /// Deletes what is stored, whether Google revokes the grant or not.
+    Erase,
+    /// All that is stored of a user, without tokens.
+    Export,
+    /// Ends every session of a user; the grant stays.
+    SignOut,
+}
+
+impl Action {
+    /// As the function calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Count => "count",
+            Self::Disconnect => "disconnect",
+            Self::Erase => "erase",
+            Self::Export => "export",
+            Self::SignOut => "sign_out",
+        }
+    }
+
+    /// How a question about it begins.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Disconnect => "Disconnect",
+            Self::Erase => "Erase everything stored of",
+            Self::SignOut => "End every session of",
+            Self::Get | Self::List | Self::Count | Self::Export => "Show",
+        }
+    }
 }
 
 const AFTER_DOCTOR: &str = "\

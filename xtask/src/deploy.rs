@@ -1,6 +1,7 @@
 //! `cargo xtask deploy`: checks what can be checked, shows the plan and asks; then builds, stores
 //! Google's client and deploys, in this order. Nothing in the account changes before the build.
 
+mod asked_again;
 mod client_file;
 mod left_behind;
 mod plan;
@@ -11,20 +12,17 @@ mod secret;
 #[cfg(feature = "local")]
 mod tests;
 
-use std::io::{IsTerminal, Write, stdin, stdout};
-
 use self::plan::Plan;
 use crate::account::Account;
 use crate::commands::DeployOptions;
 use crate::processes::{Processes, run_to_the_end};
 use crate::stack::Stack;
+use crate::terminal;
 use crate::tools::{CARGO_LAMBDA, SAM, Tools, ZIG};
 
 /// Deploys. If it is interrupted, what CloudFormation has begun goes on.
 pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
-    if !options.yes && !stdin().is_terminal() {
-        return Err("there is no terminal to ask at; give --yes".to_owned());
-    }
+    terminal::require(options.yes)?;
     let account = Account::open(&options.account).await?;
     let plan = Plan::make(&options, &account).await?;
     println!("{plan}");
@@ -41,16 +39,8 @@ fn confirm(options: &DeployOptions, client_change: Option<&str>) -> Result<(), S
         return change.map_or(Ok(()), refusal);
     }
     let change = change.map(|_| "Go on, although every user may have to consent again?");
-    for question in ["Build and deploy?"].into_iter().chain(change) {
-        print!("{question} [y/N] ");
-        let _ = stdout().flush();
-        let mut answer = String::new();
-        let _ = stdin().read_line(&mut answer);
-        if !["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-            return Err("nothing was changed".to_owned());
-        }
-    }
-    Ok(())
+    terminal::confirm("Build and deploy?")?;
+    change.map_or(Ok(()), |_| terminal::confirm("Go on, although every user may have to consent again?"))
 }
 
 async fn carry_out(

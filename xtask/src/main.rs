@@ -16,11 +16,15 @@ mod validate;
 #[cfg(feature = "aws")]
 mod account;
 #[cfg(feature = "aws")]
+mod connections;
+#[cfg(feature = "aws")]
 mod deploy;
 #[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
 mod stack;
+#[cfg(feature = "aws")]
+mod terminal;
 #[cfg(feature = "aws")]
 mod token_endpoint;
 #[cfg(feature = "aws")]
@@ -60,6 +64,8 @@ async fn main() -> ExitCode {
         Command::Contract => contract::run().await,
         #[cfg(feature = "aws")]
         Command::Deploy(options) => deploy::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Connections(options) => connections::run(options).await,
         #[cfg(feature = "aws")]
         Command::Doctor(options) => doctor::run(options).await,
         #[cfg(all(feature = "aws", feature = "local"))]

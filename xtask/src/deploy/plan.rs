@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::asked_again::Change;
 use super::secret::{Step, Stored};
 use super::{client_file, left_behind};
 use crate::account::Account;
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) step: Step,
     /// A sentence without its full stop, if users may have to consent again.
     pub(crate) client_change: Option<String>,
+    /// How many users must consent again.
+    asked_again: Option<String>,
     warnings: Vec<String>,
 }
 
@@ -71,10 +74,25 @@ impl Plan {
             }
             None => None,
         };
+        let client_change = replaced.or(moved);
+        let asked_again = match &stack {
+            Some(stack) => {
+                let change = Change {
+                    scopes: [
+                        &before("GmailScopes").unwrap_or_else(|| value("GmailScopes")),
+                        &value("GmailScopes"),
+                    ],
+                    of_client: client_change.is_some(),
+                    client: step.client().map(|client| client.google.client_id.as_str()),
+                };
+                change.line(account, stack).await
+            }
+            None => None,
+        };
         parameters.insert("Architecture".to_owned(), processor);
         let mut place = vec!["--region".to_owned(), account.region().to_owned()];
         place.extend(options.account.profile.iter().flat_map(|name| ["--profile".to_owned(), name.clone()]));
-        let (stack_name, client_change) = (options.stack_name.clone(), replaced.or(moved));
+        let stack_name = options.stack_name.clone();
         Ok(Self {
             identity,
             place,
@@ -85,6 +103,7 @@ impl Plan {
             key,
             step,
             client_change,
+            asked_again,
             warnings,
         })
     }
@@ -115,6 +134,9 @@ impl fmt::Display for Plan {
         }
         for warning in self.client_change.iter().chain(&self.warnings) {
             writeln!(to, "\n  WARNING: {warning}.")?;
+        }
+        if let Some(line) = &self.asked_again {
+            writeln!(to, "\n  {line}")?;
         }
         Ok(())
     }

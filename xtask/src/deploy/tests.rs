@@ -25,6 +25,12 @@ const NEW: &str = "--parameter AllowedOrigins=https://a.example";
 /// The parameters of a stack that is Postern's.
 const OURS: &[(&str, &str)] =
     &[("AllowedOrigins", "https://a.example"), ("Architecture", "x86_64"), ("GoogleClientSecretId", "mine")];
+/// The same with the scopes that it asks for.
+const ASKING: &[(&str, &str)] = &[
+    ("AllowedOrigins", "https://a.example"),
+    ("GmailScopes", "https://www.googleapis.com/auth/gmail.readonly"),
+    ("GoogleClientSecretId", "mine"),
+];
 
 /// What an account holds.
 #[derive(Clone, Default)]
@@ -255,6 +261,18 @@ async fn the_client_is_written_only_if_it_is_new_and_the_way_back_is_said() {
         assert!(said.contains(words) && said.is_empty() == words.is_empty(), "{said}");
         assert!(!said.contains("GOCSPX"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_change_of_scopes_says_how_it_could_be_counted_whom_it_asks_again() {
+    let aws =
+        Aws { stack: Some(("UPDATE_COMPLETE", OURS)), secret: Some(google().await.1), ..Aws::default() };
+    let words = "deploy once with AdministratorRoleArns to make it countable";
+    let modify = "--parameter GmailScopes=https://www.googleapis.com/auth/gmail.modify";
+    assert!(!aws.plan("").await.unwrap().to_string().contains(words));
+    let aws = Aws { stack: Some(("UPDATE_COMPLETE", ASKING)), ..aws };
+    let plan = aws.plan(modify).await.unwrap();
+    assert!(plan.to_string().contains(words), "{plan}");
 }
 
 #[tokio::test]
