@@ -9,6 +9,7 @@ mod ending;
 mod events;
 mod hand_out;
 mod kill;
+mod receipt;
 mod refresh;
 mod trouble;
 
