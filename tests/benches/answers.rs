@@ -18,7 +18,7 @@ use crate::http::{Request, response};
 use crate::stubs::BackEnd;
 use crate::{Mode, Result, now};
 
-const USER: &str = "110169484474386276334";
+pub(crate) const USER: &str = "110169484474386276334";
 const CLIENT_ID: &str = "123456789012-abcdefghijklmnopqrstuvwxyz012345.apps.googleusercontent.com";
 const CLIENT_SECRET: &str = "GOCSPX-abcdefghijklmnopqrstuvwxyz01";
 const SCOPES: &str =
@@ -125,10 +125,16 @@ impl World {
                 ("DeleteItem", dynamodb(&json!({}))),
                 (
                     "BatchGetSecretValue",
-                    secrets(&json!({ "SecretValues": [&keyring, &client], "Errors": [] })),
+                    json_1_1(&json!({ "SecretValues": [&keyring, &client], "Errors": [] })),
                 ),
-                ("GetSecretValue of the client", secrets(&client)),
-                ("GetSecretValue", secrets(&keyring)),
+                ("GetSecretValue of the client", json_1_1(&client)),
+                ("GetSecretValue", json_1_1(&keyring)),
+                (
+                    "PutEvents",
+                    json_1_1(
+                        &json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "11710aed-b79e-4468-a20b-bb3c0c3b4860" }] }),
+                    ),
+                ),
                 ("messages.list", google(&page)),
                 ("messages.get", google(&message(0))),
                 ("batch of messages.get", batch()),
@@ -137,6 +143,26 @@ impl World {
             ]),
             unknown: response(400, "application/json", "", r#"{"__type":"UnknownOperationException"}"#),
         }
+    }
+
+    /// The record of the credential's first write, as the stream brings it.
+    pub(crate) fn record(&self, mode: Mode) -> Value {
+        json!({
+            "eventID": "c4ca4238a0b923820dcc509a6f75849b",
+            "eventName": "INSERT",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": "us-east-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": timestamp().seconds(),
+                "Keys": { "user_id": { "S": USER } },
+                "NewImage": self.credential(mode),
+                "SequenceNumber": "4421584500000000017450439091",
+                "SizeBytes": 1900,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+            "eventSourceARN": format!("arn:aws:dynamodb:us-east-1:123456789012:table/{CREDENTIALS}/stream/2026-11-26T00:00:00.000"),
+        })
     }
 
     /// The credential, with the tokens also in clear for the yardsticks, which seal nothing.
@@ -220,7 +246,7 @@ impl Answers {
     /// The operation that `request` calls, and its answer.
     pub(crate) fn find<'a>(&'a self, back_end: BackEnd, request: &'a Request) -> (&'a str, &'a [u8]) {
         let operation = match back_end {
-            BackEnd::DynamoDb | BackEnd::SecretsManager => request
+            BackEnd::DynamoDb | BackEnd::SecretsManager | BackEnd::EventBridge => request
                 .header("x-amz-target")
                 .and_then(|target| target.rsplit('.').next())
                 .unwrap_or_default(),
@@ -257,6 +283,8 @@ pub(crate) fn environment(url: impl Fn(BackEnd) -> String, certificate: &str) ->
         ("GOOGLE_REVOKE_URL", format!("{google}/revoke")),
         ("AWS_ENDPOINT_URL_DYNAMODB", url(BackEnd::DynamoDb)),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(BackEnd::SecretsManager)),
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", url(BackEnd::EventBridge)),
+        ("EVENT_BUS_NAME", "default".to_owned()),
         // The yardsticks have no sessions that say who the user is.
         ("BENCH_USER", USER.to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
@@ -316,7 +344,8 @@ fn dynamodb(body: &Value) -> Vec<u8> {
     aws("application/x-amz-json-1.0", body)
 }
 
-fn secrets(body: &Value) -> Vec<u8> {
+/// Of Secrets Manager and EventBridge.
+fn json_1_1(body: &Value) -> Vec<u8> {
     aws("application/x-amz-json-1.1", body)
 }
 

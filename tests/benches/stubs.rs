@@ -25,10 +25,12 @@ pub(crate) enum BackEnd {
     Gmail,
     /// Google's token endpoint.
     Token,
+    EventBridge,
 }
 
 impl BackEnd {
-    pub(crate) const ALL: [Self; 4] = [Self::DynamoDb, Self::SecretsManager, Self::Gmail, Self::Token];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::DynamoDb, Self::SecretsManager, Self::Gmail, Self::Token, Self::EventBridge];
 
     const fn name(self) -> &'static str {
         match self {
@@ -36,6 +38,7 @@ impl BackEnd {
             Self::SecretsManager => "Secrets Manager",
             Self::Gmail => "Gmail",
             Self::Token => "Token endpoint",
+            Self::EventBridge => "EventBridge",
         }
     }
 
@@ -43,7 +46,7 @@ impl BackEnd {
     const fn latency(self) -> Duration {
         Duration::from_millis(match self {
             Self::DynamoDb => 4,
-            Self::SecretsManager => 8,
+            Self::SecretsManager | Self::EventBridge => 8,
             Self::Gmail | Self::Token => 40,
         })
     }
@@ -51,7 +54,7 @@ impl BackEnd {
     /// From the client's first message of a TLS handshake to the server's.
     const fn price_of_a_connection(self) -> Duration {
         Duration::from_millis(match self {
-            Self::DynamoDb | Self::SecretsManager => 1,
+            Self::DynamoDb | Self::SecretsManager | Self::EventBridge => 1,
             Self::Gmail | Self::Token => 5,
         })
     }
@@ -107,7 +110,7 @@ struct Shared {
 /// The running back ends.
 pub(crate) struct Stubs {
     shared: Arc<Shared>,
-    ports: [u16; 4],
+    ports: [u16; BackEnd::ALL.len()],
     /// The certificate of every back end.
     pub(crate) certificate: String,
 }
@@ -127,7 +130,7 @@ impl Stubs {
             counts: Mutex::default(),
             is_slow: AtomicBool::new(true),
         });
-        let mut ports = [0; 4];
+        let mut ports = [0; BackEnd::ALL.len()];
         for (port, back_end) in ports.iter_mut().zip(BackEnd::ALL) {
             let listener = TcpListener::bind("127.0.0.1:0")?;
             *port = listener.local_addr()?.port();

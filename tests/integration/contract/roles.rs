@@ -118,10 +118,31 @@ async fn observed_at_events() -> Calls {
     calls
 }
 
+/// The calls of `connections` for each of its actions.
+async fn observed_at_connections() -> Calls {
+    let mut world = World::new().await;
+    let mut calls = Calls::new();
+    for ends in ["disconnect", "erase"] {
+        world.sign_in(ANN).await;
+        take_calls(&mut world);
+        let of_user = |action: &str| json!({"action": action, "user_id": world.sub(ANN)});
+        let mut asked = ["get", "export", "sign_out"].map(of_user).to_vec();
+        asked.push(json!({"action": "list", "status": "active"}));
+        asked.push(json!({"action": "count"}));
+        asked.push(of_user(ends));
+        for payload in asked {
+            let told = world.invoke_direct("connections", &payload).await;
+            assert_eq!(told.problem().0, 200, "{payload}: {told:?}");
+            calls.extend(take_calls(&mut world));
+        }
+    }
+    calls
+}
+
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
 /// refresh, a second sign-in in the same browser, a code and its redemption, a grant that ends,
 /// signing out everywhere, and a disconnect.
-async fn observed() -> [(&'static str, Calls); 10] {
+async fn observed() -> [(&'static str, Calls); 11] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
     let (mut token, mut get, mut metadata) = (Calls::new(), Calls::new(), Calls::new());
@@ -175,6 +196,7 @@ async fn observed() -> [(&'static str, Calls); 10] {
         ("SignOut", sign_out),
         ("Connection", connection),
         ("AccessToken", observed_at_access_token().await),
+        ("Connections", observed_at_connections().await),
         ("Events", observed_at_events().await),
     ]
 }

@@ -53,7 +53,7 @@ pub(super) async fn use_the_connections(
     back_ends.list_with_googles_client(&user).await?;
     back_ends.are_denied_what_is_not_theirs(&user).await?;
     back_ends.learn_of_a_lapse(&user, &queue).await?;
-    back_ends.administer(&user).await
+    back_ends.administer(&user, &queue).await
 }
 
 impl BackEnds<'_> {
@@ -103,7 +103,6 @@ impl BackEnds<'_> {
 
     /// The user revokes the grant: the back end is told why, and an event says it too.
     async fn learn_of_a_lapse(&self, user: &str, queue: &Queue<'_>) -> Result<(), String> {
-        queue.wait_for("Gmail Connected", user).await?;
         let token = self.ask_for(&json!({"user_id": user})).await?["access_token"].clone();
         let google = &self.deployment.cloud.google;
         google.revoke_grant(ACCOUNT);
@@ -126,7 +125,7 @@ impl BackEnds<'_> {
         Ok(())
     }
 
-    async fn administer(&self, user: &str) -> Result<(), String> {
+    async fn administer(&self, user: &str, queue: &Queue<'_>) -> Result<(), String> {
         let ask = async |payload: Value| {
             let answer = self.invoke(&self.administrator, "ConnectionsFunction", &payload).await?;
             answer.ok_or("an administrator's role may not invoke connections".to_owned())
@@ -134,6 +133,7 @@ impl BackEnds<'_> {
         let mut erased = self.deployment.sign_in(ERASED).await?;
         let told = self.ask_for(&json!({"receipt": erased.receipt().await?, "introspect": true})).await?;
         let erased = told["user"]["id"].as_str().ok_or(format!("no user: {told}"))?.to_owned();
+        queue.wait_for("Gmail Connected", &erased).await?;
         let list = json!({"action": "list", "status": "active"});
         let lists = async |user: &str| {
             let listed = ask(list.clone()).await?;
@@ -149,6 +149,7 @@ impl BackEnds<'_> {
         expect(told["erased"] == true && told["revoked"] == true, &format!("the user is erased: {told}"))?;
         let told = ask(json!({"action": "get", "user_id": erased})).await?;
         expect(told["code"] == "connection_not_found", &format!("nothing is left: {told}"))?;
+        queue.wait_for("Gmail Disconnected", &erased).await?;
         say(&format!("an administrator's role lists and counts {count} connections, and erases one"));
         Ok(())
     }

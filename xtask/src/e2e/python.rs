@@ -31,9 +31,9 @@ impl Python {
         if read(&complete) != read(&requirements) {
             let mut pip = command("python3");
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
-            processes
-                .succeed(pip.arg("--target").arg(&packages).arg("--requirement").arg(&requirements))
-                .await?;
+            pip.arg("--target").arg(&packages).arg("--requirement").arg(&requirements);
+            // It warns of packages of the machine that have nothing to do with these.
+            processes.succeed(pip.stderr(Stdio::null())).await?;
             std::fs::copy(&requirements, &complete).map_err(|error| error.to_string())?;
         }
         let (url, region) = (cloud.url.clone(), cloud.account.region().to_owned());
