@@ -35,7 +35,6 @@ mod ratchet;
 mod reauthorization;
 mod receipts;
 mod refresh;
-mod refused_token;
 mod sealed;
 mod server_metadata;
 mod set_aside;

@@ -113,9 +113,13 @@ func run(ctx context.Context, command string, arguments []string) error {
 func explain(err error) string {
 	var problem *Problem
 	switch {
-	case errors.As(err, &problem) && problem.Reason != "" && problem.StartURL != "":
+	case errors.As(err, &problem) && problem.StartURL != "":
 		// Only the user can help. Show this link on a page of yours.
-		return fmt.Sprintf("connect Gmail again (%s): %s", problem.Reason, problem.StartURL)
+		why := problem.Reason
+		if why == "" {
+			why = problem.Code
+		}
+		return fmt.Sprintf("connect Gmail again (%s): %s", why, problem.StartURL)
 	case errors.As(err, &problem) && problem.RetryAfter > 0:
 		// Put the job back into its queue. Until then the answer stays the same.
 		return fmt.Sprintf("try again in %d s: %s", problem.RetryAfter, problem.Code)

@@ -46,7 +46,7 @@ function explain(error) {
   if (!(error instanceof Problem)) return error.message;
   const { code, reason, startUrl, retryAfter } = error;
   // Only the user can help. Show this link on a page of yours.
-  if (reason && startUrl) return `connect Gmail again (${reason}): ${startUrl}`;
+  if (startUrl) return `connect Gmail again (${reason ?? code}): ${startUrl}`;
   // Put the job back into its queue. Until then the answer stays the same.
   if (retryAfter) return `try again in ${retryAfter} s: ${code}`;
   return error.message;

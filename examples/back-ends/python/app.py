@@ -56,9 +56,9 @@ if __name__ == "__main__":
             case "event":
                 event(json.load(sys.stdin))
     except postern.Problem as problem:
-        if problem.start_url and problem.reason:
+        if problem.start_url:
             # Only the user can help. Show this link on a page of yours.
-            sys.exit(f"connect Gmail again ({problem.reason}): {problem.start_url}")
+            sys.exit(f"connect Gmail again ({problem.reason or problem.code}): {problem.start_url}")
         if problem.retry_after:
             # Put the job back into its queue. Until then the answer stays the same.
             sys.exit(f"try again in {problem.retry_after} s: {problem.code}")

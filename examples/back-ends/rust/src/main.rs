@@ -113,8 +113,8 @@ fn explain(error: &(dyn Error + 'static)) -> String {
     let Some(Failure::Problem(problem)) = error.downcast_ref() else { return error.to_string() };
     match problem {
         // Only the user can help. Show this link on a page of yours.
-        postern::Problem { reason: Some(reason), start_url: Some(url), .. } => {
-            format!("connect Gmail again ({reason}): {url}")
+        postern::Problem { code, reason, start_url: Some(url), .. } => {
+            format!("connect Gmail again ({}): {url}", reason.as_ref().unwrap_or(code))
         }
         // Put the job back into its queue. Until then the answer stays the same.
         postern::Problem { retry_after: Some(seconds), code, .. } => {
