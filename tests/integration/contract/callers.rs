@@ -46,7 +46,7 @@ const DIRECT: [(&str, &str, &str); 2] = [
 fn a71_a_direct_function_may_be_called_by_the_listed_roles_alone() {
     let template = harness::template::read();
     for (function, parameter, condition) in DIRECT {
-        let of_function = permissions(&template, |principal| principal.is_object());
+        let of_function = permissions(&template, Value::is_object);
         let of_function: Vec<_> = of_function
             .filter(|(_, permission)| permission["FunctionName"] == json!({ "Ref": function }))
             .collect();
@@ -88,7 +88,7 @@ fn a71_the_lists_of_roles_take_whole_arns_of_roles_and_nothing_wider() {
         let pattern = Regex::new(pattern).unwrap();
         let path = role("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef");
         for list in
-            ["", &role("worker"), &path, &many(5), &format!("{},arn:aws-cn:iam::210987654321:role/a=b", path)]
+            ["", &role("worker"), &path, &many(5), &format!("{path},arn:aws-cn:iam::210987654321:role/a=b")]
         {
             assert!(pattern.is_match(list), "{list}");
         }

@@ -73,8 +73,9 @@ fn recorded(title: &str, template: &Value) -> String {
                 // Words for tools such as checkov; no property of the resource.
                 part.as_object_mut().unwrap().remove("Metadata");
                 let digest = digest(&SHA256, part.to_string().as_bytes());
-                let digest: String = digest.as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-                writeln!(lines, "{title} {section} {name} {digest}").unwrap();
+                write!(lines, "{title} {section} {name} ").unwrap();
+                digest.as_ref()[..6].iter().for_each(|byte| write!(lines, "{byte:02x}").unwrap());
+                writeln!(lines).unwrap();
             }
         }
     }

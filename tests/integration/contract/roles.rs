@@ -82,7 +82,7 @@ async fn observed_at_access_token() -> Calls {
                         take_calls(&mut world);
                         receipt.expose().to_owned()
                     }
-                    "session_token" => world.session().to_owned(),
+                    "session_token" => world.session().clone(),
                     _ => ann.as_str().to_owned(),
                 };
                 let mut payload = json!({ name: value });
