@@ -26,7 +26,7 @@ const FUNCTIONS: [(&str, Route); 8] = [
 ];
 
 /// The functions without a route, under the names of their folders.
-const DIRECT: [&str; 1] = [access_token::FUNCTION.name];
+const DIRECT: [&str; 2] = [access_token::FUNCTION.name, connections::FUNCTION.name];
 
 /// `(function, method, path)` for each route in the functions' code.
 fn served() -> BTreeSet<(String, String, String)> {
