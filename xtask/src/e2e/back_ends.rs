@@ -11,6 +11,7 @@ use super::events::Queue;
 use super::python::Python;
 use super::roles::assume;
 use crate::account::{Account, Called};
+use crate::connections;
 use crate::processes::{Processes, root};
 use crate::stack::Outputs;
 use crate::visit::{ACCOUNT, Visit, expect, say};
@@ -141,9 +142,11 @@ impl BackEnds<'_> {
             Ok::<_, String>(connections.iter().any(|connection| connection["user"]["id"] == user))
         };
         expect(lists(user).await? && lists(&erased).await?, "both users are listed")?;
-        let told = ask(json!({"action": "count"})).await?;
+        let account = Account::at(&self.deployment.cloud.url, self.administrator.clone()).await?;
+        let function = self.deployment.outputs.get("ConnectionsFunction")?;
+        let told = connections::count(&account, function).await?;
         let active = told["counts"].as_array().into_iter().flatten().filter(|one| one["status"] == "active");
-        let count: u64 = active.filter_map(|one| one["connections"].as_u64()).sum();
+        let count: u64 = active.map(connections::connections).sum();
         expect(count >= 2 && told["asked_again"] == 0, &format!("they are counted: {told}"))?;
         let told = ask(json!({"action": "erase", "user_id": erased})).await?;
         expect(told["erased"] == true && told["revoked"] == true, &format!("the user is erased: {told}"))?;
