@@ -136,6 +136,17 @@ async fn a104_a_receipt_gets_one_answer_whichever_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a104_a_used_receipt_of_a_lapsed_grant_gets_the_reason_and_names_nobody() {
+    let world = World::expired().await;
+    let receipt = receipt_of_ann(&world).await;
+    assert_eq!(ask(&world, json!({"receipt": receipt, "introspect": true})).await.problem().0, 200);
+    world.google.revoke_grant(ANN);
+    let told = ask(&world, json!({"receipt": receipt})).await;
+    assert_eq!(told.reason(), "revoked_or_expired");
+    assert_eq!((told.answer.get("user"), told.answer.get("origin")), (None, None));
+}
+
+#[tokio::test]
 async fn a_receipt_whose_trade_failed_is_not_used_up() {
     let world = World::expired().await;
     let receipt = receipt_of_ann(&world).await;
