@@ -21,6 +21,8 @@ use crate::doctor::target::http_client;
 
 /// The front end.
 pub(super) const PAGE: &str = "http://localhost:9100";
+/// The event bus.
+const BUS: &str = "mail";
 /// What the template calls a resource, and what its ARN contains; the first is meant.
 const RESOURCES: [(&str, &str); 11] = [
     ("${CredentialsTable.Arn}/index/by_status", "/index/by_status"),
@@ -82,7 +84,12 @@ impl Aws {
         let describe = |(id, name): &(String, String)| {
             let mut variables = variables.clone();
             for variable in roles::own_variables(&TEMPLATE, id) {
-                let value = if variable == "PUBLIC_URL" { url } else { "of its own" };
+                let value = match variable {
+                    "PUBLIC_URL" => url,
+                    "EVENT_BUS_NAME" => BUS,
+                    "EVENTS_CARRY_EMAIL" => "off",
+                    _ => "of its own",
+                };
                 variables.insert(variable.to_owned(), value.to_owned());
             }
             let description = json!({
@@ -95,7 +102,7 @@ impl Aws {
             (name.clone(), description)
         };
         Self {
-            parameters: BTreeMap::from([("EventBusName", "mail".to_owned())]),
+            parameters: BTreeMap::from([("EventBusName", BUS.to_owned())]),
             outputs: outputs.into_iter().chain(of_functions).collect(),
             functions: functions.iter().map(describe).collect(),
             policies: Vec::new(),
@@ -172,7 +179,9 @@ impl Scene {
             reason = "the future of a function does not move between threads"
         )]
         let invocation = tokio::task::spawn_blocking(move || {
-            let set_by_lambda = |name: &str| name.starts_with("AWS_").then_some("us-east-1");
+            let set_by_lambda = |name: &str| {
+                (name.starts_with("AWS_") && !name.starts_with("AWS_ENDPOINT_")).then_some("us-east-1")
+            };
             let look_up = |name: &str| variables[name].as_str().or_else(|| set_by_lambda(name));
             runtime.block_on(async {
                 let app = App::new(|name| look_up(name).map(str::to_owned), Clock::System, None);
