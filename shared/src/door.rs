@@ -17,6 +17,7 @@ mod request;
 pub mod stream;
 mod user;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -85,7 +86,7 @@ where
 {
     let handle = &handle;
     invocation::serve(route.ahead, invocation::BUDGET, async |app, event, invocation| {
-        respond(app, route, handle, event, invocation).await
+        Ok::<_, Infallible>(respond(app, route, handle, event, invocation).await)
     })
     .await
 }

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 pub use self::answer::{Answer, invoke};
 pub use self::call::Call;
 pub use self::direct::{Told, invoke_direct};
-pub use self::events::{Stream, invoke_events, kinds};
+pub use self::events::{Stream, hour, invoke_events, kinds};
 pub use self::front_end::{FrontEnd, form};
 pub use self::imports::{Import, import_line};
 use self::invariants::Witness;

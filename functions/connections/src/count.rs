@@ -10,6 +10,7 @@ use postern::outside::dynamodb::within;
 use postern_rules::credential::{Status, Terms};
 use postern_rules::error::Error;
 use postern_rules::scopes::Scopes;
+use postern_rules::user::UserId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -42,11 +43,13 @@ pub(crate) async fn count(app: &App, from: Position, call: &Call<'_>) -> Result<
     let mut kinds: BTreeMap<(Status, String, Scopes), u64> = BTreeMap::new();
     let mut position = Some(from);
     while let Some(Position { status, after }) = position {
-        let page = within(call.deadline, app.store.connections(status, after.as_ref(), PAGE)).await?;
+        let after = after.as_ref().map(UserId::as_str);
+        let page = within(call.deadline, app.store.connections(status, after, PAGE)).await?;
+        let next = page.next_user()?;
         for listed in page.listed {
             *kinds.entry((listed.status, listed.client_id, listed.scopes)).or_default() += 1;
         }
-        position = match page.after {
+        position = match next {
             Some(user) => Some(Position { status, after: Some(user) }),
             None => Position { status, after: None }.next_status(),
         };

@@ -20,11 +20,12 @@ struct Connections<'a> {
 }
 
 pub(crate) async fn list(app: &App, wanted: &Wanted, call: &Call<'_>) -> Result<Box<RawValue>, Error> {
-    let query = app.store.connections(wanted.status, wanted.after.as_ref(), wanted.limit);
+    let after = wanted.after.as_ref().map(UserId::as_str);
+    let query = app.store.connections(wanted.status, after, wanted.limit);
     let page = within(call.deadline, query).await?;
     let mut connections = Vec::with_capacity(page.listed.len());
     for listed in &page.listed {
         connections.push(Entry::of_listed(app, listed).await?);
     }
-    answer(&Connections { connections, after: page.after.as_ref().map(UserId::as_str) })
+    answer(&Connections { connections, after: page.next_user()?.as_ref().map(UserId::as_str) })
 }

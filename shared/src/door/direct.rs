@@ -2,6 +2,8 @@
 //! into the handler's input, and its result into the payload of the answer. An error is an answer
 //! too: the problem document. Who may call is IAM's decision, and Lambda does not say who did.
 
+use std::convert::Infallible;
+
 use lambda_http::http::StatusCode;
 use postern_rules::config::PublicUrl;
 use postern_rules::error::Error;
@@ -65,7 +67,7 @@ where
 {
     let handle = &handle;
     invocation::serve(function.ahead, invocation::BUDGET, async |app, payload, invocation| {
-        respond(app, function, handle, payload, invocation).await
+        Ok::<_, Infallible>(respond(app, function, handle, payload, invocation).await)
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! One invocation of a function, as both doors handle it: its time, a panic in it, the one log line
 //! and the metrics. Knows neither HTTP nor payloads.
 
-use std::convert::Infallible;
+use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use lambda_http::http::StatusCode;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use postern_rules::error::Error;
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
@@ -75,16 +75,17 @@ pub(super) struct Answered<T> {
     pub(super) request_id: String,
 }
 
-/// Serves events with `respond` until Lambda ends the process.
+/// Serves events with `respond` until Lambda ends the process. What `respond` fails with becomes an
+/// error of the invocation: Lambda counts it, and repeats an asynchronous one.
 ///
 /// # Errors
 ///
 /// If the Lambda runtime API is unreachable. A configuration error becomes the response to each
 /// request: Lambda would keep restarting a function that fails to start.
-pub(super) async fn serve<T: Serialize>(
+pub(super) async fn serve<T: Serialize, E: Into<Diagnostic> + Debug>(
     ahead: &[Ahead],
     longest: Duration,
-    respond: impl AsyncFn(Result<&App, &NotConfigured>, &str, Invocation) -> T,
+    respond: impl AsyncFn(Result<&App, &NotConfigured>, &str, Invocation) -> Result<T, E>,
 ) -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let app = App::new(config::environment, Clock::System, telemetry::metrics_sink());
@@ -94,7 +95,7 @@ pub(super) async fn serve<T: Serialize>(
             request_id: event.context.request_id,
             deadline: Deadline::after(budget(event.context.deadline, Clock::System.now(), longest)),
         };
-        Ok::<_, Infallible>(respond(app.as_ref(), event.payload.get(), invocation).await)
+        respond(app.as_ref(), event.payload.get(), invocation).await
     }));
     // While the first event arrives. Waiting would add to the first caller's latency.
     let preparing = async {

@@ -1,9 +1,11 @@
 //! The door of a function that a table's stream and a schedule invoke. A failure of a batch is an
-//! answer too: it names the record at which Lambda begins again.
+//! answer too: it names the record at which Lambda begins again. A failure of the schedule is an error
+//! of the invocation, because nobody reads its answer: Lambda counts it and tries again.
 
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
+use lambda_runtime::Diagnostic;
 use postern_rules::error::Error;
 use serde::Deserialize;
 use serde_json::json;
@@ -81,13 +83,17 @@ where
 }
 
 /// Answers one event. Tests call this.
+///
+/// # Errors
+///
+/// If the schedule's work fails. The message is the problem document.
 pub async fn respond<H>(
     app: Result<&App, &NotConfigured>,
     function: Function,
     handle: H,
     payload: &str,
     invocation: Invocation,
-) -> Box<RawValue>
+) -> Result<Box<RawValue>, Diagnostic>
 where
     H: AsyncFn(&App, Occasion<'_>, Deadline) -> Result<Tally, Error>,
 {
@@ -95,24 +101,27 @@ where
     let label = Label { route: function.name, ends_sign_in: false, notes: &notes };
     let request_id = invocation.request_id.as_str();
     let occasion = Occasion::parse(payload);
-    // Where a batch begins again of which nothing is known.
-    let mut beginning = None;
-    if let Ok(occasion) = &occasion {
-        let asked = match occasion {
-            Occasion::Records(records) => {
-                let place = records.iter().copied().find_map(Place::of);
-                beginning = Some(place.map_or("", |place| place.sequence_number()));
-                "events of records"
-            }
-            Occasion::Hour => "grants that end soon",
-        };
-        let _ = notes.asked.set(asked);
-    }
+    // Where a batch begins again of which nothing is known. Lambda takes an empty name for the whole
+    // batch, which a first record without a name needs: what is behind it is not the beginning.
+    let beginning = match &occasion {
+        Ok(Occasion::Records(records)) => {
+            let place = records.first().copied().and_then(Place::of);
+            Some(place.map_or("", |place| place.sequence_number()))
+        }
+        _ => None,
+    };
+    let is_hour = matches!(occasion, Ok(Occasion::Hour));
+    let asked = if is_hour { Some("grants that end soon") } else { beginning.map(|_| "events of records") };
+    asked.map(|asked| notes.asked.set(asked));
     let failed = |error: Error| {
+        let document = problem::payload(&error, request_id, None);
         let answer = match beginning {
-            // Lambda takes an empty name for the whole batch.
-            Some(beginning) => failed_from(Some(beginning)),
-            None => problem::payload(&error, request_id, None),
+            Some(beginning) => Ok(failed_from(Some(beginning))),
+            None if is_hour => {
+                let error_type = error.facts().code.to_owned();
+                Err(Diagnostic { error_type, error_message: document.get().to_owned() })
+            }
+            None => Ok(document),
         };
         let status = problem::status(&error);
         Answered { answer, status, error: Some(error.into()), request_id: request_id.to_owned() }
@@ -124,7 +133,7 @@ where
         };
         match handled.await {
             Ok(tally) => {
-                let answer = failed_from(tally.failed_at.as_deref());
+                let answer = Ok(failed_from(tally.failed_at.as_deref()));
                 let _ = notes.tally.set((tally.records, tally.events));
                 let request_id = request_id.to_owned();
                 Answered { answer, status: StatusCode::OK, error: None, request_id }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use harness::Fault;
 use harness::event_bus::Published;
-use harness::world::{ANN, BEN, Call, Stream, invoke_events, kinds};
+use harness::world::{ANN, BEN, Call, Stream, hour, invoke_events, kinds};
 use serde_json::{Value, json};
 
 use super::{Points, Trouble, enumerate, trouble};
@@ -38,7 +38,12 @@ fn of_user(events: &[Published], user: &str) -> Vec<String> {
 }
 
 /// Invokes a process of the function of its own and kills it.
-async fn killed(behind: &Behind, points: &Points, payload: &Value, trouble: &Trouble) -> Option<Value> {
+async fn killed(
+    behind: &Behind,
+    points: &Points,
+    payload: &Value,
+    trouble: &Trouble,
+) -> Option<Result<Value, Value>> {
     let payload = payload.to_string();
     points.kill_in(behind, async |app| invoke_events(Ok(app), &payload, trouble.budget).await).await
 }
@@ -85,7 +90,8 @@ async fn f103_to_f105_f70_killed_anywhere_in_a_batch_with_any_fault_no_event_is_
         if let Some((fault, times)) = faults.get(&trouble.name) {
             stream.bus.fail("PutEvents", fault.clone(), *times);
         }
-        let answer = killed(behind, points, &json!({ "Records": records }), trouble).await;
+        let answer =
+            killed(behind, points, &json!({ "Records": records }), trouble).await.map(Result::unwrap);
         proxy.close_connections().await;
         behind.recover().await;
         stream.bus.clear_faults();
@@ -127,11 +133,10 @@ async fn f103_f70_killed_anywhere_in_the_schedule_with_any_fault_each_end_is_tol
         behind.world.callback(&query).await;
         stream.go_on(&behind.world).await;
         stream.bus.take();
-        let schedule = json!({ "source": "aws.events", "detail-type": "Scheduled Event" });
         trouble.arrange(&behind.world.stack);
-        let answer = killed(behind, points, &schedule, trouble).await;
+        let answer = killed(behind, points, &hour(), trouble).await;
         behind.recover().await;
-        behind.world.an_hour_passes(&stream).await;
+        behind.world.an_hour_passes(&stream).await.unwrap();
         assert_eq!(stream.happened(&behind.world).await, ["Grant Ends Soon"], "{at}");
         points.go_on(answer.as_ref())
     })

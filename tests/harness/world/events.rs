@@ -27,11 +27,21 @@ pub struct Stream {
     request_id: Mutex<String>,
 }
 
-/// Invokes the function with the text of a payload.
+/// The schedule's event.
+pub fn hour() -> Value {
+    json!({ "version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} })
+}
+
+/// Invokes the function with the text of a payload. An error of the invocation is the problem document
+/// in its message.
 ///
 /// # Panics
-/// When the answer is not JSON.
-pub async fn invoke_events(app: Result<&App, &NotConfigured>, payload: &str, budget: Duration) -> Value {
+/// When the answer, or the message, is not JSON.
+pub async fn invoke_events(
+    app: Result<&App, &NotConfigured>,
+    payload: &str,
+    budget: Duration,
+) -> Result<Value, Value> {
     invoke_as(app, payload, budget, postern_rules::random::identifier()).await
 }
 
@@ -40,10 +50,13 @@ async fn invoke_as(
     payload: &str,
     budget: Duration,
     request_id: String,
-) -> Value {
+) -> Result<Value, Value> {
     let invocation = Invocation { request_id, deadline: Deadline::after(budget) };
     let answer = stream::respond(app, events::FUNCTION, events::handle, payload, invocation).await;
-    serde_json::from_str(answer.get()).unwrap()
+    match answer {
+        Ok(answer) => Ok(serde_json::from_str(answer.get()).unwrap()),
+        Err(failed) => Err(serde_json::from_str(&failed.error_message).unwrap()),
+    }
 }
 
 impl World {
@@ -60,11 +73,9 @@ impl World {
     }
 
     /// The schedule invokes the function.
-    pub async fn an_hour_passes(&self, stream: &Stream) -> Value {
+    pub async fn an_hour_passes(&self, stream: &Stream) -> Result<Value, Value> {
         self.advance(3600);
-        let event =
-            json!({ "version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} });
-        invoke_events(Ok(&stream.app), &event.to_string(), BUDGET).await
+        invoke_events(Ok(&stream.app), &hour().to_string(), BUDGET).await
     }
 }
 
@@ -85,10 +96,15 @@ impl Stream {
     }
 
     /// Delivers these records as one batch. Returns the answer.
+    ///
+    /// # Panics
+    /// When the invocation fails.
     pub async fn deliver(&self, records: &[Value]) -> Value {
         let request_id = postern_rules::random::identifier();
         self.request_id.lock().unwrap().clone_from(&request_id);
-        invoke_as(Ok(&self.app), &json!({ "Records": records }).to_string(), BUDGET, request_id).await
+        invoke_as(Ok(&self.app), &json!({ "Records": records }).to_string(), BUDGET, request_id)
+            .await
+            .unwrap()
     }
 
     /// The line that the log has of the last delivery.

@@ -112,7 +112,7 @@ async fn observed_at_events() -> Calls {
         assert_eq!(stream.happened(&world).await, [what]);
         calls.insert(("events:PutEvents".to_owned(), EVENT_BUS.to_owned()));
         stream.app = world.environment(&[]);
-        world.an_hour_passes(&stream).await;
+        world.an_hour_passes(&stream).await.unwrap();
         calls.extend(take_calls(&mut world));
     }
     calls

@@ -150,7 +150,7 @@ async fn f105_a_batch_that_does_not_fit_its_time_goes_on_where_it_stopped() {
     let records = stream.records(&world);
     stream.bus.fail("PutEvents", Fault::Delay(Duration::from_millis(700)), 2);
     let event = json!({ "Records": records }).to_string();
-    let answer = invoke_events(Ok(&stream.app), &event, Duration::from_millis(1200)).await;
+    let answer = invoke_events(Ok(&stream.app), &event, Duration::from_millis(1200)).await.unwrap();
     // The first call was answered in time, the second was not.
     assert_eq!(answer, failed_at(&records[2]));
     stream.bus.take();
@@ -175,6 +175,19 @@ async fn f103_without_secrets_or_configuration_the_whole_batch_waits() {
     stream.app = world.environment(&[]);
     assert!(!stream.go_on(&world).await);
     assert_eq!(told(&world, &stream), expected());
+}
+
+#[tokio::test]
+async fn f103_a_batch_that_fails_whole_begins_again_at_its_first_record_even_if_that_has_no_name() {
+    let (world, mut stream) = three().await;
+    let records = stream.records(&world);
+    for operation in ["BatchGetSecretValue", "GetSecretValue"] {
+        world.secrets.fail(operation, Fault::BROKEN, 100);
+    }
+    let batch = [json!({}), records[0].clone()];
+    assert_eq!(stream.deliver(&batch).await, json!({ "batchItemFailures": [{ "itemIdentifier": "" }] }));
+    world.secrets.clear_faults();
+    stream.go_on(&world).await;
 }
 
 #[tokio::test]
@@ -277,7 +290,7 @@ async fn b80_a_payload_that_is_neither_records_nor_the_schedule_is_refused_and_d
         "{\"Records\":[",
         &event,
     ] {
-        let answer = invoke_events(Ok(&stream.app), payload, BUDGET).await;
+        let answer = invoke_events(Ok(&stream.app), payload, BUDGET).await.unwrap();
         assert_eq!(
             (&answer["code"], &answer["status"]),
             (&json!("invalid_request"), &json!(400)),

@@ -9,7 +9,7 @@ use postern_rules::scopes::Scopes;
 use postern_rules::time::Timestamp;
 use postern_rules::user::{Email, UserId};
 
-use super::item::{Item, attribute as a, listed, string, user};
+use super::item::{Item, Unreadable, attribute as a, listed, string, text};
 use super::{Store, StoreError};
 
 /// The name of the index.
@@ -50,8 +50,21 @@ impl Listed {
 pub struct Page {
     /// The connections.
     pub listed: Vec<Listed>,
-    /// Where the next page begins; `None` after the last.
-    pub after: Option<UserId>,
+    /// The user ID behind which the next page begins, as it is stored: this version may not be able to
+    /// read the last entry. `None` after the last page.
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// Where the next page begins, for a caller who is told.
+    ///
+    /// # Errors
+    ///
+    /// If this version cannot read the last entry's user ID.
+    pub fn next_user(&self) -> Result<Option<UserId>, StoreError> {
+        let read = |id: &String| UserId::parse(id).ok_or(Unreadable(a::USER_ID));
+        Ok(self.after.as_ref().map(read).transpose()?)
+    }
 }
 
 impl Store {
@@ -60,15 +73,12 @@ impl Store {
     pub async fn connections(
         &self,
         status: Status,
-        after: Option<&UserId>,
+        after: Option<&str>,
         limit: u16,
     ) -> Result<Page, StoreError> {
         let status = string(status.word());
         let start = after.map(|user| {
-            HashMap::from([
-                (a::STATUS.to_owned(), status.clone()),
-                (a::USER_ID.to_owned(), string(user.as_str())),
-            ])
+            HashMap::from([(a::STATUS.to_owned(), status.clone()), (a::USER_ID.to_owned(), string(user))])
         });
         let request = self.client.query().table_name(&self.credentials_table).index_name(BY_STATUS);
         let request = request
@@ -90,7 +100,7 @@ impl Store {
         let key = answer.last_evaluated_key.as_ref();
         Ok(Page {
             listed: answer.items.unwrap_or_default().iter().filter_map(read).collect(),
-            after: key.map(user).transpose()?,
+            after: key.map(|key| text(key, a::USER_ID).map(str::to_owned)).transpose()?,
         })
     }
 }
