@@ -250,7 +250,7 @@ async fn f108_a_sign_in_that_is_stored_during_an_import_stays() {
     world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(400)), 1);
     let budget = Duration::from_secs(11);
     let keep = |_: &str| {};
-    let importing = harness::world::import_line(&importer, &line, false, budget, &keep);
+    let importing = harness::world::import_line(&importer, &line, &[], false, budget, &keep);
     let dynamodb = world.dynamodb.clone();
     let signing_in = async {
         until(|| dynamodb.calls().iter().any(|call| call.operation == "UpdateItem")).await;
