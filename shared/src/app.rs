@@ -46,7 +46,8 @@ pub struct App {
     /// Where metrics are written; `None` disables them.
     pub metrics: Option<Sink>,
     dynamodb_http: EarlyClient,
-    aws_region: String,
+    /// The region of the tables and secrets.
+    pub aws_region: String,
     dynamodb_endpoint: Option<String>,
     #[cfg(feature = "events")]
     event_bus: EventBusParts,

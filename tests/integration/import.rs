@@ -250,7 +250,7 @@ async fn f108_a_sign_in_that_is_stored_during_an_import_stays() {
     world.dynamodb.fail("UpdateItem", Fault::Delay(Duration::from_millis(400)), 1);
     let budget = Duration::from_secs(11);
     let keep = |_: &str| {};
-    let importing = harness::world::import_line(&importer, &line, false, budget, &keep);
+    let importing = harness::world::import_line(&importer, &line, &[], false, budget, &keep);
     let dynamodb = world.dynamodb.clone();
     let signing_in = async {
         until(|| dynamodb.calls().iter().any(|call| call.operation == "UpdateItem")).await;
@@ -326,6 +326,34 @@ async fn f109_a_token_that_google_replaces_is_kept_whatever_the_verdict_and_stor
         let import = world.import(&wrong).await;
         assert_eq!((import.word(), import.kept.len()), ("other_user", 1), "{rotation:?}");
         assert!(world.google.live_refresh_tokens(ANN) >= 2, "{rotation:?}: and works");
+    }
+}
+
+#[tokio::test]
+async fn f108_f109_a_stored_token_that_google_replaced_in_two_steps_is_replaced_as_well() {
+    for rotates_again in [false, true] {
+        let world = World::new().await;
+        let line = line_of(&world, ANN);
+        assert_eq!(world.import(&line).await.word(), "imported");
+        world.google.rotate_refresh_tokens(Rotation::OldDies);
+        // Each run dies, or fails, after it kept what Google issued and before it stored that.
+        let mut replaced = vec![line["refresh_token"].as_str().unwrap().to_owned()];
+        for _ in 0..2 {
+            world.dynamodb.fail("GetItem", Fault::CallLost, 1000);
+            let line = json!({"refresh_token": replaced.last().unwrap()});
+            let import = world.import_in_haste(&line).await;
+            assert_eq!((import.word(), import.kept.len()), ("storage_unavailable", 1));
+            replaced.extend(import.kept);
+            world.dynamodb.clear_faults();
+        }
+        let mut newest = replaced.pop().unwrap();
+        if !rotates_again {
+            world.google.rotate_refresh_tokens(Rotation::Off);
+        }
+        let import = world.import_after(&replaced, &json!({"refresh_token": newest})).await;
+        assert_eq!((import.word(), import.kept.len()), ("already_there", usize::from(rotates_again)));
+        newest = import.kept.into_iter().next().unwrap_or(newest);
+        assert_eq!(stored_token(&world, ANN).await, newest, "the store follows");
     }
 }
 

@@ -265,7 +265,7 @@ pub(crate) struct ImportOptions {
     /// How many tokens are under way at a time at most.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
-    /// Writes what became of every line into this new file, as JSON lines.
+    /// Writes what became of every line into this file, as JSON lines.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]

@@ -13,6 +13,8 @@ mod target;
 mod tests;
 
 use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,7 +34,10 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), D
 pub(crate) async fn run(options: ImportOptions) -> Result<(), String> {
     let total = lines::count(&options.file)?;
     let app = target::app(&options).await?;
-    let run = Run::new(&app, Settings::of(&options), &options.file)?;
+    let run = Run::new(&app, Settings::of(&options), &options.file).await?;
+    if is_open_to_others(&options.file) {
+        eprintln!("warning: others can read {0}; run chmod 600 {0}", options.file.display());
+    }
     let mut report = Report::create(options.report.as_deref())?;
     if options.dry_run {
         println!("dry run: Google is asked about each token, and nothing is stored");
@@ -55,6 +60,22 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), String> {
         }
         End::Complete => Ok(()),
     }
+}
+
+/// The file, locked for this run: a dry run changes what is beside it, too.
+fn locked(file: &Path) -> Result<File, String> {
+    let shown = file.display();
+    let opened = File::open(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
+        Err(TryLockError::WouldBlock) => Err(format!("another import of this file is running: {shown}")),
+        Err(TryLockError::Error(error)) => Err(format!("cannot lock {shown}: {error}")),
+    }
+}
+
+/// Whether the file's group or others may read it.
+fn is_open_to_others(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
 }
 
 /// The path of a file beside the imported one.

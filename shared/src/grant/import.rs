@@ -79,6 +79,8 @@ pub struct Options<'a> {
     /// Keeps a refresh token that Google issued in place of the entry's, at once and for good. From
     /// then on the entry must be tried with this token.
     pub keep: &'a dyn Fn(&RefreshToken),
+    /// Whether Google has replaced this refresh token, also in several steps, by the entry's.
+    pub is_predecessor: &'a dyn Fn(&RefreshToken) -> bool,
     /// The deadline for everything; five seconds or more.
     pub deadline: Deadline,
 }
@@ -93,10 +95,9 @@ pub async fn import(app: &App, entry: &Entry, options: &Options<'_>) -> Result<V
         Ok(tokens) => tokens,
         Err(error) => return verdict_of(error),
     };
-    let is_rotated = tokens.refresh_token.is_some();
-    let serving = tokens.refresh_token.get_or_insert_with(|| entry.refresh_token.clone());
-    if is_rotated {
-        (options.keep)(serving);
+    match &tokens.refresh_token {
+        Some(newer) => (options.keep)(newer),
+        None => tokens.refresh_token = Some(entry.refresh_token.clone()),
     }
     // Google always names them, and those of another system's request are not known here.
     let scopes = tokens.scopes.clone();
@@ -124,9 +125,7 @@ pub async fn import(app: &App, entry: &Entry, options: &Options<'_>) -> Result<V
                 return Ok(Verdict::Imported(identity.user));
             }
             Some((stored, Status::Active)) => {
-                if is_rotated {
-                    follow(app, entry, stored, &brought, options.deadline).await?;
-                }
+                follow(app, entry, stored, &brought, options).await?;
                 return Ok(Verdict::AlreadyThere);
             }
             Some((_, Status::Disconnecting)) => return Ok(Verdict::Disconnecting),
@@ -178,14 +177,14 @@ impl Brought<'_> {
     }
 }
 
-/// Stores the refresh token that replaced the entry's where the entry's is in use, as after an
-/// earlier import: it may be dead now. Also in a dry run.
+/// Stores the refresh token that works now where one that it replaced is in use, as after an earlier
+/// import: that one may be dead. Also in a dry run.
 async fn follow(
     app: &App,
     entry: &Entry,
     stored: &Credential,
     brought: &Brought<'_>,
-    deadline: Deadline,
+    options: &Options<'_>,
 ) -> Result<(), Error> {
     let Some(token) = &stored.refresh_token else { return Ok(()) };
     let opened = tokens_at_rest::open_refresh_token(app, &stored.user, &stored.client_id, token).await;
@@ -195,14 +194,16 @@ async fn follow(
         Err(Error::Unauthorized { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
-    if !bool::from(opened.expose().as_bytes().ct_eq(entry.refresh_token.expose().as_bytes())) {
+    let Brought { keyring, tokens, .. } = brought;
+    let is = |other: &RefreshToken| bool::from(opened.expose().as_bytes().ct_eq(other.expose().as_bytes()));
+    let is_serving = tokens.refresh_token.as_ref().is_some_and(is);
+    if is_serving || !(is(&entry.refresh_token) || (options.is_predecessor)(&opened)) {
         return Ok(());
     }
-    let Brought { keyring, tokens, .. } = brought;
     let Renewal { access_token, rotated, .. } =
         Renewal::seal(keyring, stored, token, &opened, tokens, app.clock.now());
     if let Some(rotated) = rotated {
-        app.store.store_rotated(stored, &token.id, access_token.as_ref(), &rotated, deadline).await?;
+        app.store.store_rotated(stored, &token.id, access_token.as_ref(), &rotated, options.deadline).await?;
     }
     Ok(())
 }

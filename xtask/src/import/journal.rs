@@ -38,9 +38,37 @@ impl From<&Verdict> for Done {
     }
 }
 
-#[derive(Deserialize)]
-struct First {
-    salt: String,
+/// What the verdicts hold for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Target {
+    pub(super) region: String,
+    pub(super) table: String,
+    /// The rest decides about verdicts, and not about where a grant is stored.
+    #[serde(flatten)]
+    pub(super) rules: Rules,
+}
+
+/// What decides about verdicts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rules {
+    pub(super) client_id: String,
+    pub(super) scopes: String,
+    pub(super) allowed_domains: String,
+}
+
+/// A record that names the target. The first has the salt too; another follows whenever the rules
+/// have changed.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt: Option<String>,
+    #[serde(flatten)]
+    target: Target,
+}
+
+/// Whether a verdict stays under other rules: the grant is stored.
+fn is_stored(done: &Done) -> bool {
+    matches!(done.verdict.as_str(), "imported" | "already_there")
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,26 +79,40 @@ struct Record {
 }
 
 impl Journal {
-    /// Opens the journal, or begins it.
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
+    /// Opens the journal of an import into this target, or begins it.
+    pub(super) fn open(path: &Path, target: &Target) -> Result<Self, String> {
         let (mut file, text) = Private::open(path)?;
-        if file.file.try_lock().is_err() {
-            return Err(format!("another import of this file is running: it holds {}", path.display()));
-        }
+        let shown = path.display();
         let mut lines = text.lines();
-        let salt = if let Some(first) = lines.next() {
-            let first = serde_json::from_str::<First>(first);
-            first
-                .map_err(|_| format!("{} is not a journal of this command; move it away", path.display()))?
-                .salt
-        } else {
+        let Some(first) = lines.next() else {
             let salt = random::token();
-            file.add(&json!({ "salt": salt }).to_string())?;
-            salt
+            let head = Head { salt: Some(salt.clone()), target: target.clone() };
+            file.add(&json!(head).to_string())?;
+            return Ok(Self { file, salt, done: HashMap::new() });
         };
+        let first = serde_json::from_str::<Head>(first).ok().and_then(|head| Some((head.salt?, head.target)));
+        let (salt, mut latest) = first
+            .ok_or_else(|| format!("{shown} is not a journal of this command; delete it or move it away"))?;
+        if (&latest.region, &latest.table) != (&target.region, &target.table) {
+            let Target { region, table, .. } = latest;
+            return Err(format!(
+                "{shown} is of an import into the table {table} in {region}; delete it or move it away"
+            ));
+        }
+        let mut done = HashMap::new();
         // A line that was cut off is of an entry that will be tried again.
-        let records = lines.filter_map(|line| serde_json::from_str::<Record>(line).ok());
-        let done = records.map(|record| (record.entry, record.done)).collect();
+        for line in lines {
+            if let Ok(record) = serde_json::from_str::<Record>(line) {
+                done.insert(record.entry, record.done);
+            } else if let Ok(head) = serde_json::from_str::<Head>(line) {
+                done.retain(|_, done| is_stored(done));
+                latest = head.target;
+            }
+        }
+        if latest != *target {
+            done.retain(|_, done| is_stored(done));
+            file.add(&json!(Head { salt: None, target: target.clone() }).to_string())?;
+        }
         Ok(Self { file, salt, done })
     }
 

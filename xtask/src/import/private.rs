@@ -19,7 +19,13 @@ impl Private {
     pub(super) fn open(path: &Path) -> Result<(Self, Zeroizing<String>), String> {
         let opened = || {
             let mut options = OpenOptions::new();
+            let is_new = !path.exists();
             let mut file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
+            if is_new {
+                // A new name outlives a crash of the machine only when its directory is on the disk.
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+            }
             file.set_permissions(Permissions::from_mode(0o600))?;
             let mut text = Zeroizing::new(String::new());
             file.read_to_string(&mut text)?;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use postern::grant::import::Verdict;
 use postern_rules::import::Defect;
+use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::journal::Done;
@@ -73,6 +74,28 @@ impl Outcome {
     }
 }
 
+/// Whether a report may be written there: nothing is there, or an earlier report.
+fn is_replaceable(path: &Path) -> std::io::Result<bool> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the form counts")]
+    struct Line {
+        line: u64,
+        verdict: String,
+        user: Option<String>,
+    }
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        file => file?,
+    };
+    if !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut first = Vec::new();
+    BufReader::new(file.take(4096)).read_until(b'\n', &mut first)?;
+    Ok(first.is_empty() || serde_json::from_slice::<Line>(&first).is_ok())
+}
+
 /// The report of a run.
 #[derive(Default)]
 pub(super) struct Report {
@@ -82,11 +105,17 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report, also in a new file. A file that exists is never overwritten: it may hold tokens.
+    /// A report, also in a file. A file that exists is replaced if it is an earlier report, and never
+    /// otherwise: it may hold tokens.
     pub(super) fn create(path: Option<&Path>) -> Result<Self, String> {
         let open = |path: &Path| {
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            let file = file.map_err(|error| format!("--report {}: {error}", path.display()))?;
+            let shown = path.display();
+            if !is_replaceable(path).map_err(|error| format!("--report {shown}: {error}"))? {
+                return Err(format!("--report {shown} exists, and is no report of this command"));
+            }
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+            let file = file.map_err(|error| format!("--report {shown}: {error}"))?;
             Ok::<_, String>((path.to_owned(), BufWriter::new(file)))
         };
         Ok(Self { file: path.map(open).transpose()?, ..Self::default() })

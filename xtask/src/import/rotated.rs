@@ -1,8 +1,8 @@
 //! Refresh tokens that Google issued in place of those in the file, kept before anything can lose
-//! them. Such a file exists only if Google did so; it is as secret as the imported one.
+//! them. After a run such a file exists only if Google did so; it is as secret as the imported one.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use postern_rules::import::mark;
 use postern_rules::secret::RefreshToken;
@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::private::Private;
 
-/// The tokens, by the SHA-256 of the token that each replaces.
+/// The tokens, by the SHA-256 of the token that each replaces. The file is removed at the end if it
+/// is empty.
 pub(super) struct Rotated {
-    path: PathBuf,
-    file: Option<Private>,
+    file: Private,
     newer: HashMap<String, RefreshToken>,
 }
 
@@ -30,17 +30,13 @@ fn name(token: &RefreshToken) -> String {
 }
 
 impl Rotated {
-    /// Reads what earlier runs kept.
+    /// Reads what earlier runs kept. Creates the file now, and not when a token needs it: a run that
+    /// could not keep a token must not ask for one.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let mut rotated = Self { path: path.to_owned(), file: None, newer: HashMap::new() };
-        if path.exists() {
-            let (file, text) = Private::open(path)?;
-            let records = text.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok());
-            let pair = |record: Record| (record.replaces, RefreshToken::new(record.refresh_token.as_str()));
-            rotated.newer = records.map(pair).collect();
-            rotated.file = Some(file);
-        }
-        Ok(rotated)
+        let (file, text) = Private::open(path)?;
+        let records = text.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok());
+        let pair = |record: Record| (record.replaces, RefreshToken::new(record.refresh_token.as_str()));
+        Ok(Self { file, newer: records.map(pair).collect() })
     }
 
     /// The token to use in place of this one: the last that replaced it.
@@ -54,17 +50,28 @@ impl Rotated {
         newest.clone()
     }
 
+    /// Whether `newer` replaced this token, perhaps in several steps.
+    pub(super) fn leads_to(&self, token: &RefreshToken, newer: &RefreshToken) -> bool {
+        // `newer` may have been replaced meanwhile: both have the same end then.
+        name(token) != name(newer) && name(&self.newest(token)) == name(&self.newest(newer))
+    }
+
     /// Keeps the token that replaces `used`. It is on the disk when this returns.
     pub(super) fn keep(&mut self, used: &RefreshToken, newer: &RefreshToken) -> Result<(), String> {
         let replaces = name(used);
         self.newer.insert(replaces.clone(), newer.clone());
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(Private::open(&self.path)?.0),
-        };
         let record = json!({ "replaces": replaces, "refresh_token": newer.expose() });
-        file.add(&Zeroizing::new(record.to_string()))?;
-        let synced = file.file.sync_data();
-        synced.map_err(|error| format!("cannot write {}: {error}", self.path.display()))
+        self.file.add(&Zeroizing::new(record.to_string()))?;
+        let synced = self.file.file.sync_data();
+        synced.map_err(|error| format!("cannot write {}: {error}", self.file.path.display()))
+    }
+}
+
+impl Drop for Rotated {
+    fn drop(&mut self) {
+        if self.file.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            // An empty file that stays does no harm.
+            let _ = std::fs::remove_file(&self.file.path);
+        }
     }
 }

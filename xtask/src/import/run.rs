@@ -2,6 +2,7 @@
 //! nothing but another run helps.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
@@ -19,13 +20,17 @@ use tokio::time::Instant;
 
 use super::lines::Lines;
 use super::report::Outcome;
-use super::{Journal, PAUSES, Rotated, beside};
+use super::{Journal, PAUSES, Rotated, beside, locked, target};
 use crate::commands::ImportOptions;
 
 /// The time of one attempt at one entry.
 const ATTEMPT: Duration = Duration::from_secs(15);
 /// How far the pace may fall behind and catch up, because timers are coarse.
 const SLACK: Duration = Duration::from_millis(10);
+
+/// After so many lines in a row that met a temporary failure, the next ones would too.
+const OUTAGE: u32 = 20;
+const UNAVAILABLE: &str = "stopped: Google or AWS is not available; run the same command again";
 
 /// How to run.
 #[derive(Clone, Copy)]
@@ -60,6 +65,9 @@ pub(super) struct Run<'a> {
     /// `None` in a dry run.
     journal: Option<RefCell<Journal>>,
     rotated: RefCell<Rotated>,
+    pace: RefCell<Pace>,
+    /// The imported file, which serves one run at a time.
+    _lock: File,
     /// Whether waits for another attempt are given up.
     hurry: watch::Sender<bool>,
 }
@@ -76,12 +84,19 @@ pub(super) type Tell<'a> = dyn FnMut(u64, &Outcome) -> Result<(), String> + 'a;
 
 impl<'a> Run<'a> {
     /// Opens the journal of `file` and what earlier runs kept.
-    pub(super) fn new(app: &'a App, settings: Settings, file: &Path) -> Result<Self, String> {
-        let journal = (!settings.is_dry_run).then(|| Journal::open(&beside(file, ".journal")));
+    pub(super) async fn new(app: &'a App, settings: Settings, file: &Path) -> Result<Self, String> {
+        let lock = locked(file)?;
+        let journal = if settings.is_dry_run {
+            None
+        } else {
+            Some(Journal::open(&beside(file, ".journal"), &target::of(app).await?)?)
+        };
         Ok(Self {
             app,
             settings,
-            journal: journal.transpose()?.map(RefCell::new),
+            journal: journal.map(RefCell::new),
+            pace: RefCell::new(Pace::of(settings.per_second)),
+            _lock: lock,
             rotated: RefCell::new(Rotated::open(&beside(file, ".rotated"))?),
             hurry: watch::Sender::new(false),
         })
@@ -97,7 +112,7 @@ impl<'a> Run<'a> {
     ) -> Result<End, String> {
         let mut stop = pin!(stop);
         let mut under_way = FuturesUnordered::new();
-        let mut pace = Pace::of(self.settings.per_second);
+        let mut failures = 0;
         // Set when no further entry begins.
         let mut end: Option<Result<End, String>> = None;
         loop {
@@ -106,17 +121,26 @@ impl<'a> Run<'a> {
             }
             let is_stopping = matches!(end, Some(Ok(End::Stopped) | Err(_)));
             let has_room = end.is_none() && under_way.len() < self.settings.concurrency;
+            let next = self.pace.borrow().next;
             let outcome = tokio::select! {
                 biased;
                 () = &mut stop, if !is_stopping => Ok(Some(End::Stopped)),
                 Some((number, outcome)) = under_way.next(), if !under_way.is_empty() => {
                     let outcome: Result<Outcome, String> = outcome;
-                    outcome.and_then(|outcome| tell(number, &outcome)).map(|()| None)
+                    outcome.and_then(|outcome| {
+                        let is_failure = matches!(outcome, Outcome::TryAgain(_));
+                        failures = if is_failure { failures + 1 } else { 0 };
+                        tell(number, &outcome)?;
+                        if failures >= OUTAGE && end.is_none() {
+                            return Err(UNAVAILABLE.to_owned());
+                        }
+                        Ok(None)
+                    })
                 }
-                () = pace.turn(), if has_room => self.next(&mut lines, tell).map(|task| match task {
+                () = tokio::time::sleep_until(next), if has_room => self.next(&mut lines, tell).map(|task| match task {
                     Some(task) => {
-                        pace.take();
-                        under_way.push(self.attempt(task));
+                        let turn = self.pace.borrow_mut().take();
+                        under_way.push(self.attempt(task, turn));
                         None
                     }
                     None => Some(End::Complete),
@@ -161,9 +185,11 @@ impl<'a> Run<'a> {
     }
 
     /// Tries an entry, again while that may help. An error is one that every entry would meet.
-    async fn attempt(&self, task: Task) -> (u64, Result<Outcome, String>) {
+    async fn attempt(&self, task: Task, turn: Instant) -> (u64, Result<Outcome, String>) {
         let Task { number, mut entry, mark } = task;
         let mut pauses = self.settings.pauses.iter();
+        let mut hurry = self.hurry.subscribe();
+        tokio::time::sleep_until(turn).await;
         let outcome = loop {
             entry.refresh_token = self.rotated.borrow().newest(&entry.refresh_token);
             let error = match self.import(&entry, mark.as_deref()).await {
@@ -176,9 +202,14 @@ impl<'a> Run<'a> {
             }
             let wait = error.retry_after().map(Duration::from_secs).zip(pauses.next());
             let Some((asked, least)) = wait else { break Ok(Outcome::TryAgain(error.facts().detail)) };
-            let mut hurry = self.hurry.subscribe();
+            let turn = async {
+                tokio::time::sleep(asked.max(*least)).await;
+                // Every attempt asks Google, so each waits for its turn.
+                let turn = self.pace.borrow_mut().take();
+                tokio::time::sleep_until(turn).await;
+            };
             tokio::select! {
-                () = tokio::time::sleep(asked.max(*least)) => {}
+                () = turn => {}
                 _ = hurry.wait_for(|hurry| *hurry) => break Ok(Outcome::TryAgain(error.facts().detail)),
             }
         };
@@ -193,20 +224,28 @@ impl<'a> Run<'a> {
             *kept.borrow_mut() = self.rotated.borrow_mut().keep(&entry.refresh_token, newer);
         };
         let deadline = Deadline::after(ATTEMPT);
-        let options = Options { is_dry_run: self.settings.is_dry_run, keep: &keep, deadline };
+        let is_predecessor =
+            |token: &RefreshToken| self.rotated.borrow().leads_to(token, &entry.refresh_token);
+        let options = Options {
+            is_dry_run: self.settings.is_dry_run,
+            keep: &keep,
+            is_predecessor: &is_predecessor,
+            deadline,
+        };
         let imported = import(self.app, entry, &options).await;
+        // Without the newer token the entry is not done: the next run must not pass it over.
+        kept.into_inner()?;
         if let (Ok(verdict), Some(mark), Some(journal)) = (&imported, mark, &self.journal)
             && verdict.is_final()
         {
             journal.borrow_mut().note(mark, verdict)?;
         }
-        kept.into_inner()?;
         Ok(imported)
     }
 }
 
 /// Why no entry can be imported.
-fn explain(error: &Error) -> String {
+pub(super) fn explain(error: &Error) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
     let variable = error.variable().map(|variable| format!("{variable}: ")).unwrap_or_default();
     let detail = error.facts().detail;
@@ -224,14 +263,11 @@ impl Pace {
         Self { gap: Duration::from_secs(1) / per_second, next: Instant::now() }
     }
 
-    /// Waits until another attempt may begin.
-    fn turn(&self) -> impl Future<Output = ()> + use<> {
-        tokio::time::sleep_until(self.next)
-    }
-
-    /// An attempt begins.
-    fn take(&mut self) {
+    /// Takes the next turn: when the attempt may begin.
+    fn take(&mut self) -> Instant {
         let now = Instant::now();
-        self.next = self.next.max(now.checked_sub(SLACK).unwrap_or(now)) + self.gap;
+        let turn = self.next.max(now.checked_sub(SLACK).unwrap_or(now));
+        self.next = turn + self.gap;
+        turn
     }
 }

@@ -7,6 +7,8 @@ use postern::app::App;
 use postern::clock::Clock;
 use postern_rules::config::names;
 
+use super::journal::{Rules, Target};
+use super::run::explain;
 use crate::account::Account;
 use crate::commands::ImportOptions;
 use crate::places::{Places, local_credentials, require_services};
@@ -55,4 +57,20 @@ pub(super) async fn app(options: &ImportOptions) -> Result<App, String> {
     variables.extend(more);
     App::with_credentials(credentials, |name| variables.get(name).cloned(), Clock::System)
         .map_err(|problem| problem.error.to_string())
+}
+
+/// What the journal of an import into this deployment is bound to.
+pub(super) async fn of(app: &App) -> Result<Target, String> {
+    let client = app.secrets.google_client().await.map_err(|error| explain(&error.into()))?;
+    let mut domains: Vec<&str> = app.config.allowed_domains.iter().collect();
+    domains.sort_unstable();
+    Ok(Target {
+        region: app.aws_region.clone(),
+        table: app.config.credentials_table.clone(),
+        rules: Rules {
+            client_id: client.client_id.clone(),
+            scopes: app.config.scopes.to_string(),
+            allowed_domains: domains.join(" "),
+        },
+    })
 }

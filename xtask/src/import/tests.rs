@@ -65,7 +65,7 @@ impl Scene {
         stop: impl Future<Output = ()>,
         each: impl Fn(usize),
     ) -> (Result<End, String>, Vec<(u64, Outcome)>) {
-        let run = Run::new(&self.app, settings, &self.file).unwrap();
+        let run = Run::new(&self.app, settings, &self.file).await.unwrap();
         let mut told = Vec::new();
         let mut tell = |number, outcome: &Outcome| {
             told.push((number, outcome.clone()));
@@ -203,8 +203,13 @@ async fn a111_a112_b82_a_poisoned_file_harms_no_other_line_and_nothing_tells_a_t
     }
     assert!(is_private(&beside(&scene.file, ".journal")) && is_private(&scene.folder.join("report")));
     assert!(!beside(&scene.file, ".rotated").exists());
-    // A report never overwrites a file: it could be the one with the tokens.
+    // A report replaces an earlier one, and nothing else: that could be the file with the tokens.
     assert!(Report::create(Some(&scene.file)).is_err());
+    assert!(Report::create(Some(&beside(&scene.file, ".journal"))).is_err());
+    for _ in 0..2 {
+        Report::create(Some(&scene.folder.join("report"))).unwrap();
+        assert_eq!(read_to_string(scene.folder.join("report")).unwrap(), "");
+    }
 }
 
 #[tokio::test]
@@ -265,7 +270,7 @@ async fn f109_a_token_that_google_replaced_before_the_process_died_is_used_by_th
         // The process dies while it stores what Google issued.
         scene.stack.dynamodb.fail("GetItem", harness::Fault::Delay(Duration::from_secs(2)), 1);
         let under_way = async {
-            while !beside(&scene.file, ".rotated").exists() {
+            while read_to_string(beside(&scene.file, ".rotated")).unwrap_or_default().is_empty() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -290,9 +295,15 @@ async fn a_dry_run_leaves_no_trace_and_a_journal_serves_one_run_at_a_time() {
     assert_eq!((scene.stored().len(), scene.stack.google.calls().len()), (0, 3));
     assert_eq!(std::fs::read_dir(&scene.folder).unwrap().count(), 1, "the file alone");
 
-    let first = Run::new(&scene.app, FAST, &scene.file).unwrap();
-    let second = Run::new(&scene.app, FAST, &scene.file).err().unwrap();
+    let first = Run::new(&scene.app, FAST, &scene.file).await.unwrap();
+    let second = Run::new(&scene.app, FAST, &scene.file).await.err().unwrap();
     assert!(second.contains("another import of this file is running"), "{second}");
+    let dry = Settings { is_dry_run: true, ..FAST };
+    let third = Run::new(&scene.app, dry, &scene.file).await.err().unwrap();
+    assert_eq!(third, second, "it would change what is kept beside the file");
+    drop(first);
+    let first = Run::new(&scene.app, dry, &scene.file).await.unwrap();
+    assert!(Run::new(&scene.app, FAST, &scene.file).await.is_err());
     drop(first);
     assert_eq!(scene.words(FAST).await, ["imported"; 3]);
 }
@@ -309,7 +320,7 @@ async fn f108_a_line_of_the_journal_that_was_cut_off_is_tried_again() {
         assert_eq!(words.iter().filter(|word| word.ends_with(", earlier")).count(), earlier, "{words:?}");
     }
     write(beside(&scene.file, ".journal"), "something else\n").unwrap();
-    assert!(Run::new(&scene.app, FAST, &scene.file).err().unwrap().contains("not a journal"));
+    assert!(Run::new(&scene.app, FAST, &scene.file).await.err().unwrap().contains("not a journal"));
 }
 
 #[tokio::test]
@@ -332,4 +343,88 @@ async fn no_more_are_asked_about_in_a_second_or_at_a_time_than_allowed() {
     let begun = std::time::Instant::now();
     scene.words(Settings { concurrency: 3, ..FAST }).await;
     assert!(begun.elapsed() >= Duration::from_millis(400), "four times three");
+}
+
+#[tokio::test]
+async fn f108_a_journal_holds_for_its_table_and_its_verdicts_for_the_client_scopes_and_domains() {
+    let scene = Scene::new().await;
+    let minted = scene.mint(2);
+    let wrong = json!({"refresh_token": minted[1].refresh_token, "sub": minted[0].sub});
+    let dead = json!({"refresh_token": "1//0dead"});
+    scene.put(&[json!(minted[0]), wrong, dead]);
+    assert_eq!(scene.words(FAST).await, ["imported", "other_user", "dead"]);
+    let app = |name: &str, value: &str| {
+        let mut variables = scene.stack.environment();
+        variables.insert(name.into(), value.to_owned());
+        let app = App::new(|name| variables.get(name).cloned(), Clock::System, None);
+        app.unwrap_or_else(|problem| panic!("{}", problem.error))
+    };
+    for (name, value) in [("CREDENTIALS_TABLE", "another"), ("AWS_REGION", "eu-west-9")] {
+        let problem = Run::new(&app(name, value), FAST, &scene.file).await.err().unwrap();
+        assert!(problem.contains(CREDENTIALS_TABLE) && problem.contains("delete it"), "{problem}");
+    }
+    let other = app("ALLOWED_DOMAINS", "example.com");
+    // Twice: the change is noted, and what was found under the new rules counts from then on.
+    for words in [
+        ["imported, earlier", "other_user", "dead"],
+        ["imported, earlier", "other_user, earlier", "dead, earlier"],
+    ] {
+        let run = Run::new(&other, FAST, &scene.file).await.unwrap();
+        let mut told = BTreeMap::new();
+        let mut tell = |number, outcome: &Outcome| {
+            told.insert(number, word(outcome));
+            Ok(())
+        };
+        let lines = Lines::open(&scene.file).unwrap();
+        assert_eq!(run.all(lines, std::future::pending(), &mut tell).await, Ok(End::Complete));
+        assert_eq!(told.into_values().collect::<Vec<_>>(), words);
+    }
+    assert_eq!(scene.words(FAST).await, ["imported, earlier", "other_user", "dead"], "changed back");
+}
+
+#[tokio::test]
+async fn f109_a_run_that_could_not_keep_a_replaced_token_never_begins() {
+    let scene = Scene::new().await;
+    scene.put(&[json!(scene.mint(1)[0])]);
+    std::fs::create_dir(beside(&scene.file, ".rotated")).unwrap();
+    assert!(Run::new(&scene.app, FAST, &scene.file).await.err().unwrap().contains(".rotated"));
+    assert!(scene.stack.google.calls().is_empty());
+    std::fs::remove_dir(beside(&scene.file, ".rotated")).unwrap();
+    assert_eq!(scene.words(FAST).await, ["imported"]);
+}
+
+#[tokio::test]
+async fn f109_an_outage_ends_the_run_after_twenty_lines() {
+    let scene = Scene::new().await;
+    scene.put(&scene.mint(100).iter().map(|one| json!(one)).collect::<Vec<_>>());
+    scene.stack.google.fail_refresh(Failure::oauth(400, "something_new"), Times::UntilCleared);
+    let (end, told) = scene.run(FAST, std::future::pending(), |_| {}).await;
+    assert!(end.unwrap_err().contains("Google or AWS is not available; run the same command again"));
+    assert!((20..20 + FAST.concurrency).contains(&told.len()), "{}", told.len());
+    scene.stack.google.clear_failures();
+    assert_eq!(scene.words(FAST).await, ["imported"; 100]);
+}
+
+#[tokio::test]
+async fn f109_further_attempts_keep_the_pace_too() {
+    let scene = Scene::new().await;
+    scene.put(&scene.mint(8).iter().map(|one| json!(one)).collect::<Vec<_>>());
+    let failure = Failure::Answer { status: 503, headers: vec![], body: String::new() };
+    scene.stack.google.fail_refresh(failure, 8);
+    let settings = Settings { per_second: 10, pauses: &[Duration::ZERO; 9], ..FAST };
+    let begun = std::time::Instant::now();
+    assert_eq!(scene.words(settings).await, ["imported"; 8]);
+    let calls = scene.stack.google.calls().len();
+    assert!(begun.elapsed() >= Duration::from_millis(100 * (calls as u64 - 1) - 100), "{calls}");
+}
+
+#[test]
+fn a112_a_file_that_others_can_read_is_noticed() {
+    let path = std::env::temp_dir().join(format!("postern-modes-{}", std::process::id()));
+    write(&path, "").unwrap();
+    for (mode, is_open) in [(0o600, false), (0o640, true), (0o604, true), (0o400, false)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(super::is_open_to_others(&path), is_open);
+    }
+    std::fs::remove_file(path).unwrap();
 }

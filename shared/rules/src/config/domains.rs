@@ -21,6 +21,11 @@ impl Domains {
         self.0.is_empty() || hosted_domain.is_some_and(is_listed)
     }
 
+    /// The domains.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The domain, if there is exactly one. Google then offers only its accounts.
     pub fn only(&self) -> Option<&str> {
         if let [domain] = self.0.as_slice() { Some(domain) } else { None }
