@@ -31,6 +31,21 @@ const EXAMPLES = {
   Go: ["target/back-ends/go"],
   Rust: ["target/debug/back-end"],
 };
+// What an EventBridge rule calls, without this file's environment. The others are programs of their own.
+const HANDLERS = {
+  Python: [
+    "python3",
+    ["-c", "import event, json, sys; event.handler(json.load(sys.stdin), None)"],
+    "examples/back-ends/python",
+  ],
+  "Node.js": [
+    process.execPath,
+    ["--input-type=module", "-e", 'import { handler } from "./event.js"; handler(JSON.parse(process.env.EVENT))'],
+    "examples/back-ends/node",
+  ],
+  Go: ["target/back-ends/go", ["event"], "."],
+  Rust: ["target/debug/back-end", ["event"], "."],
+};
 // Each event, as the document shows it. Another test compares these with the schemas.
 const EVENTS = readFileSync(`${HERE}/docs/events.md`, "utf8")
   .split("```json\n")
@@ -47,10 +62,33 @@ async function run([program, ...first], command, { input = "", ...environment } 
   return code === 0 ? { said: output.trim() } : { refused: errors.trim().split("\n").at(-1) };
 }
 
+/** Runs the handler of an event as it is deployed: without a variable of the other commands. */
+async function handle([program, first, directory], input) {
+  const env = { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: "1", EVENT: input };
+  const path = program.startsWith("target/") ? HERE + program : program;
+  const child = spawn(path, first, { cwd: HERE + directory, env, stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.on("error", () => {}).end(input);
+  return (await text(child.stdout)).trim();
+}
+
 /** Sets something at the fake Google. */
 async function control(action, fields = {}) {
   const answer = await fetch(`${POSTERN_GOOGLE}/control/${action}`, { method: "POST", body: JSON.stringify(fields) });
   assert.ok(answer.ok, await answer.text());
+}
+
+/** Signs in, and gets a token that is past its end for Postern after two seconds: one that is still
+ * new would not be replaced although Gmail refuses it. */
+async function signInForMoments(browser) {
+  await control("switches", { access_token_lifetime: 62 });
+  await browser.travel(`${POSTERN_API}/auth/start`, `${POSTERN_PAGE}/`);
+  await setTimeout(3000);
+}
+
+/** What `access-token` answers. */
+async function invoke(question) {
+  const url = `${POSTERN_LAMBDA}/2015-03-31/functions/access-token/invocations`;
+  return (await fetch(url, { method: "POST", body: JSON.stringify(question) })).json();
 }
 
 /** A call of the page at `origin`, with the user's session. */
@@ -85,6 +123,33 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
       assert.equal(refused, `refused: the receipt is for ${POSTERN_PAGE}`);
     });
 
+    test("a receipt that no page asked for is refused", async () => {
+      const headers = { "sec-fetch-site": "none" };
+      const { receipt } = await (await browser.send(`${POSTERN_API}/connection`, { headers })).json();
+      assert.match((await run(program, ["trade", receipt])).refused, /^refused: the receipt is for (None|null|no page)$/);
+    });
+
+    test("it does not start without the origin of its page", async () => {
+      for (const APP_ORIGIN of [undefined, ""]) {
+        const { refused } = await run(program, ["trade", "a receipt"], { APP_ORIGIN });
+        assert.equal(refused.replace("Error: ", ""), "set APP_ORIGIN to the origin of your page");
+      }
+    });
+
+    test("a token whose end Google does not say serves for a run", async () => {
+      // Gmail knows this token; Postern has to get another, which says no end.
+      await signInForMoments(browser);
+      const { access_token } = await invoke({ user_id: user.id });
+      await setTimeout(3000);
+      const body = JSON.stringify({ access_token, token_type: "Bearer" });
+      const answer = { status: 200, headers: [["content-type", "application/json"]], body };
+      await control("failures", { endpoint: "token", failure: { answer } });
+      assert.equal((await invoke({ user_id: user.id })).expires_at, null);
+      const { said } = await run(program, ["unread", user.id]);
+      await control("reset");
+      assert.equal(said?.split("\n").length, 3);
+    });
+
     test("unread messages are listed while the user is away", async () => {
       const query = "format=metadata&q=is:unread&maxResults=3";
       const { messages } = await ask(browser, `/messages?${query}`);
@@ -94,7 +159,7 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
     });
 
     test("while Google is down, it says when to try again, and then it works", async () => {
-      await control("expire", { account: "ann@example.com" });
+      await signInForMoments(browser);
       await control("failures", { endpoint: "token", failure: { status: 503 } });
       const { refused } = await run(program, ["unread", user.id]);
       await control("clear");
@@ -104,6 +169,7 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
     });
 
     test("a grant that the user took back gives the reason, and where to connect again", async () => {
+      await signInForMoments(browser);
       await control("revoke", { account: "ann@example.com" });
       const { refused } = await run(program, ["unread", user.id]);
       assert.equal(refused, `connect Gmail again (revoked_or_expired): ${POSTERN_API}/auth/start`);
@@ -118,15 +184,15 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
       const said = {};
       for (const input of EVENTS) {
         const event = JSON.parse(input);
-        const answer = await run(program, ["event"], { input });
-        said[event["detail-type"]] = answer.said?.replace(event.detail.user.id, "ID");
+        const answer = await handle(HANDLERS[language], input);
+        said[event["detail-type"]] = answer.replace(event.detail.user.id, "ID");
       }
       assert.deepEqual(said, {
         "Gmail Connected": "start the jobs of ID",
         "Gmail Reconnected": "start the jobs of ID",
         "Gmail Lapsed": "pause the jobs of ID and ask them to connect again: revoked_or_expired",
         "Gmail Scopes Changed": "",
-        "Gmail Grant Ends Soon": "",
+        "Gmail Grant Ends Soon": "ask ID to connect again: the grant ends soon",
         "Gmail Disconnected": "delete what you keep of the mailbox of ID",
       });
     });

@@ -250,6 +250,7 @@ async fn f36_a_token_that_google_refused_to_a_back_end_is_replaced_once() {
     let refused = ask_for_ann(&world).await.text("access_token").to_owned();
     let asked = json!({"user_id": world.sub(ANN), "refused_token": refused});
     world.google.expire_all_access_tokens();
+    world.advance(60);
     world.forget_calls();
     let others: Vec<_> = (0..3).map(|_| world.environment(&[])).collect();
     let payload = asked.to_string();
@@ -261,8 +262,13 @@ async fn f36_a_token_that_google_refused_to_a_back_end_is_replaced_once() {
     // It is not the stored one any more, so it asks for nothing.
     assert_eq!(ask(&world, asked.clone()).await.text("access_token"), token);
     assert_eq!(world.refreshes(), 1);
-    world.google.revoke_grant(ANN);
+    // Nor is a new one replaced: that it was refused, too, has another cause.
     let asked = json!({"user_id": world.sub(ANN), "refused_token": token});
+    world.google.revoke_grant(ANN);
+    world.advance(59);
+    assert_eq!(ask(&world, asked.clone()).await.text("access_token"), token);
+    assert_eq!(world.refreshes(), 1);
+    world.advance(1);
     assert_eq!(ask(&world, asked).await.reason(), "revoked_or_expired");
     assert_eq!(world.credential(ANN)["status"]["S"], "revoked");
 }

@@ -4,6 +4,7 @@ mod asked;
 mod ending;
 mod export;
 
+use harness::Fault;
 use harness::google::Failure;
 use harness::world::{ANN, BEN, BUDGET, MODIFY, OTHER_CLIENT, Told, World, invoke_direct};
 use serde_json::{Value, json};
@@ -245,4 +246,17 @@ async fn a_stack_without_the_index_says_that_its_table_is_not_as_it_should_be() 
     let told = invoke_direct(Ok(&app), "connections", r#"{"action":"count"}"#, BUDGET).await;
     assert_eq!(told.problem(), (503, "config_error"));
     assert_eq!(told.text("variable"), "CREDENTIALS_TABLE");
+}
+
+#[tokio::test]
+async fn while_the_index_is_filled_a_list_and_a_count_can_be_repeated() {
+    let world = World::signed_in().await;
+    let filling = Fault::Refusal { status: 400, exception: "ValidationException" };
+    for payload in [json!({"action": "list", "status": "active"}), json!({"action": "count"})] {
+        world.dynamodb.fail("Query", filling.clone(), 1);
+        let told = world.invoke_direct("connections", &payload).await;
+        assert_eq!(told.problem(), (503, "storage_unavailable"), "{payload}");
+        let told = world.invoke_direct("connections", &payload).await;
+        assert!(told.answer["code"].is_null(), "{payload}");
+    }
 }

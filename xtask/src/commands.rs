@@ -183,6 +183,9 @@ pub(crate) struct ConnectionsOptions {
     /// The name of the stack.
     #[arg(long, default_value = "postern")]
     pub(crate) stack_name: String,
+    /// The function's name or ARN, for a role that may not ask CloudFormation for the stack's outputs.
+    #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
+    pub(crate) function: Option<String>,
     /// With list: active (the default), revoked or disconnecting.
     #[arg(long)]
     pub(crate) status: Option<String>,
@@ -240,11 +243,16 @@ impl Action {
         }
     }
 
+    /// Whether it ends connections or sessions.
+    pub(crate) const fn is_destructive(self) -> bool {
+        matches!(self, Self::Disconnect | Self::Erase | Self::SignOut)
+    }
+
     /// How a question about it begins.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Disconnect => "Disconnect",
-            Self::Erase => "Erase everything stored of",
+            Self::Erase => "Delete the connection of",
             Self::SignOut => "End every session of",
             Self::Get | Self::List | Self::Count | Self::Export => "Show",
         }

@@ -1,8 +1,14 @@
 //! `cargo xtask connections`: the command line of the function `connections`, which it invokes.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
+use postern_rules::user::is_bidirectional_control;
 use serde_json::{Value, json};
 
 use crate::account::{Account, Called};
@@ -13,38 +19,51 @@ use crate::terminal;
 /// The output of the stack that names the function.
 pub(crate) const FUNCTION: &str = "ConnectionsFunction";
 
+/// How long a destructive action may take: longer than the function may run.
+const ONCE: Duration = Duration::from_secs(20);
+
 /// Invokes the function and prints its answer.
 pub(crate) async fn run(options: ConnectionsOptions) -> Result<(), String> {
     let payload = payload(&options)?;
-    let is_destructive = matches!(options.action, Action::Disconnect | Action::Erase | Action::SignOut);
-    if is_destructive {
+    if options.action.is_destructive() {
         terminal::require(options.yes)?;
     }
     let account = Account::open(&options.account).await?;
-    let stack = Stack::require(&account, &options.stack_name).await?;
-    let function = stack.outputs.get(FUNCTION).map_err(|_| {
-        format!(
-            "the stack {} has no administrators; list their roles in the parameter AdministratorRoleArns",
-            options.stack_name
-        )
-    })?;
-    if is_destructive && !options.yes {
+    let function = function(&account, &options).await?;
+    if options.action.is_destructive() && !options.yes {
         let user = payload["user_id"].as_str().unwrap_or_default();
-        terminal::confirm(&format!(
-            "{} {user} in the stack {}?",
-            options.action.words(),
-            options.stack_name
-        ))?;
+        let place = options.function.as_ref().map_or_else(
+            || format!("the stack {}", options.stack_name),
+            |function| format!("the stack of {function}"),
+        );
+        terminal::confirm(&format!("{} {user} in {place}?", options.action.words()))?;
     }
     let answer = match options.action {
-        Action::Count => count(&account, function).await?,
-        _ => ask(&account, function, &payload).await?,
+        Action::Count => count(&account, &function).await?,
+        action if action.is_destructive() => ask_once(&account, &function, &payload, ONCE).await?,
+        _ => ask(&account, &function, &payload).await?,
     };
     match options.output {
         Output::Json => println!("{answer:#}"),
         Output::Human => print!("{}", in_words(&answer)),
     }
     Ok(())
+}
+
+/// The function to invoke: the one that is named, or the stack's.
+async fn function(account: &Account, options: &ConnectionsOptions) -> Result<String, String> {
+    if let Some(function) = &options.function {
+        return Ok(function.clone());
+    }
+    let stack = Stack::require(account, &options.stack_name)
+        .await
+        .map_err(|problem| format!("{problem} (with --function NAME the stack is not asked for)"))?;
+    stack.outputs.get(FUNCTION).map(str::to_owned).map_err(|_| {
+        format!(
+            "the stack {} has no administrators; list their roles in the parameter AdministratorRoleArns",
+            options.stack_name
+        )
+    })
 }
 
 /// What the function is asked. Only `list` has a status and pages, and only it and `count` no user.
@@ -69,6 +88,35 @@ async fn ask(account: &Account, function: &str, payload: &Value) -> Result<Value
     let client = aws_sdk_lambda::Client::new(&account.config);
     let request = client.invoke().function_name(function).payload(Blob::new(payload.to_string()));
     let answer = request.send().await.or_say(&format!("Lambda does not invoke {function}"))?;
+    read(function, &answer)
+}
+
+/// The same in one attempt: when its answer is lost, a second one would find nothing left to do, and
+/// say so.
+async fn ask_once(
+    account: &Account,
+    function: &str,
+    payload: &Value,
+    time: Duration,
+) -> Result<Value, String> {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(time).operation_timeout(time);
+    let config = aws_sdk_lambda::config::Builder::from(&account.config)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build());
+    let client = aws_sdk_lambda::Client::from_conf(config.build());
+    let request = client.invoke().function_name(function).payload(Blob::new(payload.to_string()));
+    let answer = request.send().await;
+    let may_be_done = matches!(
+        answer,
+        Err(SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_))
+    );
+    let answer = answer.or_say(&format!("Lambda does not invoke {function}")).map_err(|problem| {
+        if may_be_done { format!("{problem}; it may have been done; run get") } else { problem }
+    })?;
+    read(function, &answer)
+}
+
+fn read(function: &str, answer: &InvokeOutput) -> Result<Value, String> {
     if let Some(error) = answer.function_error() {
         return Err(format!("the function {function} failed ({error}); see its log"));
     }
@@ -146,10 +194,18 @@ fn table(entries: &[Value]) -> String {
     rows.iter().map(line).collect()
 }
 
+/// A value as a cell. What could move the cursor or turn the text around is escaped.
 fn word(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.chars().fold(String::new(), |mut cell, one| {
+            if one.is_control() || is_bidirectional_control(one) {
+                cell.extend(one.escape_unicode());
+            } else {
+                cell.push(one);
+            }
+            cell
+        }),
         Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(" "),
         Value::Object(members) => {
             let words = members.values().filter(|value| !value.is_null()).map(word);

@@ -16,13 +16,21 @@ import (
 
 // trade: the page sent its receipt with a request of a user of yours. Whose mailbox is it?
 func trade(ctx context.Context, postern *Postern, receipt string) error {
+	// The origin of your page. Without it, receipts would pass that no page asked for.
+	page := os.Getenv("APP_ORIGIN")
+	if page == "" {
+		return errors.New("set APP_ORIGIN to the origin of your page")
+	}
 	answer, err := postern.Ask(ctx, Question{Receipt: receipt})
 	if err != nil {
 		return err
 	}
 	// Another front end of the same Postern gets receipts, too. Accept only those of your own page.
-	if answer.Origin != os.Getenv("APP_ORIGIN") {
-		return fmt.Errorf("refused: the receipt is for %s", answer.Origin)
+	if answer.Origin == nil {
+		return errors.New("refused: the receipt is for no page")
+	}
+	if *answer.Origin != page {
+		return fmt.Errorf("refused: the receipt is for %s", *answer.Origin)
 	}
 	// Store this ID with your user. It is all that you need from now on.
 	fmt.Printf("%s is %s\n", answer.User.ID, answer.User.Email)
@@ -75,6 +83,8 @@ func event(_ context.Context, event Event) error {
 	switch event.DetailType {
 	case "Gmail Lapsed":
 		fmt.Printf("pause the jobs of %s and ask them to connect again: %s\n", user, event.Detail.Reason)
+	case "Gmail Grant Ends Soon":
+		fmt.Printf("ask %s to connect again: the grant ends soon\n", user)
 	case "Gmail Disconnected":
 		fmt.Printf("delete what you keep of the mailbox of %s\n", user)
 	case "Gmail Connected", "Gmail Reconnected":

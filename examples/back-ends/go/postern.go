@@ -36,9 +36,9 @@ type Question struct {
 // Answer is a user's access token. Never store or log it: asking again is cheap.
 type Answer struct {
 	AccessToken string                     `json:"access_token"`
-	ExpiresAt   int64                      `json:"expires_at"`
+	ExpiresAt   *int64                     `json:"expires_at"` // nil if Google did not say
 	User        struct{ ID, Email string } `json:"user"`
-	Origin      string                     `json:"origin"` // of a receipt: the front end that got it
+	Origin      *string                    `json:"origin"` // of a receipt: the page; nil if none got it
 }
 
 // Postern invokes the function `access-token`.
@@ -106,7 +106,11 @@ func (m *Mailbox) Token() (*oauth2.Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.token = oauth2.Token{AccessToken: answer.AccessToken, Expiry: time.Unix(answer.ExpiresAt, 0)}
+		expiry := time.Now().Add(time.Minute)
+		if answer.ExpiresAt != nil {
+			expiry = time.Unix(*answer.ExpiresAt, 0)
+		}
+		m.token = oauth2.Token{AccessToken: answer.AccessToken, Expiry: expiry}
 	}
 	token := m.token
 	return &token, nil

@@ -4,13 +4,17 @@ import { text } from "node:stream/consumers";
 
 import { gmail } from "@googleapis/gmail";
 
+import { handler } from "./event.js";
 import { ask, credentials, Problem } from "./postern.js";
 
 /** The page sent its receipt with a request of a user of yours: whose mailbox is it? */
 async function trade(receipt) {
+  // The origin of your page. Without it, receipts would pass that no page asked for.
+  const { APP_ORIGIN } = process.env;
+  if (!APP_ORIGIN) throw new Error("set APP_ORIGIN to the origin of your page");
   const { origin, user } = await ask({ receipt });
   // Another front end of the same Postern gets receipts, too. Accept only those of your own page.
-  if (origin !== process.env.APP_ORIGIN) throw new Error(`refused: the receipt is for ${origin}`);
+  if (origin !== APP_ORIGIN) throw new Error(`refused: the receipt is for ${origin}`);
   // Store this ID with your user. It is all that you need from now on.
   console.log(`${user.id} is ${user.email}`);
 }
@@ -25,19 +29,6 @@ async function unread(userId) {
     const wanted = { userId: "me", id, format: "metadata", metadataHeaders: ["Subject"] };
     const found = await messages.get(wanted);
     console.log(found.data.payload.headers?.[0]?.value ?? "(no subject)");
-  }
-}
-
-/** The handler of a Lambda function that an EventBridge rule calls. */
-export async function handler({ "detail-type": type, detail: { user, reason } }) {
-  switch (type) {
-    case "Gmail Lapsed":
-      return console.log(`pause the jobs of ${user.id} and ask them to connect again: ${reason}`);
-    case "Gmail Disconnected":
-      return console.log(`delete what you keep of the mailbox of ${user.id}`);
-    case "Gmail Connected":
-    case "Gmail Reconnected":
-      return console.log(`start the jobs of ${user.id}`);
   }
 }
 

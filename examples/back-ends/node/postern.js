@@ -42,7 +42,9 @@ export function credentials(userId) {
     // never for the one that it has: Gmail may have refused it.
     const { access_token: refused_token } = client.credentials;
     const token = await ask({ user_id: userId, min_ttl_seconds: 600, refused_token });
-    return { access_token: token.access_token, expiry_date: token.expires_at * 1000 };
+    // If Google did not say how long it lives, use it for a minute.
+    const expiry_date = token.expires_at ? token.expires_at * 1000 : Date.now() + (300 + 60) * 1000;
+    return { access_token: token.access_token, expiry_date };
   };
   return client;
 }

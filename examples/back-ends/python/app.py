@@ -6,14 +6,17 @@ import sys
 
 from googleapiclient.discovery import build
 
+import event
 import postern
 
 
 def trade(receipt):
     """The page sent its receipt with a request of a user of yours: whose mailbox is it?"""
+    # The origin of your page. Without it, receipts would pass that no page asked for.
+    page = os.environ.get("APP_ORIGIN") or sys.exit("set APP_ORIGIN to the origin of your page")
     answer = postern.ask({"receipt": receipt})
     # Another front end of the same Postern gets receipts, too. Accept only those of your own page.
-    if answer["origin"] != os.environ["APP_ORIGIN"]:
+    if answer["origin"] != page:
         sys.exit(f"refused: the receipt is for {answer['origin']}")
     # Store this ID with your user. It is all that you need from now on.
     print(f"{answer['user']['id']} is {answer['user']['email']}")
@@ -33,18 +36,6 @@ def unread(user_id):
             print(next((header["value"] for header in headers), "(no subject)"))
 
 
-def event(event, context=None):
-    """The handler of a Lambda function that an EventBridge rule calls."""
-    user, reason = event["detail"]["user"]["id"], event["detail"]["reason"]
-    match event["detail-type"]:
-        case "Gmail Lapsed":
-            print(f"pause the jobs of {user} and ask them to connect again: {reason}")
-        case "Gmail Disconnected":
-            print(f"delete what you keep of the mailbox of {user}")
-        case "Gmail Connected" | "Gmail Reconnected":
-            print(f"start the jobs of {user}")
-
-
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
     try:
@@ -54,7 +45,7 @@ if __name__ == "__main__":
             case "unread":
                 unread(*arguments)
             case "event":
-                event(json.load(sys.stdin))
+                event.handler(json.load(sys.stdin), None)
     except postern.Problem as problem:
         if problem.start_url:
             # Only the user can help. Show this link on a page of yours.

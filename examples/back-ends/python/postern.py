@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from datetime import datetime, timezone
 
 import boto3
@@ -47,7 +48,9 @@ def credentials(user_id):
         if mailbox.token:
             question["refused_token"] = mailbox.token
         token = ask(question)
-        expiry = datetime.fromtimestamp(token["expires_at"], timezone.utc)
+        # If Google did not say how long it lives, use it for a minute or two.
+        expires_at = token["expires_at"] or time.time() + 300 + 60
+        expiry = datetime.fromtimestamp(expires_at, timezone.utc)
         return token["access_token"], expiry.replace(tzinfo=None)
 
     mailbox = Credentials(None, refresh_handler=renew)

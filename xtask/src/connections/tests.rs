@@ -16,9 +16,15 @@ type Lambda = Arc<Mutex<(Vec<String>, Vec<Value>)>>;
 
 async fn answer(State(lambda): State<Lambda>, uri: Uri, body: String) -> (HeaderMap, String) {
     assert_eq!(uri.path(), "/2015-03-31/functions/the-function/invocations");
-    let mut lambda = lambda.lock().unwrap();
-    lambda.0.push(body);
-    let answer = lambda.1.remove(0);
+    let answer = {
+        let mut lambda = lambda.lock().unwrap();
+        lambda.0.push(body);
+        lambda.1.remove(0)
+    };
+    if answer == json!("no answer") {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        return (HeaderMap::new(), String::new());
+    }
     let mut headers = HeaderMap::new();
     if answer == json!("a defect") {
         headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
@@ -82,4 +88,37 @@ async fn a_refusal_and_a_defect_are_errors() {
     let said = ask(&account, "the-function", &payload).await;
     assert_eq!(said, Err("connection_not_found: Nothing is stored.".to_owned()));
     assert!(ask(&account, "the-function", &payload).await.unwrap_err().contains("see its log"));
+}
+
+#[tokio::test]
+async fn what_ends_a_connection_is_tried_once_and_may_have_been_done() {
+    let (account, lambda) = lambda(&[json!("no answer"), json!({ "erased": true })]).await;
+    let payload = json!({ "action": "erase", "user_id": "1" });
+    let said = ask_once(&account, "the-function", &payload, Duration::from_millis(300)).await;
+    assert!(said.unwrap_err().ends_with("it may have been done; run get"));
+    assert_eq!(lambda.lock().unwrap().0.len(), 1);
+    let said = ask_once(&account, "the-function", &payload, ONCE).await;
+    assert_eq!(said, Ok(json!({ "erased": true })));
+}
+
+#[tokio::test]
+async fn a_function_that_is_named_needs_no_stack() {
+    let (account, lambda) = lambda(&[]).await;
+    let line = "xtask connections erase 1 --yes --function the-function";
+    let Command::Connections(options) = CommandLine::parse_from(line.split(' ')).command else { panic!() };
+    assert_eq!(function(&account, &options).await, Ok("the-function".to_owned()));
+    assert!(lambda.lock().unwrap().0.is_empty());
+    assert_eq!(options.action.words(), "Delete the connection of");
+}
+
+#[test]
+fn a_cell_cannot_disguise_itself() {
+    let listed =
+        json!({ "connections": [{ "email": "ann\u{202e}moc\u{1b}[2J@example.com\n", "status": "active" }] });
+    let text = in_words(&listed);
+    assert!(text.contains(r"ann\u{202e}moc\u{1b}[2J@example.com\u{a}  active"), "{text}");
+    assert!(
+        !text.chars().any(|one| one != '\n' && one.is_control() || is_bidirectional_control(one)),
+        "{text}"
+    );
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use clap::Parser;
 use harness::google::{Endpoint, Failure, Google, Times};
 use postern::clock::Clock;
@@ -41,6 +41,9 @@ struct Aws {
     refuses_writes: bool,
     table: Option<&'static str>,
     keyring_of: Option<&'static str>,
+    /// What the stack's function `connections` answers; Lambda refuses to invoke it without one.
+    counted: Option<serde_json::Value>,
+    has_administrators: bool,
 }
 
 impl Aws {
@@ -62,7 +65,11 @@ impl Aws {
     }
 }
 
-async fn answer(State(aws): State<Aws>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+async fn answer(State(aws): State<Aws>, uri: Uri, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    if uri.path() == "/2015-03-31/functions/count-them/invocations" {
+        let refused = || (StatusCode::FORBIDDEN, json!({ "__type": "AccessDeniedException" }).to_string());
+        return aws.counted.map_or_else(refused, |counted| (StatusCode::OK, counted.to_string()));
+    }
     let Some(target) = headers.get("x-amz-target") else { return answer_in_xml(&aws, &body) };
     let keyring = json!({
         "ARN": "arn:keyring",
@@ -101,9 +108,11 @@ fn answer_in_xml(aws: &Aws, body: &str) -> (StatusCode, String) {
         wrapped(&["member"], &pair)
     };
     let parameters: String = parameters.iter().map(pair).collect();
+    let output = "<OutputKey>ConnectionsFunction</OutputKey><OutputValue>count-them</OutputValue>";
+    let outputs = if aws.has_administrators { wrapped(&["member"], output) } else { String::new() };
     let stack = format!(
         "<StackName>postern</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
-         <Parameters>{parameters}</Parameters><Tags><member><Key>cost center</Key><Value>mail</Value></member></Tags>"
+         <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs><Tags><member><Key>cost center</Key><Value>mail</Value></member></Tags>"
     );
     let around = ["DescribeStacksResponse", "DescribeStacksResult", "Stacks", "member"];
     (StatusCode::OK, wrapped(&around, &stack))
@@ -273,6 +282,27 @@ async fn a_change_of_scopes_says_how_it_could_be_counted_whom_it_asks_again() {
     let aws = Aws { stack: Some(("UPDATE_COMPLETE", ASKING)), ..aws };
     let plan = aws.plan(modify).await.unwrap();
     assert!(plan.to_string().contains(words), "{plan}");
+}
+
+#[tokio::test]
+async fn a_plan_says_whom_a_change_of_scopes_asks_again_or_why_it_could_not_count() {
+    let readonly = "https://www.googleapis.com/auth/gmail.readonly";
+    let counted = json!({ "asked_again": 0, "after": null, "counts": [
+        { "status": "active", "client_id": CLIENT, "scopes": ["openid", "email", readonly], "connections": 1200 },
+        { "status": "revoked", "client_id": CLIENT, "scopes": ["openid", "email", readonly], "connections": 7 },
+    ] });
+    let modify = "--parameter GmailScopes=https://www.googleapis.com/auth/gmail.modify";
+    for (counted, words) in [
+        (Some(counted), "This change asks 1,200 of 1,200 connected users again."),
+        (None, "was not counted: Lambda does not invoke count-them: "),
+    ] {
+        let is_refused = counted.is_none();
+        let stack = Some(("UPDATE_COMPLETE", ASKING));
+        let secret = Some(google().await.1);
+        let aws = Aws { stack, secret, counted, has_administrators: true, ..Aws::default() };
+        let plan = aws.plan(modify).await.unwrap().to_string();
+        assert!(plan.contains(words) && plan.contains("AccessDenied") == is_refused, "{plan}");
+    }
 }
 
 #[tokio::test]

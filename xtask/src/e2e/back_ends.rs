@@ -107,6 +107,8 @@ impl BackEnds<'_> {
         let token = self.ask_for(&json!({"user_id": user})).await?["access_token"].clone();
         let google = &self.deployment.cloud.google;
         google.revoke_grant(ACCOUNT);
+        // A token that is less than a minute old is not replaced.
+        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         let told = self.ask_for(&json!({"user_id": user, "refused_token": token})).await?;
         let is_so = told["status"] == 401 && told["reason"] == "revoked_or_expired";
         let start = format!("{}/auth/start", self.deployment.api);

@@ -15,10 +15,15 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// The page sent its receipt with a request of a user of yours: whose mailbox is it?
 async fn trade(postern: &Postern, receipt: &str) -> Outcome {
+    // The origin of your page. Without it, receipts would pass that no page asked for.
+    let page = env::var("APP_ORIGIN").unwrap_or_default();
+    if page.is_empty() {
+        return Err("set APP_ORIGIN to the origin of your page".into());
+    }
     let token = postern.ask(&Question { receipt: Some(receipt), ..Question::default() }).await?;
-    let origin = token.origin.unwrap_or_default();
     // Another front end of the same Postern gets receipts, too. Accept only those of your own page.
-    if origin != env::var("APP_ORIGIN")? {
+    if token.origin.as_deref() != Some(page.as_str()) {
+        let origin = token.origin.as_deref().unwrap_or("no page");
         return Err(format!("refused: the receipt is for {origin}").into());
     }
     // Store this ID with your user. It is all that you need from now on.
@@ -90,6 +95,7 @@ fn event(Event { kind, detail: Detail { user: User { id }, reason } }: Event) {
             let reason = reason.unwrap_or_default();
             println!("pause the jobs of {id} and ask them to connect again: {reason}");
         }
+        "Gmail Grant Ends Soon" => println!("ask {id} to connect again: the grant ends soon"),
         "Gmail Disconnected" => println!("delete what you keep of the mailbox of {id}"),
         "Gmail Connected" | "Gmail Reconnected" => println!("start the jobs of {id}"),
         _ => {}
@@ -98,11 +104,15 @@ fn event(Event { kind, detail: Detail { user: User { id }, reason } }: Event) {
 
 async fn run() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if arguments == ["event"] {
+        event(serde_json::from_reader(std::io::stdin())?);
+        return Ok(());
+    }
     let postern = Postern::open(env::var("POSTERN_FUNCTION")?).await;
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match arguments[..] {
         ["trade", receipt] => trade(&postern, receipt).await?,
         ["unread", user_id] => unread(&postern, user_id).await?,
-        ["event"] => event(serde_json::from_reader(std::io::stdin())?),
         _ => return Err("give one of: trade RECEIPT, unread USER_ID, event".into()),
     }
     Ok(())

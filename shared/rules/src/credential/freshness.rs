@@ -40,12 +40,19 @@ impl StoredAccessToken {
     }
 }
 
+impl StoredAccessToken {
+    /// Whether it was issued less than a minute before `now`.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        now.since(self.obtained_at) < NEW
+    }
+}
+
 impl Credential {
     /// What to do with the stored access token at `now`, if it is needed for longer than `least`. A
     /// new one that lives [`LEAST_LIFE`] serves in any case: its refresh would bring no other life.
     pub fn freshness(&self, least: Duration, now: Timestamp) -> Freshness {
         let Some(token) = &self.access_token else { return Freshness::Expired };
-        let is_new = now.since(token.obtained_at) < NEW;
+        let is_new = token.is_new(now);
         let least = if is_new { least.min(LEAST_LIFE) } else { least };
         if token.expires_at <= now.plus(least) {
             Freshness::Expired

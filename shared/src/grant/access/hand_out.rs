@@ -26,11 +26,16 @@ pub struct HandedOut {
 impl Access<'_> {
     /// Gives the token away, after a new one has been stored or could not be: once the answer has
     /// left, the process is frozen. Refreshes nothing ahead: no call to Gmail would hide that time.
-    /// A token that Google `refused` to the caller is replaced first, as it is in [`Access::call`].
+    /// A token that Google `refused` to the caller is replaced first, as it is in [`Access::call`],
+    /// unless it is new: then the refusal has another cause, and callers who repeat it would have
+    /// Google asked for a token each time.
     pub async fn hand_out(mut self, refused: Option<&AccessToken>) -> Result<HandedOut, Error> {
         let token = self.working.token.token.expose().as_bytes();
         let is_refused = refused.is_some_and(|refused| bool::from(refused.expose().as_bytes().ct_eq(token)));
-        if is_refused && !self.working.is_new {
+        let now = self.app.clock.now();
+        let stored = self.working.credential.access_token.as_ref();
+        let is_new = self.working.is_new || stored.is_some_and(|stored| stored.is_new(now));
+        if is_refused && !is_new {
             self.renew().await?;
         }
         match std::mem::replace(&mut self.working.beside, Beside::Nothing) {

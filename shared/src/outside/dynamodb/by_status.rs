@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use postern_rules::config::names;
 use postern_rules::credential::{Status, Terms};
 use postern_rules::scopes::Scopes;
@@ -11,6 +12,7 @@ use postern_rules::user::{Email, UserId};
 
 use super::item::{Item, Unreadable, attribute as a, listed, string, text};
 use super::{Store, StoreError};
+use crate::outside::http::aws::describe;
 
 /// The name of the index.
 const BY_STATUS: &str = "by_status";
@@ -87,9 +89,13 @@ impl Store {
             .expression_attribute_values(":status", status)
             .set_exclusive_start_key(start)
             .limit(limit.into());
-        let answer = Box::pin(request.send())
-            .await
-            .map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
+        let answer = Box::pin(request.send()).await.map_err(|error| match error.code() {
+            // Neither the table nor the question is at fault: DynamoDB still fills the index.
+            Some("ValidationException") => {
+                StoreError::Unavailable(format!("the index is not ready: {}", describe(&error)))
+            }
+            _ => StoreError::from_sdk(&names::CREDENTIALS_TABLE, error),
+        })?;
         let read = |item: &Item| match listed(item) {
             Ok(listed) => Some(listed),
             Err(error) => {
