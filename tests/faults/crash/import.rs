@@ -72,7 +72,8 @@ async fn killed_in_an_import(
     let again = json!({"refresh_token": newest, "email": ANN});
     // Google goes on as before: what it replaced stays dead, and it replaces again.
     behind.world.stack.google.rotate_refresh_tokens(trouble.rotation);
-    let again = behind.world.import_after(&tokens.borrow(), &again).await;
+    let replaced = tokens.borrow().clone();
+    let again = behind.world.import_after(&replaced, &again).await;
     if is_complete || !trouble.ends_grant || again.word() != "dead" {
         assert!(["imported", "already_there"].contains(&again.word()), "{at}: no token works: {again:?}");
         let token = behind.stored_refresh_token().await.unwrap();
