@@ -79,7 +79,7 @@ fn is_replaceable(path: &Path) -> std::io::Result<bool> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only the form counts")]
-    struct Line {
+    struct Reported {
         line: u64,
         verdict: String,
         user: Option<String>,
@@ -93,7 +93,7 @@ fn is_replaceable(path: &Path) -> std::io::Result<bool> {
     }
     let mut first = Vec::new();
     BufReader::new(file.take(4096)).read_until(b'\n', &mut first)?;
-    Ok(first.is_empty() || serde_json::from_slice::<Line>(&first).is_ok())
+    Ok(first.is_empty() || serde_json::from_slice::<Reported>(&first).is_ok())
 }
 
 /// The report of a run.
