@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 
 import { Browser } from "../interop/browser.mjs";
 
-const { POSTERN_API, POSTERN_GOOGLE, POSTERN_LAMBDA, POSTERN_PAGE } = process.env;
+const { POSTERN_API, POSTERN_DYNAMODB, POSTERN_GOOGLE, POSTERN_LAMBDA, POSTERN_PAGE } = process.env;
 const HERE = fileURLToPath(new URL("../..", import.meta.url));
 const ENVIRONMENT = {
   ...process.env,
@@ -22,6 +22,8 @@ const ENVIRONMENT = {
   AWS_SECRET_ACCESS_KEY: "a-secret",
   AWS_ENDPOINT_URL_LAMBDA: POSTERN_LAMBDA,
   GMAIL_ENDPOINT: POSTERN_GOOGLE,
+  // They would come after the error of an example.
+  NODE_NO_WARNINGS: "1",
   POSTERN_FUNCTION: "access-token",
   APP_ORIGIN: POSTERN_PAGE,
 };
@@ -77,12 +79,36 @@ async function control(action, fields = {}) {
   assert.ok(answer.ok, await answer.text());
 }
 
-/** Signs in, and gets a token that is past its end for Postern after two seconds: one that is still
- * new would not be replaced although Gmail refuses it. */
+/** Signs in, and waits until the token of this sign-in is past its end for Postern. */
 async function signInForMoments(browser) {
   await control("switches", { access_token_lifetime: 62 });
   await browser.travel(`${POSTERN_API}/auth/start`, `${POSTERN_PAGE}/`);
+  await control("switches", { access_token_lifetime: 3599 });
   await setTimeout(3000);
+}
+
+/** Makes the stored tokens older than a minute, so that a refused one is replaced. */
+async function ageTokens() {
+  const TableName = "CredentialsTable";
+  const { Items } = await dynamodb("Scan", { TableName });
+  for (const Item of Items) {
+    const obtained = Item.access_token_obtained_at;
+    if (obtained) obtained.N = `${obtained.N - 61}`;
+    await dynamodb("PutItem", { TableName, Item });
+  }
+}
+
+async function dynamodb(operation, request) {
+  const headers = {
+    // The local DynamoDB wants a signature, but does not check it.
+    authorization: "AWS4-HMAC-SHA256 Credential=test, SignedHeaders=host, Signature=test",
+    "x-amz-date": "20260101T000000Z",
+    "content-type": "application/x-amz-json-1.0",
+    "x-amz-target": `DynamoDB_20120810.${operation}`,
+  };
+  const answer = await fetch(POSTERN_DYNAMODB, { method: "POST", headers, body: JSON.stringify(request) });
+  assert.ok(answer.ok, await answer.clone().text());
+  return answer.json();
 }
 
 /** What `access-token` answers. */
@@ -138,15 +164,14 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
 
     test("a token whose end Google does not say serves for a run", async () => {
       // Gmail knows this token; Postern has to get another, which says no end.
-      await signInForMoments(browser);
       const { access_token } = await invoke({ user_id: user.id });
-      await setTimeout(3000);
+      await signInForMoments(browser);
       const body = JSON.stringify({ access_token, token_type: "Bearer" });
       const answer = { status: 200, headers: [["content-type", "application/json"]], body };
       await control("failures", { endpoint: "token", failure: { answer } });
       assert.equal((await invoke({ user_id: user.id })).expires_at, null);
       const { said } = await run(program, ["unread", user.id]);
-      await control("reset");
+      await control("clear");
       assert.equal(said?.split("\n").length, 3);
     });
 
@@ -159,7 +184,8 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
     });
 
     test("while Google is down, it says when to try again, and then it works", async () => {
-      await signInForMoments(browser);
+      await ageTokens();
+      await control("expire", { account: "ann@example.com" });
       await control("failures", { endpoint: "token", failure: { status: 503 } });
       const { refused } = await run(program, ["unread", user.id]);
       await control("clear");
@@ -169,7 +195,7 @@ for (const [language, program] of Object.entries(EXAMPLES)) {
     });
 
     test("a grant that the user took back gives the reason, and where to connect again", async () => {
-      await signInForMoments(browser);
+      await ageTokens();
       await control("revoke", { account: "ann@example.com" });
       const { refused } = await run(program, ["unread", user.id]);
       assert.equal(refused, `connect Gmail again (revoked_or_expired): ${POSTERN_API}/auth/start`);

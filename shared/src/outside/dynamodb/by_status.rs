@@ -89,12 +89,14 @@ impl Store {
             .expression_attribute_values(":status", status)
             .set_exclusive_start_key(start)
             .limit(limit.into());
-        let answer = Box::pin(request.send()).await.map_err(|error| match error.code() {
-            // Neither the table nor the question is at fault: DynamoDB still fills the index.
-            Some("ValidationException") => {
-                StoreError::Unavailable(format!("the index is not ready: {}", describe(&error)))
+        let answer = Box::pin(request.send()).await.map_err(|error| {
+            // Without the index, the table is not as it should be. With it, DynamoDB still fills it.
+            let is_missing =
+                error.message().is_some_and(|words| words.contains("not have the specified index"));
+            if error.code() == Some("ValidationException") && !is_missing {
+                return StoreError::Unavailable(format!("the index is not ready: {}", describe(&error)));
             }
-            _ => StoreError::from_sdk(&names::CREDENTIALS_TABLE, error),
+            StoreError::from_sdk(&names::CREDENTIALS_TABLE, error)
         })?;
         let read = |item: &Item| match listed(item) {
             Ok(listed) => Some(listed),
