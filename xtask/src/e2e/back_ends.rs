@@ -64,6 +64,7 @@ impl BackEnds<'_> {
         let told = self.ask_for(&json!({"receipt": receipt, "introspect": true})).await?;
         let user = told["user"]["id"].as_str().ok_or(format!("no user: {told}"))?.to_owned();
         expect(told["status"] == "connected" && told["origin"] == PAGE, &format!("it is Ann's: {told}"))?;
+        let receipt = visit.receipt().await?;
         let said = self.example("trade", "", &[("APP_ORIGIN", PAGE)], &[&receipt]).await?;
         expect(said == format!("{user} is {ACCOUNT}"), &format!("the example says {said:?}"))?;
         let again = self.ask_for(&json!({"receipt": receipt})).await?;
