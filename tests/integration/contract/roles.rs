@@ -2,14 +2,13 @@
 //! Lambda, X-Ray and a KMS key need in addition. Only the template lists the actions; nothing here
 //! repeats them.
 
+mod without_a_route;
+
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use harness::google::Decision;
 use harness::template::roles;
 use harness::world::{ANN, Call, FrontEnd, KEYRING, World, parameter};
-use postern::grant::receipt;
-use postern_rules::user::UserId;
 use serde_json::{Value, json};
 
 use super::resources;
@@ -58,84 +57,6 @@ fn take_calls(world: &mut World) -> Calls {
     }
     world.forget_calls();
     world.cold_start();
-    calls
-}
-
-/// The calls of `access-token` for a user, a session and a receipt: each with a refresh, and asked only
-/// whose it is. At the end the grant is gone.
-async fn observed_at_access_token() -> Calls {
-    let mut world = World::signed_in().await;
-    let mut calls = Calls::new();
-    let ann = UserId::parse(&world.sub(ANN)).unwrap();
-    take_calls(&mut world);
-    for is_over in [false, true] {
-        if is_over {
-            world.stack.google.revoke_grant(ANN);
-        }
-        for name in ["receipt", "session_token", "user_id"] {
-            for introspects in [true, false].into_iter().skip(usize::from(name == "user_id")) {
-                world.advance(3700);
-                let value = match name {
-                    "receipt" => {
-                        let credential = world.app.store.credential(&ann).await.unwrap().unwrap();
-                        let receipt = receipt::issue(&world.app, &credential, None).await.unwrap().unwrap();
-                        take_calls(&mut world);
-                        receipt.expose().to_owned()
-                    }
-                    "session_token" => world.session().clone(),
-                    _ => ann.as_str().to_owned(),
-                };
-                let mut payload = json!({ name: value });
-                if introspects {
-                    payload["introspect"] = json!(true);
-                }
-                let told = world.invoke_direct("access-token", &payload).await;
-                let expected = if is_over && !introspects { 401 } else { 200 };
-                assert_eq!(told.problem().0, expected, "{payload}: {told:?}");
-                calls.extend(take_calls(&mut world));
-            }
-        }
-    }
-    calls
-}
-
-/// The calls of `events`: a batch of the stream, and its schedule, which marks a grant that ends soon.
-async fn observed_at_events() -> Calls {
-    let mut world = World::new().await;
-    let mut stream = world.stream().await;
-    world.google.refresh_tokens_live_for(Some(Duration::from_hours(24)));
-    world.sign_in(ANN).await;
-    take_calls(&mut world);
-    let mut calls = Calls::new();
-    for what in ["Connected", "Grant Ends Soon"] {
-        stream.app = world.environment(&[]);
-        assert_eq!(stream.happened(&world).await, [what]);
-        calls.insert(("events:PutEvents".to_owned(), EVENT_BUS.to_owned()));
-        stream.app = world.environment(&[]);
-        world.an_hour_passes(&stream).await.unwrap();
-        calls.extend(take_calls(&mut world));
-    }
-    calls
-}
-
-/// The calls of `connections` for each of its actions.
-async fn observed_at_connections() -> Calls {
-    let mut world = World::new().await;
-    let mut calls = Calls::new();
-    for ends in ["disconnect", "erase"] {
-        world.sign_in(ANN).await;
-        take_calls(&mut world);
-        let of_user = |action: &str| json!({"action": action, "user_id": world.sub(ANN)});
-        let mut asked = ["get", "export", "sign_out"].map(of_user).to_vec();
-        asked.push(json!({"action": "list", "status": "active"}));
-        asked.push(json!({"action": "count"}));
-        asked.push(of_user(ends));
-        for payload in asked {
-            let told = world.invoke_direct("connections", &payload).await;
-            assert_eq!(told.problem().0, 200, "{payload}: {told:?}");
-            calls.extend(take_calls(&mut world));
-        }
-    }
     calls
 }
 
@@ -195,9 +116,9 @@ async fn observed() -> [(&'static str, Calls); 11] {
         ("ServerMetadata", metadata),
         ("SignOut", sign_out),
         ("Connection", connection),
-        ("AccessToken", observed_at_access_token().await),
-        ("Connections", observed_at_connections().await),
-        ("Events", observed_at_events().await),
+        ("AccessToken", without_a_route::access_token().await),
+        ("Connections", without_a_route::connections().await),
+        ("Events", without_a_route::events().await),
     ]
 }
 
