@@ -1,7 +1,7 @@
-//! The life of a grant: [`connect`] turns Google's code into a grant, [`access`] turns a grant into an
-//! access token, [`redeem`] turns a one-time code of ours into a session, [`receipt`] tells a back end
-//! whose grant it is, [`import`] turns a refresh token from another system into a grant, and
-//! [`disconnect`] ends a grant. Only this module combines storage, secrets and Google.
+//! The life of a grant: [`connect`] turns Google's code into a grant, [`access`] turns a grant into
+//! an access token, [`redeem`] turns a one-time code of ours into a session, [`receipt`] tells a
+//! back end whose grant it is, [`import`] turns a refresh token from another system into a grant,
+//! and [`disconnect`] ends a grant. Only this module combines storage, secrets and Google.
 
 pub mod access;
 mod conditions;

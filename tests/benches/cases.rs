@@ -170,8 +170,8 @@ fn event(route: &str, query: &str, headers: &[(&str, &str)], cookies: &[&str], b
     Ok(event.to_string())
 }
 
-/// The response, which must have this status. A function without a route says a status only of an error,
-/// or names the record that failed.
+/// The response, which must have this status. A function without a route says a status only of an
+/// error, or names the record that failed.
 pub(crate) fn checked(body: &[u8], status: u64) -> Result<Value> {
     let reply: Value = serde_json::from_slice(body)?;
     let told = reply["statusCode"].as_u64().or(reply["status"].as_u64()).unwrap_or(200);

@@ -83,14 +83,19 @@ async fn a_connection_is_listed_by_its_status_of_today_and_no_longer_by_the_one_
     assert_eq!([of(Status::Revoked).await, of(Status::Disconnecting).await], [0, 0]);
 }
 
+/// An active entry of which nothing else is stored.
+async fn put_unreadable(back_end: &BackEnd, user: &str) {
+    let item = json!({ "user_id": { "S": user }, "status": { "S": "active" } });
+    let request = json!({ "TableName": back_end.name("CREDENTIALS_TABLE"), "Item": item });
+    back_end.dynamodb("PutItem", &request).await;
+}
+
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_hides_no_other() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     connect(&app, &["1", "3"]).await;
-    let broken = json!({ "user_id": { "S": "2" }, "status": { "S": "active" } });
-    let request = json!({ "TableName": back_end.name("CREDENTIALS_TABLE"), "Item": broken });
-    back_end.dynamodb("PutItem", &request).await;
+    put_unreadable(&back_end, "2").await;
     assert_eq!(ids(&page(&app, None, 5).await), ["1", "3"]);
 }
 
@@ -99,9 +104,7 @@ async fn a_page_that_ends_with_an_entry_that_cannot_be_read_has_a_next_one() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     connect(&app, &["1", "3"]).await;
-    let broken = json!({ "user_id": { "S": "2 or so" }, "status": { "S": "active" } });
-    let request = json!({ "TableName": back_end.name("CREDENTIALS_TABLE"), "Item": broken });
-    back_end.dynamodb("PutItem", &request).await;
+    put_unreadable(&back_end, "2 or so").await;
     let first = page(&app, None, 2).await;
     assert_eq!(ids(&first), ["1"]);
     assert_eq!(ids(&page(&app, first.after.as_deref(), 2).await), ["3"]);

@@ -29,7 +29,7 @@ async fn payload(world: &World, number: usize) -> Value {
         _ => {
             let ann = UserId::parse(&world.sub(ANN)).unwrap();
             let credential = world.app.store.credential(&ann).await.unwrap().unwrap();
-            let receipt = receipt::issue(&world.app, &credential, None).await.unwrap().unwrap();
+            let receipt = receipt::issue(&world.app, &credential, None).await.unwrap();
             world.plant(receipt.expose());
             json!({"receipt": receipt.expose()})
         }

@@ -1,7 +1,7 @@
-//! The process dies at each point of the callback, the refresh, a hand-out, a disconnect, a sign-out, an
-//! import and the function `events`, combined with each fault of the back ends. Afterwards the credential
-//! works, or the user is asked for consent, or a repetition completes what began; what is stored changed
-//! only for a good reason.
+//! The process dies at each point of the callback, the refresh, a hand-out, a disconnect, a
+//! sign-out, an import and the function `events`, combined with each fault of the back ends.
+//! Afterwards the credential works, or the user is asked for consent, or a repetition completes
+//! what began; what is stored changed only for a good reason.
 
 mod callback;
 mod code;
@@ -30,6 +30,9 @@ use crate::schedule::Schedule;
 
 /// How many faults are tried at a time, because each of them waits a lot.
 const LANES: usize = 12;
+
+/// Seconds; longer than a lease lasts.
+const PAST_THE_LEASE: u64 = 10;
 
 /// With each fault, kills the request at its kill points, or at a sample of them. How many there
 /// are shows only when the request runs. Prints the number of pairs; all of them are at least
@@ -89,6 +92,23 @@ async fn assert_changed_for_a_reason(behind: &Behind, trouble: &Trouble, before:
         }
         (None, None) => unreachable!("both are the same"),
     }
+}
+
+/// Asserts that a refresh changed the refresh token only for a good reason, and lets its lease run out.
+/// Returns whether the stored token works at Google.
+async fn is_alive_past_the_lease(
+    behind: &mut Behind,
+    trouble: &Trouble,
+    before: Option<&str>,
+    at: &str,
+) -> bool {
+    assert_changed_for_a_reason(behind, trouble, before, at).await;
+    let is_alive = match &behind.stored_refresh_token().await {
+        Some(token) => behind.is_alive(token).await,
+        None => false,
+    };
+    behind.world.advance(PAST_THE_LEASE);
+    is_alive
 }
 
 /// The list works, or the user is asked for consent through a URL that leads to a working list.

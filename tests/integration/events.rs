@@ -82,7 +82,8 @@ async fn a108_an_address_is_in_events_only_where_the_operator_wants_it() {
 #[tokio::test]
 async fn what_changes_nothing_of_a_connection_is_no_event() {
     let (mut world, mut stream) = connected().await;
-    // Leases, refreshes, failed refreshes, rotated tokens, sessions, another sign-in with the same grant.
+    // Leases, refreshes, failed refreshes, rotated tokens, sessions, another sign-in with the same
+    // grant.
     world.advance(3400);
     world.lists().await;
     world.advance(3600);

@@ -1,4 +1,5 @@
-//! A refresh token from another system is imported: each verdict, the calls made and the state left.
+//! A refresh token from another system is imported: each verdict, the calls made and the state
+//! left.
 
 use std::time::Duration;
 

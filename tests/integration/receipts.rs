@@ -1,4 +1,5 @@
-//! Receipts: a page gets one from `GET /connection`, and its back end trades it for the page's user.
+//! Receipts: a page gets one from `GET /connection`, and its back end trades it for the page's
+//! user.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What requests consume of DynamoDB, in the units that AWS charges for: a read unit for each 4 KB
 //! of an item that is read consistently, a write unit for each 1 KB of the larger of an item before
 //! and after. A refused conditional write costs as much as one that is carried out. The index
-//! `by_status` is here, though a stack has it only with an option: it adds one write unit to a first
-//! sign-in, and none to a refresh.
+//! `by_status` is here, though a stack has it only with an option: it adds one write unit to a
+//! first sign-in, and none to a refresh.
 //!
 //! docs/performance.md quotes these numbers. A change that makes an item or a path more expensive
 //! shows here.

@@ -147,6 +147,17 @@ pub(crate) struct DeployOptions {
     pub(crate) sam: Vec<String>,
 }
 
+/// Where a command with `--local` finds the data of `cargo xtask dev`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DataPorts {
+    /// The port of the local DynamoDB.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.dynamodb)]
+    pub(crate) dynamodb_port: u16,
+    /// The port of the local Secrets Manager.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.secrets)]
+    pub(crate) secrets_port: u16,
+}
+
 /// The options of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
@@ -164,12 +175,8 @@ pub(crate) struct DoctorOptions {
     /// The port of the local demo page.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.page)]
     pub(crate) page_port: u16,
-    /// The port of the local DynamoDB.
-    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.dynamodb)]
-    pub(crate) dynamodb_port: u16,
-    /// The port of the local Secrets Manager.
-    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.secrets)]
-    pub(crate) secrets_port: u16,
+    #[command(flatten)]
+    pub(crate) data: DataPorts,
 }
 
 /// The options of `connections`.
@@ -183,7 +190,8 @@ pub(crate) struct ConnectionsOptions {
     /// The name of the stack.
     #[arg(long, default_value = "postern")]
     pub(crate) stack_name: String,
-    /// The function's name or ARN, for a role that may not ask CloudFormation for the stack's outputs.
+    /// The function's name or ARN, for a role that may not ask CloudFormation for the stack's
+    /// outputs.
     #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
     pub(crate) function: Option<String>,
     /// With list: active (the default), revoked or disconnecting.
@@ -287,12 +295,8 @@ pub(crate) struct ImportOptions {
     /// The port of the local fake Google.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.google)]
     pub(crate) google_port: u16,
-    /// The port of the local DynamoDB.
-    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.dynamodb)]
-    pub(crate) dynamodb_port: u16,
-    /// The port of the local Secrets Manager.
-    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.secrets)]
-    pub(crate) secrets_port: u16,
+    #[command(flatten)]
+    pub(crate) data: DataPorts,
 }
 
 const AFTER_DOCTOR: &str = "\

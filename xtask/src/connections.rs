@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::SdkError;
-use aws_sdk_lambda::operation::invoke::InvokeOutput;
+use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use postern_rules::user::is_bidirectional_control;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ use crate::terminal;
 
 /// The output of the stack that names the function.
 pub(crate) const FUNCTION: &str = "ConnectionsFunction";
+
+type Failure = SdkError<InvokeError>;
 
 /// How long a destructive action may take: longer than the function may run.
 const ONCE: Duration = Duration::from_secs(20);
@@ -85,14 +88,12 @@ fn payload(options: &ConnectionsOptions) -> Result<Value, String> {
 
 /// The function's answer; its problem document becomes an error.
 async fn ask(account: &Account, function: &str, payload: &Value) -> Result<Value, String> {
-    let client = aws_sdk_lambda::Client::new(&account.config);
-    let request = client.invoke().function_name(function).payload(Blob::new(payload.to_string()));
-    let answer = request.send().await.or_say(&format!("Lambda does not invoke {function}"))?;
-    read(function, &answer)
+    let answer = invoke(&Client::new(&account.config), function, payload).await;
+    read(function, &answer.or_say(&format!("Lambda does not invoke {function}"))?)
 }
 
-/// The same in one attempt: when its answer is lost, a second one would find nothing left to do, and
-/// say so.
+/// The same in one attempt: when its answer is lost, a second one would find nothing left to do,
+/// and say so.
 async fn ask_once(
     account: &Account,
     function: &str,
@@ -103,9 +104,7 @@ async fn ask_once(
     let config = aws_sdk_lambda::config::Builder::from(&account.config)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build());
-    let client = aws_sdk_lambda::Client::from_conf(config.build());
-    let request = client.invoke().function_name(function).payload(Blob::new(payload.to_string()));
-    let answer = request.send().await;
+    let answer = invoke(&Client::from_conf(config.build()), function, payload).await;
     let may_be_done = matches!(
         answer,
         Err(SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_))
@@ -114,6 +113,10 @@ async fn ask_once(
         if may_be_done { format!("{problem}; it may have been done; run get") } else { problem }
     })?;
     read(function, &answer)
+}
+
+async fn invoke(client: &Client, function: &str, payload: &Value) -> Result<InvokeOutput, Failure> {
+    client.invoke().function_name(function).payload(Blob::new(payload.to_string())).send().await
 }
 
 fn read(function: &str, answer: &InvokeOutput) -> Result<Value, String> {

@@ -30,8 +30,8 @@ pub(crate) async fn run(options: DoctorOptions) -> Result<(), String> {
         Target::local(Ports {
             api: options.api_port,
             page: options.page_port,
-            dynamodb: options.dynamodb_port,
-            secrets: options.secrets_port,
+            dynamodb: options.data.dynamodb_port,
+            secrets: options.data.secrets_port,
             ..Ports::DEFAULT
         })
         .await?

@@ -1,5 +1,6 @@
-//! `cargo xtask import`: refresh tokens of another system become grants of a deployment, one line of
-//! a file after the other. Prints line numbers, verdicts and fixed sentences, and nothing of a line.
+//! `cargo xtask import`: refresh tokens of another system become grants of a deployment, one line
+//! of a file after the other. Prints line numbers, verdicts and fixed sentences, and nothing of a
+//! line.
 
 mod journal;
 mod lines;

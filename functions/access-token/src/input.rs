@@ -41,7 +41,8 @@ pub(crate) enum Subject {
 
 /// What the caller asks for.
 pub(crate) enum Question {
-    /// A token that lives this long, with these scopes, and that is not the one which Google refused.
+    /// A token that lives this long, with these scopes, and that is not the one which Google
+    /// refused.
     Token { life: Duration, scopes: Scopes, refused: Option<AccessToken> },
     /// Whose session or receipt it is, without a token.
     Introspection,

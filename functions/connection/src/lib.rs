@@ -43,8 +43,7 @@ async fn show(app: &App, request: &Request) -> Result<Reply, Error> {
         Ok(credential) => {
             let client = app.secrets.google_client_for(&credential.client_id).await?;
             let page = request.page().and_then(|page| app.config.allowed_origins.of_page(page));
-            // A receipt that cannot be sealed now must not hide how the connection stands.
-            receipt = receipt::issue(app, credential, page).await.ok().flatten();
+            receipt = receipt::issue(app, credential, page).await;
             let now = app.clock.now();
             let needed = &app.config.scopes;
             Standing::of(credential, needed, &client.client_id, now, receipt.as_ref(), &start_url)

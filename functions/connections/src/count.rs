@@ -1,5 +1,5 @@
-//! `count`: how many connections there are of each status, client and set of scopes, page by page of
-//! the index, until the time is nearly up. The caller adds up.
+//! `count`: how many connections there are of each status, client and set of scopes, page by page
+//! of the index, until the time is nearly up. The caller adds up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

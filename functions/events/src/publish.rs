@@ -1,5 +1,6 @@
 //! Puts the events of a batch of stream records on the bus, in the order of the records. The first
-//! that fails ends the batch: nothing behind it is published, and Lambda begins there the next time.
+//! that fails ends the batch: nothing behind it is published, and Lambda begins there the next
+//! time.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

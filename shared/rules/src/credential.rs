@@ -166,8 +166,8 @@ impl Credential {
         }
     }
 
-    /// Whether the user is still connected as when something was issued at `issued_at` in `era`: has
-    /// neither signed out everywhere nor disconnected since, and does not want to.
+    /// Whether the user is still connected as when something was issued at `issued_at` in `era`:
+    /// has neither signed out everywhere nor disconnected since, and does not want to.
     pub fn is_connected_since(&self, era: Option<&str>, issued_at: Timestamp) -> bool {
         self.status != Status::Disconnecting && self.is_in_era(era, issued_at)
     }

@@ -70,8 +70,8 @@ impl Receipt {
         SealedReceipt::new(keyring.seal(Purpose::Receipt, &[], &json).as_str())
     }
 
-    /// Reads what was inside the seal. `None` if another version of Postern wrote more than this one
-    /// understands.
+    /// Reads what was inside the seal. `None` if another version of Postern wrote more than this
+    /// one understands.
     pub fn parse(opened: &[u8]) -> Option<Self> {
         let Wire { user, era, issued_at, origin } = serde_json::from_slice(opened).ok()?;
         Some(Self { user: UserId::parse(&user)?, era, issued_at: Timestamp::from_seconds(issued_at), origin })

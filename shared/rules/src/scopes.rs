@@ -94,8 +94,8 @@ impl Scopes {
     }
 }
 
-/// What a request needs of a grant: for our own calls to Gmail (Gmail API, `users.messages.list` and
-/// `users.messages.get`), or for those of a back end.
+/// What a request needs of a grant: for our own calls to Gmail (Gmail API, `users.messages.list`
+/// and `users.messages.get`), or for those of a back end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// List messages, and read their headers.

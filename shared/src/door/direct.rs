@@ -122,8 +122,8 @@ where
     handle(app, input, call).await
 }
 
-/// The problem document as the answer. A back end cannot go through Google's page itself, so it gets
-/// the address where its user can, if that would help.
+/// The problem document as the answer. A back end cannot go through Google's page itself, so it
+/// gets the address where its user can, if that would help.
 fn refused(app: Result<&App, &NotConfigured>, error: Error, request_id: &str) -> Answered<Box<RawValue>> {
     let public_url = app.ok().and_then(|app| app.config.public_url.as_ref());
     let start_url = |url: &PublicUrl| error.invitation().map(|_| url.join(START_PATH));

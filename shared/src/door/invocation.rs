@@ -103,12 +103,14 @@ pub(super) async fn serve<T: Serialize, E: Into<Diagnostic> + Debug>(
             app.prepare(ahead).await;
         }
     };
-    // The first polled, so that the call for the secrets leaves before the first event is asked for.
+    // The first polled, so that the call for the secrets leaves before the first event is asked
+    // for.
     futures_util::future::join(preparing, serving).await.1
 }
 
-/// How long an invocation may take, `longest` at most, if the process ends at `ends_at` (milliseconds since the epoch). A
-/// past time is ignored: `cargo lambda watch` sends a duration instead.
+/// How long an invocation may take, `longest` at most, if the process ends at `ends_at`
+/// (milliseconds since the epoch). A past time is ignored: `cargo lambda watch` sends a duration
+/// instead.
 fn budget(ends_at: u64, now: Timestamp, longest: Duration) -> Duration {
     let ends_at = Timestamp::from_millis(i64::try_from(ends_at).unwrap_or(i64::MAX));
     if ends_at <= now { longest } else { longest.min(ends_at.since(now).saturating_sub(MARGIN)) }

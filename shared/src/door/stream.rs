@@ -1,6 +1,6 @@
 //! The door of a function that a table's stream and a schedule invoke. A failure of a batch is an
-//! answer too: it names the record at which Lambda begins again. A failure of the schedule is an error
-//! of the invocation, because nobody reads its answer: Lambda counts it and tries again.
+//! answer too: it names the record at which Lambda begins again. A failure of the schedule is an
+//! error of the invocation, because nobody reads its answer: Lambda counts it and tries again.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::app::{App, NotConfigured};
 use crate::clock::Deadline;
 use crate::outside::dynamodb::stream::Place;
 
-/// The longest time that an invocation may take. Nobody waits for it: the template's timeout decides,
-/// and the schedule has many connections to look through.
+/// The longest time that an invocation may take. Nobody waits for it: the template's timeout
+/// decides, and the schedule has many connections to look through.
 const LONGEST: Duration = Duration::from_mins(5);
 
 const NOT_AN_OCCASION: Error =
@@ -101,8 +101,9 @@ where
     let label = Label { route: function.name, ends_sign_in: false, notes: &notes };
     let request_id = invocation.request_id.as_str();
     let occasion = Occasion::parse(payload);
-    // Where a batch begins again of which nothing is known. Lambda takes an empty name for the whole
-    // batch, which a first record without a name needs: what is behind it is not the beginning.
+    // Where a batch begins again of which nothing is known. Lambda takes an empty name for the
+    // whole batch, which a first record without a name needs: what is behind it is not the
+    // beginning.
     let beginning = match &occasion {
         Ok(Occasion::Records(records)) => {
             let place = records.first().copied().and_then(Place::of);
@@ -144,8 +145,8 @@ where
     invocation::attend(app, label, &invocation, Box::pin(answering), failed).await
 }
 
-/// What Lambda is told (Lambda, "Partial batch responses"): it begins again at this record. A schedule
-/// gets the same answer, which nobody reads.
+/// What Lambda is told (Lambda, "Partial batch responses"): it begins again at this record. A
+/// schedule gets the same answer, which nobody reads.
 fn failed_from(sequence_number: Option<&str>) -> Box<RawValue> {
     let failures: Vec<_> =
         sequence_number.map(|number| json!({ "itemIdentifier": number })).into_iter().collect();

@@ -1,5 +1,5 @@
-//! A grant becomes an access token: [`Access`] gets a working one and passes it to calls to Gmail, or
-//! hands it out.
+//! A grant becomes an access token: [`Access`] gets a working one and passes it to calls to Gmail,
+//! or hands it out.
 //!
 //! ```text
 //! fresh ──────────────► call, or hand out

@@ -51,9 +51,9 @@ pub async fn disconnect_any(app: &App, credential: Credential, deadline: Deadlin
     Ok(())
 }
 
-/// Deletes what is stored of `user`, for an administrator: also if Google does not revoke the grant,
-/// and if this version cannot read the item. Returns whether no grant is left at Google as far as
-/// this can know; `None` if nothing was stored.
+/// Deletes what is stored of `user`, for an administrator: also if Google does not revoke the
+/// grant, and if this version cannot read the item. Returns whether no grant is left at Google as
+/// far as this can know; `None` if nothing was stored.
 pub async fn erase(app: &App, user: &UserId, deadline: Deadline) -> Result<Option<bool>, Error> {
     let is_revoked = Cell::new(true);
     let revoke = async |marked: &Credential| {

@@ -177,8 +177,8 @@ impl Brought<'_> {
     }
 }
 
-/// Stores the refresh token that works now where one that it replaced is in use, as after an earlier
-/// import: that one may be dead. Also in a dry run.
+/// Stores the refresh token that works now where one that it replaced is in use, as after an
+/// earlier import: that one may be dead. Also in a dry run.
 async fn follow(
     app: &App,
     entry: &Entry,

@@ -17,27 +17,25 @@ use crate::outside::dynamodb::within;
 pub struct Holder {
     /// The user's credential, of the era in which the receipt was issued.
     pub credential: Credential,
-    /// The front end whose page got the receipt, one of the allowed origins of that time; `None` for
-    /// a caller that named none.
+    /// The front end whose page got the receipt, one of the allowed origins of that time; `None`
+    /// for a caller that named none.
     pub origin: Option<String>,
 }
 
 /// A receipt for the owner of `credential`, for a page of the allowed `origin`. Makes no call while
-/// the keyring is remembered. `None` while the user disconnects: it would not serve.
-///
-/// # Errors
-///
-/// Secrets that are not available.
-pub async fn issue(
-    app: &App,
-    credential: &Credential,
-    origin: Option<&str>,
-) -> Result<Option<SealedReceipt>, Error> {
+/// the keyring is remembered. `None` while the user disconnects, when it would not serve, and without
+/// the keyring: that must not hide how the connection stands.
+pub async fn issue(app: &App, credential: &Credential, origin: Option<&str>) -> Option<SealedReceipt> {
     if credential.status == Status::Disconnecting {
-        return Ok(None);
+        return None;
     }
-    let keyring = app.secrets.keyring().await?;
-    Ok(Some(Receipt::of(credential, origin, app.clock.now()).seal(&keyring)))
+    match app.secrets.keyring().await {
+        Ok(keyring) => Some(Receipt::of(credential, origin, app.clock.now()).seal(&keyring)),
+        Err(error) => {
+            tracing::warn!(error = %error, "a receipt could not be sealed");
+            None
+        }
+    }
 }
 
 /// A receipt that serves, and is not used up yet.

@@ -101,7 +101,8 @@ const ACCESS_TOKEN: [&str; 3] = [a::ACCESS_TOKEN, a::ACCESS_TOKEN_EXPIRES_AT, a:
 /// The attributes of a lease.
 const LEASE: [&str; 2] = [a::LEASE_HOLDER, a::LEASE_UNTIL];
 /// The attributes of a setback: failed refreshes and the wait after them.
-const SETBACK: [&str; 4] = [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT, a::REAUTH_ASKED_AT];
+const SETBACK: [&str; 4] =
+    [a::REFRESH_FAILURE, a::REFRESH_FAILURES, a::REFRESH_RETRY_AT, a::SIGN_IN_ASKED_AT];
 /// The attributes of a refresh token that was set aside, except its ID.
 const SET_ASIDE: [&str; 3] = [a::DEAD_REFRESH_TOKEN, a::DIED_AT, a::DEAD_TOKEN_TRIED_AT];
 
@@ -228,7 +229,7 @@ impl Store {
                 .set(a::REFRESH_RETRY_AT, number(setback.retry_at.millis()));
             // It stays when a later attempt fails for another reason: that lifts no policy.
             if setback.cause == SetbackCause::ReauthPolicy {
-                change = change.set(a::REAUTH_ASKED_AT, number(self.clock.now().seconds()));
+                change = change.set(a::SIGN_IN_ASKED_AT, number(self.clock.now().seconds()));
             }
         }
         self.write(&credential.user, Some(credential), change, &random::identifier()).await

@@ -14,7 +14,8 @@ pub const MOST_ENTRIES: usize = 10;
 /// The most bytes of one call's events together (EventBridge, "Calculating PutEvents event entry
 /// size").
 pub const MOST_BYTES: usize = 256 * 1024;
-/// An answer that comes later than this is not waited for: what is left of the time is for the report.
+/// An answer that comes later than this is not waited for: what is left of the time is for the
+/// report.
 const RESERVE: Duration = Duration::from_millis(200);
 
 /// An event as the bus takes it.
@@ -55,8 +56,8 @@ impl EventBus {
         Self { client, name }
     }
 
-    /// Puts at most [`MOST_ENTRIES`] events of at most [`MOST_BYTES`] on the bus. When the SDK repeats a
-    /// call whose answer was lost, they may be there twice.
+    /// Puts at most [`MOST_ENTRIES`] events of at most [`MOST_BYTES`] on the bus. When the SDK
+    /// repeats a call whose answer was lost, they may be there twice.
     pub async fn put(&self, entries: &[Entry], deadline: Deadline) -> Result<(), NotTaken> {
         let none = |text: &str| NotTaken { taken: 0, text: text.to_owned() };
         let entry = |entry: &Entry| {

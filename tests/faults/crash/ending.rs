@@ -1,5 +1,5 @@
-//! The process dies while it disconnects, erases or signs out a user everywhere. What it answered is
-//! true, and a repetition completes what it began.
+//! The process dies while it disconnects, erases or signs out a user everywhere. What it answered
+//! is true, and a repetition completes what it began.
 
 use harness::world::{ANN, Answer, Call, invoke_direct};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! The process dies while it publishes a batch of the stream, or marks grants that end soon. Lambda
-//! delivers the batch again, and the next schedule comes: every event is on the bus, in the order of
-//! each user.
+//! delivers the batch again, and the next schedule comes: every event is on the bus, in the order
+//! of each user.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,20 +14,6 @@ use super::{Points, Trouble, enumerate, trouble};
 use crate::behind::Behind;
 
 const DAY: u64 = 24 * 3600;
-
-/// Faults of EventBridge. Each names the calls that it affects.
-fn of_the_bus() -> Vec<(Fault, usize)> {
-    vec![
-        (Fault::THROTTLED, 1),
-        (Fault::BROKEN, 1),
-        (Fault::BROKEN, 100),
-        (Fault::DENIED, 1),
-        (Fault::CallLost, 1),
-        (Fault::AnswerLost, 1),
-        (Fault::AnswerLost, 100),
-        (Fault::Delay(Duration::from_millis(20)), 100),
-    ]
-}
 
 /// The kinds of a user's events, each where it first came.
 fn of_user(events: &[Published], user: &str) -> Vec<String> {
@@ -72,7 +58,7 @@ async fn f103_to_f105_f70_killed_anywhere_in_a_batch_with_any_fault_no_event_is_
     let mut troubles = vec![trouble::none()];
     troubles.extend(trouble::of_secrets());
     let mut faults = BTreeMap::new();
-    for (fault, times) in of_the_bus() {
+    for (fault, times) in trouble::faults_of_aws() {
         let name = format!("PutEvents, {times} times: {fault:?}");
         troubles.push(trouble::of_another(name.clone(), matches!(fault, Fault::AnswerLost)));
         faults.insert(name, (fault, times));

@@ -4,11 +4,8 @@
 use harness::world::{ANN, invoke_direct};
 use serde_json::json;
 
-use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
+use super::{Points, Trouble, assert_works_or_asks, enumerate, is_alive_past_the_lease, trouble};
 use crate::behind::{Behind, LIST};
-
-/// Seconds; longer than a lease lasts.
-const PAST_THE_LEASE: u64 = 10;
 
 async fn killed_in_a_hand_out(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
     let at = format!("killed at {points} with {}", trouble.name);
@@ -22,12 +19,7 @@ async fn killed_in_a_hand_out(behind: &mut Behind, trouble: &Trouble, points: &m
     let answer = points.kill_in(behind, asking).await;
     behind.recover().await;
 
-    assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
-    let is_alive = match &behind.stored_refresh_token().await {
-        Some(token) => behind.is_alive(token).await,
-        None => false,
-    };
-    behind.world.advance(PAST_THE_LEASE);
+    let is_alive = is_alive_past_the_lease(behind, trouble, before.as_deref(), &at).await;
     let after = behind.world.invoke_direct("access-token", &payload).await;
     for token in answer.iter().chain([&after]).filter_map(|told| told.answer["access_token"].as_str()) {
         behind.world.plant(token);

@@ -1,5 +1,6 @@
 //! The process dies while it imports a token of another system. Afterwards a token that works is in
-//! the file, kept beside it, or stored; nothing newer was overwritten; and a repetition completes it.
+//! the file, kept beside it, or stored; nothing newer was overwritten; and a repetition completes
+//! it.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The process dies while a back end trades a receipt. A receipt gives at most one token, and a page
-//! that asks for another one can always go on.
+//! The process dies while a back end trades a receipt. A receipt gives at most one token, and a
+//! page that asks for another one can always go on.
 
 use harness::world::{ANN, Told, invoke_direct};
 use serde_json::{Value, json};

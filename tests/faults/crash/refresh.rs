@@ -1,10 +1,7 @@
 //! The process dies while it lists messages with an expired access token.
 
-use super::{Points, Trouble, assert_changed_for_a_reason, assert_works_or_asks, enumerate, trouble};
+use super::{Points, Trouble, assert_works_or_asks, enumerate, is_alive_past_the_lease, trouble};
 use crate::behind::{Behind, LIST};
-
-/// Seconds; longer than a lease lasts.
-const PAST_THE_LEASE: u64 = 10;
 
 async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mut Points) -> bool {
     let at = format!("killed at {points} with {}", trouble.name);
@@ -15,13 +12,7 @@ async fn killed_in_a_refresh(behind: &mut Behind, trouble: &Trouble, points: &mu
     let answer = points.kill(behind, &behind.list(), trouble.budget).await;
     behind.recover().await;
 
-    assert_changed_for_a_reason(behind, trouble, before.as_deref(), &at).await;
-    let stored = behind.stored_refresh_token().await;
-    let is_alive = match &stored {
-        Some(token) => behind.is_alive(token).await,
-        None => false,
-    };
-    behind.world.advance(PAST_THE_LEASE);
+    let is_alive = is_alive_past_the_lease(behind, trouble, before.as_deref(), &at).await;
     let after = behind.world.messages(LIST).await;
     assert!(!is_alive || after.status == 200, "{at}: the grant is alive, and yet {after:?}");
     assert_works_or_asks(behind, after, &at).await;

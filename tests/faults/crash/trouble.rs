@@ -190,9 +190,9 @@ pub(super) fn of_revocation() -> Vec<Trouble> {
     failures.map(trouble).into()
 }
 
-/// Faults of DynamoDB in these operations.
-pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
-    let faults = [
+/// Faults of a service of AWS, and how many calls each affects.
+pub(super) fn faults_of_aws() -> [(Fault, usize); 8] {
+    [
         (Fault::THROTTLED, 1),
         (Fault::BROKEN, 1),
         (Fault::BROKEN, 100),
@@ -201,9 +201,13 @@ pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
         (Fault::AnswerLost, 1),
         (Fault::AnswerLost, 100),
         (Fault::Delay(Duration::from_millis(20)), 100),
-    ];
+    ]
+}
+
+/// Faults of DynamoDB in these operations.
+pub(super) fn of_dynamodb(operations: &[&'static str]) -> Vec<Trouble> {
     let spoil = |operation: &'static str| {
-        faults.clone().map(|(fault, times)| {
+        faults_of_aws().map(|(fault, times)| {
             let is_torn = matches!(fault, Fault::AnswerLost);
             let trouble = Trouble::new(format!("{operation}, {times} times: {fault:?}"), move |stack| {
                 stack.dynamodb.fail(operation, fault.clone(), times);

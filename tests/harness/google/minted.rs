@@ -69,8 +69,8 @@ impl Mint {
 }
 
 impl Google {
-    /// Issues one refresh token of the built-in client for each account. Accounts that are not there
-    /// are added.
+    /// Issues one refresh token of the built-in client for each account. Accounts that are not
+    /// there are added.
     ///
     /// # Panics
     ///

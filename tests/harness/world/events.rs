@@ -32,8 +32,8 @@ pub fn hour() -> Value {
     json!({ "version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} })
 }
 
-/// Invokes the function with the text of a payload. An error of the invocation is the problem document
-/// in its message.
+/// Invokes the function with the text of a payload. An error of the invocation is the problem
+/// document in its message.
 ///
 /// # Panics
 /// When the answer, or the message, is not JSON.
@@ -112,8 +112,8 @@ impl Stream {
         world.line_with("request.id", &self.request_id.lock().unwrap())
     }
 
-    /// Delivers all records that were not, as one batch, and goes on as Lambda does: behind them, or at
-    /// the first that failed. Returns whether any failed.
+    /// Delivers all records that were not, as one batch, and goes on as Lambda does: behind them,
+    /// or at the first that failed. Returns whether any failed.
     pub async fn go_on(&mut self, world: &World) -> bool {
         let records = self.records(world);
         let answer = self.deliver(&records).await;

@@ -31,8 +31,8 @@ impl Import {
     }
 }
 
-/// Imports a line with an environment and this much time. Google replaced the tokens `replaced` by the
-/// line's earlier; `keep` gets what it issues in place of the line's.
+/// Imports a line with an environment and this much time. Google replaced the tokens `replaced` by
+/// the line's earlier; `keep` gets what it issues in place of the line's.
 pub async fn import_line(
     app: &App,
     line: &Value,

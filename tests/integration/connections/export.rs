@@ -32,7 +32,7 @@ const ATTRIBUTES: [(&str, &str); 27] = [
     ("refresh_failure", "/refresh/failed_because"),
     ("refresh_failures", "/refresh/failures"),
     ("refresh_retry_at", "/refresh/next_attempt_at"),
-    ("reauth_asked_at", "/refresh/sign_in_asked_at"),
+    ("sign_in_asked_at", "/refresh/sign_in_asked_at"),
     ("version", "/writes"),
     ("write_id", ""),
     ("updated_at", "/last_written_at"),
@@ -42,8 +42,8 @@ const ATTRIBUTES: [(&str, &str); 27] = [
 /// The version of the form in which it is stored, and a mark for events.
 const OF_THE_STORE: [&str; 2] = ["schema", "end_noticed_for"];
 
-/// Asserts that the export says what each stored attribute holds, and that no attribute is new here.
-/// Returns it.
+/// Asserts that the export says what each stored attribute holds, and that no attribute is new
+/// here. Returns it.
 async fn assert_says_all(world: &World) -> Value {
     let export = ask(world, "export", ANN).await.answer;
     for (name, value) in world.credential(ANN).as_object().unwrap() {

@@ -167,3 +167,13 @@ fn a_function_without_a_route_is_there_only_if_it_was_asked_for_and_repeats_no_c
         }
     }
 }
+
+#[test]
+fn f103_a_stack_with_events_has_a_rule_on_their_bus_that_matches_and_does_nothing() {
+    let template = harness::template::read();
+    let mut rules = resources(&template, "AWS::Events::Rule");
+    let (_, rule) = rules.find(|(name, _)| *name == "EventBusExists").unwrap();
+    assert_eq!(rule["EventBusName"], json!({"Ref": "EventBusName"}));
+    assert_eq!((&rule["State"], &rule["Targets"]), (&json!("DISABLED"), &Value::Null));
+    assert_eq!(template["Resources"]["EventBusExists"]["Condition"], "HasEvents");
+}

@@ -48,7 +48,8 @@ fn is_option(condition: &Value) -> bool {
     OPTIONS.iter().any(|option| condition == option)
 }
 
-/// `!Sub [text, values]` with values that are known is `!Sub text`; of JSON, only what it means counts.
+/// `!Sub [text, values]` with values that are known is `!Sub text`; of JSON, only what it means
+/// counts.
 fn filled(value: Value) -> Value {
     let substitution = &value["Fn::Sub"];
     let Some(text) = substitution[0].as_str().or(substitution.as_str()) else { return value };

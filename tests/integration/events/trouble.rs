@@ -1,4 +1,5 @@
-//! What goes wrong between the stream and the bus: EventBridge, the records, the payload, and the time.
+//! What goes wrong between the stream and the bus: EventBridge, the records, the payload, and the
+//! time.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The deployed functions, as Lambda describes them. Their environment variables are usable and those
-//! of the stack, and equal in every function unless the template gives one its own.
+//! The deployed functions, as Lambda describes them. Their environment variables are usable and
+//! those of the stack, and equal in every function unless the template gives one its own.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ pub(super) struct Function {
     pub(super) has_failed: bool,
 }
 
-/// Asks Lambda for each function of the template; one that is optional is there if the stack says so.
-/// On this machine there is no Lambda to ask.
+/// Asks Lambda for each function of the template; one that is optional is there if the stack says
+/// so. On this machine there is no Lambda to ask.
 pub(super) async fn examine(target: &Target) -> (Vec<Function>, Vec<Finding>) {
     let (mut functions, mut findings) = (Vec::new(), Vec::new());
     let Some(deployment) = &target.deployment else { return (functions, findings) };

@@ -1,5 +1,5 @@
-//! The account's own back ends: a listed role gets tokens and reads mail with the documented example,
-//! an administrator's role sees and ends connections, and every other role is denied.
+//! The account's own back ends: a listed role gets tokens and reads mail with the documented
+//! example, an administrator's role sees and ends connections, and every other role is denied.
 
 use aws_credential_types::Credentials;
 use aws_sdk_lambda::primitives::Blob;

@@ -15,9 +15,9 @@ use crate::visit::{ACCOUNT, expect, say};
 /// The scopes after the change.
 const MORE_SCOPES: &str =
     "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/gmail.labels";
-/// What an operator owns and passes to the stack: a KMS key, an SNS topic, a hosted zone, a certificate,
-/// roles and an event bus. An output for a parameter has its name. The roles have no policies, and a rule
-/// of the bus fills a queue.
+/// What an operator owns and passes to the stack: a KMS key, an SNS topic, a hosted zone, a
+/// certificate, roles and an event bus. An output for a parameter has its name. The roles have no
+/// policies, and a rule of the bus fills a queue.
 const BELONGINGS: &str = "belongings";
 const CREATION: Duration = Duration::from_mins(1);
 const TEMPLATE: &str = r#"{

@@ -22,7 +22,8 @@ impl Private {
             let is_new = !path.exists();
             let mut file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
             if is_new {
-                // A new name outlives a crash of the machine only when its directory is on the disk.
+                // A new name outlives a crash of the machine only when its directory is on the
+                // disk.
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
             }

@@ -44,8 +44,8 @@ impl Outcome {
         }
     }
 
-    /// What the operator should know, and do. Nothing of an entry that was imported, and of one that
-    /// an earlier run has reported.
+    /// What the operator should know, and do. Nothing of an entry that was imported, and of one
+    /// that an earlier run has reported.
     fn advice(&self) -> Option<String> {
         let sentence = match self {
             Self::Earlier(_) | Self::Now(Verdict::Imported(_)) => return None,
@@ -105,8 +105,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report, also in a file. A file that exists is replaced if it is an earlier report, and never
-    /// otherwise: it may hold tokens.
+    /// A report, also in a file. A file that exists is replaced if it is an earlier report, and
+    /// never otherwise: it may hold tokens.
     pub(super) fn create(path: Option<&Path>) -> Result<Self, String> {
         let open = |path: &Path| {
             let shown = path.display();

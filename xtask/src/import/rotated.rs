@@ -30,8 +30,8 @@ fn name(token: &RefreshToken) -> String {
 }
 
 impl Rotated {
-    /// Reads what earlier runs kept. Creates the file now, and not when a token needs it: a run that
-    /// could not keep a token must not ask for one.
+    /// Reads what earlier runs kept. Creates the file now, and not when a token needs it: a run
+    /// that could not keep a token must not ask for one.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let (file, text) = Private::open(path)?;
         let records = text.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok());

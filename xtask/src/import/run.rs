@@ -1,5 +1,5 @@
-//! Tries the entries of a file: paced, a bounded number at a time, and each until it has a verdict or
-//! nothing but another run helps.
+//! Tries the entries of a file: paced, a bounded number at a time, and each until it has a verdict
+//! or nothing but another run helps.
 
 use std::cell::RefCell;
 use std::fs::File;

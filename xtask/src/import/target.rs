@@ -10,14 +10,14 @@ use postern_rules::config::names;
 use super::journal::{Rules, Target};
 use super::run::explain;
 use crate::account::Account;
-use crate::commands::ImportOptions;
+use crate::commands::{DataPorts, ImportOptions};
 use crate::places::{Places, local_credentials, require_services};
 use crate::stack::Stack;
 
 /// What the stack's functions would use, with the credentials of whoever runs this.
 pub(super) async fn app(options: &ImportOptions) -> Result<App, String> {
     let (credentials, places, more) = if options.local {
-        let ImportOptions { google_port, dynamodb_port, secrets_port, .. } = options;
+        let ImportOptions { google_port, data: DataPorts { dynamodb_port, secrets_port }, .. } = options;
         let services = [
             ("--google-port", *google_port),
             ("--dynamodb-port", *dynamodb_port),

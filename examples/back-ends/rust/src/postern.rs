@@ -61,8 +61,8 @@ enum Answer {
     Token(Token),
 }
 
-/// The function, with the name in the stack's output `AccessTokenFunction`. The role of this process
-/// must be in `BackEndRoleArns`.
+/// The function, with the name in the stack's output `AccessTokenFunction`. The role of this
+/// process must be in `BackEndRoleArns`.
 pub struct Postern {
     functions: Client,
     name: String,

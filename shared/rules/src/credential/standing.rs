@@ -44,8 +44,8 @@ impl Terms<'_> {
 }
 
 impl Credential {
-    /// How the connection stands: as its terms show, or as an organisation wants it that asked for a
-    /// new sign-in at the last refresh.
+    /// How the connection stands: as its terms show, or as an organisation wants it that asked for
+    /// a new sign-in at the last refresh.
     pub fn standing(&self, needed: &Scopes, client_id: &str, now: Timestamp) -> Standing {
         let cause = self.setback.as_ref().map(|setback| setback.cause);
         let is_over = self.freshness(LEAST_LIFE, now) == Freshness::Expired;

@@ -52,8 +52,8 @@ impl Listed {
 pub struct Page {
     /// The connections.
     pub listed: Vec<Listed>,
-    /// The user ID behind which the next page begins, as it is stored: this version may not be able to
-    /// read the last entry. `None` after the last page.
+    /// The user ID behind which the next page begins, as it is stored: this version may not be able
+    /// to read the last entry. `None` after the last page.
     pub after: Option<String>,
 }
 
@@ -70,8 +70,8 @@ impl Page {
 }
 
 impl Store {
-    /// At most `limit` connections of a status, from the first user ID behind `after`. An entry that
-    /// this version cannot read is logged and left out.
+    /// At most `limit` connections of a status, from the first user ID behind `after`. An entry
+    /// that this version cannot read is logged and left out.
     pub async fn connections(
         &self,
         status: Status,
@@ -90,7 +90,8 @@ impl Store {
             .set_exclusive_start_key(start)
             .limit(limit.into());
         let answer = Box::pin(request.send()).await.map_err(|error| {
-            // Without the index, the table is not as it should be. With it, DynamoDB still fills it.
+            // Without the index, the table is not as it should be. With it, DynamoDB still fills
+            // it.
             let is_missing =
                 error.message().is_some_and(|words| words.contains("not have the specified index"));
             if error.code() == Some("ValidationException") && !is_missing {

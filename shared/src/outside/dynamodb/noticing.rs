@@ -10,12 +10,12 @@ use super::item::{attribute as a, number, string};
 use super::{Store, StoreError};
 
 impl Store {
-    /// Marks that the end of the grant of `user` with the refresh token `token_id` was noticed. Does
-    /// nothing if the grant is no longer active, has another token or is marked already: what was read
-    /// from the index may be out of date. So the write does not depend on the item's version; it makes
-    /// another one. Nor does it anything while somebody holds the lease, whose write it would overtake,
-    /// or while the organisation asks for a new sign-in, when the mark would make no event. The next
-    /// hour tries again.
+    /// Marks that the end of the grant of `user` with the refresh token `token_id` was noticed.
+    /// Does nothing if the grant is no longer active, has another token or is marked already: what
+    /// was read from the index may be out of date. So the write does not depend on the item's
+    /// version; it makes another one. Nor does it anything while somebody holds the lease, whose
+    /// write it would overtake, or while the organisation asks for a new sign-in, when the mark
+    /// would make no event. The next hour tries again.
     pub async fn notice_end(&self, user: &UserId, token_id: &str) -> Result<(), StoreError> {
         let now = self.clock.now();
         let request = self
@@ -37,7 +37,7 @@ impl Store {
             .expression_attribute_names("#status", a::STATUS)
             .expression_attribute_names("#token", a::REFRESH_TOKEN_ID)
             .expression_attribute_names("#lease", a::LEASE_UNTIL)
-            .expression_attribute_names("#asked", a::REAUTH_ASKED_AT)
+            .expression_attribute_names("#asked", a::SIGN_IN_ASKED_AT)
             .expression_attribute_values(":token", string(token_id))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":write", string(random::identifier()))

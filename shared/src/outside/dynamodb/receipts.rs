@@ -1,18 +1,14 @@
 //! The sessions table: receipts that were used.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
-use postern_rules::config::names;
 use postern_rules::time::Timestamp;
 
 use super::item::{Item, attribute as a, number, receipt_key, string};
+use super::sessions::put_first;
 use super::{Store, StoreError, item};
 
 impl Store {
     /// Records as `attempt` that the receipt with this digest was used, until `kept_until`. Returns
-    /// whether this request was the first: of all requests with that receipt, only one is (A104).
-    /// When the SDK repeats a write whose answer was lost, the `write_id` shows that the first
-    /// attempt succeeded (F102).
+    /// whether this request was the first: of all requests with that receipt, only one is (A104, F102).
     pub async fn spend_receipt(
         &self,
         digest: &str,
@@ -28,12 +24,6 @@ impl Store {
         let request = self.client.put_item().table_name(&self.sessions_table).set_item(Some(item));
         let request = request.condition_expression("attribute_not_exists(#id)");
         let request = request.expression_attribute_names("#id", a::ID);
-        let request = request.return_values_on_condition_check_failure(AllOld);
-        let Err(error) = Box::pin(request.send()).await else { return Ok(true) };
-        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error));
-        };
-        let writer = failed.item.as_ref().and_then(|item| item::optional_text(item, a::WRITE_ID));
-        Ok(writer == Some(attempt))
+        Ok(put_first(request, attempt).await?.is_none())
     }
 }

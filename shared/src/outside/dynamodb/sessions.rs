@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
@@ -83,8 +84,7 @@ impl Store {
     }
 
     /// Spends the state of `flow` as `attempt`. Of all requests with that state, only one is first
-    /// (I5). When the SDK repeats a write whose response was lost, the `write_id` shows that the
-    /// first attempt succeeded. A spending is also replaced if its request timed out and told the
+    /// (I5). A spending is also replaced if its request timed out and told the
     /// browser so (F16): its code was not exchanged.
     pub async fn spend_state(
         &self,
@@ -110,20 +110,13 @@ impl Store {
                 .expression_attribute_values(format!(":given_up_{number}"), string(given_up));
         }
         let request = request.condition_expression(alternatives.join(" OR "));
-        let request = request.return_values_on_condition_check_failure(AllOld);
-        let Err(error) = Box::pin(request.send()).await else {
-            return Ok(Spending::First(Box::new(flow.spent())));
-        };
-        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error));
-        };
-        let found = failed.item.as_ref();
-        if found.and_then(|item| item::optional_text(item, a::WRITE_ID)) == Some(attempt) {
-            return Ok(Spending::First(Box::new(flow.spent())));
-        }
-        let session_seed =
-            found.and_then(|item| item::optional_text(item, a::SESSION_SEED)).map(str::to_owned);
-        Ok(Spending::Again { session_seed })
+        Ok(match put_first(request, attempt).await? {
+            None => Spending::First(Box::new(flow.spent())),
+            Some(found) => {
+                let seed = item::optional_text(&found, a::SESSION_SEED);
+                Spending::Again { session_seed: seed.map(str::to_owned) }
+            }
+        })
     }
 
     /// Writes a session's row.
@@ -165,4 +158,21 @@ impl Store {
             _ => Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error)),
         }
     }
+}
+
+/// Writes a row that may be written once, as `attempt`, which is its `write_id`. Returns the row that
+/// was there, or `None` for the first attempt: also when the SDK repeats a write whose response was
+/// lost, and finds its own.
+pub(super) async fn put_first(
+    request: PutItemFluentBuilder,
+    attempt: &str,
+) -> Result<Option<Item>, StoreError> {
+    let request = request.return_values_on_condition_check_failure(AllOld);
+    let Err(error) = Box::pin(request.send()).await else { return Ok(None) };
+    let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+        return Err(StoreError::from_sdk(&names::SESSIONS_TABLE, error));
+    };
+    let found = failed.item.clone().unwrap_or_default();
+    let is_ours = item::optional_text(&found, a::WRITE_ID) == Some(attempt);
+    Ok(if is_ours { None } else { Some(found) })
 }

@@ -1,5 +1,5 @@
-//! Reads records of the credentials table's stream, as Lambda delivers them. Of an item's image only
-//! the attributes that events need become values: no token, sealed or not.
+//! Reads records of the credentials table's stream, as Lambda delivers them. Of an item's image
+//! only the attributes that events need become values: no token, sealed or not.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ const READ: [&str; 13] = [
     a::EMAIL,
     a::END_NOTICED_FOR,
     a::ERA,
-    a::REAUTH_ASKED_AT,
+    a::SIGN_IN_ASKED_AT,
     a::REFRESH_TOKEN_EXPIRES_AT,
     a::SCHEMA,
     a::SCOPES,
@@ -151,7 +151,7 @@ fn image(item: &Item) -> Result<Image, Unreadable> {
         client_id: text(item, a::CLIENT_ID)?.to_owned(),
         scopes: Scopes::parse(text(item, a::SCOPES)?),
         status: status(item)?,
-        is_asked_to_sign_in: item.contains_key(a::REAUTH_ASKED_AT),
+        is_asked_to_sign_in: item.contains_key(a::SIGN_IN_ASKED_AT),
         grant_expires_at: expires_at.map(Timestamp::from_seconds),
         end_noticed_for: optional_text(item, a::END_NOTICED_FOR).map(str::to_owned),
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{Calls, EVENT_BUS, take_calls};
 
-/// The calls of `access-token` for a user, a session and a receipt: each with a refresh, and asked only
-/// whose it is. At the end the grant is gone.
+/// The calls of `access-token` for a user, a session and a receipt: each with a refresh, and asked
+/// only whose it is. At the end the grant is gone.
 pub(super) async fn access_token() -> Calls {
     let mut world = World::signed_in().await;
     let mut calls = Calls::new();
@@ -26,7 +26,7 @@ pub(super) async fn access_token() -> Calls {
                 let value = match name {
                     "receipt" => {
                         let credential = world.app.store.credential(&ann).await.unwrap().unwrap();
-                        let receipt = receipt::issue(&world.app, &credential, None).await.unwrap().unwrap();
+                        let receipt = receipt::issue(&world.app, &credential, None).await.unwrap();
                         take_calls(&mut world);
                         receipt.expose().to_owned()
                     }
@@ -47,7 +47,8 @@ pub(super) async fn access_token() -> Calls {
     calls
 }
 
-/// The calls of `events`: a batch of the stream, and its schedule, which marks a grant that ends soon.
+/// The calls of `events`: a batch of the stream, and its schedule, which marks a grant that ends
+/// soon.
 pub(super) async fn events() -> Calls {
     let mut world = World::new().await;
     let mut stream = world.stream().await;
