@@ -96,7 +96,11 @@ async fn f106_an_erasure_insists_on_the_deletion_and_claims_it_only_when_it_is_d
         let world = World::signed_in().await;
         world.dynamodb.fail(operation, Fault::BROKEN, 100);
         let told = ask_within(&world, SHORT, "erase").await;
-        assert_eq!(told.problem(), (503, "storage_unavailable"), "{operation}");
+        // The SDK's pauses are random: it gives up before the time is over, or does not.
+        assert!(
+            matches!(told.problem(), (503, "storage_unavailable" | "out_of_time")),
+            "{operation} {told:?}"
+        );
         assert_eq!(world.credential(ANN)["status"]["S"], status, "{operation}");
         world.dynamodb.clear_faults();
         assert_eq!(ask(&world, "erase", ANN).await.answer["erased"], true, "{operation}");
