@@ -20,6 +20,9 @@ use self::ahead::FirstConnection;
 
 /// Idle connections are closed after this time: they are dead after a long freeze (F03, F68).
 const IDLE: Duration = Duration::from_secs(20);
+/// Idle connections that are kept to each host: fewer than the three attempts of a call, so that
+/// the last attempt opens a connection of its own when all of these are dead (F03).
+const IDLE_CONNECTIONS: usize = 2;
 
 /// Why a request got no complete response. Contains no URL, header or body.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +120,7 @@ impl HttpStack {
             .no_proxy()
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(if pooled { usize::MAX } else { 0 })
+            .pool_max_idle_per_host(if pooled { IDLE_CONNECTIONS } else { 0 })
             .tcp_nodelay(true)
     }
 
