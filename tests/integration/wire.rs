@@ -204,6 +204,20 @@ async fn secrets_are_read_by_name_and_stage() {
 }
 
 #[tokio::test]
+async fn while_reading_both_secrets_at_once_is_throttled_they_are_read_one_by_one() {
+    let mut world = World::signed_in().await;
+    world.cold_start();
+    world.secrets.fail("BatchGetSecretValue", Fault::THROTTLED, 100);
+    assert_eq!(world.messages("").await.status, 200);
+    world.secrets.clear_faults();
+    world.cold_start();
+    world.forget_calls();
+    assert_eq!(world.messages("").await.status, 200);
+    let operations: Vec<_> = world.secrets.calls().iter().map(|call| call.operation.clone()).collect();
+    assert_eq!(operations, ["BatchGetSecretValue"]);
+}
+
+#[tokio::test]
 async fn a62_an_answer_that_cannot_be_read_is_not_told_to_the_log() {
     let mut world = World::signed_in().await;
     world.cold_start();

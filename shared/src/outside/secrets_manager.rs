@@ -234,8 +234,8 @@ impl Secrets {
     }
 
     /// Reads both secrets in one call. Each has its own outcome: an unusable client does not keep
-    /// anybody from the keyring. `None` if the role, or its permissions boundary, lacks the action;
-    /// then it is not tried again.
+    /// anybody from the keyring. `None` if the role, or its permissions boundary, lacks the action,
+    /// and then it is not tried again; also `None` while the action is throttled.
     async fn read_both(&self) -> Option<Both> {
         if self.is_batch_refused.load(Ordering::Relaxed) {
             return None;
@@ -256,6 +256,9 @@ impl Secrets {
                 self.is_batch_refused.store(true, Ordering::Relaxed);
                 None
             }
+            // Its quota is 100 a second in an account, a hundredth of that of `GetSecretValue`:
+            // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+            Err(error) if error.code() == Some("ThrottlingException") => None,
             Err(error) => {
                 let unavailable = || Err(SecretsError::Unavailable(describe(&error)));
                 Some(Both { keyring: unavailable(), google_client: unavailable() })
