@@ -850,7 +850,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description To a caller that prefers JSON: `reauthorization_required` (reason `client_changed`): the flow began with an OAuth client whose secret is gone. */
+            /** @description To a caller that prefers JSON: `reauthorization_required` (reason `client_changed`): the flow began with an OAuth client whose secret is gone, or that another replaces and Google refuses. */
             401: {
                 headers: {
                     "Set-Cookie": components["headers"]["FlowCookie"];
@@ -960,7 +960,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description `reauthorization_required` (reason `client_changed`): the flow began with an OAuth client whose secret is gone. `authorization_url` begins a flow with today's client. */
+            /** @description `reauthorization_required` (reason `client_changed`): the flow began with an OAuth client whose secret is gone, or that another replaces and Google refuses. `authorization_url` begins a flow with today's client. */
             401: {
                 headers: {
                     "Set-Cookie": components["headers"]["FlowCookie"];

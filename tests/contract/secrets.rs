@@ -91,6 +91,23 @@ async fn a_client_without_a_version_before_it_or_with_one_of_another_id_is_follo
 }
 
 #[tokio::test]
+async fn a_grant_gets_the_client_that_it_belongs_to_from_a_secret_with_two() {
+    let back_end = BackEnd::empty().await;
+    back_end.create_secret(CLIENT, &client("a", "one")).await;
+    let app = back_end.environment();
+    assert_eq!(app.secrets.google_client_for("a").await.unwrap().client_secret.expose(), "one");
+    let mut both: serde_json::Value = serde_json::from_str(&client("b", "two")).unwrap();
+    both["outgoing"] = serde_json::from_str(&client("a", "one")).unwrap();
+    back_end.rotate_secret(CLIENT, &both.to_string()).await;
+    for (id, secret, is_outgoing) in [("b", "two", false), ("a", "one", true)] {
+        let its = app.secrets.google_client_for(id).await.unwrap();
+        assert_eq!((its.client_secret.expose(), its.is_outgoing), (secret, is_outgoing), "{id}");
+        assert!(app.secrets.another_google_client(&its).await.unwrap().is_none());
+    }
+    assert_eq!(app.secrets.google_client().await.unwrap().client_id, "b");
+}
+
+#[tokio::test]
 async fn a_keyring_is_read_and_what_a_newer_one_sealed_is_opened_by_reading_it_anew() {
     let back_end = BackEnd::empty().await;
     back_end.create_secret(KEYS, &keyring("k1", &[])).await;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use harness::google::Decision;
 use harness::proxy::{Gate, Mode, Proxy};
-use harness::world::{ANN, Answer, Call, GOOGLE_CLIENT, World, invoke};
+use harness::world::{ANN, Answer, Call, GOOGLE_CLIENT, OTHER_CLIENT, REDIRECT_URI, World, invoke};
 use postern::app::App;
 use postern::clock::Deadline;
 use postern::grant::tokens_at_rest;
 use postern_rules::credential::StoredRefreshToken;
 use postern_rules::secret::{RefreshToken, Sealed};
 use postern_rules::user::UserId;
+use serde_json::Value;
 
 /// A query for a short list, because the tests ask for thousands.
 pub(crate) const LIST: &str = "maxResults=1";
@@ -42,12 +43,32 @@ impl Behind {
         ] {
             world.variables.insert(name.to_owned(), value);
         }
-        let client = world.stack.google.client_secrets(&["https://api.example.com/oauth/callback"]);
-        let mut client: serde_json::Value = serde_json::from_str(&client).unwrap();
-        client["web"]["token_uri"] = format!("{}/token", google.url()).into();
-        world.stack.secrets.put(GOOGLE_CLIENT, &client.to_string());
-        world.cold_start();
-        Self { world, google, dynamodb, secrets, gate }
+        let mut behind = Self { world, google, dynamodb, secrets, gate };
+        behind.store_client(&behind.file_of(behind.world.google.client_id()));
+        behind
+    }
+
+    /// Google's file of an OAuth client, as the functions use it.
+    fn file_of(&self, client_id: &str) -> Value {
+        let file = self.world.google.client_secrets_of(client_id, &[REDIRECT_URI]).unwrap();
+        let mut file: Value = serde_json::from_str(&file).unwrap();
+        file["web"]["token_uri"] = format!("{}/token", self.google.url()).into();
+        file
+    }
+
+    fn store_client(&mut self, file: &Value) {
+        self.world.stack.secrets.put(GOOGLE_CLIENT, &file.to_string());
+        self.world.cold_start();
+    }
+
+    /// Another OAuth client replaces `outgoing`, and the secret holds both.
+    pub(crate) fn replace_client(&mut self, outgoing: &str) {
+        self.world.change_client();
+        let first = self.world.google.client_id().to_owned();
+        let coming = if outgoing == OTHER_CLIENT { first.as_str() } else { OTHER_CLIENT };
+        let mut both = self.file_of(coming);
+        both["outgoing"] = self.file_of(outgoing);
+        self.store_client(&both);
     }
 
     /// A world in which Ann is signed in.
@@ -128,8 +149,13 @@ impl Behind {
     /// Whether Google still accepts a refresh token.
     pub(crate) async fn is_alive(&self, token: &str) -> bool {
         let app = &self.world.app;
-        let client = app.secrets.google_client().await.unwrap();
+        let clients = app.secrets.google_clients().await.unwrap();
         let token = RefreshToken::new(token);
-        app.google.refresh(&client, &token, Deadline::after(Duration::from_secs(3))).await.is_ok()
+        for client in clients.iter() {
+            if app.google.refresh(client, &token, Deadline::after(Duration::from_secs(3))).await.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 }

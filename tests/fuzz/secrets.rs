@@ -1,7 +1,7 @@
 //! The two secrets as an operator may store them: an accepted value is safe to use, and no error
 //! repeats it.
 
-use postern_rules::google_client::GoogleClient;
+use postern_rules::google_client::{GoogleClient, GoogleClients};
 use postern_rules::seal::{Keyring, Purpose};
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy};
@@ -74,8 +74,10 @@ fn client_text() -> BoxedStrategy<String> {
         1 => (text(), any_json()),
     ];
     let bare = || object(member.clone().boxed());
+    let outgoing = prop_oneof![3 => bare(), 3 => bare().prop_map(|client| format!("{{\"web\":{client}}}")), 1 => Just("null".to_owned())];
     prop_oneof![
         3 => bare(),
+        3 => (bare(), outgoing).prop_map(|(coming, outgoing)| format!("{{\"web\":{coming},\"outgoing\":{outgoing}}}")),
         3 => bare().prop_map(|client| format!("{{\"web\":{client}}}")),
         1 => bare().prop_map(|client| format!("{{\"installed\":{client}}}")),
         1 => text(),
@@ -86,26 +88,32 @@ fn client_text() -> BoxedStrategy<String> {
 #[test]
 fn a_client_is_taken_only_with_an_id_a_secret_and_safe_endpoints() {
     let name = "a_client_is_taken_only_with_an_id_a_secret_and_safe_endpoints";
-    holds(name, Cost::Nothing, &client_text(), |text| match GoogleClient::parse(&text) {
-        Ok(client) => {
-            assert!(!client.client_id.is_empty() && !client.client_secret.expose().is_empty());
-            for endpoint in [&client.authorization_endpoint, &client.token_endpoint] {
-                let url = url::Url::parse(endpoint).unwrap();
-                let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-                assert!(url.scheme() == "https" || (url.scheme() == "http" && is_local), "{endpoint}");
-                assert!(url.username().is_empty() && url.password().is_none(), "{endpoint}");
+    holds(name, Cost::Nothing, &client_text(), |text| match GoogleClients::parse(&text) {
+        Ok(clients) => {
+            clients.iter().for_each(|client| assert_usable(client));
+            let says_two = serde_json::from_str::<Value>(&text).unwrap()["outgoing"].is_object();
+            assert_eq!(clients.outgoing.is_some(), says_two, "{text}");
+            if let Some(outgoing) = &clients.outgoing {
+                assert!(outgoing.is_outgoing && outgoing.client_id != clients.coming.client_id);
+                assert_eq!(outgoing.token_endpoint, clients.coming.token_endpoint);
             }
-            let secret = json!(client.client_secret.expose());
-            let shown = format!("{client:?}");
-            let is_elsewhere = client.client_id.contains(client.client_secret.expose());
-            assert!(
-                is_elsewhere
-                    || !shown.contains(secret.as_str().unwrap())
-                    || secret.as_str().unwrap().len() < 12
-            );
         }
         Err(error) => assert!(!format!("{error} {error:?}").contains(&text) || text.len() < 8),
     });
+}
+
+fn assert_usable(client: &GoogleClient) {
+    assert!(!client.client_id.is_empty() && !client.client_secret.expose().is_empty());
+    for endpoint in [&client.authorization_endpoint, &client.token_endpoint] {
+        let url = url::Url::parse(endpoint).unwrap();
+        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        assert!(url.scheme() == "https" || (url.scheme() == "http" && is_local), "{endpoint}");
+        assert!(url.username().is_empty() && url.password().is_none(), "{endpoint}");
+    }
+    let secret = json!(client.client_secret.expose());
+    let shown = format!("{client:?}");
+    let is_elsewhere = client.client_id.contains(client.client_secret.expose());
+    assert!(is_elsewhere || !shown.contains(secret.as_str().unwrap()) || secret.as_str().unwrap().len() < 12);
 }
 
 fn assert_no_repetition<'a>(shown: &str, members: impl Iterator<Item = (&'a String, &'a Value)>) {

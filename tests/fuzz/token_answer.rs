@@ -59,7 +59,7 @@ impl Custody {
     /// Restores the credential, and lets Google answer as usual.
     fn restore(&self) {
         self.bench.world.google.clear_failures();
-        self.bench.world.app.google.refused_client.clear();
+        self.bench.world.app.google.refused_clients.clear(self.stored["client_id"]["S"].as_str().unwrap());
         self.bench.world.put(self.stored.clone());
     }
 

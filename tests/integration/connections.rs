@@ -135,11 +135,17 @@ async fn a_count_says_how_many_a_change_asks_again() {
     let scopes = ask(&world, "get", BEN).await.answer["scopes"].clone();
     let kind = |status: &str, connections: u64| json!({"status": status, "client_id": client, "scopes": scopes, "connections": connections});
     let counts = json!([kind("active", 2), kind("revoked", 1)]);
-    assert_eq!(count(&world).await, json!({"counts": counts, "asked_again": 0, "after": null}));
+    assert_eq!(
+        count(&world).await,
+        json!({"counts": counts, "asked_again": 0, "of_outgoing_client": null, "after": null})
+    );
 
     // Nothing is written, and users have not come back yet.
     world.configure(&[("GMAIL_SCOPES", MODIFY)]);
-    assert_eq!(count(&world).await, json!({"counts": counts, "asked_again": 2, "after": null}));
+    assert_eq!(
+        count(&world).await,
+        json!({"counts": counts, "asked_again": 2, "of_outgoing_client": null, "after": null})
+    );
     world.configure(&[]);
     world.change_client();
     world.advance(600);

@@ -49,6 +49,7 @@ mod steady;
 mod summaries;
 mod tls;
 mod token;
+mod two_clients;
 mod units;
 mod verdicts;
 mod wider;

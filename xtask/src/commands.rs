@@ -136,15 +136,28 @@ pub(crate) struct DeployOptions {
     /// Deploys without asking.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// With --yes: also if the OAuth client changes, after which every user must consent again.
+    /// With --yes: also if an OAuth client goes, and its users must consent again.
     #[arg(long)]
     pub(crate) change_client: bool,
+    /// What becomes of the OAuth client that another replaces.
+    #[arg(long, value_enum)]
+    pub(crate) old_client: Option<OldClient>,
     /// Creates a new, empty table and keyring even if an earlier stack of this name left its own.
     #[arg(long)]
     pub(crate) start_empty: bool,
     /// More arguments for `sam deploy`, for instance `-- --tags team=mail --role-arn ARN`.
     #[arg(last = true, value_name = "SAM DEPLOY ARGUMENT")]
     pub(crate) sam: Vec<String>,
+}
+
+/// What becomes of the OAuth client that another replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OldClient {
+    /// The stored one stays for its users while the one in the file replaces it, so that nobody
+    /// must consent again at once.
+    Keep,
+    /// The one that was kept goes, and its users must consent again.
+    Drop,
 }
 
 /// Where a command with `--local` finds the data of `cargo xtask dev`.

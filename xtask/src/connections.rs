@@ -134,12 +134,15 @@ fn read(function: &str, answer: &InvokeOutput) -> Result<Value, String> {
 
 /// All pages of a count, added up.
 pub(crate) async fn count(account: &Account, function: &str) -> Result<Value, String> {
-    let mut sum = json!({ "counts": [], "asked_again": 0 });
+    let mut sum = json!({ "counts": [], "asked_again": 0, "of_outgoing_client": null });
     let mut payload = json!({ "action": "count" });
     loop {
         let page = ask(account, function, &payload).await?;
-        let asked = sum["asked_again"].as_u64().unwrap_or_default();
-        sum["asked_again"] = json!(asked + page["asked_again"].as_u64().unwrap_or_default());
+        for name in ["asked_again", "of_outgoing_client"] {
+            if let Some(more) = page[name].as_u64() {
+                sum[name] = json!(sum[name].as_u64().unwrap_or_default() + more);
+            }
+        }
         let counts = sum["counts"].as_array_mut().ok_or("a sum has counts")?;
         for one in page["counts"].as_array().into_iter().flatten() {
             let is_same = |known: &&mut Value| {

@@ -31,16 +31,15 @@ pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
     run_to_the_end(async |processes| carry_out(&options, &account, &plan, processes).await).await
 }
 
-/// Asks the person at the terminal. That every user must consent again is a question of its own.
+/// Asks the person at the terminal. That users must consent again is a question of its own.
 fn confirm(options: &DeployOptions, client_change: Option<&str>) -> Result<(), String> {
     let change = client_change.filter(|_| !options.change_client);
     if options.yes {
         let refusal = |change| Err(format!("{change}; --yes does not cover that: add --change-client"));
         return change.map_or(Ok(()), refusal);
     }
-    let change = change.map(|_| "Go on, although every user may have to consent again?");
     terminal::confirm("Build and deploy?")?;
-    change.map_or(Ok(()), |_| terminal::confirm("Go on, although every user may have to consent again?"))
+    change.map_or(Ok(()), |_| terminal::confirm("Go on, although users must consent again?"))
 }
 
 async fn carry_out(

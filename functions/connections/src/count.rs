@@ -25,8 +25,11 @@ const RESERVE: Duration = Duration::from_secs(3);
 #[derive(Serialize)]
 struct Answer<'a> {
     counts: Vec<Count<'a>>,
-    /// How many of the active ones are of another client than today's, or lack a scope of today's.
+    /// How many of the active ones are of none of today's clients, or lack a scope of today's.
     asked_again: u64,
+    /// How many of the active ones are of the client that another replaces; none without such a
+    /// one.
+    of_outgoing_client: Option<u64>,
     /// Where the next call goes on.
     after: Option<String>,
 }
@@ -57,13 +60,16 @@ pub(crate) async fn count(app: &App, from: Position, call: &Call<'_>) -> Result<
             break;
         }
     }
-    let mut asked_again = 0;
+    let (mut asked_again, mut of_outgoing_client) = (0, 0);
     for ((status, client_id, scopes), connections) in &kinds {
         let client = app.secrets.google_client_for(client_id).await?;
         let terms = Terms { status: *status, client_id, scopes, ends_at: None };
         let is_asked = terms.mismatch(&app.config.scopes, Some(&client.client_id)).is_some();
-        asked_again += if *status == Status::Active && is_asked { *connections } else { 0 };
+        let counted = |is_it: bool| if *status == Status::Active && is_it { *connections } else { 0 };
+        asked_again += counted(is_asked);
+        of_outgoing_client += counted(client.is_outgoing);
     }
+    let has_outgoing = app.secrets.google_clients().await?.outgoing.is_some();
     let counts = kinds.iter().map(|((status, client_id, scopes), connections)| Count {
         status: status.word(),
         client_id,
@@ -73,6 +79,7 @@ pub(crate) async fn count(app: &App, from: Position, call: &Call<'_>) -> Result<
     answer(&Answer {
         counts: counts.collect(),
         asked_again,
+        of_outgoing_client: has_outgoing.then_some(of_outgoing_client),
         after: position.map(|position| position.cursor()),
     })
 }

@@ -1,6 +1,10 @@
-//! Parses Google's `client_secrets.json`, as downloaded from Google's console.
+//! Parses Google's `client_secrets.json`, as downloaded from Google's console: of one OAuth client,
+//! or of two while one replaces the other.
+
+use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -12,7 +16,7 @@ const TOKEN_ENDPOINT: &str = "https://oauth2.googleapis.com/token";
 /// The endpoint in Google's downloads, which predates PKCE and today's parameter names.
 const OLD_AUTHORIZATION_ENDPOINT: &str = "https://accounts.google.com/o/oauth2/auth";
 
-/// The deployment's OAuth client.
+/// An OAuth client of the deployment.
 #[derive(Debug)]
 pub struct GoogleClient {
     /// The client ID.
@@ -23,6 +27,18 @@ pub struct GoogleClient {
     pub authorization_endpoint: String,
     /// Google's token endpoint.
     pub token_endpoint: String,
+    /// Whether another client replaces it: it refreshes the grants that it has, and gets no new
+    /// ones.
+    pub is_outgoing: bool,
+}
+
+/// The deployment's OAuth clients: one, or two during a change.
+#[derive(Debug)]
+pub struct GoogleClients {
+    /// The client that users consent to.
+    pub coming: Arc<GoogleClient>,
+    /// The client that it replaces.
+    pub outgoing: Option<Arc<GoogleClient>>,
 }
 
 #[derive(Deserialize)]
@@ -34,16 +50,64 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
-struct Download {
+struct Download<'a> {
     web: Option<Wire>,
     installed: Option<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    outgoing: Option<&'a RawValue>,
+}
+
+impl GoogleClients {
+    /// Parses one client as [`GoogleClient::parse`] does, and the one that it replaces in its
+    /// member `outgoing`, if there is one. Both have the endpoints of the first: those in an old
+    /// download may be old. The error is a sentence for the operator.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (coming, outgoing) = GoogleClient::and_outgoing(text)?;
+        let outgoing = outgoing.map(|outgoing| {
+            let outgoing = GoogleClient::parse(outgoing.get())
+                .map_err(|_| "The secret's \"outgoing\" is not the client_secrets.json of a web client.")?;
+            if outgoing.client_id == coming.client_id {
+                return Err(
+                    "The secret's \"outgoing\" has the same client_id as its \"web\". Store the client before it there.",
+                );
+            }
+            Ok(Arc::new(GoogleClient {
+                authorization_endpoint: coming.authorization_endpoint.clone(),
+                token_endpoint: coming.token_endpoint.clone(),
+                is_outgoing: true,
+                ..outgoing
+            }))
+        });
+        let outgoing = outgoing.transpose()?;
+        Ok(Self { coming: Arc::new(coming), outgoing })
+    }
+
+    /// The client with this ID.
+    pub fn of(&self, client_id: &str) -> Option<&Arc<GoogleClient>> {
+        self.iter().find(|client| client.client_id == client_id)
+    }
+
+    /// The client for a grant of the client `client_id`: that one, or else the one to consent to.
+    pub fn for_grant_of(&self, client_id: &str) -> &Arc<GoogleClient> {
+        self.of(client_id).unwrap_or(&self.coming)
+    }
+
+    /// The clients, first the one that users consent to.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<GoogleClient>> {
+        std::iter::once(&self.coming).chain(&self.outgoing)
+    }
 }
 
 impl GoogleClient {
     /// Parses `{"web": {...}}` as downloaded, or a bare `{"client_id", "client_secret"}`, which
     /// uses Google's endpoints. The error is a sentence for the operator.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let download: Download =
+        Self::and_outgoing(text).map(|(client, _)| client)
+    }
+
+    /// The client, and the JSON of the one that it replaces.
+    fn and_outgoing(text: &str) -> Result<(Self, Option<&RawValue>), &'static str> {
+        let download: Download<'_> =
             serde_json::from_str(text).map_err(|_| "The secret is not Google's client_secrets.json.")?;
         if download.installed.is_some() {
             return Err(
@@ -68,7 +132,14 @@ impl GoogleClient {
             return Err("The secret's auth_uri or token_uri is not https.");
         }
         let client_secret = ClientSecret::new(wire.client_secret.as_str());
-        Ok(Self { client_id: wire.client_id, client_secret, authorization_endpoint, token_endpoint })
+        let client = Self {
+            client_id: wire.client_id,
+            client_secret,
+            authorization_endpoint,
+            token_endpoint,
+            is_outgoing: false,
+        };
+        Ok((client, download.outgoing))
     }
 
     /// Whether both have the same ID and secret.
@@ -112,7 +183,41 @@ mod tests {
             (r#"{"web":{"client_id":"","client_secret":"b"}}"#, "empty"),
             (r#"{"web":{"client_id":"a","client_secret":"b","token_uri":"http://evil.example"}}"#, "https"),
         ] {
-            let sentence = GoogleClient::parse(text).unwrap_err();
+            let sentence = GoogleClients::parse(text).unwrap_err();
+            assert!(sentence.contains(part), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_hold_the_client_that_another_replaces_and_both_have_the_endpoints_of_the_first() {
+        let text = r#"{"web":{"client_id":"new","client_secret":"b"},
+            "outgoing":{"web":{"client_id":"old","client_secret":"planted","token_uri":"https://old.example/token"}}}"#;
+        let clients = GoogleClients::parse(text).unwrap();
+        let [new, old] = ["new", "old"].map(|id| clients.of(id).unwrap());
+        assert_eq!((new.is_outgoing, old.is_outgoing), (false, true));
+        assert_eq!(old.token_endpoint, new.token_endpoint);
+        assert_eq!(old.client_secret.expose(), "planted");
+        assert!(clients.of("neither").is_none() && !format!("{clients:?}").contains("planted"));
+        assert_eq!(["old", "neither"].map(|id| &*clients.for_grant_of(id).client_id), ["old", "new"]);
+        for alone in ["", r#","outgoing":null"#] {
+            let text = format!(r#"{{"client_id":"new","client_secret":"b"{alone}}}"#);
+            assert!(GoogleClients::parse(&text).unwrap().outgoing.is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn b84_an_outgoing_client_that_is_none_or_the_same_makes_the_secret_unusable() {
+        for (outgoing, part) in [
+            (r#""old""#, "not the client_secrets.json"),
+            ("{}", "not the client_secrets.json"),
+            (r#"{"installed":{"client_id":"old","client_secret":"b"}}"#, "not the client_secrets.json"),
+            (r#"{"web":{"client_id":"old"}}"#, "not the client_secrets.json"),
+            (r#"{"web":{"client_id":"old","client_secret":""}}"#, "not the client_secrets.json"),
+            (r#"{"web":{"client_id":"new","client_secret":"other"}}"#, "the same client_id"),
+        ] {
+            let text =
+                format!(r#"{{"web":{{"client_id":"new","client_secret":"b"}},"outgoing":{outgoing}}}"#);
+            let sentence = GoogleClients::parse(&text).unwrap_err();
             assert!(sentence.contains(part), "{sentence}");
         }
     }

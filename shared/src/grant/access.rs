@@ -233,9 +233,9 @@ async fn open_stored(
     need: &Need,
     now: Timestamp,
 ) -> Result<Issued, Error> {
-    // A cached client is enough. It is read again only if the credential belongs to another client,
-    // which may be newer.
-    let client = match app.secrets.remembered_google_client() {
+    // Cached clients are enough. They are read again only if the credential belongs to another
+    // client, which may be newer.
+    let client = match app.secrets.remembered_google_client_for(&credential.client_id) {
         Some(client) if client.client_id != credential.client_id => {
             Some(app.secrets.google_client_for(&credential.client_id).await?)
         }

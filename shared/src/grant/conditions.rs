@@ -40,6 +40,20 @@ fn insufficient_scope(credential: &Credential, missing: Scopes, has_metadata: bo
     Error::InsufficientScope { missing, has_metadata, invitation }
 }
 
+/// The error while Google refuses the client of a grant. An outgoing client may be gone for good,
+/// and consent to the client that replaces it is the way out.
+pub(super) fn of_refused_client(
+    client: &GoogleClient,
+    credential: &Credential,
+    wait: Duration,
+    source: Source,
+) -> Error {
+    if client.is_outgoing {
+        return unauthorized(Obstacle::ClientChanged, credential);
+    }
+    deferred(SetbackCause::ClientRefused, credential, wait, source)
+}
+
 /// The error to return until the next refresh is due; `None` if a refresh may be made. A refresh
 /// ahead of expiry has little time, so its timeout delays only others ahead of expiry.
 pub(super) fn held_up(
@@ -49,18 +63,19 @@ pub(super) fn held_up(
     is_ahead: bool,
     now: Timestamp,
 ) -> Option<Error> {
-    let of_client =
-        app.google.refused_client.wait(client, now).map(|wait| (SetbackCause::ClientRefused, wait));
+    let source = || "the last refresh failed a moment ago".into();
+    let of_client = || {
+        let wait = app.google.refused_clients.wait(client, now)?;
+        Some(of_refused_client(client, credential, wait, source()))
+    };
     let of_item = || {
         let of_this_kind = |setback: &&Setback| is_ahead || setback.cause != SetbackCause::TooSlow;
         let setback = credential.setback.as_ref().filter(of_this_kind)?;
-        Some((setback.cause, setback.wait(now)?))
+        Some(deferred(setback.cause, credential, setback.wait(now)?, source()))
     };
-    let (cause, wait) = of_client.or_else(of_item)?;
-    if credential.refresh_token.is_none() {
-        return Some(unauthorized(Obstacle::Dead, credential));
-    }
-    Some(deferred(cause, credential, wait, "the last refresh failed a moment ago".into()))
+    let error = of_client().or_else(of_item)?;
+    let is_dead = credential.refresh_token.is_none();
+    Some(if is_dead { unauthorized(Obstacle::Dead, credential) } else { error })
 }
 
 /// The error for a failed refresh, with the time to wait.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use postern_rules::credential::{Credential, Status, StoredRefreshToken};
 use postern_rules::error::Error;
+use postern_rules::google_client::{GoogleClient, GoogleClients};
 use postern_rules::import::Entry;
 use postern_rules::scopes::Scopes;
 use postern_rules::seal::Keyring;
@@ -89,10 +90,10 @@ pub struct Options<'a> {
 /// [`Error::GoogleSetup`] and [`Error::Config`] would meet every entry.
 pub async fn import(app: &App, entry: &Entry, options: &Options<'_>) -> Result<Verdict, Error> {
     let keyring = app.secrets.keyring().await?;
-    let client = app.secrets.google_client().await?;
+    let clients = app.secrets.google_clients().await?;
     let ask_by = options.deadline.sooner_by(RESERVE);
-    let mut tokens = match app.google.refresh(&client, &entry.refresh_token, ask_by).await {
-        Ok(tokens) => tokens,
+    let (client, mut tokens) = match refresh(app, &clients, &entry.refresh_token, ask_by).await {
+        Ok(refreshed) => refreshed,
         Err(error) => return verdict_of(error),
     };
     match &tokens.refresh_token {
@@ -142,6 +143,26 @@ pub async fn import(app: &App, entry: &Entry, options: &Options<'_>) -> Result<V
             Written::Overtaken(newer) => found = newer.map(|newer| *newer),
         }
     }
+}
+
+/// Refreshes the token with the client that it belongs to. To the token of another client Google
+/// says so, or that it is dead.
+async fn refresh<'a>(
+    app: &App,
+    clients: &'a GoogleClients,
+    token: &RefreshToken,
+    deadline: Deadline,
+) -> Result<(&'a GoogleClient, Tokens), TokenError> {
+    let answer = app.google.refresh(&clients.coming, token, deadline).await;
+    if let Some(outgoing) = &clients.outgoing
+        && let Err(TokenError::Refused(Refusal::OtherClient | Refusal::InvalidGrant)) = answer
+    {
+        let second = app.google.refresh(outgoing, token, deadline).await;
+        if !matches!(second, Err(TokenError::Refused(Refusal::OtherClient))) {
+            return Ok((outgoing, second?));
+        }
+    }
+    Ok((&clients.coming, answer?))
 }
 
 /// Whether both are one refresh token, by its random ID.

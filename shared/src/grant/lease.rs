@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postern_rules::credential::{
-    Credential, Obstacle, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken,
+    Credential, Obstacle, Setback, Status, StoredAccessToken, StoredRefreshToken,
 };
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
@@ -15,7 +15,7 @@ use postern_rules::seal::Keyring;
 use postern_rules::secret::{AccessToken, RefreshToken};
 use postern_rules::time::Timestamp;
 
-use super::conditions::{deferred, setback_of, unauthorized};
+use super::conditions::{deferred, of_refused_client, setback_of, unauthorized};
 use super::tokens_at_rest::{self, Renewal};
 use crate::app::App;
 use crate::clock::Deadline;
@@ -186,7 +186,7 @@ impl<'a> Lease<'a> {
         tracing::info!(event = "refresh", outcome, "asked Google for an access token");
         self.count(&answer);
         if answer.is_ok() {
-            self.app.google.refused_client.clear();
+            self.app.google.refused_clients.clear(client_id);
         }
         Ok(answer.map(|tokens| Given { tokens, used, keyring }))
     }
@@ -286,20 +286,21 @@ impl<'a> Lease<'a> {
     }
 
     /// Google refused the client. This concerns no single grant, so the process remembers it for
-    /// all users. The secret has been read again by now: if the current client is another, this
-    /// grant's client is gone.
+    /// all users of that client. The secret has been read again by now: if it does not hold the
+    /// client, this grant's client is gone.
     async fn remember_refused_client(self, refused: TokenError) -> Result<Outcome<'a>, Error> {
         let now = self.app.clock.now();
-        let wait = self.app.secrets.google_client().await.map(|today| {
-            let is_its_own = today.client_id == self.credential.client_id;
-            is_its_own.then(|| self.app.google.refused_client.note(today, now))
+        let noted = self.app.secrets.google_clients().await.map(|clients| {
+            let its_own = Arc::clone(clients.of(&self.credential.client_id)?);
+            let wait = self.app.google.refused_clients.note(Arc::clone(&its_own), now);
+            Some((its_own, wait))
         });
         if self.is_second_chance() {
             return self.bury(false).await;
         }
         self.release(None).await;
-        Err(match wait? {
-            Some(wait) => deferred(SetbackCause::ClientRefused, &self.credential, wait, refused.into()),
+        Err(match noted? {
+            Some((client, wait)) => of_refused_client(&client, &self.credential, wait, refused.into()),
             None => unauthorized(Obstacle::ClientChanged, &self.credential),
         })
     }

@@ -4,7 +4,7 @@ mod api_error;
 pub mod gmail;
 pub mod identity;
 pub mod oauth;
-mod refused_client;
+mod refused_clients;
 mod revoke;
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use postern_rules::google_client::GoogleClient;
 use postern_rules::random;
 use postern_rules::time::Timestamp;
 
-pub use self::refused_client::RefusedClient;
+pub use self::refused_clients::RefusedClients;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::{Answer, EarlyClient, Failure, HttpStack, send};
 use crate::telemetry::metrics::{BackEnd, Timing};
@@ -103,8 +103,8 @@ trait Repeatable {
 
 /// Google's services.
 pub struct Google {
-    /// The OAuth client that Google refused last.
-    pub refused_client: RefusedClient,
+    /// The OAuth clients that Google refused.
+    pub refused_clients: RefusedClients,
     gmail: EarlyClient,
     /// The token endpoint, for refreshes.
     tokens: EarlyClient,
@@ -121,7 +121,7 @@ impl Google {
     /// Google at the URLs that `config` names.
     pub fn new(stack: &HttpStack, clock: Clock, config: &Config) -> Self {
         Self {
-            refused_client: RefusedClient::default(),
+            refused_clients: RefusedClients::default(),
             gmail: stack.early_client(CONNECT_TIMEOUT),
             tokens: stack.early_client(CONNECT_TIMEOUT),
             http_once: stack.client(CONNECT_TIMEOUT, false),

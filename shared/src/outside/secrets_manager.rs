@@ -1,4 +1,4 @@
-//! Reads and caches the two secrets in Secrets Manager: the keyring and Google's OAuth client.
+//! Reads and caches the two secrets in Secrets Manager: the keyring and Google's OAuth clients.
 
 mod cached;
 
@@ -12,7 +12,7 @@ use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretVal
 use aws_sdk_secretsmanager::types::{ApiErrorType, SecretValueEntry};
 use postern_rules::config::{Config, ConfigError, names as variables};
 use postern_rules::error::Error;
-use postern_rules::google_client::GoogleClient;
+use postern_rules::google_client::{GoogleClient, GoogleClients};
 use postern_rules::seal::{Keyring, OpenError, Purpose, key_id};
 use postern_rules::secret::Sealed;
 use postern_rules::time::Timestamp;
@@ -58,7 +58,7 @@ pub struct Secrets {
     client: Client,
     clock: Clock,
     keyring: Cached<Keyring>,
-    google_client: Cached<GoogleClient>,
+    google_clients: Cached<GoogleClients>,
     /// Whoever holds this reads. Others wait and find what was read.
     reading: Mutex<()>,
     is_batch_refused: AtomicBool,
@@ -67,7 +67,7 @@ pub struct Secrets {
 /// The texts of both secrets' current versions.
 struct Both {
     keyring: Text,
-    google_client: Text,
+    google_clients: Text,
 }
 
 impl Secrets {
@@ -75,17 +75,17 @@ impl Secrets {
     pub fn new(client: Client, clock: Clock, config: &Config) -> Self {
         const NO_KEYRING: &str =
             "The secret is not a keyring: {\"primary\":\"k1\",\"k1\":\"<at least 32 characters>\"}.";
-        let (keyring, google_client) = (&config.sealing_keys_secret_id, &config.google_client_secret_id);
+        let (keyring, google_clients) = (&config.sealing_keys_secret_id, &config.google_client_secret_id);
         Self {
             client,
             clock,
             keyring: Cached::new(keyring, variables::SEALING_KEYS_SECRET_ID.name, |text| {
                 Keyring::parse(text).map_err(|_| NO_KEYRING)
             }),
-            google_client: Cached::new(
-                google_client,
+            google_clients: Cached::new(
+                google_clients,
                 variables::GOOGLE_CLIENT_SECRET_ID.name,
-                GoogleClient::parse,
+                GoogleClients::parse,
             ),
             reading: Mutex::default(),
             is_batch_refused: AtomicBool::default(),
@@ -95,19 +95,24 @@ impl Secrets {
     /// The sealing keys.
     pub async fn keyring(&self) -> Result<Arc<Keyring>, SecretsError> {
         let kept = |now, both: Both| {
-            self.google_client.take_along(both.google_client, now);
+            self.google_clients.take_along(both.google_clients, now);
             self.keyring.take(both.keyring, now, None)
         };
         self.current(&self.keyring, kept).await
     }
 
-    /// Google's client.
-    pub async fn google_client(&self) -> Result<Arc<GoogleClient>, SecretsError> {
+    /// Google's clients.
+    pub async fn google_clients(&self) -> Result<Arc<GoogleClients>, SecretsError> {
         let kept = |now, both: Both| {
             self.keyring.take_along(both.keyring, now);
-            self.google_client.take(both.google_client, now, None)
+            self.google_clients.take(both.google_clients, now, None)
         };
-        self.current(&self.google_client, kept).await
+        self.current(&self.google_clients, kept).await
+    }
+
+    /// The client that users consent to.
+    pub async fn google_client(&self) -> Result<Arc<GoogleClient>, SecretsError> {
+        Ok(Arc::clone(&self.google_clients().await?.coming))
     }
 
     /// The cached value of `secret`, or else a new one, or else the last good one.
@@ -134,22 +139,24 @@ impl Secrets {
         }
     }
 
-    /// Google's client if it is cached. Makes no call.
-    pub fn remembered_google_client(&self) -> Option<Arc<GoogleClient>> {
-        self.google_client.remembered(self.clock.now())
+    /// As [`Self::google_client_for`], if the clients are cached. Makes no call.
+    pub fn remembered_google_client_for(&self, client_id: &str) -> Option<Arc<GoogleClient>> {
+        let remembered = self.google_clients.remembered(self.clock.now())?;
+        Some(Arc::clone(remembered.for_grant_of(client_id)))
     }
 
-    /// The current client, for use with something that belongs to the client `client_id`. Reads the
-    /// secret again if the cached client has another ID: the cache may be out of date.
+    /// The client for a grant of the client `client_id`: that one, or the one to consent to if the
+    /// secret does not hold it. Reads the secret again if the cached one does not: the cache may be
+    /// out of date.
     pub async fn google_client_for(&self, client_id: &str) -> Result<Arc<GoogleClient>, SecretsError> {
-        let remembered = self.google_client().await?;
-        if remembered.client_id == client_id {
-            return Ok(remembered);
+        let mut clients = self.google_clients().await?;
+        if clients.of(client_id).is_none() {
+            clients = self.look_up(&self.google_clients, client_id).await?;
         }
-        self.look_up(&self.google_client, client_id).await
+        Ok(Arc::clone(clients.for_grant_of(client_id)))
     }
 
-    /// The client with the ID `client_id`, if it is the current or the previous one.
+    /// The client with the ID `client_id`, if the current or the previous version holds it.
     pub async fn google_client_with(
         &self,
         client_id: &str,
@@ -158,7 +165,8 @@ impl Secrets {
         if today.client_id == client_id {
             return Ok(Some(today));
         }
-        Ok(self.previous(&self.google_client).await?.filter(|client| client.client_id == client_id))
+        let previous = self.previous(&self.google_clients).await?;
+        Ok(previous.and_then(|previous| previous.of(client_id).cloned()))
     }
 
     /// The same client with another client secret, after Google refused `refused`. Tries the
@@ -168,13 +176,15 @@ impl Secrets {
         &self,
         refused: &GoogleClient,
     ) -> Result<Option<Arc<GoogleClient>>, SecretsError> {
-        let is_another =
-            |client: &GoogleClient| client.client_id == refused.client_id && !client.is_same_as(refused);
-        let today = self.reload(&self.google_client, REFUSED_INTERVAL).await?;
-        if is_another(&today) {
-            return Ok(Some(today));
+        let another_in = |clients: &GoogleClients| {
+            clients.of(&refused.client_id).filter(|client| !client.is_same_as(refused)).cloned()
+        };
+        let today = self.reload(&self.google_clients, REFUSED_INTERVAL).await?;
+        if let Some(another) = another_in(&today) {
+            return Ok(Some(another));
         }
-        Ok(self.previous(&self.google_client).await?.filter(|client| is_another(client)))
+        let previous = self.previous(&self.google_clients).await?;
+        Ok(previous.and_then(|previous| another_in(&previous)))
     }
 
     /// Opens `sealed`. If the cached keyring lacks the key, it is read again: once a minute for
@@ -240,13 +250,13 @@ impl Secrets {
         if self.is_batch_refused.load(Ordering::Relaxed) {
             return None;
         }
-        let ids = [self.keyring.id(), self.google_client.id()];
+        let ids = [self.keyring.id(), self.google_clients.id()];
         let request = self.client.batch_get_secret_value();
         let request = request.set_secret_id_list(Some(ids.map(str::to_owned).to_vec()));
         match Box::pin(request.send()).await {
             Ok(mut answer) => Some(Both {
                 keyring: of_batch(&mut answer, &self.keyring),
-                google_client: of_batch(&mut answer, &self.google_client),
+                google_clients: of_batch(&mut answer, &self.google_clients),
             }),
             Err(error) if is_refusal(error.code()) => {
                 tracing::warn!(
@@ -261,7 +271,7 @@ impl Secrets {
             Err(error) if error.code() == Some("ThrottlingException") => None,
             Err(error) => {
                 let unavailable = || Err(SecretsError::Unavailable(describe(&error)));
-                Some(Both { keyring: unavailable(), google_client: unavailable() })
+                Some(Both { keyring: unavailable(), google_clients: unavailable() })
             }
         }
     }

@@ -47,6 +47,17 @@ async fn killed_in_a_first_callback(behind: &mut Behind, trouble: &Trouble, poin
     killed_in_a_callback(behind, trouble, points).await
 }
 
+/// The same while another OAuth client replaces the one that the stored grant belongs to.
+async fn killed_in_a_callback_of_the_coming_client(
+    behind: &mut Behind,
+    trouble: &Trouble,
+    points: &mut Points,
+) -> bool {
+    let its_client = behind.world.credential(ANN)["client_id"]["S"].as_str().unwrap().to_owned();
+    behind.replace_client(&its_client);
+    killed_in_a_callback(behind, trouble, points).await
+}
+
 fn of_google() -> Vec<Trouble> {
     let mut troubles = trouble::of_the_token_endpoint(false);
     troubles.extend(trouble::of_omission());
@@ -68,6 +79,13 @@ async fn killed_anywhere_in_a_callback_with_any_fault_of_googles_the_old_credent
 #[tokio::test]
 async fn killed_anywhere_in_a_callback_with_any_fault_of_awss_the_old_credential_survives() {
     enumerate("callback of a known user, AWS's faults", of_aws(), 300, killed_in_a_callback).await;
+}
+
+#[tokio::test]
+async fn f111_killed_anywhere_in_a_callback_that_moves_its_user_the_old_credential_survives() {
+    let pair = killed_in_a_callback_of_the_coming_client;
+    enumerate("callback of the coming client, Google's faults", of_google(), 200, pair).await;
+    enumerate("callback of the coming client, AWS's faults", of_aws(), 300, pair).await;
 }
 
 #[tokio::test]

@@ -126,6 +126,16 @@ async fn f108_f109_killed_anywhere_in_an_import_of_a_token_that_google_replaces_
 }
 
 #[tokio::test]
+async fn f108_f111_killed_anywhere_in_an_import_of_a_token_of_the_outgoing_client_the_token_survives() {
+    let pair = async |behind: &mut Behind, trouble: &Trouble, points: &mut Points| {
+        let outgoing = behind.world.google.client_id().to_owned();
+        behind.replace_client(&outgoing);
+        killed_in_an_import(behind, trouble, points, Stored::Nothing).await
+    };
+    enumerate("import of the outgoing client, Google's faults", of_google(), 200, pair).await;
+}
+
+#[tokio::test]
 async fn f108_killed_anywhere_in_an_import_a_newer_grant_stays() {
     enumerate_with("import over a newer grant", of_aws(), 200, Stored::Newer).await;
 }

@@ -125,6 +125,23 @@ impl World {
         self.secrets.put(GOOGLE_CLIENT, &other);
     }
 
+    /// The same, but the secret also holds the first client, as the outgoing one.
+    pub fn change_client_and_keep_the_old(&self) {
+        self.change_client();
+        self.store_both_clients(OTHER_CLIENT, self.google.client_id());
+    }
+
+    /// The operator stores two clients as Google knows them.
+    pub fn store_both_clients(&self, coming: &str, outgoing: &str) {
+        let file = |client: &str| {
+            let file = self.google.client_secrets_of(client, &[REDIRECT_URI]).unwrap();
+            serde_json::from_str::<Value>(&file).unwrap()
+        };
+        let mut both = file(coming);
+        both["outgoing"] = file(outgoing);
+        self.secrets.put(GOOGLE_CLIENT, &both.to_string());
+    }
+
     /// Google accepts a new secret of the client and no longer the old one. It is not stored yet.
     pub fn replace_client_secret(&self, secret: &str) {
         let old = self.google.client_secret();

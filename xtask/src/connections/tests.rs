@@ -68,12 +68,12 @@ fn a_line_is_an_action_with_what_belongs_to_it() {
 async fn the_pages_of_a_count_are_added_up() {
     let kind = |status: &str, connections: u64| json!({ "status": status, "client_id": "a", "scopes": ["email"], "connections": connections });
     let (account, lambda) = lambda(&[
-        json!({ "counts": [kind("active", 1000)], "asked_again": 2, "after": "active:7" }),
-        json!({ "counts": [kind("active", 5), kind("revoked", 1)], "asked_again": 3, "after": null }),
+        json!({ "counts": [kind("active", 1000)], "asked_again": 2, "of_outgoing_client": 900, "after": "active:7" }),
+        json!({ "counts": [kind("active", 5), kind("revoked", 1)], "asked_again": 3, "of_outgoing_client": 4, "after": null }),
     ])
     .await;
     let sum = count(&account, "the-function").await.unwrap();
-    let expected = json!({ "counts": [kind("active", 1005), kind("revoked", 1)], "asked_again": 5 });
+    let expected = json!({ "counts": [kind("active", 1005), kind("revoked", 1)], "asked_again": 5, "of_outgoing_client": 904 });
     assert_eq!(sum, expected);
     assert_eq!(lambda.lock().unwrap().0[1], r#"{"action":"count","after":"active:7"}"#);
     let text = in_words(&sum);

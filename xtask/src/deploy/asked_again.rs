@@ -1,5 +1,7 @@
 //! How many users a change of the scopes or of the OAuth client asks to consent again.
 
+use std::fmt::Write as _;
+
 use postern_rules::credential::{Status, Terms};
 use postern_rules::scopes::Scopes;
 use serde_json::Value;
@@ -7,45 +9,66 @@ use serde_json::Value;
 use crate::account::Account;
 use crate::connections::{self, FUNCTION, connections};
 use crate::stack::Stack;
+use crate::web_client::WebClient;
 
 /// What users are asked for, before and after a deployment.
 pub(crate) struct Change<'a> {
     pub(crate) scopes: [&'a str; 2],
-    /// Whether another client replaces the one in use.
+    /// Whether users of a client that served may be asked.
     pub(crate) of_client: bool,
-    /// The client afterwards, if it is known.
-    pub(crate) client: Option<&'a str>,
+    /// The clients, where they are known.
+    pub(crate) clients: [Option<&'a WebClient>; 2],
+}
+
+/// What is known of those who are asked.
+pub(crate) struct Asked {
+    /// For the plan.
+    pub(crate) line: String,
+    /// How many; none if they were not counted.
+    pub(crate) users: Option<u64>,
 }
 
 impl Change<'_> {
-    /// One line; none if the change asks nobody for anything.
-    pub(crate) async fn line(&self, account: &Account, stack: &Stack) -> Option<String> {
-        if self.scopes[0] == self.scopes[1] && !self.of_client {
+    /// None if the change asks nobody for anything, and no client goes out.
+    pub(crate) async fn asked(&self, account: &Account, stack: &Stack) -> Option<Asked> {
+        let has_outgoing = self.clients.iter().flatten().any(|client| client.outgoing.is_some());
+        if self.scopes[0] == self.scopes[1] && !self.of_client && !has_outgoing {
             return None;
         }
+        let uncounted = |line| Some(Asked { line, users: None });
         let Ok(function) = stack.outputs.get(FUNCTION) else {
-            return Some(
+            return uncounted(
                 "How many users this change asks again cannot be counted: deploy once with \
                  AdministratorRoleArns to make it countable."
                     .to_owned(),
             );
         };
-        Some(match connections::count(account, function).await {
-            Ok(counted) => self.sentence(&counted),
-            Err(problem) => format!("How many users this change asks again was not counted: {problem}."),
-        })
+        match connections::count(account, function).await {
+            Ok(counted) => Some(self.of_count(&counted)),
+            Err(problem) => {
+                uncounted(format!("How many users this change asks again was not counted: {problem}."))
+            }
+        }
     }
 
-    fn sentence(&self, counted: &Value) -> String {
-        let (mut all, mut asked) = (0, 0);
+    fn of_count(&self, counted: &Value) -> Asked {
+        let outgoing = self.clients[1].and_then(|client| client.outgoing.as_deref());
+        let outgoing = outgoing.map(|client| client.google.client_id.as_str());
+        let (mut all, mut asked, mut of_outgoing) = (0, 0, 0);
         for one in counted["counts"].as_array().into_iter().flatten() {
             if one["status"] == Status::Active.word() {
                 all += connections(one);
                 asked += if self.asks(one) { connections(one) } else { 0 };
+                of_outgoing += if one["client_id"].as_str() == outgoing { connections(one) } else { 0 };
             }
         }
-        let asks = if self.of_client && self.client.is_none() { "may ask" } else { "asks" };
-        format!("This change {asks} {} of {} connected users again.", grouped(asked), grouped(all))
+        let asks = if self.of_client && self.clients[1].is_none() { "may ask" } else { "asks" };
+        let mut line =
+            format!("This change {asks} {} of {} connected users again.", grouped(asked), grouped(all));
+        if let Some(outgoing) = outgoing {
+            let _ = write!(line, "\n  {} belong to the outgoing client {outgoing}.", grouped(of_outgoing));
+        }
+        Asked { line, users: Some(asked) }
     }
 
     /// Whether it asks these, who were not asked before.
@@ -55,8 +78,13 @@ impl Change<'_> {
         let client_id = count["client_id"].as_str().unwrap_or_default();
         let terms = Terms { status: Status::Active, client_id, scopes: &scopes, ends_at: None };
         let [before, after] = self.scopes.map(Scopes::needed);
-        let client_before = if self.of_client { None } else { self.client };
-        let is_asked = match (self.of_client, self.client) {
+        // The client that serves the grant, or else the one to consent to; none if they are not
+        // known.
+        let [client_before, client_after] = self.clients.map(|client| {
+            let client = client?;
+            Some(client.ids().find(|id| *id == client_id).unwrap_or(&client.google.client_id))
+        });
+        let is_asked = match (self.of_client, client_after) {
             (true, None) => true,
             (_, client) => terms.mismatch(&after, client).is_some(),
         };
@@ -76,9 +104,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::web_client::ClientText;
 
     const READONLY: &str = "https://www.googleapis.com/auth/gmail.readonly";
     const MODIFY: &str = "https://www.googleapis.com/auth/gmail.modify";
+
+    /// The client with the first of these IDs, which replaces the one with the second.
+    fn client(ids: &[&str]) -> WebClient {
+        let alone = |id: &&str| {
+            let json = json!({ "web": { "client_id": id, "client_secret": "secret" } });
+            WebClient::parse(ClientText::new(json.to_string())).unwrap()
+        };
+        alone(&ids[0]).replacing(ids.get(1).map(alone).as_ref()).unwrap()
+    }
 
     #[test]
     fn who_is_asked_by_a_change_was_not_asked_before_it() {
@@ -89,16 +127,32 @@ mod tests {
             kind("active", "earlier", READONLY, 10),
             kind("revoked", "today", READONLY, 7),
         ] });
-        let sentence = |scopes, of_client, client| Change { scopes, of_client, client }.sentence(&counted);
+        let [today, new] = [client(&["today"]), client(&["new"])];
+        let [kept, both] = [client(&["new", "today"]), client(&["today", "earlier"])];
+        let asked = |scopes, of_client, clients| Change { scopes, of_client, clients }.of_count(&counted);
         let to_modify = [READONLY, MODIFY];
-        for (said, words) in [
-            (sentence(to_modify, false, Some("today")), "asks 84,000 of 84,210"),
-            (sentence(to_modify, false, None), "asks 84,010 of 84,210"),
-            (sentence([MODIFY, READONLY], false, Some("today")), "asks 0 of 84,210"),
-            (sentence([READONLY; 2], true, Some("new")), "asks 84,210 of 84,210"),
-            (sentence([READONLY; 2], true, None), "may ask 84,210 of 84,210"),
+        let [today, new, kept, both] = [Some(&today), Some(&new), Some(&kept), Some(&both)];
+        for (asked, words, users) in [
+            (asked(to_modify, false, [today; 2]), "asks 84,000 of 84,210", 84_000),
+            (asked(to_modify, false, [None; 2]), "asks 84,010 of 84,210", 84_010),
+            (asked([MODIFY, READONLY], false, [today; 2]), "asks 0 of 84,210", 0),
+            (asked([READONLY; 2], true, [today, new]), "asks 84,200 of 84,210", 84_200),
+            (asked([READONLY; 2], true, [None, new]), "asks 84,210 of 84,210", 84_210),
+            (asked([READONLY; 2], true, [today, None]), "may ask 84,200 of 84,210", 84_200),
+            (asked([READONLY; 2], false, [today, kept]), "asks 0 of 84,210", 0),
+            (asked(to_modify, false, [today, kept]), "asks 84,000 of 84,210", 84_000),
+            (asked([READONLY; 2], true, [both, today]), "asks 10 of 84,210", 10),
+            (asked(to_modify, false, [both; 2]), "asks 84,010 of 84,210", 84_010),
         ] {
-            assert_eq!(said, format!("This change {words} connected users again."));
+            let sentence = format!("This change {words} connected users again.");
+            assert!(asked.line.starts_with(&sentence) && asked.users == Some(users), "{}", asked.line);
         }
+        for (clients, words) in [
+            ([today, kept], "84,200 belong to the outgoing client today."),
+            ([both; 2], "10 belong to the outgoing client earlier."),
+        ] {
+            assert!(asked([READONLY; 2], false, clients).line.ends_with(words));
+        }
+        assert!(!asked([READONLY; 2], true, [both, today]).line.contains("outgoing"));
     }
 }

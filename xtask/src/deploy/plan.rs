@@ -6,12 +6,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::asked_again::Change;
+use super::asked_again::{Asked, Change};
 use super::secret::{Step, Stored};
 use super::{client_file, left_behind};
 use crate::account::Account;
 use crate::commands::DeployOptions;
 use crate::stack::Stack;
+use crate::web_client::WebClient;
 
 /// The parameter with the name of the secret.
 const SECRET_PARAMETER: &str = "GoogleClientSecretId";
@@ -32,7 +33,7 @@ pub(crate) struct Plan {
     /// A sentence without its full stop, if users may have to consent again.
     pub(crate) client_change: Option<String>,
     /// How many users must consent again.
-    asked_again: Option<String>,
+    asked_again: Option<Asked>,
     warnings: Vec<String>,
 }
 
@@ -59,22 +60,24 @@ impl Plan {
         // `sam build` knows nothing of the stack, and would build for the template's default.
         let processor = value("Architecture");
 
-        let step = Step::decide(&secret, Stored::look(account, &secret).await?, file)?;
+        let stored = Stored::look(account, &secret).await?;
+        let step = Step::decide(&secret, stored, file, options.old_client)?;
         let mut warnings = Vec::new();
         if let (Some(path), Some(file)) = (&options.client_secret, step.file()) {
             warnings.extend(client_file::warning(path));
             warnings.extend(client_file::ask_google(file).await?);
         }
-        let replaced =
-            if let Step::Replace(file, stored) = &step { stored.change_to(Some(file)) } else { None };
         let moved = match before(SECRET_PARAMETER).filter(|before| *before != secret) {
             // A secret that cannot be looked at may hold any client.
-            Some(other) => {
-                Stored::look(account, &other).await.unwrap_or(Stored::Hidden).change_to(step.client())
-            }
+            Some(other) => Some(Stored::look(account, &other).await.unwrap_or(Stored::Hidden)),
             None => None,
         };
-        let client_change = replaced.or(moved);
+        let in_use = match (&moved, &step) {
+            (Some(stored), _) | (None, Step::Keep(stored) | Step::Replace(_, stored)) => Some(stored),
+            (None, Step::Create(_)) => None,
+        };
+        let is_another = moved.is_some() || step.file().is_some();
+        let client_change = in_use.filter(|_| is_another).and_then(|in_use| in_use.change_to(step.client()));
         let asked_again = match &stack {
             Some(stack) => {
                 let change = Change {
@@ -83,12 +86,17 @@ impl Plan {
                         &value("GmailScopes"),
                     ],
                     of_client: client_change.is_some(),
-                    client: step.client().map(|client| client.google.client_id.as_str()),
+                    clients: [in_use.and_then(Stored::client), step.client()],
                 };
-                change.line(account, stack).await
+                change.asked(account, stack).await
             }
             None => None,
         };
+        let asks_nobody = asked_again.as_ref().is_some_and(|asked| asked.users == Some(0));
+        let client_change = client_change.filter(|_| !asks_nobody);
+        if client_change.is_some() && moved.is_none() && step.replaces_without_keeping() {
+            warnings.push("with --old-client keep nobody would be asked at once".to_owned());
+        }
         parameters.insert("Architecture".to_owned(), processor);
         let mut place = vec!["--region".to_owned(), account.region().to_owned()];
         place.extend(options.account.profile.iter().flat_map(|name| ["--profile".to_owned(), name.clone()]));
@@ -117,11 +125,18 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of_stack = if self.stack.is_some() { "update" } else { "create" };
-        let of_secret = match self.step {
+        let of_secret = match &self.step {
             Step::Keep(_) => "keep",
             Step::Create(_) => "create, with the file as its value",
-            Step::Replace(..) => "add the file as a new version",
+            Step::Replace(next, stored) => match (stored.client(), &next.outgoing) {
+                (Some(WebClient { outgoing: Some(_), .. }), None) => {
+                    "add a version without the outgoing client"
+                }
+                (_, Some(_)) => "add a version with the outgoing client",
+                (_, None) => "add the file as a new version",
+            },
         };
+        let outgoing = self.step.client().and_then(|client| client.outgoing.as_deref());
         let client = self.step.client().map(|client| client.google.client_id.as_str());
         writeln!(to, "  account    {} ({})", self.identity.0, self.identity.1)?;
         writeln!(to, "  place      {}", self.place.join(" "))?;
@@ -129,13 +144,16 @@ impl fmt::Display for Plan {
         writeln!(to, "  secret     {}: {of_secret}", self.secret)?;
         let client = client.unwrap_or("unknown: these credentials may not read the secret");
         writeln!(to, "  client     {client}")?;
+        if let Some(outgoing) = outgoing {
+            writeln!(to, "  outgoing   {}", outgoing.google.client_id)?;
+        }
         for (name, value) in &self.parameters {
             writeln!(to, "  parameter  {name}={value}")?;
         }
         for warning in self.client_change.iter().chain(&self.warnings) {
             writeln!(to, "\n  WARNING: {warning}.")?;
         }
-        if let Some(line) = &self.asked_again {
+        if let Some(Asked { line, .. }) = &self.asked_again {
             writeln!(to, "\n  {line}")?;
         }
         Ok(())

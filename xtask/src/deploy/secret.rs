@@ -5,6 +5,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 
 use crate::account::{Account, Called};
+use crate::commands::OldClient;
 use crate::web_client::{ClientText, WebClient};
 
 const NOT_FOUND: &str = "ResourceNotFoundException";
@@ -53,16 +54,26 @@ impl Stored {
         if let Self::Client(client) = self { Some(client) } else { None }
     }
 
-    /// What to say if users consented with this client and `next` may be another. What cannot be
+    /// What to say if users consented with a client here that `next` may not hold. What cannot be
     /// known counts as a change.
     pub(crate) fn change_to(&self, next: Option<&WebClient>) -> Option<String> {
-        match (self, next.map(|next| &next.google.client_id)) {
+        match (self, next) {
             (Self::Missing | Self::Unusable(_), _) => None,
-            (Self::Client(client), Some(next)) if client.google.client_id == *next => None,
-            (Self::Client(client), Some(_)) => Some(format!(
-                "another OAuth client replaces {}, and every user must consent again",
-                client.google.client_id
-            )),
+            (Self::Client(client), Some(next)) => {
+                let gone: Vec<&str> = client.ids().filter(|id| next.ids().all(|next| next != *id)).collect();
+                let is_replaced = gone.contains(&client.google.client_id.as_str());
+                match (is_replaced, gone.as_slice()) {
+                    (_, []) => None,
+                    (true, _) => Some(format!(
+                        "another OAuth client replaces {}, and every user must consent again",
+                        gone.join(" and ")
+                    )),
+                    (false, _) => Some(format!(
+                        "the outgoing OAuth client {} is dropped, and every user who belongs to it must consent again",
+                        gone.join(" and ")
+                    )),
+                }
+            }
             (Self::Hidden, _) | (_, None) => Some(
                 "these credentials may not read the OAuth client in use; if this replaces it by another, \
                  every user must consent again"
@@ -72,24 +83,80 @@ impl Stored {
     }
 }
 
+/// The clients to store in place of `known`; none if they are stored. An outgoing client stays
+/// until a file of another client comes.
+fn next(
+    known: &WebClient,
+    file: Option<WebClient>,
+    old: Option<OldClient>,
+) -> Result<Option<WebClient>, String> {
+    let id_of = |client: &WebClient| client.google.client_id.clone();
+    let is_another = file.as_ref().is_some_and(|file| id_of(file) != id_of(known));
+    let of_file = file.as_ref().and_then(|file| file.outgoing.clone());
+    let outgoing = match old {
+        Some(OldClient::Drop) => None,
+        Some(OldClient::Keep) if is_another => Some(known),
+        // A file that holds two clients says itself which is the outgoing one.
+        None if of_file.is_some() => of_file.as_deref(),
+        None if is_another => None,
+        Some(OldClient::Keep) | None => known.outgoing.as_deref(),
+    };
+    if let (Some(OldClient::Keep), true, Some(third)) = (old, is_another, &known.outgoing)
+        && file.as_ref().is_none_or(|file| id_of(file) != id_of(third))
+    {
+        return Err(format!(
+            "the secret already holds the outgoing client {} beside {}, and there is no place for a third; first \
+             drop it with --old-client drop",
+            id_of(third),
+            id_of(known)
+        ));
+    }
+    let is_outgoing_stored = match (outgoing, known.outgoing.as_deref()) {
+        (Some(outgoing), Some(stored)) => !outgoing.adds_to(stored),
+        (outgoing, stored) => outgoing.is_none() && stored.is_none(),
+    };
+    let file = file.filter(|file| file.adds_to(known));
+    if file.is_none() && is_outgoing_stored {
+        return Ok(None);
+    }
+    Ok(Some(file.as_ref().unwrap_or(known).replacing(outgoing)?))
+}
+
 /// What is done with the secret.
 pub(crate) enum Step {
     /// Nothing; this is in it.
     Keep(Stored),
     /// Creates it with the file as its value.
     Create(WebClient),
-    /// Adds the file as a new version, after this one.
+    /// Adds a new version with these clients, after this one.
     Replace(WebClient, Stored),
 }
 
 impl Step {
-    /// Writes only if the file says something that is not stored.
-    pub(crate) fn decide(name: &str, stored: Stored, file: Option<WebClient>) -> Result<Self, String> {
-        let why = match (file, stored) {
-            (Some(file), Stored::Missing) => return Ok(Self::Create(file)),
-            (Some(file), stored) if stored.client().is_none_or(|known| file.adds_to(known)) => {
-                return Ok(Self::Replace(file, stored));
+    /// Writes only what is not stored.
+    pub(crate) fn decide(
+        name: &str,
+        stored: Stored,
+        file: Option<WebClient>,
+        old: Option<OldClient>,
+    ) -> Result<Self, String> {
+        if old == Some(OldClient::Keep) && file.is_none() {
+            return Err(
+                "--old-client keep goes with --client-secret FILE of the client that replaces it".to_owned()
+            );
+        }
+        let next = match &stored {
+            Stored::Client(known) => next(known, file, old)?,
+            Stored::Hidden if old.is_some() => {
+                return Err(format!(
+                    "these credentials may not read the secret {name}, so the client in it can neither be kept nor dropped"
+                ));
             }
+            Stored::Hidden | Stored::Missing | Stored::Unusable(_) => file,
+        };
+        let why = match (next, stored) {
+            (Some(next), Stored::Missing) => return Ok(Self::Create(next)),
+            (Some(next), stored) => return Ok(Self::Replace(next, stored)),
             (_, stored @ (Stored::Hidden | Stored::Client(_))) => return Ok(Self::Keep(stored)),
             (_, Stored::Unusable(why)) => format!("the secret {name} cannot be used: {why}"),
             (None, Stored::Missing) => format!("there is no secret {name} in Secrets Manager yet"),
@@ -97,7 +164,13 @@ impl Step {
         Err(format!("{why}; give --client-secret FILE with the JSON of a web client from Google's console"))
     }
 
-    /// The file, if it is going to be stored.
+    /// Whether another client takes the place of one that could be kept.
+    pub(crate) fn replaces_without_keeping(&self) -> bool {
+        matches!(self, Self::Replace(next, Stored::Client(known))
+            if next.outgoing.is_none() && next.google.client_id != known.google.client_id)
+    }
+
+    /// What is going to be stored.
     pub(crate) const fn file(&self) -> Option<&WebClient> {
         if let Self::Create(file) | Self::Replace(file, _) = self { Some(file) } else { None }
     }

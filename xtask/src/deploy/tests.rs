@@ -1,4 +1,7 @@
-//! Deployments against an AWS that has what a test puts there, and the fake Google.
+//! Deployments against an AWS that has what a test puts there, and the fake Google. The submodule
+//! has two clients in the secret.
+
+mod two_clients;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;

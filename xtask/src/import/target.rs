@@ -61,14 +61,14 @@ pub(super) async fn app(options: &ImportOptions) -> Result<App, String> {
 
 /// What the journal of an import into this deployment is bound to.
 pub(super) async fn of(app: &App) -> Result<Target, String> {
-    let client = app.secrets.google_client().await.map_err(|error| explain(&error.into()))?;
+    let clients = app.secrets.google_clients().await.map_err(|error| explain(&error.into()))?;
     let mut domains: Vec<&str> = app.config.allowed_domains.iter().collect();
     domains.sort_unstable();
     Ok(Target {
         region: app.aws_region.clone(),
         table: app.config.credentials_table.clone(),
         rules: Rules {
-            client_id: client.client_id.clone(),
+            client_id: clients.iter().map(|client| client.client_id.as_str()).collect::<Vec<_>>().join(" "),
             scopes: app.config.scopes.to_string(),
             allowed_domains: domains.join(" "),
         },

@@ -11,9 +11,9 @@ use crate::outside::google::Trouble;
 use crate::outside::google::oauth::{Refusal, TokenError, Tokens};
 use crate::outside::http::Failure;
 
-/// Exchanges the code with the OAuth client that the flow began with, which may be the previous
-/// one. If Google refuses the client, tries once more with another version of its client secret:
-/// Google authenticates the client first, so the code is still valid.
+/// Exchanges the code with the OAuth client that the flow began with, which may be the outgoing or
+/// the previous one. If Google refuses the client, tries once more with another version of its
+/// client secret: Google authenticates the client first, so the code is still valid.
 pub(super) async fn exchange(
     app: &App,
     redemption: &Redemption<'_>,
@@ -29,6 +29,7 @@ pub(super) async fn exchange(
         // Flows of the previous version of Postern do not name their client.
         None => app.secrets.google_client().await?,
     };
+    let is_outgoing = client.is_outgoing;
     // Reading the secrets of a cold process can take seconds.
     require_time(redemption.deadline)?;
     let mut answer = app.google.exchange(&client, flow, code, redirect_uri, deadline).await;
@@ -40,7 +41,14 @@ pub(super) async fn exchange(
     }
     let outcome = answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
     tracing::info!(event = "exchange", outcome, "asked Google for tokens");
-    answer.map(|tokens| (client, tokens)).map_err(|error| exchange_error(error, *posted))
+    match answer {
+        Ok(tokens) => Ok((client, tokens)),
+        // The sign-in can begin again, with the client that replaces this one.
+        Err(TokenError::Refused(Refusal::ClientRefused)) if is_outgoing => {
+            Err(Error::unauthorized(Reason::ClientChanged))
+        }
+        Err(error) => Err(exchange_error(error, *posted)),
+    }
 }
 
 fn exchange_error(error: TokenError, posted: bool) -> Error {

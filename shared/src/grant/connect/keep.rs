@@ -1,5 +1,6 @@
 //! Stores the result of a sign-in over an existing credential. Never damages a working grant.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postern_rules::credential::{Credential, Status, StoredRefreshToken};
@@ -91,25 +92,26 @@ async fn replace(
     deadline: Deadline,
 ) -> Result<Option<Written>, Error> {
     let Brought { keyring, identity, client, tokens, scopes } = brought;
-    let (scopes, refresh_token, id) = match (new, previous) {
-        (Some(new), _) => (scopes.clone(), Some(new.clone()), new.id.clone()),
-        (None, Some(stored)) => match usable(app, stored, client).await? {
-            Some((token, opened)) => {
+    let (client_id, scopes, refresh_token, id) = match (new, previous) {
+        (Some(new), _) => (&client.client_id, scopes.clone(), Some(new.clone()), new.id.clone()),
+        (None, Some(stored)) => match usable(app, stored).await? {
+            Some(Usable { token, opened, .. }) => {
                 let resealed = tokens_at_rest::reseal_refresh_token(keyring, stored, token, &opened);
-                (stored.scopes.clone(), resealed, token.id.clone())
+                (&stored.client_id, stored.scopes.clone(), resealed, token.id.clone())
             }
             None => return Ok(None),
         },
         (None, None) => return Ok(None),
     };
-    let (user, client_id) = (&identity.user, &client.client_id);
+    let user = &identity.user;
     let owner = Owner { user, client_id, refresh_token_id: &id };
+    // A stored access token must be of the grant's client and cover the whole grant.
+    let is_of_the_grant = *client_id == client.client_id && tokens.cover(&scopes);
     let grant = Grant {
         email: identity.email.clone(),
         client_id: client_id.clone(),
-        // A stored access token must cover the whole grant.
         access_token: tokens_at_rest::seal_access_token(keyring, owner, tokens, app.clock.now())
-            .filter(|_| tokens.cover(&scopes)),
+            .filter(|_| is_of_the_grant),
         scopes,
         refresh_token,
     };
@@ -125,13 +127,13 @@ async fn wider(
     stored: &Credential,
     deadline: Deadline,
 ) -> Result<Option<Written>, Error> {
-    let Brought { keyring, client, scopes, .. } = brought;
+    let Brought { keyring, scopes, .. } = brought;
     if !stored.scopes.are_wider_than(scopes) {
         return Ok(None);
     }
-    let Some((token, opened)) = usable(app, stored, client).await? else { return Ok(None) };
+    let Some(Usable { client, token, opened }) = usable(app, stored).await? else { return Ok(None) };
     let limit = deadline.sooner_by(RESERVE).within(WIDER_TIMEOUT);
-    let tokens = match app.google.refresh(client, &opened, limit).await {
+    let tokens = match app.google.refresh(&client, &opened, limit).await {
         Ok(tokens) if tokens.cover(&stored.scopes) => tokens,
         Ok(_) | Err(TokenError::Refused(_)) => return Ok(None),
         Err(error @ TokenError::Trouble(_)) => {
@@ -158,27 +160,33 @@ async fn wider(
     }))
 }
 
-/// Whether `stored` belongs to the current client and the sign-in to an older one. Such a grant
-/// must not be overwritten, so the secret is read again if the cached client is another.
+/// Whether `stored` belongs to the client that users consent to and the sign-in to an older one.
+/// Such a grant must not be overwritten, so the secret is read again if the cached one does not
+/// hold its client.
 async fn is_newer_clients(app: &App, stored: &Credential, client: &GoogleClient) -> Result<bool, Error> {
     if stored.client_id == client.client_id {
         return Ok(false);
     }
-    let today = app.secrets.google_client_for(&stored.client_id).await?;
-    Ok(today.client_id == stored.client_id)
+    let its = app.secrets.google_client_for(&stored.client_id).await?;
+    Ok(its.client_id == stored.client_id && !its.is_outgoing)
 }
 
-/// The stored refresh token, sealed and opened, if it is alive, belongs to the same client, covers
-/// the configured scopes and opens.
-async fn usable<'a>(
-    app: &App,
-    stored: &'a Credential,
-    client: &GoogleClient,
-) -> Result<Option<(&'a StoredRefreshToken, RefreshToken)>, Error> {
+/// A stored refresh token that serves.
+struct Usable<'a> {
+    /// The client that it belongs to.
+    client: Arc<GoogleClient>,
+    token: &'a StoredRefreshToken,
+    opened: RefreshToken,
+}
+
+/// The stored refresh token, if it is alive, belongs to a client of the secret, covers the
+/// configured scopes and opens.
+async fn usable<'a>(app: &App, stored: &'a Credential) -> Result<Option<Usable<'a>>, Error> {
+    let client = app.secrets.google_client_for(&stored.client_id).await?;
     let obstacle = stored.obstacle(&app.config.scopes, Some(&client.client_id), app.clock.now());
     let Some(token) = stored.refresh_token.as_ref().filter(|_| obstacle.is_none()) else { return Ok(None) };
     match tokens_at_rest::open_refresh_token(app, &stored.user, &stored.client_id, token).await {
-        Ok(opened) => Ok(Some((token, opened))),
+        Ok(opened) => Ok(Some(Usable { client, token, opened })),
         Err(Error::Unauthorized { .. }) => Ok(None),
         Err(error) => Err(error),
     }
