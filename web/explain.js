@@ -86,7 +86,7 @@ const SENTENCES = [
   ["This took too long, or was done before. Load the page again.", "invalid_receipt"],
   [
     "This page is not set up to use the mail service. Tell the people who run it.",
-    "forbidden_origin invalid_return_to invalid_redirect_uri csrf_header_missing issuer_mismatch",
+    "edge_required forbidden_origin invalid_return_to invalid_redirect_uri csrf_header_missing issuer_mismatch",
   ],
   ["The browser loaded the sign-in ahead of time. Connect again.", "prefetch_refused"],
   [

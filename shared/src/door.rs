@@ -7,6 +7,7 @@ pub mod browser_sessions;
 pub mod caller;
 pub mod cookie;
 pub mod direct;
+pub mod edge;
 mod event;
 mod invocation;
 mod negotiation;
@@ -106,7 +107,7 @@ where
     let outgoing = Arc::new(Outgoing::default());
     let notes = Notes::default();
     let label = Label { route: route.path, ends_sign_in: route.entry == Entry::Callback, notes: &notes };
-    let answering = Box::pin(answer(app, route, handle, event, invocation.clone(), &outgoing));
+    let answering = Box::pin(answer(app, route, handle, event, invocation.clone(), &outgoing, &notes));
     let plainly = |error| plainly(route, error, invocation.request_id.clone());
     let mut reply = invocation::attend(app, label, &invocation, answering, plainly).await;
     reply::finish(&mut reply, &outgoing);
@@ -136,6 +137,7 @@ async fn answer<H>(
     event: &str,
     invocation: Invocation,
     outgoing: &Arc<Outgoing>,
+    notes: &Notes,
 ) -> Answered
 where
     H: AsyncFn(&App, &Request) -> Result<Reply, Error>,
@@ -149,7 +151,7 @@ where
         Ok(app) => app,
         Err(broken) => return plainly(route, Error::Config(broken.error.clone()), request.id),
     };
-    let outcome = match check(app, route, &request).transpose() {
+    let outcome = match check(app, route, &request, notes).transpose() {
         Some(outcome) => outcome,
         None => handle(app, &request).await,
     };
@@ -195,9 +197,12 @@ async fn links_after(app: &App, route: Route, request: &Request, error: Error) -
     }
 }
 
-/// Checks path, method, body type and origin. `Some` is the reply to `OPTIONS`: API Gateway answers
+/// Checks the way that the request came, path, method, body type and origin. `Some` is the reply to `OPTIONS`: API Gateway answers
 /// preflights, so one that reaches a function gets no CORS header (B42).
-fn check(app: &App, route: Route, request: &Request) -> Result<Option<Reply>, Error> {
+fn check(app: &App, route: Route, request: &Request, notes: &Notes) -> Result<Option<Reply>, Error> {
+    if let Some(address) = edge::check(app, request)? {
+        let _ = notes.address.set(address);
+    }
     if !route.serves(request.route_path(app)) {
         return Err(if request.path.len() > LONG_PATH { Error::UriTooLong } else { Error::NotFound });
     }

@@ -4,6 +4,7 @@
 pub mod metrics;
 
 use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
@@ -66,6 +67,8 @@ pub(crate) struct Line<'a> {
     pub(crate) status: StatusCode,
     /// The pseudonym of the user that a direct call is about.
     pub(crate) user: Option<&'a str>,
+    /// The address of the caller, as the edge tells it.
+    pub(crate) address: Option<IpAddr>,
     /// What a direct call asks for.
     pub(crate) asked: Option<&'static str>,
     /// How many records or connections a batch had, and how many events came of them.
@@ -78,6 +81,7 @@ pub(crate) struct Line<'a> {
 pub(crate) fn answered(line: &Line<'_>, error: Option<&Error>) {
     let Line { route, request_id, user, asked, tally, .. } = *line;
     let (records, events) = tally.unzip();
+    let address = line.address.map(tracing::field::display);
     let status = line.status.as_u16();
     let duration_ms = u64::try_from(line.elapsed.as_millis()).unwrap_or(u64::MAX);
     let Some(error) = error else {
@@ -85,6 +89,7 @@ pub(crate) fn answered(line: &Line<'_>, error: Option<&Error>) {
             route,
             request.id = request_id,
             user.id = user,
+            caller.address = address,
             asked,
             records,
             events,
@@ -99,7 +104,8 @@ pub(crate) fn answered(line: &Line<'_>, error: Option<&Error>) {
     macro_rules! line {
         ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {
             tracing::$level!(
-                route, request.id = request_id, user.id = user, asked, status, duration_ms, code,
+                route, request.id = request_id, user.id = user, caller.address = address, asked, status,
+                duration_ms, code,
                 $($name = $value,)* source, $message
             )
         };

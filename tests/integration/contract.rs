@@ -2,6 +2,7 @@
 //! router agree. The submodules check the rest of the template.
 
 mod callers;
+mod edge;
 mod gateway;
 mod monitoring;
 mod options;
@@ -138,6 +139,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "CertificateArn",
         "DefaultEndpoint",
         "DomainName",
+        "EdgeDomainName",
         "EventBusName",
         "EventsCarryEmail",
         "FunctionMemory",
@@ -147,11 +149,14 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "KmsKeyArn",
         "LogLevel",
         "LogRetention",
+        "OriginSecretHashes",
+        "OriginTruststoreUri",
         "PermissionsBoundary",
         "PublicUrl",
         "RequestBurstLimit",
         "RequestRateLimit",
         "ReservedConcurrency",
+        "SignInRateLimit",
         "Tracing",
     ];
     assert_eq!(names, plain);
@@ -169,6 +174,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "ALLOWED_ORIGINS": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
         "ALLOWED_RETURN_URIS": {"Ref": "AllowedReturnUris"},
         "ALLOWED_DOMAINS": {"Ref": "AllowedDomains"},
+        "ORIGIN_SECRET_HASHES": {"Fn::If": ["HasOriginSecret", {"Ref": "OriginSecretHashes"}, {"Ref": "AWS::NoValue"}]},
         "GMAIL_SCOPES": {"Ref": "GmailScopes"},
         "METRICS_NAMESPACE": {"Fn::Sub": "Postern/${AWS::StackName}"},
     });

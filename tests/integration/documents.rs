@@ -103,7 +103,7 @@ conditions! {
         StateMissing StateMismatch StateExpired StateUsed
         IssuerMismatch NonceMismatch CodeRejected NotFound
         UriTooLong UnsupportedMediaType PayloadTooLarge HeadersTooLarge
-        ForbiddenOrigin CsrfHeaderMissing PrefetchRefused ConsentDenied
+        EdgeRequired ForbiddenOrigin CsrfHeaderMissing PrefetchRefused ConsentDenied
         BlockedByAdmin OrgInternal DisallowedUserAgent ProviderError
         AccountMismatch DomainNotAllowed MailNotEnabled DomainPolicy
         MessageNotFound MessageTooLarge ConnectionNotFound

@@ -20,6 +20,7 @@ mod direct;
 mod disconnect;
 mod documents;
 mod domains;
+mod edge;
 mod events;
 mod exchange;
 mod faults;

@@ -79,6 +79,14 @@ pub fn import() -> Value {
     read_file("infra/import.yaml")
 }
 
+/// The template of CloudFront and WAF in front of the domain, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn edge() -> Value {
+    read_file("infra/edge.yaml")
+}
+
 fn read_file(name: &str) -> Value {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
     let text = std::fs::read_to_string(&path).expect("the template is there");

@@ -4,6 +4,7 @@
 mod address;
 mod domains;
 mod metrics_names;
+mod origin_secrets;
 mod return_uris;
 mod variables;
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 pub use self::address::{Origins, PublicUrl, safe_url};
 pub use self::domains::Domains;
 pub use self::metrics_names::MetricsNames;
+pub use self::origin_secrets::OriginSecrets;
 pub use self::return_uris::ReturnUris;
 pub(crate) use self::return_uris::{RETURN_URI_LIMIT, resembles_answer};
 pub use self::variables::{Default, VARIABLES, Variable, Variables, names};
@@ -78,6 +80,8 @@ pub struct Config {
     pub allowed_return_uris: ReturnUris,
     /// `ALLOWED_DOMAINS`; if empty, any account may connect.
     pub allowed_domains: Domains,
+    /// `ORIGIN_SECRET_HASHES`; if unset, a request needs no secret.
+    pub origin_secrets: Option<OriginSecrets>,
     /// `GMAIL_SCOPES` plus `openid email`: every grant must cover these.
     pub scopes: Scopes,
     /// `GMAIL_URL`, without a trailing slash.
@@ -119,6 +123,7 @@ impl Config {
                 .parsed(&names::ALLOWED_RETURN_URIS, ReturnUris::parse)?
                 .unwrap_or_default(),
             allowed_domains: allowed_domains.unwrap_or_default(),
+            origin_secrets: variables.parsed(&names::ORIGIN_SECRET_HASHES, OriginSecrets::parse)?,
             scopes,
             gmail_url: variables.url_or_default(&names::GMAIL_URL)?,
             userinfo_url: variables.url_or_default(&names::GOOGLE_USERINFO_URL)?,
@@ -197,6 +202,7 @@ mod tests {
             ("GMAIL_SCOPES", "https://www.googleapis.com/auth/gmail.metadata https://mail.google.com/"),
             ("GMAIL_URL", "http://10.0.0.1"),
             ("GOOGLE_REVOKE_URL", "file:///etc/passwd"),
+            ("ORIGIN_SECRET_HASHES", "the secret itself"),
             ("EVENT_BUS_NAME", "a bus"),
             ("EVENTS_CARRY_EMAIL", "yes"),
         ] {

@@ -144,6 +144,8 @@ pub enum Error {
     PayloadTooLarge,
     /// The headers or cookies are too large.
     HeadersTooLarge,
+    /// The request did not come through the proxy in front of this API.
+    EdgeRequired,
     /// The request comes from a page of another origin.
     ForbiddenOrigin,
     /// A POST without `X-Requested-With`.

@@ -2,6 +2,7 @@
 //! and the metrics. Knows neither HTTP nor payloads.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -43,6 +44,8 @@ pub struct Invocation {
 pub(super) struct Notes {
     /// The user that the request is about. The log shows a pseudonym.
     pub(super) user: OnceLock<UserId>,
+    /// The address of the caller, as the edge tells it.
+    pub(super) address: OnceLock<IpAddr>,
     /// What was asked, as a word of a closed list.
     pub(super) asked: OnceLock<&'static str>,
     /// How many records or connections a batch had, and how many events came of them.
@@ -151,6 +154,7 @@ pub(super) async fn attend<T>(
         request_id: &request_id,
         status,
         user: user.as_deref(),
+        address: label.notes.address.get().copied(),
         asked: label.notes.asked.get().copied(),
         tally: label.notes.tally.get().copied(),
         elapsed: started.elapsed(),

@@ -55,14 +55,36 @@ fn a52_a73_a_throttle_over_all_environments_stands_in_front_of_each_route() {
     let routes = served().into_iter().map(|(_, method, path)| format!("{method} {path}"));
     let of_sign_in: BTreeSet<String> =
         routes.filter(|route| route.contains(" /auth/") || route.ends_with("/oauth/callback")).collect();
-    let settings = stage["RouteSettings"].as_object().unwrap();
-    assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), of_sign_in);
-    for (route, setting) in settings {
-        // Not a reference: CloudFormation would not pass it as a number.
-        for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
-            assert!(setting[limit].as_u64().is_some_and(|limit| (1..=100).contains(&limit)), "{route}");
-        }
+    let parameter = &template["Parameters"]["SignInRateLimit"];
+    let (mut rates, mut settings) = (BTreeSet::new(), &stage["RouteSettings"]);
+    while let Some(choice) = settings["Fn::If"].as_array() {
+        let condition = &template["Conditions"][choice[0].as_str().unwrap()]["Fn::Equals"];
+        assert_eq!(condition[0], json!({"Ref": "SignInRateLimit"}));
+        rates.insert(sign_in_rate(&choice[1], &of_sign_in));
+        assert_eq!(condition[1], sign_in_rate(&choice[1], &of_sign_in));
+        settings = &choice[2];
     }
+    assert_eq!(parameter["Default"], sign_in_rate(settings, &of_sign_in));
+    rates.insert(sign_in_rate(settings, &of_sign_in));
+    let allowed = parameter["AllowedValues"].as_array().unwrap();
+    assert_eq!(allowed.iter().map(|value| value.as_u64().unwrap()).collect::<BTreeSet<_>>(), rates);
+}
+
+/// The one rate that all these routes have, and no other; twice as many at once.
+fn sign_in_rate(settings: &Value, routes: &BTreeSet<String>) -> u64 {
+    let settings = settings.as_object().unwrap();
+    assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), *routes);
+    let rates: BTreeSet<u64> = settings
+        .values()
+        .map(|setting| {
+            // Not a reference: CloudFormation would not pass it as a number.
+            let rate = setting["ThrottlingRateLimit"].as_u64().unwrap();
+            assert_eq!(setting["ThrottlingBurstLimit"], 2 * rate);
+            rate
+        })
+        .collect();
+    assert_eq!(rates.len(), 1, "{rates:?}");
+    rates.into_iter().next().unwrap()
 }
 
 #[test]

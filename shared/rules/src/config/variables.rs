@@ -79,6 +79,9 @@ pub mod names {
         ALLOWED_DOMAINS, Default::Described("any account"),
             "Google Workspace domains whose accounts may connect, comma separated, in lower case.",
             "The value must be a comma-separated list of domains in lower case, such as example.com.";
+        ORIGIN_SECRET_HASHES, Default::Described("no secret is needed"),
+            "SHA-256, in hexadecimal digits, of the secret that every request must carry in `X-Origin-Secret`; during a rotation of both, comma separated.",
+            "The value must be one SHA-256 in lower-case hexadecimal digits, or two with a comma between them.";
         EVENT_BUS_NAME, Default::Described("no events"),
             "Name or ARN of the EventBridge bus that the function `events` puts events on.",
             "The value must be the name or the ARN of an EventBridge bus.";

@@ -151,6 +151,9 @@ impl Error {
             Self::HeadersTooLarge => {
                 (431, "headers_too_large", "The headers or cookies are too large.", Caller)
             }
+            Self::EdgeRequired => {
+                (403, "edge_required", "This API answers only at its public address.", Caller)
+            }
             Self::ForbiddenOrigin => (
                 403,
                 "forbidden_origin",
