@@ -5,6 +5,7 @@ mod callers;
 mod edge;
 mod gateway;
 mod monitoring;
+mod objectives;
 mod options;
 mod roles;
 mod stored;
@@ -136,6 +137,8 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "AllowedReturnUris",
         "Architecture",
         "BackEndRoleArns",
+        "CanaryClientId",
+        "CanarySchedule",
         "CertificateArn",
         "DefaultEndpoint",
         "DomainName",
@@ -147,16 +150,26 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "GoogleClientSecretId",
         "HostedZoneId",
         "KmsKeyArn",
+        "LeastFailures",
+        "ListingObjective",
+        "ListingTime",
         "LogLevel",
         "LogRetention",
         "OriginSecretHashes",
         "OriginTruststoreUri",
+        "Objectives",
+        "PagingTopicArn",
         "PermissionsBoundary",
         "PublicUrl",
         "RequestBurstLimit",
         "RequestRateLimit",
         "ReservedConcurrency",
         "SignInRateLimit",
+        "SignInObjective",
+        "SignInsExpected",
+        "SignInsExpectedFrom",
+        "SignInsExpectedUntil",
+        "SignInsExpectedWithin",
         "Tracing",
     ];
     assert_eq!(names, plain);

@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 13] = [
+const OPTIONS: [&str; 14] = [
     "HasAccessToken",
     "HasAdministrators",
     "HasBackEnds",
@@ -15,6 +15,7 @@ const OPTIONS: [&str; 13] = [
     "HasEdge",
     "HasEvents",
     "HasIndex",
+    "HasObjectives",
     "HasOriginSecret",
     "HasOriginTruststore",
     "SignInRateIs10",
