@@ -42,11 +42,12 @@ enum Metric {
     TokensHandedOut,
     EventsPublished,
     UnreadableRecords,
+    SecurityEvents,
     Time(BackEnd),
 }
 
 impl Metric {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
@@ -60,6 +61,7 @@ impl Metric {
         Self::TokensHandedOut,
         Self::EventsPublished,
         Self::UnreadableRecords,
+        Self::SecurityEvents,
         Self::Time(BackEnd::DynamoDb),
         Self::Time(BackEnd::SecretsManager),
         Self::Time(BackEnd::GoogleToken),
@@ -214,4 +216,9 @@ pub fn count_event(detail_type: &'static str) {
 /// Counts a record of the stream that no event can be made of.
 pub fn count_unreadable_record() {
     count(Metric::UnreadableRecords, "");
+}
+
+/// Counts a security event of Google's, by its type: a word from a closed list.
+pub(crate) fn count_security_event(kind: &'static str) {
+    count(Metric::SecurityEvents, kind);
 }

@@ -7,8 +7,16 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 6] =
-    ["HasAccessToken", "HasAdministrators", "HasBackEnds", "HasConnections", "HasEvents", "HasIndex"];
+const OPTIONS: [&str; 8] = [
+    "HasAccessToken",
+    "HasAdministrators",
+    "HasBackEnds",
+    "HasConnections",
+    "HasCrossAccountProtection",
+    "HasEvents",
+    "HasIndex",
+    "HasRisc",
+];
 
 /// Whether a condition holds with the defaults of the parameters.
 fn holds(template: &Value, condition: &Value) -> bool {
