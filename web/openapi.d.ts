@@ -195,6 +195,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/risc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive a security event
+         * @description For Google's Cross-Account Protection alone, and there only if the stack has
+         *     `CrossAccountProtection` on. Takes a security event token (RFC 8417) as RFC 8935 says: a JWT that
+         *     Google has signed with RS256 for this application's OAuth client. `exp` is not looked at. A token
+         *     that was handled before is accepted and has no effect.
+         *
+         *     `tokens-revoked` and `account-disabled` end the user's grant, `sessions-revoked` and
+         *     `account-disabled` every session, unless grant or sessions are newer than the event. Other events
+         *     are logged. Neither cookie nor `Authorization` nor `Origin` matters.
+         */
+        post: operations["receiveSecurityEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/messages/{id}": {
         parameters: {
             query?: never;
@@ -300,6 +327,13 @@ export interface components {
             /** @description A fixed text for people. */
             error_description: string;
             code: components["schemas"]["Code"];
+        };
+        /** @description RFC 8935 section 2.3. */
+        DeliveryError: {
+            /** @enum {unknown} */
+            err: "authentication_failed" | "invalid_audience" | "invalid_issuer" | "invalid_key" | "invalid_request";
+            /** @description A fixed text for people. */
+            description: string;
         };
         PostedCode: {
             /** @description The authorization code, not percent-encoded. */
@@ -1364,6 +1398,75 @@ export interface operations {
                 };
             };
             /** @description `storage_unavailable`, and with `everywhere` also `secrets_unavailable`, `credential_unreadable` or `config_error`. Nothing has ended, or not everything: repeat the request. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    receiveSecurityEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 16 KiB, of which a token may have 8 KiB, without a content encoding. */
+        requestBody: {
+            content: {
+                "application/secevent+jwt": string;
+            };
+        };
+        responses: {
+            /** @description Accepted, also for a user of whom nothing is stored. There is no body. */
+            202: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` (no token, or one that lacks something), `invalid_key` (a key that Google does not publish), `authentication_failed` (not Google's signature, or not RS256), `invalid_issuer`, or `invalid_audience`. Sending the token again does not help. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "err": "invalid_key",
+                     *       "description": "The token is signed with a key that Google does not publish."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryError"];
+                };
+            };
+            /** @description `payload_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description `unsupported_media_type`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `upstream_unavailable` (Google's keys could not be read), `storage_unavailable`, `secrets_unavailable`, `credential_unreadable` or `config_error`. Deliver the token again. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

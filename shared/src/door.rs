@@ -31,7 +31,7 @@ use self::cookie::Outgoing;
 pub use self::invocation::Invocation;
 use self::invocation::{Label, Notes};
 use self::problem::{Form, Links};
-pub use self::reply::{Reply, json, json_text, nothing, redirect, redirect_with_error};
+pub use self::reply::{Reply, accepted, json, json_text, nothing, redirect, redirect_with_error};
 pub use self::request::Request;
 pub use self::user::User;
 use crate::app::{Ahead, App, NotConfigured};
@@ -52,6 +52,8 @@ pub enum Entry {
     Callback,
     /// A front end, or its back end, that redeems a one-time code.
     Token,
+    /// Google, which delivers a security event (RFC 8935). Its signature is the proof.
+    Delivery,
 }
 
 /// What a function serves.

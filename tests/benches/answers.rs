@@ -9,9 +9,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postern_rules::code;
 use postern_rules::seal::{Keyring, Purpose};
 use postern_rules::secret::{OneTimeCode, SessionToken};
+use postern_rules::security_event::Kind;
 use postern_rules::session::{PresentedToken, Seed, Session};
 use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
+use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
 use crate::http::{Request, response};
@@ -138,6 +142,7 @@ impl World {
                 ("messages.list", google(&page)),
                 ("messages.get", google(&message(0))),
                 ("batch of messages.get", batch()),
+                ("keys", google(&keys())),
                 ("token refresh", google(&tokens)),
                 ("token exchange", google(&exchanged)),
             ]),
@@ -202,6 +207,42 @@ impl World {
     }
 }
 
+/// Google's key, and the token of an event that ends the user's grant and sessions, made with it.
+fn signing_key() -> Result<RsaKeyPair> {
+    let key = include_bytes!("../harness/fixtures/fake_google_signing_key.der");
+    RsaKeyPair::from_pkcs8(key).map_err(|error| error.to_string().into())
+}
+
+fn keys() -> Value {
+    let encode = |bytes: Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
+    let public = signing_key().map(|key| PublicKeyComponents::<Vec<u8>>::from(key.public()));
+    let key = public.map(
+        |key| json!({ "kty": "RSA", "alg": "RS256", "kid": "k", "n": encode(key.n), "e": encode(key.e) }),
+    );
+    json!({ "keys": [key.unwrap_or_default()] })
+}
+
+/// The token that Google would deliver. From the future, so that nothing is newer while the bench runs.
+#[expect(clippy::disallowed_methods, reason = "ring takes its own source of randomness")]
+pub(crate) fn security_event() -> Result<String> {
+    let subject = json!({ "subject_type": "iss-sub", "iss": "https://accounts.google.com/", "sub": USER });
+    let claims = json!({
+        "iss": "https://accounts.google.com/",
+        "aud": CLIENT_ID,
+        "iat": timestamp().seconds() + 24 * 3600,
+        "jti": "756E69717565206964656E746966696572",
+        "events": { Kind::AccountDisabled.uri(): { "subject": subject, "reason": "hijacking" } },
+    });
+    let header = json!({ "alg": "RS256", "kid": "k", "typ": "JWT" });
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let token = format!("{}.{}", encode(&header), encode(&claims));
+    let key = signing_key()?;
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+        .map_err(|error| error.to_string())?;
+    Ok(format!("{token}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
 /// What Gmail returns of a message with `format=metadata`.
 fn message(number: usize) -> Value {
     let header = |name: &str, value: &str| json!({ "name": name, "value": value });
@@ -253,6 +294,7 @@ impl Answers {
             BackEnd::Gmail if request.path.starts_with("/batch/") => "batch of messages.get",
             BackEnd::Gmail if request.path.contains("/messages/") => "messages.get",
             BackEnd::Gmail => "messages.list",
+            BackEnd::Token if request.path == "/certs" => "keys",
             BackEnd::Token if request.mentions("grant_type=authorization_code") => "token exchange",
             BackEnd::Token => "token refresh",
         };
@@ -281,6 +323,7 @@ pub(crate) fn environment(url: impl Fn(BackEnd) -> String, certificate: &str) ->
         ("GMAIL_URL", url(BackEnd::Gmail)),
         ("GOOGLE_USERINFO_URL", format!("{google}/userinfo")),
         ("GOOGLE_REVOKE_URL", format!("{google}/revoke")),
+        ("GOOGLE_CERTIFICATES_URL", format!("{google}/certs")),
         ("AWS_ENDPOINT_URL_DYNAMODB", url(BackEnd::DynamoDb)),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(BackEnd::SecretsManager)),
         ("AWS_ENDPOINT_URL_EVENTBRIDGE", url(BackEnd::EventBridge)),

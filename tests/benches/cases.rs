@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::answers::{TOKEN_REQUEST, USER};
+use crate::answers::{TOKEN_REQUEST, USER, security_event};
 use crate::measure::Bench;
 use crate::process::Process;
 use crate::stubs::BackEnd;
@@ -35,10 +35,11 @@ enum Event {
     HandOut,
     Shown,
     Record,
+    SecurityEvent,
 }
 
 /// The functions' cases.
-pub(crate) const FUNCTIONS: [Case; 14] = [
+pub(crate) const FUNCTIONS: [Case; 15] = [
     case("list-messages", "good token", Mode::Good, Event::Messages, 200),
     case("list-messages", "expired token", Mode::Expired, Event::Messages, 200),
     case("list-messages", "25 summaries", Mode::Good, Event::Summaries, 200),
@@ -53,6 +54,7 @@ pub(crate) const FUNCTIONS: [Case; 14] = [
     case("access-token", "expired token", Mode::Expired, Event::HandOut, 200),
     case("connections", "shown", Mode::Good, Event::Shown, 200),
     case("events", "one event", Mode::Good, Event::Record, 200),
+    case("risc", "one event", Mode::Good, Event::SecurityEvent, 202),
 ];
 /// The names of the cases in the order of the tables.
 pub(crate) const CASES: [&str; 9] = [
@@ -112,6 +114,10 @@ impl Bench {
             Event::HandOut => Ok(json!({ "user_id": USER }).to_string()),
             Event::Shown => Ok(json!({ "action": "get", "user_id": USER }).to_string()),
             Event::Record => Ok(json!({ "Records": [self.world.record(case.mode)] }).to_string()),
+            Event::SecurityEvent => {
+                let headers = [("accept", "application/json"), ("content-type", "application/secevent+jwt")];
+                event("POST /risc", "", &headers, &[], &security_event()?)
+            }
             Event::Token => {
                 let form = ("content-type", "application/x-www-form-urlencoded");
                 event("POST /auth/token", "", &[form], &[], TOKEN_REQUEST)

@@ -39,6 +39,7 @@ impl Behind {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.url()),
             ("GMAIL_URL", google.url()),
             ("GOOGLE_REVOKE_URL", format!("{}/revoke", google.url())),
+            ("GOOGLE_CERTIFICATES_URL", format!("{}/oauth2/v3/certs", google.url())),
             ("GOOGLE_USERINFO_URL", format!("{}/oauth2/v3/userinfo", google.url())),
         ] {
             world.variables.insert(name.to_owned(), value);

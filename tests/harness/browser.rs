@@ -108,6 +108,11 @@ impl Browser {
         self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
     }
 
+    /// Posts a body of some type, as another server does.
+    pub async fn deliver(&mut self, url: &str, content_type: &str, body: String) -> Result<Answer, String> {
+        self.send(self.client.post(url).header(CONTENT_TYPE, content_type).body(body)).await
+    }
+
     async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Result<Answer, String> {
         if !self.cookies.is_empty() {
             let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));

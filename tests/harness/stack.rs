@@ -122,6 +122,7 @@ impl Stack {
                 ("GMAIL_URL", google.to_string()),
                 ("GOOGLE_USERINFO_URL", format!("{google}/oauth2/v3/userinfo")),
                 ("GOOGLE_REVOKE_URL", format!("{google}/revoke")),
+                ("GOOGLE_CERTIFICATES_URL", format!("{google}/oauth2/v3/certs")),
                 ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url()),
                 ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets.url()),
                 ("AWS_REGION", "us-east-1".to_owned()),

@@ -18,20 +18,25 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 
 /// Each function, under the name of its folder.
-const FUNCTIONS: [(&str, Route); 8] = [
+const FUNCTIONS: [(&str, Route); 9] = [
     ("auth-start", auth_start::ROUTE),
     ("auth-token", auth_token::ROUTE),
     ("connection", connection::ROUTE),
     ("get-message", get_message::ROUTE),
     ("list-messages", list_messages::ROUTE),
     ("oauth-callback", oauth_callback::ROUTE),
+    ("risc", risc::ROUTE),
     ("server-metadata", server_metadata::ROUTE),
     ("sign-out", sign_out::ROUTE),
 ];
 
-/// The functions without a route, and the condition under which the template has each.
-const OPTIONAL: [(&str, &str); 3] =
-    [("access-token", "HasBackEnds"), ("connections", "HasAdministrators"), ("events", "HasEvents")];
+/// The functions that only some stacks have, and the condition of each. Only `risc` has a route.
+const OPTIONAL: [(&str, &str); 4] = [
+    ("access-token", "HasBackEnds"),
+    ("connections", "HasAdministrators"),
+    ("events", "HasEvents"),
+    ("risc", "HasCrossAccountProtection"),
+];
 
 /// `(function, method, path)` for each route in the functions' code.
 fn served() -> BTreeSet<(String, String, String)> {
@@ -140,6 +145,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "CanaryClientId",
         "CanarySchedule",
         "CertificateArn",
+        "CrossAccountProtection",
         "DefaultEndpoint",
         "DomainName",
         "EdgeDomainName",

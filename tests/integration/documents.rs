@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use postern_rules::config::{ConfigError, Default, VARIABLES};
 use postern_rules::error::{Error, Fault, Invitation, Reason, Source};
 use postern_rules::scopes::Scopes;
+use postern_rules::security_event::Refusal;
 
 /// Replaces what stands between the two markers of a document, or finds it as it should be.
 fn compare(document: &str, marker: &str, table: &str) {
@@ -68,7 +69,7 @@ fn the_table_of_errors_says_what_the_code_answers() {
 /// What stands in the table for a condition whose own text depends on the case.
 fn general_meaning(error: &Error) -> Option<&'static str> {
     match error {
-        Error::InvalidRequest(_) => {
+        Error::InvalidRequest(_) | Error::EventRefused(_) => {
             Some("Something in the request is not as the contract says; `detail` says what.")
         }
         Error::Config(_) => {
@@ -112,6 +113,7 @@ conditions! {
         IdentityInvalid IdentityMismatch Internal;
     with:
         Error::InvalidRequest(_) => [Error::InvalidRequest("")]
+        Error::EventRefused(_) => [Error::EventRefused(Refusal::UnknownKey)]
         Error::MethodNotAllowed(_) => [Error::MethodNotAllowed("GET")]
         Error::ConsentIncomplete { .. } => [Error::ConsentIncomplete { missing: none(), invitation: nobody() }]
         Error::Unauthorized { .. } => [

@@ -37,6 +37,7 @@ mod ratchet;
 mod reauthorization;
 mod receipts;
 mod refresh;
+mod risc;
 mod sealed;
 mod server_metadata;
 mod set_aside;

@@ -1,5 +1,6 @@
 """What the contract cannot say: how to sign in, and which well-formed values exist."""
 
+import json
 import os
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -7,7 +8,7 @@ import requests
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
-API, PAGE = os.environ["POSTERN_API"], os.environ["POSTERN_PAGE"]
+API, PAGE, GOOGLE = (os.environ[f"POSTERN_{name}"] for name in ["API", "PAGE", "GOOGLE"])
 ACCOUNT = "ann@example.com"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 # An authorization request; the challenge is the one of this verifier (RFC 7636 appendix B).
@@ -36,6 +37,12 @@ def begin(query=None, **headers):
 def parameters(address):
     """The parameters of an address."""
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+@schemathesis.serializer("application/secevent+jwt")
+def as_it_is(context, value):
+    """A security event token is sent as it is; what is no text is wrong in any form."""
+    return value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
 
 
 @schemathesis.auth()
@@ -108,6 +115,11 @@ def get_message(case):
     case.path_parameters["id"] = listed.json()["messages"][0]["id"]
 
 
+def receive_security_event(case):
+    event = {"account": ACCOUNT, "event": "account-enabled"}
+    case.body = requests.post(f"{GOOGLE}/control/security-event", json=event, timeout=10).json()["token"]
+
+
 def nothing_to_replace(case):
     pass
 
@@ -120,6 +132,7 @@ RIGHT = {
     "finishSignInByPost": finish_sign_in_by_post,
     "listMessages": list_messages,
     "getMessage": get_message,
+    "receiveSecurityEvent": receive_security_event,
 }
 
 

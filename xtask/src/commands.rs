@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Import(ImportOptions),
     /// Shows, counts and ends the connections of a stack's users, as one of its administrators.
     Connections(ConnectionsOptions),
+    /// Tells Google's Cross-Account Protection where a stack receives security events.
+    Risc(RiscOptions),
     /// Deploys to MiniStack, an emulator of AWS, and tests the whole life of a deployment there.
     E2e,
     /// Measures the released functions on this machine; --help lists the options.
@@ -310,6 +312,42 @@ pub(crate) struct ImportOptions {
     pub(crate) google_port: u16,
     #[command(flatten)]
     pub(crate) data: DataPorts,
+}
+
+/// The options of `risc`.
+#[derive(Debug, Args)]
+pub(crate) struct RiscOptions {
+    pub(crate) action: RiscAction,
+    /// The JSON key of a service account with the role roles/riscconfigs.admin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+    /// The name of the stack.
+    #[arg(long, default_value = "postern")]
+    pub(crate) stack_name: String,
+    /// Works with `cargo xtask dev` and its fake Google on this machine.
+    #[arg(long, conflicts_with_all = ["stack_name", "profile", "region"])]
+    pub(crate) local: bool,
+    /// The port of the local functions.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.api)]
+    pub(crate) api_port: u16,
+    /// The port of the local fake Google.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.google)]
+    pub(crate) google_port: u16,
+}
+
+/// What to do with the stream of security events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RiscAction {
+    /// Google delivers events to this stack from now on, and nowhere else.
+    Register,
+    /// Where Google delivers which events.
+    Status,
+    /// Google sends a test, which the function logs.
+    Verify,
+    /// Google delivers no more events.
+    Stop,
 }
 
 const AFTER_DOCTOR: &str = "\

@@ -26,6 +26,8 @@ mod import;
 #[cfg(feature = "aws")]
 mod places;
 #[cfg(feature = "aws")]
+mod risc;
+#[cfg(feature = "aws")]
 mod stack;
 #[cfg(feature = "aws")]
 mod terminal;
@@ -74,6 +76,8 @@ async fn main() -> ExitCode {
         Command::Doctor(options) => doctor::run(options).await,
         #[cfg(feature = "aws")]
         Command::Import(options) => import::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Risc(options) => risc::run(options).await,
         #[cfg(all(feature = "aws", feature = "local"))]
         Command::E2e => e2e::run().await,
         #[cfg(not(all(feature = "aws", feature = "local")))]

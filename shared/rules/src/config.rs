@@ -90,6 +90,8 @@ pub struct Config {
     pub userinfo_url: String,
     /// `GOOGLE_REVOKE_URL`.
     pub revoke_url: String,
+    /// `GOOGLE_CERTIFICATES_URL`.
+    pub certificates_url: String,
     /// `EVENT_BUS_NAME`; only the function `events` needs it.
     pub event_bus_name: Option<String>,
     /// `EVENTS_CARRY_EMAIL`.
@@ -128,6 +130,7 @@ impl Config {
             gmail_url: variables.url_or_default(&names::GMAIL_URL)?,
             userinfo_url: variables.url_or_default(&names::GOOGLE_USERINFO_URL)?,
             revoke_url: variables.url_or_default(&names::GOOGLE_REVOKE_URL)?,
+            certificates_url: variables.url_or_default(&names::GOOGLE_CERTIFICATES_URL)?,
             event_bus_name: variables
                 .parsed(&names::EVENT_BUS_NAME, |name| is_bus_name(name).then(|| name.to_owned()))?,
             events_carry_email: variables.parsed(&names::EVENTS_CARRY_EMAIL, on_or_off)?.unwrap_or(false),
@@ -203,6 +206,7 @@ mod tests {
             ("GMAIL_URL", "http://10.0.0.1"),
             ("GOOGLE_REVOKE_URL", "file:///etc/passwd"),
             ("ORIGIN_SECRET_HASHES", "the secret itself"),
+            ("GOOGLE_CERTIFICATES_URL", "http://www.googleapis.com/oauth2/v3/certs"),
             ("EVENT_BUS_NAME", "a bus"),
             ("EVENTS_CARRY_EMAIL", "yes"),
         ] {

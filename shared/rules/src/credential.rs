@@ -183,7 +183,7 @@ pub fn first_session_at(now: Timestamp) -> Timestamp {
 pub(crate) mod tests {
     use super::*;
 
-    pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+    pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
     pub(crate) fn credential() -> Credential {
         Credential {

@@ -9,6 +9,7 @@ use std::error::Error as StdError;
 pub use self::facts::{Facts, Fault};
 use crate::config::ConfigError;
 use crate::scopes::Scopes;
+use crate::security_event::Refusal;
 use crate::user::{Email, LoginHint, UserId};
 
 /// The underlying error: logged, never shown to a caller.
@@ -112,6 +113,8 @@ pub enum Error {
     InvalidGrant,
     /// The receipt does not serve: malformed, expired, used, or of an era that is over.
     InvalidReceipt,
+    /// A security event token is not Google's, or is for another application.
+    EventRefused(#[source] Refusal),
     /// `pageToken` is malformed, or Gmail refused it.
     InvalidPageToken,
     /// `q` or `labelIds` is malformed, or Gmail refused it.

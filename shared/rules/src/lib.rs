@@ -16,6 +16,7 @@ pub mod receipt;
 pub mod scopes;
 pub mod seal;
 pub mod secret;
+pub mod security_event;
 pub mod session;
 pub mod time;
 pub mod user;

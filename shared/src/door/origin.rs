@@ -20,12 +20,16 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
             // The same for all; and where Google redirects the browser, the state is checked instead.
             Entry::Anyone | Entry::Callback => true,
             Entry::Start => may_start(app, request),
-            Entry::Api | Entry::Token => !request.cookies.has_ours() || may_read(app, request)?,
+            Entry::Api | Entry::Token | Entry::Delivery => {
+                !request.cookies.has_ours() || may_read(app, request)?
+            }
         }
     } else {
         match route.entry {
             // The code and its verifier are the proof. Browsers send `Origin` with every POST.
             Entry::Token => is_listed(app, request).unwrap_or(true),
+            // Only Google can sign, and what is delivered counts once, whoever brings it.
+            Entry::Delivery => true,
             Entry::Anyone | Entry::Api | Entry::Start | Entry::Callback => may_change(app, request),
         }
     };
@@ -34,7 +38,7 @@ pub(super) fn check(app: &App, route: Route, request: &Request) -> Result<(), Er
     }
     let is_preflighted = match route.entry {
         // A form needs no preflight, so that a page redeems its code in one round trip.
-        Entry::Token => true,
+        Entry::Token | Entry::Delivery => true,
         // A page of another origin can send neither header without a preflight.
         Entry::Api => sends_csrf_header(request) || request.has_header("authorization"),
         Entry::Anyone | Entry::Start | Entry::Callback => sends_csrf_header(request),

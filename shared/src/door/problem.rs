@@ -44,6 +44,13 @@ struct TokenError<'a> {
     code: &'a str,
 }
 
+/// The error document of the delivery of a security event (RFC 8935 section 2.3).
+#[derive(Serialize)]
+struct DeliveryError<'a> {
+    err: &'a str,
+    description: &'a str,
+}
+
 /// The form of an error.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
@@ -53,6 +60,8 @@ pub(super) enum Form {
     Page,
     /// What OAuth clients expect of a token endpoint.
     Token,
+    /// What Google expects as the answer to an event that is not acceptable. Otherwise as `Problem`.
+    Delivery,
 }
 
 impl Form {
@@ -60,6 +69,7 @@ impl Form {
     pub(super) const fn of(entry: Entry, prefers_html: bool) -> Self {
         match entry {
             Entry::Token => Self::Token,
+            Entry::Delivery => Self::Delivery,
             Entry::Start | Entry::Callback if prefers_html => Self::Page,
             Entry::Anyone | Entry::Api | Entry::Start | Entry::Callback => Self::Problem,
         }
@@ -95,9 +105,10 @@ pub(super) fn payload(error: &Error, request_id: &str, start_url: Option<&str>) 
 pub(super) fn render(error: &Error, request_id: &str, links: &Links, form: Form) -> Reply {
     let status = status(error);
     let mut reply = match form {
-        Form::Problem => document(error, request_id, links),
         Form::Page => page(title(status), error, links),
         Form::Token => token_error(error),
+        Form::Delivery if status == StatusCode::BAD_REQUEST => delivery_error(error),
+        Form::Problem | Form::Delivery => document(error, request_id, links),
     };
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
@@ -163,6 +174,13 @@ fn token_error(error: &Error) -> Reply {
     let document =
         TokenError { error: error.token_error(), error_description: facts.detail, code: facts.code };
     of_json("application/json", &document)
+}
+
+fn delivery_error(error: &Error) -> Reply {
+    of_json(
+        "application/json",
+        &DeliveryError { err: error.delivery_error(), description: error.facts().detail },
+    )
 }
 
 fn of_json(media_type: &'static str, document: &impl Serialize) -> Reply {

@@ -46,6 +46,13 @@ pub fn nothing() -> Reply {
     reply
 }
 
+/// A reply that says only that the request was accepted (RFC 8935 section 2.2).
+pub fn accepted() -> Reply {
+    let mut reply = Response::new(String::new());
+    *reply.status_mut() = StatusCode::ACCEPTED;
+    reply
+}
+
 /// A redirect to `location`.
 pub fn redirect(status: StatusCode, location: &str) -> Result<Reply, Error> {
     reply(status, (LOCATION, location), String::new())

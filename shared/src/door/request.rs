@@ -147,6 +147,7 @@ impl Request {
         let wants_body = self.method() == "POST";
         let media_type = match entry {
             Entry::Token => "application/x-www-form-urlencoded",
+            Entry::Delivery => "application/secevent+jwt",
             Entry::Anyone | Entry::Api | Entry::Start | Entry::Callback => "application/json",
         };
         let fits = self.header(CONTENT_TYPE.as_str()).is_some_and(|sent| is_of_type(media_type, sent));

@@ -8,6 +8,7 @@ mod item;
 mod noticing;
 mod receipts;
 mod retry;
+mod security_events;
 mod sessions;
 pub mod stream;
 

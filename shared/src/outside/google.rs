@@ -1,6 +1,7 @@
 //! Google's services: OAuth ([`oauth`]), the user's identity ([`identity`]) and Gmail ([`gmail`]).
 
 mod api_error;
+mod certificates;
 pub mod gmail;
 pub mod identity;
 pub mod oauth;
@@ -14,7 +15,9 @@ use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::random;
 use postern_rules::time::Timestamp;
+use tokio::sync::Mutex;
 
+use self::certificates::Remembered;
 pub use self::refused_clients::RefusedClients;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::{Answer, EarlyClient, Failure, HttpStack, send};
@@ -108,13 +111,15 @@ pub struct Google {
     gmail: EarlyClient,
     /// The token endpoint, for refreshes.
     tokens: EarlyClient,
-    /// Not pooled: exchanging a code requires a new connection (F03). Also serves UserInfo and the
-    /// revocation endpoint.
+    /// Not pooled: exchanging a code requires a new connection (F03). Also serves UserInfo, the
+    /// revocation endpoint and the keys.
     http_once: reqwest::Client,
     clock: Clock,
     gmail_url: String,
     userinfo_url: String,
     revoke_url: String,
+    certificates_url: String,
+    certificates: Mutex<Remembered>,
 }
 
 impl Google {
@@ -129,6 +134,8 @@ impl Google {
             gmail_url: config.gmail_url.clone(),
             userinfo_url: config.userinfo_url.clone(),
             revoke_url: config.revoke_url.clone(),
+            certificates_url: config.certificates_url.clone(),
+            certificates: Mutex::default(),
         }
     }
 

@@ -44,11 +44,12 @@ enum Metric {
     UnreadableRecords,
     ConnectedUsers,
     Lapses,
+    SecurityEvents,
     Time(BackEnd),
 }
 
 impl Metric {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
@@ -64,6 +65,7 @@ impl Metric {
         Self::UnreadableRecords,
         Self::ConnectedUsers,
         Self::Lapses,
+        Self::SecurityEvents,
         Self::Time(BackEnd::DynamoDb),
         Self::Time(BackEnd::SecretsManager),
         Self::Time(BackEnd::GoogleToken),
@@ -229,4 +231,9 @@ pub fn count_lapse(reason: &'static str) {
 pub fn measure_connected_users(users: usize) {
     let users = f64::from(u32::try_from(users).unwrap_or(u32::MAX));
     with_collected(|collected| collected.add(Metric::ConnectedUsers, "", users));
+}
+
+/// Counts a security event of Google's, by its type: a word from a closed list.
+pub(crate) fn count_security_event(kind: &'static str) {
+    count(Metric::SecurityEvents, kind);
 }

@@ -231,6 +231,13 @@ pub(super) fn of_burial() -> Vec<Trouble> {
     faults.map(spoil).into()
 }
 
+/// A fault of the endpoint that publishes Google's keys.
+pub(super) fn of_keys(failure: Failure, times: Times) -> Trouble {
+    Trouble::new(format!("keys, {times:?}: {failure:?}"), move |stack| {
+        stack.google.fail(Endpoint::Certificates, failure.clone(), times);
+    })
+}
+
 /// Faults of Secrets Manager.
 pub(super) fn of_secrets() -> Vec<Trouble> {
     let faults = [

@@ -16,7 +16,7 @@ pub enum Endpoint {
     UserInfo,
     /// `GET /oauth2/v3/certs`
     Certificates,
-    /// `GET /.well-known/openid-configuration`
+    /// `GET /.well-known/openid-configuration` and `/.well-known/risc-configuration`
     Discovery,
     /// `GET /gmail/v1/users/me/messages`
     MessagesList,
@@ -24,11 +24,15 @@ pub enum Endpoint {
     MessagesGet,
     /// `POST /batch/gmail/v1`, or `/batch`, where Google's libraries send it
     Batch,
+    /// `GET /v1beta/stream` and `/v1beta/stream/status`
+    Stream,
+    /// `POST /v1beta/stream:update`, `/v1beta/stream:verify` and `/v1beta/stream/status:update`
+    StreamUpdate,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Authorize,
         Self::Token,
         Self::Revoke,
@@ -38,6 +42,8 @@ impl Endpoint {
         Self::MessagesList,
         Self::MessagesGet,
         Self::Batch,
+        Self::Stream,
+        Self::StreamUpdate,
     ];
 
     /// Its name in the control API.
@@ -61,7 +67,11 @@ impl Endpoint {
             "/revoke" => Some(Self::Revoke),
             "/oauth2/v2/userinfo" | "/oauth2/v3/userinfo" | "/v1/userinfo" => Some(Self::UserInfo),
             "/oauth2/v3/certs" => Some(Self::Certificates),
-            "/.well-known/openid-configuration" => Some(Self::Discovery),
+            "/.well-known/openid-configuration" | "/.well-known/risc-configuration" => Some(Self::Discovery),
+            "/v1beta/stream" | "/v1beta/stream/status" => Some(Self::Stream),
+            "/v1beta/stream:update" | "/v1beta/stream:verify" | "/v1beta/stream/status:update" => {
+                Some(Self::StreamUpdate)
+            }
             "/batch/gmail/v1" | "/batch" => Some(Self::Batch),
             _ => None,
         }
@@ -69,7 +79,11 @@ impl Endpoint {
 
     /// The one method that Google takes here.
     pub(super) fn method(self) -> &'static str {
-        if matches!(self, Self::Token | Self::Revoke | Self::Batch) { "POST" } else { "GET" }
+        if matches!(self, Self::Token | Self::Revoke | Self::Batch | Self::StreamUpdate) {
+            "POST"
+        } else {
+            "GET"
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use postern_rules::security_event::Kind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -19,6 +20,7 @@ use super::control_page::control_page;
 use super::delivery::{NewAccount, NewMessage};
 use super::failures::Failure;
 use super::minted::Mint;
+use super::security_events;
 use super::state::{CLIENT_ID, Shared, State};
 use crate::journal::Times;
 
@@ -55,6 +57,13 @@ struct Named {
 }
 
 #[derive(Deserialize)]
+struct Happened {
+    account: String,
+    event: String,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Address {
     redirect_uri: String,
 }
@@ -81,6 +90,9 @@ pub(super) fn serve(shared: &Shared, method: &str, target: &str, body: &str) -> 
         ("GET", "/control/client_secrets.json") => {
             let file = shared.state().client(CLIENT_ID).map(|client| client.secrets_file(&shared.url));
             Answer::new(200, "application/json", file.unwrap_or_default())
+        }
+        ("GET", "/control/service_account.json") => {
+            Answer::new(200, "application/json", security_events::key_file(&shared.url))
         }
         ("POST", path) if path.starts_with("/control/") => {
             let json: Option<Value> = serde_json::from_str(body).ok().filter(Value::is_object);
@@ -143,6 +155,18 @@ fn act(shared: &Shared, action: &str, fields: Value) -> Result<Value, String> {
         "revoke" => {
             let sub = sub_of(&state, fields)?;
             state.revoke(&sub, shared.now());
+            security_events::tell_revoked(shared, &mut state, &sub);
+        }
+        "security-event" => {
+            let Happened { account, event, reason } = read(fields)?;
+            let sub = state.sub_of(&account).ok_or_else(|| format!("there is no account {account}"))?;
+            let kind = Kind::KNOWN.into_iter().find(|kind| kind.uri().ends_with(&format!("/{event}")));
+            let kind = kind.ok_or_else(|| format!("there is no security event {event}"))?;
+            let mut payload = security_events::about(&sub);
+            if let Some(reason) = reason {
+                payload["reason"] = reason.into();
+            }
+            answer["token"] = security_events::send(shared, &mut state, kind.uri(), &payload).into();
         }
         "expire" if fields["account"].is_null() => state.tokens.expire_access_of(None),
         "expire" => {
@@ -192,6 +216,7 @@ fn describe(state: &State) -> Value {
     json!({
         "accounts": accounts.collect::<Vec<_>>(),
         "failures": failures.collect::<Vec<_>>(),
+        "security_events": state.security_events.delivered,
         "switches": state.switches,
     })
 }

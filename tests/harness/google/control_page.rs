@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use postern_rules::security_event::Kind;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, STYLE, escape};
@@ -77,10 +78,14 @@ pub(super) fn control_page(state: &State, calls: &[String]) -> Answer {
         format!("{target}: {} ({times})", bare(&json!(failure)))
     });
     let failures: Vec<String> = failures.collect();
+    let kinds = Kind::KNOWN
+        .map(|kind| format!("<option>{}</option>", kind.uri().rsplit('/').next().unwrap_or_default()));
     let endpoints = Endpoint::ALL.map(|endpoint| format!("<option>{}</option>", endpoint.name()));
     let page = include_str!("control.html")
         .replace("{{style}}", STYLE)
         .replace("{{accounts}}", &accounts)
+        .replace("{{kinds}}", &kinds.concat())
+        .replace("{{security_events}}", &items(&state.security_events.delivered, "None was sent."))
         .replace("{{endpoints}}", &endpoints.concat())
         .replace("{{switches}}", &fields(&json!(state.switches)))
         .replace("{{failures}}", &items(&failures, "No call fails."))

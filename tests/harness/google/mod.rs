@@ -25,6 +25,7 @@ mod opener_policy;
 pub mod recorded;
 mod scopes;
 mod search;
+mod security_events;
 mod serve;
 mod signing;
 mod state;

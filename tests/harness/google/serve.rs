@@ -15,20 +15,30 @@ use super::answer::Answer;
 use super::calls::{Call, Endpoint};
 use super::failures::Failure;
 use super::state::Shared;
-use super::{authorize, batch, control, gmail, identity, token};
+use super::{authorize, batch, control, gmail, identity, security_events, token};
 use crate::server::{Cut, Reply, whole};
 
-/// Answers a request, or cuts its connection.
+/// Answers a request, or cuts its connection. What it has Google tell is delivered beside the answer.
 pub(super) async fn respond(shared: Arc<Shared>, request: Request<Bytes>) -> Result<Reply, Cut> {
+    let reply = answer(&shared, request).await;
+    let waiting = shared.state().security_events.take_waiting();
+    if !waiting.is_empty() {
+        #[expect(clippy::disallowed_methods, reason = "a delivery goes on beside the test")]
+        tokio::spawn(async move { security_events::deliver(&shared, waiting).await });
+    }
+    reply
+}
+
+async fn answer(shared: &Shared, request: Request<Bytes>) -> Result<Reply, Cut> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
     let Some(call) = Call::to(head.method.as_str(), target) else {
-        return Ok(reply(control::serve(&shared, head.method.as_str(), target, &text(&body))));
+        return Ok(reply(control::serve(shared, head.method.as_str(), target, &text(&body))));
     };
     let call = Call { headers: headers.collect(), body: text(&body), ..call };
-    let (answer, failure) = handle(&shared, &call);
+    let (answer, failure) = handle(shared, &call);
     let mut answer = match call.endpoint {
         Endpoint::Authorize => shared.state().switches.opener_policy.apply(answer),
         _ => answer,
@@ -68,9 +78,13 @@ fn dispatch(shared: &Shared, call: &Call) -> Answer {
         Endpoint::Revoke => identity::revoke(shared, call),
         Endpoint::UserInfo => identity::user_info(shared, call),
         Endpoint::Certificates => Answer::api(200, format!("{:#}", shared.signer.certificates())),
+        Endpoint::Discovery if call.path.ends_with("/risc-configuration") => {
+            security_events::discovery(shared)
+        }
         Endpoint::Discovery => identity::discovery(shared),
         Endpoint::MessagesList | Endpoint::MessagesGet => gmail::serve(shared, call),
         Endpoint::Batch => batch::serve(shared, call),
+        Endpoint::Stream | Endpoint::StreamUpdate => security_events::serve(shared, call),
     }
 }
 

@@ -15,6 +15,7 @@ use super::calls::Call;
 use super::failures::Failure;
 use super::identity::ISSUER;
 use super::opener_policy::OpenerPolicy;
+use super::security_events::SecurityEvents;
 use super::signing::Signer;
 use super::tokens::{Rotation, Tokens};
 use crate::journal::{Journal, Times};
@@ -42,6 +43,7 @@ impl Shared {
             tokens: Tokens::default(),
             switches: Switches::default(),
             journal: Journal::default(),
+            security_events: SecurityEvents::default(),
         };
         Self { url, clock, signer: Signer::new(), state: Mutex::new(state) }
     }
@@ -150,6 +152,7 @@ pub(super) struct State {
     pub(super) tokens: Tokens,
     pub(super) switches: Switches,
     pub(super) journal: Journal<Call, Failure>,
+    pub(super) security_events: SecurityEvents,
 }
 
 impl State {
@@ -200,6 +203,7 @@ impl State {
         self.grants.clear();
         self.tokens = Tokens::default();
         self.journal.forget_calls();
+        self.security_events.delivered.clear();
     }
 
     /// How long access tokens live.

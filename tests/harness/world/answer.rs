@@ -124,6 +124,9 @@ pub async fn invoke(app: Result<&App, &NotConfigured>, event: &str, budget: Dura
         Some(path) if path.contains("/.well-known/") => {
             respond(app, server_metadata::ROUTE, server_metadata::handle, event, invocation).await
         }
+        Some(path) if path.contains("risc") => {
+            respond(app, risc::ROUTE, risc::handle, event, invocation).await
+        }
         Some(path) if path.contains("/messages/") => {
             respond(app, get_message::ROUTE, get_message::handle, event, invocation).await
         }

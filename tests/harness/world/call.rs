@@ -76,6 +76,12 @@ impl Call {
             .header("origin", ORIGIN)
     }
 
+    /// `POST /risc` as Google delivers a security event token.
+    pub fn security_event(token: &str) -> Self {
+        let call = Self { method: "POST".to_owned(), body: Some(token.to_owned()), ..Self::get("/risc", "") };
+        call.header("content-type", "application/secevent+jwt").header("accept", "application/json")
+    }
+
     /// The same call with another method.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {

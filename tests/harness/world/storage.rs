@@ -99,6 +99,11 @@ impl World {
         self.rows("receipt#")
     }
 
+    /// The items of security events.
+    pub fn security_events(&self) -> Vec<Value> {
+        self.rows("risc#")
+    }
+
     fn rows(&self, prefix: &str) -> Vec<Value> {
         let items = self.dynamodb.scan(SESSIONS_TABLE).into_iter();
         items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with(prefix)).collect()

@@ -152,7 +152,7 @@ fn no_event_is_lost_without_a_message_about_it() {
 }
 
 #[test]
-fn a_function_without_a_route_is_there_only_if_it_was_asked_for_and_repeats_no_call() {
+fn an_optional_function_is_there_only_if_it_was_asked_for_and_a_direct_one_repeats_no_call() {
     let template = harness::template::read();
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         let folder = folder(&template, name);
@@ -162,6 +162,10 @@ fn a_function_without_a_route_is_there_only_if_it_was_asked_for_and_repeats_no_c
             assert_eq!(template["Resources"][resource]["Condition"], condition, "{resource}");
         }
         assert_eq!(template["Outputs"][format!("{name}Function")]["Condition"], condition, "{name}");
+        for part in ["Integration", "Route", "Permission"].map(|part| format!("{name}{part}")) {
+            let resource = &template["Resources"][&part];
+            assert!(resource.is_null() || resource["Condition"] == condition, "{part}");
+        }
         if DIRECT.iter().any(|(direct, ..)| direct == name) {
             assert_eq!(function["EventInvokeConfig"], json!({"MaximumRetryAttempts": 0}), "{name}");
         }

@@ -7,17 +7,19 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 16] = [
     "HasAccessToken",
     "HasAdministrators",
     "HasBackEnds",
     "HasConnections",
+    "HasCrossAccountProtection",
     "HasEdge",
     "HasEvents",
     "HasIndex",
     "HasObjectives",
     "HasOriginSecret",
     "HasOriginTruststore",
+    "HasRisc",
     "SignInRateIs10",
     "SignInRateIs50",
     "SignInRateIs100",

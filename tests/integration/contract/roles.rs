@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use harness::google::Decision;
 use harness::template::roles;
 use harness::world::{ANN, Call, FrontEnd, KEYRING, World, parameter};
+use postern_rules::security_event::Kind;
 use serde_json::{Value, json};
 
 use super::resources;
@@ -63,7 +64,7 @@ fn take_calls(world: &mut World) -> Calls {
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
 /// refresh, a second sign-in in the same browser, a code and its redemption, a grant that ends,
 /// signing out everywhere, and a disconnect.
-async fn observed() -> [(&'static str, Calls); 11] {
+async fn observed() -> [(&'static str, Calls); 12] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
     let (mut token, mut get, mut metadata) = (Calls::new(), Calls::new(), Calls::new());
@@ -119,7 +120,17 @@ async fn observed() -> [(&'static str, Calls); 11] {
         ("AccessToken", without_a_route::access_token().await),
         ("Connections", without_a_route::connections().await),
         ("Events", without_a_route::events().await),
+        ("Risc", risc().await),
     ]
+}
+
+/// The calls of `risc` for an event that ends the grant and the sessions.
+async fn risc() -> Calls {
+    let mut world = World::signed_in().await;
+    let token = world.google.sign(&world.google.security_event(Kind::AccountDisabled, ANN));
+    take_calls(&mut world);
+    assert_eq!(world.send(&Call::security_event(&token)).await.status, 202);
+    take_calls(&mut world)
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
     assert_snapshot!(scene.output().await, @"
-    good   the configuration of access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, server-metadata, sign-out
+    good   the configuration of access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, risc, server-metadata, sign-out
     good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
     good   the keyring in postern/sealing-keys
     good   the table CredentialsTable with the users' tokens
@@ -181,6 +181,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   the role of get-message allows what the template grants, and nothing dangerous beside it
     good   the role of list-messages allows what the template grants, and nothing dangerous beside it
     good   the role of oauth-callback allows what the template grants, and nothing dangerous beside it
+    good   the role of risc allows what the template grants, and nothing dangerous beside it
     good   the role of server-metadata allows what the template grants, and nothing dangerous beside it
     good   the role of sign-out allows what the template grants, and nothing dangerous beside it
     good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
@@ -198,6 +199,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   the log of get-message has no error in the last hour
     good   the log of list-messages has no error in the last hour
     good   the log of oauth-callback has no error in the last hour
+    good   the log of risc has no error in the last hour
     good   the log of server-metadata has no error in the last hour
     good   the log of sign-out has no error in the last hour
     ");
@@ -217,11 +219,17 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
 async fn what_is_optional_is_not_missed_in_a_stack_without_it() {
     let scene = Scene::new().await;
     scene.aws().parameters.clear();
-    let optional = ["AccessTokenFunction", "ConnectionsFunction", "EventsFunction", "EventsDeadLettersUrl"];
+    let optional = [
+        "AccessTokenFunction",
+        "ConnectionsFunction",
+        "EventsFunction",
+        "EventsDeadLettersUrl",
+        "RiscFunction",
+    ];
     scene.aws().outputs.retain(|name, _| !optional.contains(&name.as_str()));
     let output = scene.output().await;
     assert_eq!(lines("wrong", &output), "");
-    for name in ["access-token", "connections", "events"] {
+    for name in ["access-token", "connections", "events", "risc"] {
         assert!(!output.contains(name), "{output}");
     }
     scene.aws().outputs.remove("AuthStartFunction");

@@ -46,6 +46,7 @@ impl Cloud {
             ("GMAIL_URL", at_google("")),
             ("GOOGLE_USERINFO_URL", at_google("/oauth2/v3/userinfo")),
             ("GOOGLE_REVOKE_URL", at_google("/revoke")),
+            ("GOOGLE_CERTIFICATES_URL", at_google("/oauth2/v3/certs")),
         ];
         let url = ministack::start(&settings, log, processes).await?;
         let account = Account::at(&url, owner()).await?;

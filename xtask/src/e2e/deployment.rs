@@ -109,10 +109,14 @@ impl<'a> Deployment<'a> {
         self.cloud.google.client_secrets(&[&format!("{api}/oauth/callback")]);
     }
 
+    /// A browser that finds the API.
+    pub(super) fn browser(&self) -> Result<Browser, String> {
+        Ok(Browser::new()?.knowing(&self.api, &self.cloud.url, &self.host))
+    }
+
     /// A user of the front end, with an account of the fake Google.
     pub(super) fn visit(&self, account: &str) -> Result<Visit<'a>, String> {
-        let browser = Browser::new()?.knowing(&self.api, &self.cloud.url, &self.host);
-        Ok(Visit::new(&self.cloud.google, &self.api, PAGE, browser, account))
+        Ok(Visit::new(&self.cloud.google, &self.api, PAGE, self.browser()?, account))
     }
 
     /// A user whose mailbox is connected.

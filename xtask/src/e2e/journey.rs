@@ -52,7 +52,7 @@ const TEMPLATE: &str = r#"{
     "Queue": {"Value": {"Ref": "Queue"}}
   }
 }"#;
-/// The parameters that add functions.
+/// The parameters that add functions, each with something of the operator's.
 const OPTIONS: [&str; 3] = ["BackEndRoleArns", "AdministratorRoleArns", "EventBusName"];
 /// The API's domain.
 const DOMAIN: &str = "mail.example.com";
@@ -80,6 +80,7 @@ pub(super) async fn with_everything_optional(
 ) -> Result<Outputs, String> {
     let belongings = belongings(deployment.cloud).await?;
     let chosen = [
+        ("CrossAccountProtection", "on"),
         ("DomainName", DOMAIN),
         ("LogRetention", "30"),
         ("RequestRateLimit", "150"),
@@ -107,8 +108,8 @@ pub(super) async fn with_the_options_off(
     processes: &mut Processes,
 ) -> Result<(), String> {
     // Without the topic every alarm changes: MiniStack forgets the ARN of one inside that does not.
-    let off: Vec<(&str, &str)> =
-        OPTIONS.into_iter().chain(["AlarmTopicArn"]).map(|name| (name, "")).collect();
+    let empty = OPTIONS.into_iter().chain(["AlarmTopicArn"]).map(|name| (name, ""));
+    let off: Vec<(&str, &str)> = empty.chain([("CrossAccountProtection", "off")]).collect();
     deployment.change(&off, processes).await?;
     let now = deployment.resources().await?;
     let before = &deployment.resources_at_first;

@@ -98,6 +98,8 @@ pub mod names {
             "URL of Google's UserInfo endpoint.", URL_FORM;
         GOOGLE_REVOKE_URL, Default::Value("https://oauth2.googleapis.com/revoke"),
             "URL of Google's revocation endpoint.", URL_FORM;
+        GOOGLE_CERTIFICATES_URL, Default::Value("https://www.googleapis.com/oauth2/v3/certs"),
+            "URL of the keys that Google signs security events with; only the function `risc` reads them.", URL_FORM;
         AWS_ENDPOINT_URL_DYNAMODB, Default::Described("AWS"),
             "Another endpoint for DynamoDB.", URL_FORM;
         AWS_ENDPOINT_URL_SECRETS_MANAGER, Default::Described("AWS"),

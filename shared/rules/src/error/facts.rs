@@ -87,6 +87,7 @@ impl Error {
                 "The receipt is unknown, older than a minute or used, or its user has signed out everywhere or disconnected.",
                 Caller,
             ),
+            Self::EventRefused(refusal) => (400, "invalid_request", refusal.description(), Caller),
             Self::InvalidPageToken => (
                 400,
                 "invalid_page_token",
@@ -144,7 +145,7 @@ impl Error {
             Self::UnsupportedMediaType => (
                 415,
                 "unsupported_media_type",
-                "The body must be of the type that the route takes, application/json or application/x-www-form-urlencoded, in UTF-8 and without a content encoding.",
+                "The body must be of the type that the route takes, such as application/json, in UTF-8 and without a content encoding.",
                 Caller,
             ),
             Self::PayloadTooLarge => (413, "payload_too_large", "The body is larger than 16 KiB.", Caller),

@@ -1,4 +1,5 @@
-//! The names that RFC 6749 gives to our conditions. Ours stand beside them: `error_code` and `code`.
+//! The names that RFC 6749 and RFC 8935 give to our conditions. Those of RFC 6749 have ours beside
+//! them: `error_code` and `code`.
 
 use super::{Error, Fault};
 
@@ -29,6 +30,11 @@ impl Error {
                 Fault::Upstream | Fault::Operator => other.passing_or_not(),
             },
         }
+    }
+
+    /// The `err` of a security event that is not acceptable (RFC 8935 section 2.4).
+    pub fn delivery_error(&self) -> &'static str {
+        if let Self::EventRefused(refusal) = self { refusal.err() } else { "invalid_request" }
     }
 
     /// Whether the same request may succeed a little later.

@@ -40,6 +40,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const END_NOTICED_FOR: &str = "end_noticed_for";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
     pub(in crate::outside::dynamodb) const ERA: &str = "era";
+    pub(in crate::outside::dynamodb) const HANDLED_AT: &str = "handled_at";
     pub(in crate::outside::dynamodb) const ID: &str = "id";
     pub(in crate::outside::dynamodb) const ISSUED_AT: &str = "issued_at";
     pub(in crate::outside::dynamodb) const LAST_USED_AT: &str = "last_used_at";
@@ -258,6 +259,11 @@ pub(super) fn code_key(digest: &str) -> String {
 /// The key of a used receipt's row.
 pub(super) fn receipt_key(digest: &str) -> String {
     format!("receipt#{digest}")
+}
+
+/// The key of a security event's row.
+pub(super) fn event_key(digest: &str) -> String {
+    format!("risc#{digest}")
 }
 
 /// Writes the row of a code that was not redeemed.

@@ -1,5 +1,5 @@
-//! The sessions table: sessions and spent states. [`super::codes`] has the one-time codes, and
-//! [`super::receipts`] the used receipts.
+//! The sessions table: sessions and spent states. [`super::codes`] has the one-time codes,
+//! [`super::receipts`] the used receipts, and [`super::security_events`] Google's events.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -52,6 +52,7 @@ impl Metric {
             Self::UnreadableRecords => ("UnreadableRecords", "Count", WHOLE_STACK),
             Self::ConnectedUsers => ("ConnectedUsers", "Count", WHOLE_STACK),
             Self::Lapses => ("Lapses", "Count", &[&["LapseReason"]]),
+            Self::SecurityEvents => ("SecurityEvents", "Count", &[&["SecurityEvent"]]),
             Self::Time(BackEnd::DynamoDb) => ("DynamoDbTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::SecretsManager) => ("SecretsManagerTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::GoogleToken) => ("GoogleTokenTime", "Milliseconds", EACH_FUNCTION),

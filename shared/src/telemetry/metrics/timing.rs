@@ -9,7 +9,7 @@ use super::{Metric, with_collected};
 pub(crate) enum BackEnd {
     DynamoDb,
     SecretsManager,
-    /// Google's token endpoint, UserInfo and revocation endpoint.
+    /// Google's token endpoint, UserInfo, revocation endpoint and keys.
     GoogleToken,
     Gmail,
     EventBridge,

@@ -223,6 +223,7 @@ async fn a_role_that_allows_too_little_or_too_much_is_found() {
     wrong  the role of get-message does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of list-messages does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of oauth-callback does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
+    wrong  the role of risc does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     wrong  the role of sign-out does not allow kms:Decrypt on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb: deploy the template again with this key as KmsKeyArn
     a key that may be passed on: wrong  the role of auth-start allows kms:CreateGrant on the key arn:aws:kms:us-east-1:123456789012:key/of-the-owner through dynamodb, which the template does not grant: deploy the template again, or remove the statement from the role's policies
     a permission too much: wrong  the role of list-messages allows dynamodb:Scan on CredentialsTable, which the template does not grant: deploy the template again, or remove the statement from the role's policies

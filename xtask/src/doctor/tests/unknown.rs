@@ -45,6 +45,7 @@ async fn what_the_caller_may_not_see() {
     ?      what the role of get-message allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of list-messages allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of oauth-callback allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
+    ?      what the role of risc allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of server-metadata allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      what the role of sign-out allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
     ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
@@ -57,6 +58,7 @@ async fn what_the_caller_may_not_see() {
     ?      the log of get-message: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of list-messages: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of oauth-callback: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the log of risc: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of server-metadata: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of sign-out: you may not call logs:FilterLogEvents; try again with a role that may
     ");
@@ -144,6 +146,7 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     ?      the log of get-message: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/get-message --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of list-messages: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/list-messages --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of oauth-callback: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/oauth-callback --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
+    ?      the log of risc: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/risc --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of server-metadata: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/server-metadata --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of sign-out: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/sign-out --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     "#);
