@@ -192,6 +192,9 @@ pub(crate) struct DoctorOptions {
     pub(crate) page_port: u16,
     #[command(flatten)]
     pub(crate) data: DataPorts,
+    /// Text to read, or one JSON document (docs/deploy.md).
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
 }
 
 /// The options of `connections`.
@@ -355,7 +358,8 @@ Set POSTERN_SESSION_TOKEN to a session (the value of the cookie __Host-session),
 message as that user to see whether the Gmail API is enabled. That may refresh the access token, mark \
 the grant revoked or update the session's last-used time; doctor writes nothing else.
 
-Exits with status 1 if something is wrong, and with 0 otherwise, also if it could not check everything.";
+Exits with status 0 if nothing is wrong, also if it could not check everything; with 1 if something is \
+wrong; with 2 if the API gave no usable answer, or if doctor could not begin.";
 
 #[cfg(test)]
 mod tests {

@@ -47,7 +47,7 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     let belongings = journey::with_everything_optional(&mut deployment, processes).await?;
     back_ends::use_the_connections(&deployment, &belongings, processes).await?;
     security_events::end_a_session(&deployment).await?;
-    defects::are_found(&deployment).await?;
+    defects::are_found(&deployment, &belongings, processes).await?;
     rotation::without_a_failed_request(&deployment).await?;
     roles::allow_what_the_template_grants(&deployment).await?;
     logs::hold_no_secret(cloud).await?;

@@ -73,7 +73,7 @@ async fn main() -> ExitCode {
         #[cfg(feature = "aws")]
         Command::Connections(options) => connections::run(options).await,
         #[cfg(feature = "aws")]
-        Command::Doctor(options) => doctor::run(options).await,
+        Command::Doctor(options) => return doctor::run(options).await,
         #[cfg(feature = "aws")]
         Command::Import(options) => import::run(options).await,
         #[cfg(feature = "aws")]

@@ -11,6 +11,8 @@ use crate::account::Account;
 /// A stack that is there, in whatever state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stack {
+    /// Its ARN.
+    pub(crate) id: String,
     /// CloudFormation's word for its state, such as `UPDATE_COMPLETE`.
     pub(crate) status: String,
     /// The values that its parameters have.
@@ -62,6 +64,7 @@ impl From<&Description> for Stack {
         let outputs = stack.outputs().iter().map(|one| (one.output_key(), one.output_value()));
         let tags = stack.tags().iter().map(|one| (one.key(), one.value()));
         Self {
+            id: stack.stack_id().unwrap_or_default().to_owned(),
             status: stack.stack_status().map_or_else(String::new, |status| status.as_str().to_owned()),
             parameters: map_of(parameters),
             outputs: Outputs(map_of(outputs)),

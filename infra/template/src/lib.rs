@@ -117,7 +117,11 @@ pub fn paths(template: &Value) -> BTreeSet<String> {
     keys.filter_map(|key| Some(key.split_once(' ')?.1.to_owned())).collect()
 }
 
-fn parse(text: &str) -> Value {
+/// A template in YAML or JSON, in the form of [`read`].
+///
+/// # Panics
+/// When the text is neither.
+pub fn parse(text: &str) -> Value {
     json_of(serde_norway::from_str(text).expect("the template is YAML"))
 }
 

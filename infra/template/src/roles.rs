@@ -16,14 +16,6 @@ pub struct Grant {
     pub requirement: Value,
 }
 
-impl Grant {
-    /// Whether a KMS key may be used through this service.
-    pub fn is_through(&self, service: &str) -> bool {
-        let services = each(&self.requirement["StringEquals"]["kms:ViaService"]);
-        services.into_iter().any(|name| reference(name).starts_with(&format!("{service}.")))
-    }
-}
-
 /// The logical ID of each function, with the name of its folder.
 ///
 /// # Panics
@@ -38,18 +30,6 @@ pub fn functions(template: &Value) -> Vec<(String, String)> {
             (logical_id.clone(), folder.to_owned())
         })
         .collect()
-}
-
-/// Whether the function `logical_id` is only in some stacks.
-pub fn is_optional(template: &Value, logical_id: &str) -> bool {
-    template["Resources"][logical_id]["Condition"].is_string()
-}
-
-/// The environment variables that the function `logical_id` has besides those of all functions, or
-/// with a value of its own.
-pub fn own_variables<'a>(template: &'a Value, logical_id: &str) -> Vec<&'a str> {
-    let variables = &template["Resources"][logical_id]["Properties"]["Environment"]["Variables"];
-    variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
 }
 
 /// Each action that the role of the function `logical_id` allows, once for each resource.

@@ -9,8 +9,7 @@ use reqwest::header::{
     ORIGIN,
 };
 
-use super::finding::Finding;
-use super::functions::Function;
+use super::finding::{Finding, PUT_BACK};
 use super::target::Target;
 
 /// A page that no deployment allows (RFC 2606 section 2).
@@ -25,13 +24,13 @@ const PREFLIGHTS: [Preflight; 2] =
     [["GET", "/messages", "authorization"], ["POST", "/oauth/callback", "content-type,x-requested-with"]];
 
 /// One line for each front end, and one for all other pages.
-pub(super) async fn examine(target: &Target, functions: &[Function]) -> Vec<Finding> {
-    let configured = || functions.iter().find_map(|function| function.variables.get("ALLOWED_ORIGINS"));
+pub(super) async fn examine(target: &Target) -> Vec<Finding> {
+    let configured = || target.deployment.as_ref()?.stack.parameters.get("AllowedOrigins");
     let list = target.page.as_ref().or_else(configured);
     let origins = list.map(String::as_str).unwrap_or_default().split(',').map(str::trim);
     let origins: Vec<&str> = origins.filter(|origin| !origin.is_empty()).take(MOST_ORIGINS).collect();
     if origins.is_empty() {
-        let why = "no function names the origins that it allows; fix the configuration first";
+        let why = "the parameter AllowedOrigins is empty; deploy with the origins of your pages";
         return vec![Finding::unknown("CORS for the front ends", why)];
     }
     let mut findings = Vec::new();
@@ -53,7 +52,7 @@ async fn friend(target: &Target, origin: &str) -> Result<Finding, Finding> {
         if !allows(&ask(target, &what, origin, preflight).await?, origin, preflight) {
             return Err(Finding::wrong(
                 format!("the API does not let pages of {origin} call {method} {path}"),
-                "deploy the template again with this origin in AllowedOrigins",
+                "deploy with this origin in AllowedOrigins",
             ));
         }
     }
@@ -75,10 +74,7 @@ async fn ask(target: &Target, what: &str, origin: &str, preflight: Preflight) ->
     // `*` is enough for a page with a bearer token, and any page can have the origin `null`.
     let is_open = |origin: &String| ["*", "null", STRANGER].contains(&origin.as_str());
     if list(&answer, &ACCESS_CONTROL_ALLOW_ORIGIN).iter().any(is_open) {
-        return Err(Finding::wrong(
-            "the API lets pages of any origin read its answers",
-            "deploy the template again: its CORS names each front end",
-        ));
+        return Err(Finding::wrong("the API lets pages of any origin read its answers", PUT_BACK));
     }
     if !(200..300).contains(&answer.status) {
         return Err(unknown(format!("answered {}", answer.status)));

@@ -5,8 +5,10 @@ use std::fmt;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use postern::outside::http::aws::describe;
+use serde_json::{Value, json};
 
-pub(super) const DEPLOY_AGAIN: &str = "deploy the template again";
+/// Another deployment of the same template changes nothing, for CloudFormation compares templates.
+pub(super) const PUT_BACK: &str = "put it back (docs/deploy.md#put-back-what-differs)";
 
 /// The outcome of one check. Its text is doctor's own, with names of resources in it: never a
 /// secret, and never what another system wrote.
@@ -36,6 +38,15 @@ impl Finding {
     /// Whether something has to be fixed.
     pub(crate) const fn is_wrong(&self) -> bool {
         matches!(self, Self::Wrong(..))
+    }
+
+    /// For pipelines: what docs/deploy.md promises.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Good(what) => json!({ "state": "good", "what": what }),
+            Self::Wrong(what, fix) => json!({ "state": "wrong", "what": what, "fix": fix }),
+            Self::Unknown(what, why) => json!({ "state": "unknown", "what": what, "why": why }),
+        }
     }
 }
 
@@ -69,7 +80,14 @@ impl Refusal {
     pub(super) fn of<E: ProvideErrorMetadata>(action: &str, error: &SdkError<E, HttpResponse>) -> Self {
         // Only an answer of the service has a code.
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
-        let is_absent = matches!(code, "ResourceNotFoundException" | "NoSuchEntity");
+        Self::new(action, code, &describe(error))
+    }
+
+    /// `code` is the service's word for it, and `otherwise` says what happened if it is none that is
+    /// known.
+    pub(super) fn new(action: &str, code: &str, otherwise: &str) -> Self {
+        let is_absent =
+            matches!(code, "ResourceNotFoundException" | "NoSuchEntity" | "NotFound" | "NotFoundException");
         let why = match code {
             _ if is_absent => format!("{action} finds nothing"),
             "AccessDenied"
@@ -77,7 +95,7 @@ impl Refusal {
             | "UnauthorizedOperation"
             | "NotAuthorized"
             | "AuthorizationError" => format!("you may not call {action}; try again with a role that may"),
-            _ => format!("{action}: {}; try again", describe(error)),
+            _ => format!("{action}: {otherwise}; try again"),
         };
         Self { is_absent, why }
     }

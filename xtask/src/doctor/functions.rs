@@ -1,138 +1,114 @@
-//! The deployed functions, as Lambda describes them. Their environment variables are usable and
-//! those of the stack, and equal in every function unless the template gives one its own.
-
-use std::collections::BTreeMap;
+//! The deployed functions, as Lambda describes them: whether they are there and may run.
 
 use aws_sdk_lambda::types::{ApplicationLogLevel, LastUpdateStatus, LoggingConfig, State};
-use postern::door::authorization::CALLBACK_PATH;
-use postern_rules::config::{Config, VARIABLES};
-use postern_template::roles;
+use serde_json::Value;
 
-use super::finding::{DEPLOY_AGAIN, Finding, Refusal, or_good};
-use super::target::{Deployment, Target};
+use super::finding::{Finding, PUT_BACK, Refusal, or_good};
+use super::target::Deployment;
+use super::template::{Resource, Template};
 
 /// A function.
 pub(super) struct Function {
     /// Its folder.
     pub(super) name: String,
-    /// Its name in the template.
-    pub(super) logical_id: String,
-    pub(super) arn: String,
-    /// The ARN of its role.
-    pub(super) role: String,
     pub(super) log_group: String,
     /// Lambda drops every line below `FATAL`, a level that the functions do not use.
     pub(super) hides_errors: bool,
-    pub(super) variables: BTreeMap<String, String>,
-    pub(super) has_failed: bool,
 }
 
-/// Asks Lambda for each function of the template; one that is optional is there if the stack says
-/// so. On this machine there is no Lambda to ask.
-pub(super) async fn examine(target: &Target) -> (Vec<Function>, Vec<Finding>) {
+/// Asks Lambda for each function that the stack has.
+pub(super) async fn examine(
+    deployment: &Deployment,
+    templates: &[Template],
+) -> (Vec<Function>, Vec<Finding>) {
     let (mut functions, mut findings) = (Vec::new(), Vec::new());
-    let Some(deployment) = &target.deployment else { return (functions, findings) };
-    let template = postern_template::read();
-    for (logical_id, name) in roles::functions(&template) {
-        let is_there = deployment.stack.outputs.get(&output_of(&logical_id)).is_ok();
-        if roles::is_optional(&template, &logical_id) && !is_there {
-            continue;
-        }
-        match function(deployment, logical_id, name).await {
-            Ok(function) => functions.push(function),
+    for function in templates.iter().flat_map(|template| template.resources("AWS::Lambda::Function")) {
+        let name = function.name("");
+        match examine_one(deployment, &function, &name).await {
+            Ok((function, wrong)) => {
+                functions.push(function);
+                findings.extend(wrong);
+            }
             Err(finding) => findings.push(finding),
         }
     }
-    findings.extend(compare(target, &functions));
-    (functions, findings)
+    findings.extend(mappings(deployment, templates).await);
+    let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
+    let good = format!("the functions {}", names.join(", "));
+    (functions, or_good(findings, good))
 }
 
-fn output_of(logical_id: &str) -> String {
-    format!("{logical_id}Function")
-}
-
-async fn function(deployment: &Deployment, logical_id: String, name: String) -> Result<Function, Finding> {
-    let what = format!("the configuration of {name}");
-    let id = deployment
-        .stack
-        .outputs
-        .get(&output_of(&logical_id))
-        .map_err(|problem| Finding::unknown(&what, problem))?;
+async fn examine_one(
+    deployment: &Deployment,
+    function: &Resource,
+    name: &str,
+) -> Result<(Function, Vec<Finding>), Finding> {
+    let (what, id) = (format!("the function {name}"), &function.physical_id);
     let lambda = aws_sdk_lambda::Client::new(&deployment.config);
     let answer = lambda.get_function_configuration().function_name(id).send().await;
     let answer = answer.map_err(|error| {
-        let absent = Finding::wrong(format!("the function {name} does not exist"), DEPLOY_AGAIN);
+        let absent = Finding::wrong(format!("{what} does not exist"), PUT_BACK);
         Refusal::of("lambda:GetFunctionConfiguration", &error).unless_absent(&what, absent)
     })?;
-    let (Some(arn), Some(role)) = (answer.function_arn(), answer.role()) else {
-        return Err(Finding::unknown(&what, "Lambda's answer names no role; try again"));
-    };
+    let mut wrong = Vec::new();
+    if answer.state() == Some(&State::Failed)
+        || answer.last_update_status() == Some(&LastUpdateStatus::Failed)
+    {
+        let what = format!("Lambda failed to create or update the function {name}");
+        wrong.push(Finding::wrong(what, "deploy the template again"));
+    }
+    match lambda.get_function_concurrency().function_name(id).send().await {
+        Ok(answer) => {
+            let meant = &function.properties["ReservedConcurrentExecutions"];
+            wrong.extend(concurrency(name, answer.reserved_concurrent_executions(), meant));
+        }
+        Err(error) => {
+            let what = format!("the concurrency of {name}");
+            wrong.push(Refusal::of("lambda:GetFunctionConcurrency", &error).unknown(what));
+        }
+    }
     // Lambda chooses a group if none is configured.
     let logging = answer.logging_config();
     let log_group = logging
         .and_then(|config| config.log_group())
         .map_or_else(|| format!("/aws/lambda/{}", answer.function_name().unwrap_or(id)), str::to_owned);
-    let variables = answer.environment().and_then(|environment| environment.variables());
     let level = logging.and_then(LoggingConfig::application_log_level);
-    Ok(Function {
-        arn: arn.to_owned(),
-        role: role.to_owned(),
-        log_group,
-        hides_errors: level == Some(&ApplicationLogLevel::Fatal),
-        variables: variables.cloned().unwrap_or_default().into_iter().collect(),
-        has_failed: answer.state() == Some(&State::Failed)
-            || answer.last_update_status() == Some(&LastUpdateStatus::Failed),
-        name,
-        logical_id,
-    })
+    let hides_errors = level == Some(&ApplicationLogLevel::Fatal);
+    Ok((Function { name: name.to_owned(), log_group, hides_errors }, wrong))
 }
 
-/// One line for all functions, or one for each thing that is wrong.
-fn compare(target: &Target, functions: &[Function]) -> Vec<Finding> {
-    let template = postern_template::read();
-    let own = |function: &Function| roles::own_variables(&template, &function.logical_id);
-    let Some(first) = functions.iter().find(|function| own(function).is_empty()) else { return Vec::new() };
-    let mut wrong = Vec::new();
-    for function in functions {
-        let name = &function.name;
-        if function.has_failed {
-            wrong.push(format!("Lambda failed to create or update the function {name}"));
+/// CloudFormation compares a reservation only if the template has one.
+fn concurrency(name: &str, reserved: Option<i32>, meant: &Value) -> Option<Finding> {
+    let what = match reserved {
+        Some(0) => format!("Lambda refuses every request to {name}: its reserved concurrency is 0"),
+        Some(reserved) if meant.is_null() => {
+            format!("the reserved concurrency of {name} is {reserved}, and the template reserves none")
         }
-        match Config::read(|variable| function.variables.get(variable).cloned()) {
-            Ok(config) => wrong.extend(
-                foreign(target, &config)
-                    .map(|variable| format!("{variable} of {name} is not the one in the stack's outputs")),
-            ),
+        _ => return None,
+    };
+    Some(Finding::wrong(what, PUT_BACK))
+}
+
+/// The template does not say that a mapping is on, so CloudFormation does not see that it is off.
+async fn mappings(deployment: &Deployment, templates: &[Template]) -> Vec<Finding> {
+    let lambda = aws_sdk_lambda::Client::new(&deployment.config);
+    let mut findings = Vec::new();
+    for mapping in templates.iter().flat_map(|template| template.resources("AWS::Lambda::EventSourceMapping"))
+    {
+        let (name, id) = (&mapping.logical_id, &mapping.physical_id);
+        match lambda.get_event_source_mapping().uuid(id).send().await {
+            Ok(answer)
+                if matches!(answer.state(), Some("Enabled" | "Enabling" | "Updating" | "Creating")) => {}
+            Ok(_) => findings.push(Finding::wrong(
+                format!("{name} is off, so its function gets no records of the stream"),
+                format!("`aws lambda update-event-source-mapping --uuid {id} --enabled`"),
+            )),
             Err(error) => {
-                let error = error.to_string();
-                let error = error.trim_end_matches('.');
-                wrong.push(format!("the configuration of {name} is not usable ({error})"));
+                let absent = Finding::wrong(format!("{name} does not exist"), PUT_BACK);
+                let refusal = Refusal::of("lambda:GetEventSourceMapping", &error);
+                findings.push(refusal.unless_absent(format!("whether {name} is on"), absent));
             }
         }
     }
-    for other in functions {
-        let own = own(other);
-        let differs =
-            |name: &&str| first.variables.get(*name) != other.variables.get(*name) && !own.contains(name);
-        let differing = VARIABLES.iter().map(|variable| variable.name).filter(differs);
-        wrong.extend(
-            differing.map(|variable| format!("{variable} differs in {} and {}", first.name, other.name)),
-        );
-    }
-    let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
-    let wrong = wrong.into_iter().map(|what| Finding::wrong(what, DEPLOY_AGAIN)).collect();
-    or_good(wrong, format!("the configuration of {}", names.join(", ")))
-}
-
-/// The variables with which a function uses something that is not the stack's.
-fn foreign(target: &Target, config: &Config) -> impl Iterator<Item = &'static str> {
-    let callback = config.public_url.as_ref().map(|url| url.join(CALLBACK_PATH));
-    let pairs = [
-        ("CREDENTIALS_TABLE", config.credentials_table == target.credentials_table),
-        ("SESSIONS_TABLE", config.sessions_table == target.sessions_table),
-        ("GOOGLE_CLIENT_SECRET_ID", config.google_client_secret_id == target.google_client),
-        ("SEALING_KEYS_SECRET_ID", config.sealing_keys_secret_id == target.sealing_keys),
-        ("PUBLIC_URL", callback.is_none_or(|callback| callback == target.callback)),
-    ];
-    pairs.into_iter().filter(|(_, is_of_stack)| !is_of_stack).map(|(variable, _)| variable)
+    findings
 }

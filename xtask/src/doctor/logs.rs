@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use postern::clock::Clock;
 use serde_json::Value;
 
-use super::finding::{DEPLOY_AGAIN, Finding, Refusal};
+use super::finding::{Finding, PUT_BACK, Refusal};
 use super::functions::Function;
 use super::problem::Problem;
-use super::target::{Deployment, Target};
+use super::target::Deployment;
 
 const PERIOD: Duration = Duration::from_hours(1);
 /// A page may be empty although more follow, and the log of a busy function is endless.
@@ -109,9 +109,8 @@ pub(super) fn time(millis: i64) -> String {
 
 /// One line for each function and kind of failure, and the log of list-messages: the Gmail API has
 /// a check of its own.
-pub(super) async fn examine(target: &Target, functions: &[Function]) -> (Option<Log>, Vec<Finding>) {
+pub(super) async fn examine(deployment: &Deployment, functions: &[Function]) -> (Option<Log>, Vec<Finding>) {
     let (mut of_list_messages, mut findings) = (None, Vec::new());
-    let Some(deployment) = &target.deployment else { return (None, findings) };
     for function in functions {
         let (name, group) = (&function.name, &function.log_group);
         match read(deployment, group).await {
@@ -123,7 +122,7 @@ pub(super) async fn examine(target: &Target, functions: &[Function]) -> (Option<
                 // The stack creates the group, and no role may.
                 let what =
                     format!("the log group {group} does not exist, so {name} loses its log and metrics");
-                let absent = Finding::wrong(what, DEPLOY_AGAIN);
+                let absent = Finding::wrong(what, PUT_BACK);
                 findings.push(refusal.unless_absent(format!("the log of {name}"), absent));
             }
         }

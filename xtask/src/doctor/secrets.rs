@@ -1,9 +1,12 @@
 //! The two secrets: whether they exist, and whether the functions could read their values. The
 //! values stay in types that do not print.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use postern_rules::seal::Keyring;
 use postern_rules::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::finding::{Finding, Refusal};
 use super::target::Target;
@@ -12,21 +15,39 @@ use crate::web_client::{ClientText, WebClient};
 /// The kind of the keyring's JSON, as a [`Secret`].
 enum Keys {}
 
-/// Reads both; returns Google's client if it is usable.
-pub(super) async fn examine(target: &Target) -> (Option<WebClient>, Vec<Finding>) {
+/// What the secrets hold, as far as it is usable.
+#[derive(Default)]
+pub(super) struct Held {
+    /// Google's client.
+    pub(super) client: Option<WebClient>,
+    /// The names of the keyring's keys.
+    pub(super) keys: Option<BTreeSet<String>>,
+}
+
+/// Reads both.
+pub(super) async fn examine(target: &Target) -> (Held, Vec<Finding>) {
     let (google, keyring) = (&target.google_client, &target.sealing_keys);
     let (text, keys) = tokio::join!(
         value(target, google, "the secret with Google's client"),
         value::<Keys>(target, keyring, "the secret with the keyring"),
     );
-    let about_keys = keys.map_or_else(|finding| finding, |keys| keyring_of(keys.expose(), keyring));
-    match text.and_then(|text| client(text, google)) {
+    let mut held = Held::default();
+    let about_client = match text.and_then(|text| client(text, google)) {
         Ok(client) => {
-            let good = format!("Google's client in {google}: {}", client.google.client_id);
-            (Some(client), vec![Finding::good(good), about_keys])
+            let good = Finding::good(format!("Google's client in {google}: {}", client.google.client_id));
+            held.client = Some(client);
+            good
         }
-        Err(finding) => (None, vec![finding, about_keys]),
-    }
+        Err(finding) => finding,
+    };
+    let about_keys = match keys.and_then(|keys| names(keys.expose(), keyring)) {
+        Ok(names) => {
+            held.keys = Some(names);
+            Finding::good(format!("the keyring in {keyring}"))
+        }
+        Err(finding) => finding,
+    };
+    (held, vec![about_client, about_keys])
 }
 
 fn client(text: ClientText, secret: &str) -> Result<WebClient, Finding> {
@@ -38,15 +59,17 @@ fn client(text: ClientText, secret: &str) -> Result<WebClient, Finding> {
     })
 }
 
-fn keyring_of(text: &str, secret: &str) -> Finding {
-    match Keyring::parse(text) {
-        Ok(_) => Finding::good(format!("the keyring in {secret}")),
-        Err(error) => Finding::wrong(
+/// The names of the keyring's keys.
+fn names(text: &str, secret: &str) -> Result<BTreeSet<String>, Finding> {
+    Keyring::parse(text).map_err(|error| {
+        Finding::wrong(
             format!("the keyring in {secret}: {error}"),
             "store {\"primary\":\"k1\",\"k1\":\"<at least 32 random characters>\"}, and keep every key that has \
              sealed anything",
-        ),
-    }
+        )
+    })?;
+    let members: BTreeMap<String, Zeroizing<String>> = serde_json::from_str(text).unwrap_or_default();
+    Ok(members.into_keys().filter(|name| name != "primary").collect())
 }
 
 async fn value<Kind>(target: &Target, secret: &str, name: &str) -> Result<Secret<Kind>, Finding> {

@@ -1,10 +1,10 @@
-//! The two tables: their keys, the expiry of sessions, and the protection of the users' tokens.
+//! The two tables: their keys, the expiry of sessions, and the recovery of the users' tokens.
 
 use aws_sdk_dynamodb::types::{
     KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveStatus,
 };
 
-use super::finding::{DEPLOY_AGAIN, Finding, Refusal, or_good};
+use super::finding::{Finding, PUT_BACK, Refusal, or_good};
 use super::target::Target;
 
 /// The attribute by which DynamoDB deletes sessions and spent states.
@@ -29,13 +29,7 @@ async fn table(target: &Target, name: &str, key: &str, contents: &str) -> Vec<Fi
     if name == target.sessions_table {
         findings.extend(expiry(target, name).await);
     } else if target.deployment.is_some() {
-        // The local tables live in memory, unprotected.
-        if table.deletion_protection_enabled() != Some(true) {
-            findings.push(Finding::wrong(
-                format!("the table {name} {contents} is not protected against deletion"),
-                format!("`aws dynamodb update-table --table-name {name} --deletion-protection-enabled`"),
-            ));
-        }
+        // The local tables live in memory.
         findings.extend(recovery(target, name).await);
     }
     or_good(findings, format!("the table {name} {contents}"))
@@ -45,7 +39,7 @@ async fn describe(target: &Target, name: &str) -> Result<TableDescription, Findi
     let what = format!("the table {name}");
     let answer = target.dynamodb.describe_table().table_name(name).send().await;
     let answer = answer.map_err(|error| {
-        let absent = Finding::wrong(format!("{what} does not exist"), DEPLOY_AGAIN);
+        let absent = Finding::wrong(format!("{what} does not exist"), PUT_BACK);
         Refusal::of("dynamodb:DescribeTable", &error).unless_absent(&what, absent)
     })?;
     answer.table.ok_or_else(|| Finding::unknown(what, "DynamoDB did not describe it; try again"))
@@ -66,7 +60,7 @@ fn usable(table: &TableDescription, name: &str, key: &str) -> Vec<Finding> {
     if !(is_key && is_text) {
         findings.push(Finding::wrong(
             format!("the key of the table {name} is not exactly {key} (S)"),
-            "a key cannot be changed: deploy the template again with a new table",
+            "a key cannot be changed: deploy with a new table",
         ));
     }
     findings

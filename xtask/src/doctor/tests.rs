@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use self::aws::{Aws, PAGE};
-use super::examine;
 use super::target::Target;
+use super::{examine, template};
 use crate::account::Account;
 
 /// What stands in the output for the address of the API, whose port differs from run to run.
@@ -50,6 +50,9 @@ impl Scene {
         let router = Router::new().fallback(aws::answer).with_state(scene.clone());
         #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
+        let target = scene.target().await;
+        let templates = template::read(target.deployment.as_ref().unwrap()).await;
+        scene.aws().be_as(&templates.ok().unwrap());
         scene
     }
 
@@ -65,8 +68,8 @@ impl Scene {
     }
 
     /// From now on answers every call so that has all of these words in its target, path and body.
-    fn answer(&self, call: &'static str, status: u16, body: &impl ToString) {
-        self.aws().answers.push((call, status, body.to_string()));
+    fn answer(&self, call: &str, status: u16, body: &impl ToString) {
+        self.aws().answers.push((call.to_owned(), status, body.to_string()));
     }
 
     /// Stores the client's file with a change.
@@ -97,11 +100,6 @@ impl Scene {
         self.change(function, |function| function["Environment"]["Variables"][variable] = json!(value));
     }
 
-    /// What IAM's simulator says of an action on a resource, or through a service.
-    fn decide(&self, role: &'static str, action: &'static str, on: &'static str, decision: Option<bool>) {
-        self.aws().policies.push((role, action, on, decision));
-    }
-
     /// Writes lines into the log of list-messages, a second after each other, the last one first.
     fn log(&self, lines: impl IntoIterator<Item = Value>) {
         let events = lines
@@ -111,11 +109,6 @@ impl Scene {
         let mut events: Vec<Value> = events.collect();
         events.reverse();
         self.answer("FilterLogEvents list-messages", 200, &json!({ "events": events }));
-    }
-
-    fn give_a_key(&self) {
-        let key = "arn:aws:kms:us-east-1:123456789012:key/of-the-owner".to_owned();
-        self.aws().parameters.insert("KmsKeyArn", key);
     }
 
     /// Connects a mailbox as a script does, and keeps the session.
@@ -135,7 +128,8 @@ impl Scene {
     }
 
     async fn output_for(&self, target: &Target) -> String {
-        let lines: Vec<String> = examine(target).await.iter().map(ToString::to_string).collect();
+        let report = examine(target).await;
+        let lines: Vec<String> = report.findings.iter().map(|(_, finding)| finding.to_string()).collect();
         let output = lines.join("\n").replace(&self.url, API);
         for secret in [self.stack.google.client_secret()].iter().chain(&self.session) {
             assert!(!output.contains(secret), "a line tells a secret");
@@ -167,29 +161,23 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
     assert_snapshot!(scene.output().await, @"
-    good   the configuration of access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, risc, server-metadata, sign-out
-    good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
-    good   the keyring in postern/sealing-keys
-    good   the table CredentialsTable with the users' tokens
-    good   the table SessionsTable with the sessions
-    good   the role of access-token allows what the template grants, and nothing dangerous beside it
-    good   the role of auth-start allows what the template grants, and nothing dangerous beside it
-    good   the role of auth-token allows what the template grants, and nothing dangerous beside it
-    good   the role of connection allows what the template grants, and nothing dangerous beside it
-    good   the role of connections allows what the template grants, and nothing dangerous beside it
-    good   the role of events allows what the template grants, and nothing dangerous beside it
-    good   the role of get-message allows what the template grants, and nothing dangerous beside it
-    good   the role of list-messages allows what the template grants, and nothing dangerous beside it
-    good   the role of oauth-callback allows what the template grants, and nothing dangerous beside it
-    good   the role of risc allows what the template grants, and nothing dangerous beside it
-    good   the role of server-metadata allows what the template grants, and nothing dangerous beside it
-    good   the role of sign-out allows what the template grants, and nothing dangerous beside it
-    good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
-    good   CORS for http://localhost:9100
-    good   CORS for other origins: refused
-    good   Google accepts the client secret in postern/google-client
-    ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
-    good   the Gmail API lists messages
+    good   the functions access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, server-metadata, sign-out
+    good   the properties that CloudFormation compares are those of the template
+    good   each route of the API leads to its function
+    good   each function may be invoked by whom the template permits
+    good   the role of access-token allows what the template grants, and no more
+    good   the role of auth-start allows what the template grants, and no more
+    good   the role of auth-token allows what the template grants, and no more
+    good   the role of connection allows what the template grants, and no more
+    good   the role of connections allows what the template grants, and no more
+    good   the role of events allows what the template grants, and no more
+    good   the role of get-message allows what the template grants, and no more
+    good   the role of list-messages allows what the template grants, and no more
+    good   the role of oauth-callback allows what the template grants, and no more
+    good   the role of server-metadata allows what the template grants, and no more
+    good   the role of sign-out allows what the template grants, and no more
+    good   the 34 alarms exist and are silent
+    ?      whether somebody hears of the alarms: no AlarmTopicArn is set, so they tell nobody
     good   the log of access-token has no error in the last hour
     good   the log of auth-start has no error in the last hour
     good   the log of auth-token has no error in the last hour
@@ -202,36 +190,62 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   the log of risc has no error in the last hour
     good   the log of server-metadata has no error in the last hour
     good   the log of sign-out has no error in the last hour
+    good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
+    good   GET https://api.example.com/messages answers 401 not_signed_in to somebody without a session
+    good   GET https://api.example.com/oauth/callback answers 400 invalid_request to somebody without a session
+    good   CORS for http://localhost:9100
+    good   CORS for other origins: refused
+    good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
+    good   the keyring in postern/sealing-keys
+    good   the keyring has the keys of all 1 users
+    good   the table CredentialsTable with the users' tokens
+    good   the table SessionsTable with the sessions
+    good   Google accepts the client secret in postern/google-client
+    ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
+    good   the Gmail API lists messages
     ");
-    let is_read = |operation: &str| operation.starts_with("Describe") || operation == "BatchGetItem";
+    let is_read = |name: &str| name.starts_with("Describe") || ["BatchGetItem", "Scan"].contains(&name);
     assert!(scene.stack.dynamodb.calls().iter().all(|call| is_read(&call.operation)));
-    // A statement that is new in the template is asked about like the others.
-    let template = postern_template::read();
-    let asked = scene.aws().asked.clone();
-    for (logical_id, folder) in postern_template::roles::functions(&template) {
-        for grant in postern_template::roles::grants(&template, &logical_id) {
-            assert!(grant.condition.is_some() || asked.contains(&(folder.clone(), grant.action)));
-        }
-    }
 }
 
 #[tokio::test]
 async fn what_is_optional_is_not_missed_in_a_stack_without_it() {
     let scene = Scene::new().await;
-    scene.aws().parameters.clear();
-    let optional = [
-        "AccessTokenFunction",
-        "ConnectionsFunction",
-        "EventsFunction",
-        "EventsDeadLettersUrl",
-        "RiscFunction",
-    ];
-    scene.aws().outputs.retain(|name, _| !optional.contains(&name.as_str()));
+    for template in scene.aws().templates.values_mut() {
+        let resources = template["Resources"].as_object_mut().unwrap();
+        resources.retain(|_, resource| resource["Condition"].is_null());
+    }
     let output = scene.output().await;
+    // The fake API still has what the option added.
     assert_eq!(lines("wrong", &output), "");
     for name in ["access-token", "connections", "events", "risc"] {
         assert!(!output.contains(name), "{output}");
     }
-    scene.aws().outputs.remove("AuthStartFunction");
-    assert!(scene.output().await.contains("?      the configuration of auth-start"));
+}
+
+#[tokio::test]
+async fn the_exit_status_tells_a_dead_api_from_a_defect() {
+    let scene = Scene::new().await;
+    let code = async || examine(&scene.target().await).await.exit_code();
+    assert_eq!(code().await, 0);
+    scene.put_client(|file| file["web"]["client_secret"] = json!(WRONG_CLIENT_SECRET));
+    assert_eq!(code().await, 1);
+    for status in [200, 403, 404, 429, 500] {
+        scene.answer("/messages", status, &json!({ "message": "planted" }));
+        assert_eq!(code().await, 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_pipeline_gets_the_same_as_json() {
+    let scene = Scene::new().await;
+    scene.put_client(|file| file["web"]["client_secret"] = json!(WRONG_CLIENT_SECRET));
+    let mut document = examine(&scene.target().await).await.json();
+    let findings = document["findings"].take();
+    assert_eq!(document["exit_code"], 1);
+    let of = |check: &str| findings.as_array().unwrap().iter().filter(|one| one["check"] == check).count();
+    assert_eq!((of("google"), of("api"), of("roles")), (2, 3, 11));
+    let wrong = findings.as_array().unwrap().iter().find(|one| one["state"] == "wrong").unwrap();
+    assert_snapshot!(wrong.to_string(), @r#"{"check":"google","fix":"store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost","state":"wrong","what":"Google refuses the client secret in postern/google-client"}"#);
+    assert!(!findings.to_string().contains("planted"));
 }

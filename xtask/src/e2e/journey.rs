@@ -17,14 +17,17 @@ const MORE_SCOPES: &str =
     "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/gmail.labels";
 /// What an operator owns and passes to the stack: a KMS key, an SNS topic, a hosted zone, a
 /// certificate, roles and an event bus. An output for a parameter has its name. The roles have no
-/// policies, and a rule of the bus fills a queue.
+/// policies, a rule of the bus fills a queue, and another queue listens to the topic.
 const BELONGINGS: &str = "belongings";
 const CREATION: Duration = Duration::from_mins(1);
 const TEMPLATE: &str = r#"{
   "Resources": {
     "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17", "Statement": [
-      {"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}, "Action": "kms:*", "Resource": "*"}]}}},
-    "Topic": {"Type": "AWS::SNS::Topic"},
+      {"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}, "Action": "kms:*", "Resource": "*"},
+      {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}]}}},
+    "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"KmsMasterKeyId": {"Ref": "Key"}}},
+    "Listener": {"Type": "AWS::SQS::Queue"},
+    "Subscription": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Listener", "Arn"]}}},
     "Zone": {"Type": "AWS::Route53::HostedZone", "Properties": {"Name": "example.com"}},
     "Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": "mail.example.com"}},
     "Worker": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
@@ -49,6 +52,7 @@ const TEMPLATE: &str = r#"{
     "AdministratorRoleArns": {"Value": {"Fn::GetAtt": ["Administrator", "Arn"]}},
     "EventBusName": {"Value": {"Ref": "Bus"}},
     "Stranger": {"Value": {"Fn::GetAtt": ["Stranger", "Arn"]}},
+    "Listener": {"Value": {"Fn::GetAtt": ["Listener", "Arn"]}},
     "Queue": {"Value": {"Ref": "Queue"}}
   }
 }"#;
@@ -130,7 +134,7 @@ pub(super) async fn with_the_options_off(
 }
 
 fn is_for_a_parameter((name, _): &(&str, &str)) -> bool {
-    !["Stranger", "Queue"].contains(name)
+    !["Stranger", "Listener", "Queue"].contains(name)
 }
 
 /// Creates the belongings.

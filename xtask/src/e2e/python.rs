@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use aws_credential_types::Credentials;
 use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 
 use super::cloud::{Cloud, owner};
 use crate::processes::{Processes, command, root};
@@ -40,14 +41,13 @@ impl Python {
         Ok(Self { packages, url, region, owner: owner() })
     }
 
-    /// What `python3 words` prints, with these credentials; it must succeed.
-    pub(super) async fn run(
+    /// `python3 words`, with these credentials and pipes to it.
+    pub(super) fn command(
         &self,
         words: &[&str],
-        input: &str,
         credentials: &Credentials,
         environment: &[(&str, &str)],
-    ) -> Result<String, String> {
+    ) -> Command {
         let mut python = command("python3");
         let session = credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token));
         let aws = [
@@ -61,6 +61,18 @@ impl Python {
         python.envs(aws).envs(session).envs(environment.iter().copied());
         python.env("PYTHONPATH", &self.packages).env("PYTHONDONTWRITEBYTECODE", "1");
         python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        python
+    }
+
+    /// What `python3 words` prints, with these credentials; it must succeed.
+    pub(super) async fn run(
+        &self,
+        words: &[&str],
+        input: &str,
+        credentials: &Credentials,
+        environment: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let mut python = self.command(words, credentials, environment);
         let mut running = python.spawn().map_err(|error| format!("python3 does not start: {error}"))?;
         if let Some(mut stdin) = running.stdin.take() {
             stdin.write_all(input.as_bytes()).await.map_err(|error| error.to_string())?;

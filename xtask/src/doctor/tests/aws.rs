@@ -1,9 +1,8 @@
 //! An AWS account with Postern in it, on one port: API Gateway in front of the functions, and of
-//! CloudFormation, Lambda, IAM, STS and CloudWatch Logs the calls that doctor makes. DynamoDB and
-//! Secrets Manager are those of the harness.
+//! other services the calls that doctor makes. DynamoDB and Secrets Manager are those of the
+//! harness. What the services say of the stack's resources is made from the template.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -18,50 +17,28 @@ use tokio::runtime::Handle;
 
 use super::Scene;
 use crate::doctor::target::http_client;
+use crate::doctor::template::Template;
 
 /// The front end.
 pub(super) const PAGE: &str = "http://localhost:9100";
 /// The event bus.
 const BUS: &str = "mail";
-/// What the template calls a resource, and what its ARN contains; the first is meant.
-const RESOURCES: [(&str, &str); 11] = [
-    ("${CredentialsTable.Arn}/index/by_status", "/index/by_status"),
-    ("${CredentialsTable.Arn}/stream/*", "/stream/"),
-    ("CredentialsTable.Arn", "table/CredentialsTable"),
-    ("SessionsTable.Arn", "table/SessionsTable"),
-    ("SealingKeys.Id", "postern/sealing-keys"),
-    (
-        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${GoogleClientSecretId}-??????",
-        "postern/google-client",
-    ),
-    (
-        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}",
-        ":event-bus/mail",
-    ),
-    ("EventsDeadLetters.Arn", ":given-up"),
-    ("KmsKeyArn", ":key/"),
-    ("*", "*"),
-    ("Log.Arn", "log-group:/postern/postern/"),
-];
-
-/// Read once: IAM's simulator needs it for each of some hundred questions.
-static TEMPLATE: LazyLock<Value> = LazyLock::new(postern_template::read);
+const BACK_END: &str = "arn:aws:iam::123456789012:role/back-end";
+/// The stack inside.
+const MONITORING: &str = "monitoring";
 
 /// What the account holds; a test changes it.
 pub(super) struct Aws {
     pub(super) parameters: BTreeMap<&'static str, String>,
     pub(super) outputs: BTreeMap<String, String>,
+    /// The templates as CloudFormation returns them, by the names of their stacks.
+    pub(super) templates: BTreeMap<&'static str, Value>,
     /// What Lambda says of each function.
     pub(super) functions: BTreeMap<String, Value>,
-    /// Role, action, part of the resource's ARN, and what IAM's simulator says in place of the
-    /// template: allowed, denied, or nothing.
-    pub(super) policies: Vec<(&'static str, &'static str, &'static str, Option<bool>)>,
-    /// Roles and actions that the simulator was asked about.
-    pub(super) asked: BTreeSet<(String, String)>,
     /// What API Gateway answers a preflight request from an origin: status and allowed origin.
     pub(super) preflight: fn(&str) -> (u16, &str),
-    /// Words of calls that are answered so.
-    pub(super) answers: Vec<(&'static str, u16, String)>,
+    /// Words of calls that are answered so; the last that fits.
+    pub(super) answers: Vec<(String, u16, String)>,
 }
 
 impl Aws {
@@ -69,7 +46,13 @@ impl Aws {
         let mut variables = back_ends.environment();
         // Lambda sets these itself, and its answers do not show them.
         variables.retain(|name, _| !name.starts_with("AWS_") || name.starts_with("AWS_ENDPOINT_"));
-        let functions = roles::functions(&TEMPLATE);
+        // SAM makes functions of Lambda out of its own.
+        let mut template = postern_template::read();
+        for resource in template["Resources"].as_object_mut().unwrap().values_mut() {
+            if resource["Type"] == "AWS::Serverless::Function" {
+                resource["Type"] = json!("AWS::Lambda::Function");
+            }
+        }
         let outputs = [
             ("ApiUrl", url),
             ("CallbackUrl", &format!("{url}/oauth/callback")),
@@ -77,91 +60,170 @@ impl Aws {
             ("SessionsTableName", "SessionsTable"),
             ("GoogleClientSecret", "postern/google-client"),
             ("SealingKeysSecretArn", "postern/sealing-keys"),
-            ("EventsDeadLettersUrl", "https://sqs.us-east-1.amazonaws.com/123456789012/given-up"),
         ];
-        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let of_functions = functions.iter().map(|(id, name)| (format!("{id}Function"), name.clone()));
-        let describe = |(id, name): &(String, String)| {
-            let mut variables = variables.clone();
-            for variable in roles::own_variables(&TEMPLATE, id) {
-                let value = match variable {
-                    "PUBLIC_URL" => url,
-                    "EVENT_BUS_NAME" => BUS,
-                    "EVENTS_CARRY_EMAIL" => "off",
-                    _ => "of its own",
-                };
-                variables.insert(variable.to_owned(), value.to_owned());
-            }
+        let describe = |(_, name): (String, String)| {
             let description = json!({
                 "FunctionName": name,
-                "FunctionArn": format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
-                "Role": format!("arn:aws:iam::123456789012:role/{name}"),
                 "LoggingConfig": { "LogGroup": format!("/postern/postern/{name}") },
                 "Environment": { "Variables": variables },
             });
-            (name.clone(), description)
+            (name, description)
         };
         Self {
-            parameters: BTreeMap::from([("EventBusName", BUS.to_owned())]),
-            outputs: outputs.into_iter().chain(of_functions).collect(),
-            functions: functions.iter().map(describe).collect(),
-            policies: Vec::new(),
-            asked: BTreeSet::new(),
+            parameters: BTreeMap::from([
+                ("AdministratorRoleArns", BACK_END.to_owned()),
+                ("AllowedOrigins", PAGE.to_owned()),
+                ("BackEndRoleArns", BACK_END.to_owned()),
+                ("EventBusName", BUS.to_owned()),
+            ]),
+            outputs: outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            functions: roles::functions(&postern_template::read()).into_iter().map(describe).collect(),
+            templates: BTreeMap::from([("postern", template), (MONITORING, postern_template::monitoring())]),
             preflight: |origin| (204, if origin == PAGE { origin } else { "" }),
-            answers: vec![
-                ("DescribeTable CredentialsTable", 200, table("user_id", true).to_string()),
-                ("DescribeContinuousBackups", 200, recovery("ENABLED").to_string()),
-            ],
+            answers: Vec::new(),
         }
     }
 
-    fn stack(&self) -> String {
-        let pair = |kind: &str, name: &str, value: &str| {
-            let pair = element(&format!("{kind}Key"), name) + &element(&format!("{kind}Value"), value);
-            element("member", &pair)
+    /// Says of the resources what the templates say.
+    pub(super) fn be_as(&mut self, templates: &[Template]) {
+        let mut say = |words: &str, body: String| self.answers.push((words.to_owned(), 200, body));
+        let xml = |call: &str, content: &str| element(&format!("{call}Response {call}Result"), content);
+        say("DescribeTable CredentialsTable", table("user_id").to_string());
+        say("DescribeContinuousBackups", recovery("ENABLED").to_string());
+        say("DetectStackDrift", xml("DetectStackDrift", &element("StackDriftDetectionId", "1")));
+        let complete = element("DetectionStatus", "DETECTION_COMPLETE");
+        say("DriftDetectionStatus", xml("DescribeStackDriftDetectionStatus", &complete));
+        say("DescribeStackResourceDrifts", drifts("", "", "", &[]));
+        say("ListAttachedRolePolicies", xml("ListAttachedRolePolicies", ""));
+        say("/event-source-mappings/", json!({ "State": "Enabled" }).to_string());
+        say("/concurrency", "{}".to_owned());
+        let stack = &templates[0];
+        for role in stack.resources("AWS::IAM::Role") {
+            let document = role.properties["Policies"][0]["PolicyDocument"].to_string();
+            let encoded: String = url::form_urlencoded::byte_serialize(document.as_bytes()).collect();
+            let policy = element("PolicyDocument", &encoded.replace('+', "%20"))
+                + &element("RoleName", "role")
+                + &element("PolicyName", "only");
+            let name = role.physical_id;
+            say(
+                &format!("Action=ListRolePolicies RoleName={name}&"),
+                xml("ListRolePolicies", &element("PolicyNames member", "only")),
+            );
+            say(&format!("Action=GetRolePolicy RoleName={name}&"), xml("GetRolePolicy", &policy));
+        }
+        let items = |kind: &str, item: fn(&Value, &str) -> Value| {
+            let items = stack.resources(kind).into_iter();
+            json!({ "items": items.map(|one| item(&one.properties, &one.physical_id)).collect::<Value>() })
+                .to_string()
         };
-        let parameters = self.parameters.iter().map(|(name, value)| pair("Parameter", name, value));
-        let outputs = self.outputs.iter().map(|(name, value)| pair("Output", name, value));
-        let stack = element("Parameters", &parameters.collect::<String>())
-            + &element("Outputs", &outputs.collect::<String>());
-        element("DescribeStacksResponse DescribeStacksResult Stacks member", &stack)
+        say(
+            "/v2/apis/Api/routes",
+            items(
+                "AWS::ApiGatewayV2::Route",
+                |route, _| json!({ "routeKey": route["RouteKey"], "target": route["Target"] }),
+            ),
+        );
+        say(
+            "/v2/apis/Api/integrations",
+            items(
+                "AWS::ApiGatewayV2::Integration",
+                |integration, id| json!({ "integrationId": id, "integrationUri": integration["IntegrationUri"] }),
+            ),
+        );
+        let mut statements: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for permission in stack.resources("AWS::Lambda::Permission") {
+            let (who, source) = (&permission.properties["Principal"], &permission.properties["SourceArn"]);
+            let kind = if source.is_null() { "AWS" } else { "Service" };
+            let mut statement = json!({ "Effect": "Allow", "Principal": { kind: who } });
+            if !source.is_null() {
+                statement["Condition"] = json!({ "ArnLike": { "AWS:SourceArn": source } });
+            }
+            let function = permission.properties["FunctionName"].as_str().unwrap().to_owned();
+            statements.entry(function).or_default().push(statement);
+        }
+        for (function, statements) in statements {
+            let policy = json!({ "Statement": statements }).to_string();
+            say(&format!("/functions/{function}/policy"), json!({ "Policy": policy }).to_string());
+        }
+        let mut alarms = Vec::new();
+        for alarm in templates[1].resources("AWS::CloudWatch::Alarm") {
+            alarms.push(json!({ "AlarmName": alarm.physical_id, "StateValue": "OK" }));
+        }
+        self.answers.push(("DescribeAlarms".to_owned(), 200, json!({ "MetricAlarms": alarms }).to_string()));
     }
 
-    /// IAM's simulator: what the template grants, unless the test says otherwise.
-    fn simulate(&mut self, form: &BTreeMap<String, String>) -> String {
-        let field = |name: &str| form.get(name).map_or("", String::as_str);
-        let role = field("PolicySourceArn").rsplit('/').next().unwrap();
-        let arn = field("ResourceArns.member.1");
-        let through = field("ContextEntries.member.1.ContextKeyValues.member.1");
-        let (service, _) = through.split_once('.').unwrap_or_default();
-        let functions = roles::functions(&TEMPLATE);
-        let (logical_id, _) = functions.iter().find(|(_, folder)| folder == role).unwrap();
-        let mut grants = roles::grants(&TEMPLATE, logical_id);
-        let meant = RESOURCES.iter().find(|(_, part)| arn.contains(part));
-        grants.retain(|grant| {
-            meant.is_some_and(|(name, _)| {
-                grant.resource == *name || grant.resource.ends_with("Log.Arn") && *name == "Log.Arn"
-            }) && (service.is_empty() || grant.is_through(service))
-        });
-        let mut results = String::new();
-        for (_, action) in form.iter().filter(|(name, _)| name.starts_with("ActionNames.member.")) {
-            self.asked.insert((role.to_owned(), action.clone()));
-            // What belongs to a table is meant by its own name alone.
-            let is_meant = |part: &str| arn.contains(part) && (part.contains('/') || !arn.contains("Table/"));
-            let changed = self.policies.iter().find(|(of, known, part, _)| {
-                role.contains(of)
-                    && action == known
-                    && (part.is_empty() || is_meant(part) || through.starts_with(part))
-            });
-            let granted = Some(grants.iter().any(|grant| grant.action == *action));
-            if let Some(is_allowed) = changed.map_or(granted, |(.., decision)| *decision) {
-                let decision = if is_allowed { "allowed" } else { "implicitDeny" };
-                let result = element("EvalActionName", action) + &element("EvalDecision", decision);
-                results += &element("member", &result);
+    /// What CloudFormation says of a stack.
+    fn cloudformation(&self, action: &str, stack: &str) -> String {
+        let name = if stack.contains(MONITORING) { MONITORING } else { "postern" };
+        let content = match action {
+            "DescribeStacks" => {
+                let pair = |kind: &str, name: &str, value: &str| {
+                    let pair =
+                        element(&format!("{kind}Key"), name) + &element(&format!("{kind}Value"), value);
+                    element("member", &pair)
+                };
+                let all = self.templates[name]["Parameters"].as_object().unwrap();
+                let parameters = all.iter().map(|(name, parameter)| {
+                    let default = parameter["Default"].as_str().unwrap_or_default();
+                    pair(
+                        "Parameter",
+                        name,
+                        self.parameters.get(name.as_str()).map_or(default, String::as_str),
+                    )
+                });
+                let outputs = self.outputs.iter().map(|(name, value)| pair("Output", name, value));
+                let id = format!("arn:aws:cloudformation:us-east-1:123456789012:stack/{name}/id");
+                let stack = element("StackId", &id)
+                    + &element("Parameters", &parameters.collect::<String>())
+                    + &element("Outputs", &outputs.collect::<String>());
+                element("Stacks member", &stack)
             }
-        }
-        element("SimulatePrincipalPolicyResponse SimulatePrincipalPolicyResult EvaluationResults", &results)
+            "GetTemplate" => {
+                let text = self.templates[name].to_string();
+                element("TemplateBody", &text.replace('&', "&amp;").replace('<', "&lt;"))
+            }
+            _ => {
+                let resource = |(logical_id, resource): (&String, &Value)| {
+                    let folder = resource["Properties"]["CodeUri"].as_str();
+                    let physical_id = match (folder, logical_id.as_str()) {
+                        (Some(folder), _) => folder.trim_start_matches("functions/"),
+                        (None, "SealingKeys") => "postern/sealing-keys",
+                        (None, "Monitoring") => MONITORING,
+                        (None, name) => name,
+                    };
+                    let names = element("LogicalResourceId", logical_id)
+                        + &element("PhysicalResourceId", physical_id);
+                    element("member", &names)
+                };
+                let all = self.templates[name]["Resources"].as_object().unwrap().iter();
+                let is_held = |(name, resource): &(&String, &Value)| {
+                    resource["Type"] != "AWS::CloudFormation::Stack" || *name == "Monitoring"
+                };
+                element("StackResourceSummaries", &all.filter(is_held).map(resource).collect::<String>())
+            }
+        };
+        element(&format!("{action}Response {action}Result"), &content)
     }
+}
+
+/// What CloudFormation says of a resource that differs from its template in these properties.
+pub(super) fn drifts(logical_id: &str, kind: &str, status: &str, differences: &[(&str, &str)]) -> String {
+    let difference = |(path, how): &(&str, &str)| {
+        let difference = element("PropertyPath", path)
+            + &element("ExpectedValue", "planted")
+            + &element("ActualValue", "planted")
+            + &element("DifferenceType", how);
+        element("member", &difference)
+    };
+    let drift = element("LogicalResourceId", logical_id)
+        + &element("ResourceType", kind)
+        + &element("StackId", "stack")
+        + &element("Timestamp", "2026-11-01T02:26:40Z")
+        + &element("StackResourceDriftStatus", status)
+        + &element("PropertyDifferences", &differences.iter().map(difference).collect::<String>());
+    let drift = if logical_id.is_empty() { String::new() } else { element("member", &drift) };
+    let result = "DescribeStackResourceDriftsResponse DescribeStackResourceDriftsResult StackResourceDrifts";
+    element(result, &drift)
 }
 
 impl Scene {
@@ -232,10 +294,10 @@ pub(super) async fn answer(
 ) -> Response<String> {
     let target = header(&headers, "x-amz-target").to_owned();
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    let call = format!("{target} {} {body}", uri.path());
-    let answers = scene.aws().answers.clone();
+    let call = format!("{target} {} {body}&", uri.path());
     let is_meant = |words: &str| words.split(' ').all(|word| call.contains(word));
-    if let Some((_, status, text)) = answers.into_iter().rev().find(|(words, ..)| is_meant(words)) {
+    let known = scene.aws().answers.iter().rev().find(|(words, ..)| is_meant(words)).cloned();
+    if let Some((_, status, text)) = known {
         return reply(status, text);
     }
     match (target.split('.').next().unwrap(), form.get("Action").map_or("", String::as_str)) {
@@ -244,8 +306,9 @@ pub(super) async fn answer(
         ("Logs_20140328", _) => reply(200, json!({ "nextToken": "more" }).to_string()),
         ("DynamoDB_20120810", _) => forward(&scene.stack.dynamodb.url(), headers, body).await,
         ("secretsmanager", _) => forward(&scene.stack.secrets.url(), headers, body).await,
-        (_, "DescribeStacks") => reply(200, scene.aws().stack()),
-        (_, "SimulatePrincipalPolicy") => reply(200, scene.aws().simulate(&form)),
+        (_, action @ ("DescribeStacks" | "GetTemplate" | "ListStackResources")) => {
+            reply(200, scene.aws().cloudformation(action, &form["StackName"]))
+        }
         _ => match uri.path().strip_prefix("/2015-03-31/functions/") {
             Some(path) => {
                 reply(200, scene.aws().functions[path.trim_end_matches("/configuration")].to_string())
@@ -256,12 +319,11 @@ pub(super) async fn answer(
 }
 
 /// What DynamoDB says of a table with this key.
-pub(super) fn table(key: &str, is_protected: bool) -> Value {
+pub(super) fn table(key: &str) -> Value {
     json!({ "Table": {
         "TableStatus": "ACTIVE",
         "KeySchema": [{ "AttributeName": key, "KeyType": "HASH" }],
         "AttributeDefinitions": [{ "AttributeName": key, "AttributeType": "S" }],
-        "DeletionProtectionEnabled": is_protected,
     } })
 }
 

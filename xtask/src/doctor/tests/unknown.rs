@@ -28,28 +28,40 @@ async fn what_the_caller_may_not_see() {
         scene.answer(call, 400, &refused);
     }
     let refused = element("ErrorResponse Error Code", "AccessDenied");
-    scene.answer("SimulatePrincipalPolicy", 403, &refused);
+    for call in ["RolePolic", "DetectStackDrift"] {
+        scene.answer(call, 403, &refused);
+    }
+    for call in ["/policy", "/v2/apis/", "Scan"] {
+        scene.answer(call, 403, &json!({ "__type": "AccessDeniedException" }));
+    }
     assert_snapshot!(lines("?", &scene.output_for(&target).await), @"
-    ?      the configuration of auth-start: you may not call lambda:GetFunctionConfiguration; try again with a role that may
-    ?      the secret with Google's client, postern/google-client: you may not call secretsmanager:GetSecretValue; try again with a role that may
-    ?      the secret with the keyring, postern/sealing-keys: you may not call secretsmanager:GetSecretValue; try again with a role that may
-    ?      the table CredentialsTable: you may not call dynamodb:DescribeTable; try again with a role that may
-    ?      the table SessionsTable: you may not call dynamodb:DescribeTable; try again with a role that may
-    ?      whether a key of your own encrypts the secret postern/google-client: you may not call secretsmanager:DescribeSecret; try again with a role that may
-    ?      whether a key of your own encrypts the secret postern/sealing-keys: you may not call secretsmanager:DescribeSecret; try again with a role that may
-    ?      what the role of access-token allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of auth-token allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of connection allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of connections allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of events allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of get-message allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of list-messages allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of oauth-callback allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of risc allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of server-metadata allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      what the role of sign-out allows: you may not call iam:SimulatePrincipalPolicy; try again with a role that may
-    ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
-    ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
+    ?      the function auth-start: you may not call lambda:GetFunctionConfiguration; try again with a role that may
+    ?      what differs from the template: you may not call cloudformation:DetectStackDrift; try again with a role that may
+    ?      what differs from the template: you may not call cloudformation:DetectStackDrift; try again with a role that may
+    ?      the routes of the API: you may not call apigateway:GET; try again with a role that may
+    ?      who may invoke access-token: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke auth-start: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke auth-token: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke connection: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke connections: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke events: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke get-message: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke list-messages: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke oauth-callback: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke server-metadata: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke sign-out: you may not call lambda:GetPolicy; try again with a role that may
+    ?      what the role of access-token allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of auth-start allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of auth-token allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of connection allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of connections allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of events allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of get-message allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of list-messages allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of oauth-callback allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of server-metadata allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of sign-out allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      whether somebody hears of the alarms: no AlarmTopicArn is set, so they tell nobody
     ?      the log of access-token: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of auth-token: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of connection: you may not call logs:FilterLogEvents; try again with a role that may
@@ -61,6 +73,13 @@ async fn what_the_caller_may_not_see() {
     ?      the log of risc: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of server-metadata: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of sign-out: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the secret with Google's client, postern/google-client: you may not call secretsmanager:GetSecretValue; try again with a role that may
+    ?      the secret with the keyring, postern/sealing-keys: you may not call secretsmanager:GetSecretValue; try again with a role that may
+    ?      whether the keyring opens the stored tokens: there is no usable keyring; fix its secret first
+    ?      the table CredentialsTable: you may not call dynamodb:DescribeTable; try again with a role that may
+    ?      the table SessionsTable: you may not call dynamodb:DescribeTable; try again with a role that may
+    ?      whether Google accepts the client: there is no usable client to ask with; fix its secret first
+    ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
     ");
 }
 
@@ -91,7 +110,7 @@ async fn cors_and_sign_in_when_api_gateway_refuses_requests() {
     }
     let output = scene.output().await;
     assert_snapshot!([lines("?      GET", &output), lines("?      CORS", &output)].join("\n"), @"
-    ?      GET https://api.example.com/auth/start: API Gateway limits requests now (429); try again in a minute
+    ?      GET https://api.example.com/auth/start: API Gateway or Lambda refuses requests now (429); try again in a minute
     ?      CORS for http://localhost:9100: the API answered 429; try again
     ?      CORS for other origins: the API answered 429; try again
     ");
@@ -103,8 +122,12 @@ async fn a_deployed_api_that_is_not_reached() {
     let url = "http://localhost:1";
     scene.aws().outputs.insert("ApiUrl".to_owned(), url.to_owned());
     let output = scene.output().await;
-    assert_snapshot!(lines("wrong", &output), @"wrong  GET http://localhost:1/auth/start reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl");
-    assert_eq!(output.matches("good ").count(), 28, "{output}");
+    assert_snapshot!(lines("wrong", &output), @"
+    wrong  GET http://localhost:1/auth/start reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
+    wrong  GET http://localhost:1/messages reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
+    wrong  GET http://localhost:1/oauth/callback reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
+    ");
+    assert_eq!(output.matches("good ").count(), 33, "{output}");
 }
 
 #[tokio::test]
@@ -115,13 +138,16 @@ async fn a_local_stack_without_what_only_a_deployment_has() {
     let (api, dynamodb, secrets) = (port(&scene.url), port(&dynamodb), port(&secrets));
     let ports = Ports { api, dynamodb, secrets, ..Ports::DEFAULT };
     assert_snapshot!(scene.output_for(&Target::local(ports).await.unwrap()).await, @"
-    good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
-    good   the keyring in postern/sealing-keys
-    good   the table CredentialsTable with the users' tokens
-    good   the table SessionsTable with the sessions
     good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
+    good   GET https://api.example.com/messages answers 401 not_signed_in to somebody without a session
+    good   GET https://api.example.com/oauth/callback answers 400 invalid_request to somebody without a session
     good   CORS for http://localhost:9100
     good   CORS for other origins: refused
+    good   Google's client in postern/google-client: 640512773041-p0sternfakeclient.apps.googleusercontent.com
+    good   the keyring in postern/sealing-keys
+    good   the keyring has the keys of all 0 users
+    good   the table CredentialsTable with the users' tokens
+    good   the table SessionsTable with the sessions
     good   Google accepts the client secret in postern/google-client
     ?      whether Google knows the redirect URI https://api.example.com/oauth/callback: the stored client_secrets.json lists it; compare it with the Authorized redirect URIs of the web client 640512773041-p0sternfakeclient.apps.googleusercontent.com at https://console.cloud.google.com/auth/clients
     ?      whether the Gmail API is enabled: set POSTERN_SESSION_TOKEN to the value of the cookie __Host-session after a sign-in, and try again
