@@ -62,7 +62,9 @@ pub(crate) async fn publish(
         let taken = outcome.as_ref().map_or_else(|not_taken| not_taken.taken, |()| entries.len());
         for waiting in &call[..taken] {
             metrics::count_event(waiting.entry.detail_type);
-            waiting.lapse.map(metrics::count_lapse);
+            if let Some(reason) = waiting.lapse {
+                metrics::count_lapse(reason);
+            }
         }
         tally.events += taken;
         if let Err(NotTaken { text, .. }) = outcome {
