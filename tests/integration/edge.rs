@@ -49,7 +49,7 @@ fn each_route(world: &World) -> Vec<Call> {
 }
 
 #[tokio::test]
-async fn a117_a_caller_who_goes_around_the_edge_is_refused_at_every_route_and_reaches_nothing() {
+async fn a115_a_caller_who_goes_around_the_edge_is_refused_at_every_route_and_reaches_nothing() {
     let world = world().await;
     let hash = hash(SECRET);
     let doubled = format!("{SECRET},{SECRET}");

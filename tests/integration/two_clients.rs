@@ -360,7 +360,7 @@ async fn a_count_says_how_many_belong_to_the_outgoing_client() {
 }
 
 #[tokio::test]
-async fn b84_an_outgoing_client_that_cannot_be_used_is_a_configuration_error_and_the_last_good_secret_serves()
+async fn b83_an_outgoing_client_that_cannot_be_used_is_a_configuration_error_and_the_last_good_secret_serves()
 {
     let world = World::signed_in().await;
     world.lists().await;

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn b84_an_outgoing_client_that_is_none_or_the_same_makes_the_secret_unusable() {
+    fn b83_an_outgoing_client_that_is_none_or_the_same_makes_the_secret_unusable() {
         for (outgoing, part) in [
             (r#""old""#, "not the client_secrets.json"),
             ("{}", "not the client_secrets.json"),

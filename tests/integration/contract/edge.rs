@@ -65,7 +65,7 @@ fn nothing_is_cached_not_even_an_error() {
 }
 
 #[test]
-fn a117_the_secret_and_the_address_go_under_the_names_that_the_door_knows() {
+fn a115_the_secret_and_the_address_go_under_the_names_that_the_door_knows() {
     let template = harness::template::edge();
     let distribution = distribution(&template);
     let origin = &distribution["Origins"][0];
@@ -91,7 +91,7 @@ fn a117_the_secret_and_the_address_go_under_the_names_that_the_door_knows() {
 }
 
 #[test]
-fn a117_with_a_truststore_nobody_but_the_edge_gets_as_far_as_the_limits() {
+fn a115_with_a_truststore_nobody_but_the_edge_gets_as_far_as_the_limits() {
     let (edge, api) = (harness::template::edge(), harness::template::read());
     // API Gateway counts a request before a function refuses it. A connection it refuses at once.
     let domain = &api["Resources"]["Domain"]["Properties"]["MutualTlsAuthentication"];
