@@ -4,6 +4,7 @@
 mod callers;
 mod gateway;
 mod monitoring;
+mod objectives;
 mod options;
 mod roles;
 mod stored;
@@ -135,6 +136,8 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "AllowedReturnUris",
         "Architecture",
         "BackEndRoleArns",
+        "CanaryClientId",
+        "CanarySchedule",
         "CertificateArn",
         "DefaultEndpoint",
         "DomainName",
@@ -145,13 +148,23 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "GoogleClientSecretId",
         "HostedZoneId",
         "KmsKeyArn",
+        "LeastFailures",
+        "ListingObjective",
+        "ListingTime",
         "LogLevel",
         "LogRetention",
+        "Objectives",
+        "PagingTopicArn",
         "PermissionsBoundary",
         "PublicUrl",
         "RequestBurstLimit",
         "RequestRateLimit",
         "ReservedConcurrency",
+        "SignInObjective",
+        "SignInsExpected",
+        "SignInsExpectedFrom",
+        "SignInsExpectedUntil",
+        "SignInsExpectedWithin",
         "Tracing",
     ];
     assert_eq!(names, plain);

@@ -86,7 +86,7 @@ fn general_meaning(error: &Error) -> Option<&'static str> {
 /// have an example, or several.
 macro_rules! conditions {
     (plain: $($plain:ident)*; with: $($pattern:pat => [$($example:expr),*])*) => {
-        fn every_condition() -> Vec<Error> {
+        pub(crate) fn every_condition() -> Vec<Error> {
             match Error::Internal {
                 $(Error::$plain => {})*
                 $($pattern => {})*

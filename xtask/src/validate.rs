@@ -5,7 +5,8 @@ use crate::processes::{Processes, run_to_the_end};
 use crate::tools::{CHECKOV, SAM, Tools};
 
 /// Each template. SAM knows the first.
-const TEMPLATES: [&str; 3] = ["template.yaml", "infra/monitoring.yaml", "infra/import.yaml"];
+const TEMPLATES: [&str; 4] =
+    ["template.yaml", "infra/monitoring.yaml", "infra/objectives.yaml", "infra/import.yaml"];
 
 /// Runs each check, also after one that found something.
 pub(crate) async fn run() -> Result<(), String> {

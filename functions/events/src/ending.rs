@@ -6,6 +6,7 @@ use postern::app::App;
 use postern::clock::Deadline;
 use postern::door::stream::Tally;
 use postern::outside::dynamodb::within;
+use postern::telemetry::metrics;
 use postern_rules::credential::Status;
 use postern_rules::error::Error;
 
@@ -16,7 +17,7 @@ const PAGE: u16 = 1000;
 
 /// Marks the active grants that end within two days and are not marked. One that cannot be marked
 /// holds up no other, but makes the whole fail in the end, as does a lack of time. What was marked
-/// stays so.
+/// stays so. Says how many active connections there are, if it saw them all.
 pub(crate) async fn mark(app: &App, deadline: Deadline) -> Result<Tally, Error> {
     let now = app.clock.now();
     let mut tally = Tally::default();
@@ -45,6 +46,7 @@ pub(crate) async fn mark(app: &App, deadline: Deadline) -> Result<Tally, Error> 
         }
         after = page.after;
         if after.is_none() {
+            metrics::measure_connected_users(tally.records);
             return failed.map_or(Ok(tally), Err);
         }
     }

@@ -12,6 +12,7 @@ use postern::outside::dynamodb::Unreadable;
 use postern::outside::dynamodb::stream::{self, Place};
 use postern::outside::event_bus::{Entry, MOST_BYTES, MOST_ENTRIES, NotTaken};
 use postern::telemetry::metrics;
+use postern_rules::error::Reason;
 use postern_rules::event::Event;
 use postern_rules::user::UserId;
 use serde_json::value::RawValue;
@@ -21,6 +22,8 @@ struct Waiting<'a> {
     /// Of the record that it was made of.
     sequence_number: &'a str,
     user: UserId,
+    /// Why the connection lapsed, if that is what happened.
+    lapse: Option<&'static str>,
     entry: Entry,
 }
 
@@ -47,7 +50,8 @@ pub(crate) async fn publish(
             skip(sequence_number, "its event is larger than the bus takes");
             return None;
         }
-        Some(Waiting { sequence_number, user: event.user().clone(), entry })
+        let lapse = event.reason.map(Reason::as_str);
+        Some(Waiting { sequence_number, user: event.user().clone(), lapse, entry })
     });
     let waiting: Vec<Waiting<'_>> = waiting.collect();
     let mut rest = waiting.as_slice();
@@ -56,7 +60,12 @@ pub(crate) async fn publish(
         let entries: Vec<Entry> = call.iter().map(|waiting| waiting.entry.clone()).collect();
         let outcome = bus.put(&entries, deadline).await;
         let taken = outcome.as_ref().map_or_else(|not_taken| not_taken.taken, |()| entries.len());
-        entries[..taken].iter().for_each(|entry| metrics::count_event(entry.detail_type));
+        for waiting in &call[..taken] {
+            metrics::count_event(waiting.entry.detail_type);
+            if let Some(reason) = waiting.lapse {
+                metrics::count_lapse(reason);
+            }
+        }
         tally.events += taken;
         if let Err(NotTaken { text, .. }) = outcome {
             let sequence_number = call[taken].sequence_number;
@@ -125,7 +134,7 @@ mod tests {
 
     fn waiting(user: &str, size: usize) -> Waiting<'static> {
         let entry = Entry { detail_type: "", detail: "x".repeat(size) };
-        Waiting { sequence_number: "1", user: UserId::parse(user).unwrap(), entry }
+        Waiting { sequence_number: "1", user: UserId::parse(user).unwrap(), lapse: None, entry }
     }
 
     #[test]

@@ -71,6 +71,14 @@ pub fn monitoring() -> Value {
     read_file("infra/monitoring.yaml")
 }
 
+/// The template of the objectives, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn objectives() -> Value {
+    read_file("infra/objectives.yaml")
+}
+
 /// The template that a stack begins with which takes over what a deleted one left, likewise.
 ///
 /// # Panics

@@ -42,11 +42,13 @@ enum Metric {
     TokensHandedOut,
     EventsPublished,
     UnreadableRecords,
+    ConnectedUsers,
+    Lapses,
     Time(BackEnd),
 }
 
 impl Metric {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
@@ -60,6 +62,8 @@ impl Metric {
         Self::TokensHandedOut,
         Self::EventsPublished,
         Self::UnreadableRecords,
+        Self::ConnectedUsers,
+        Self::Lapses,
         Self::Time(BackEnd::DynamoDb),
         Self::Time(BackEnd::SecretsManager),
         Self::Time(BackEnd::GoogleToken),
@@ -214,4 +218,15 @@ pub fn count_event(detail_type: &'static str) {
 /// Counts a record of the stream that no event can be made of.
 pub fn count_unreadable_record() {
     count(Metric::UnreadableRecords, "");
+}
+
+/// Counts a connection that lapsed, by its reason: a word from a closed list.
+pub fn count_lapse(reason: &'static str) {
+    count(Metric::Lapses, reason);
+}
+
+/// Says how many users are connected now.
+pub fn measure_connected_users(users: usize) {
+    let users = f64::from(u32::try_from(users).unwrap_or(u32::MAX));
+    with_collected(|collected| collected.add(Metric::ConnectedUsers, "", users));
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::resources;
 
-/// The metrics that AWS writes for an HTTP API, a function and a queue.
-const OF_AWS: [(&str, &str, &[&str]); 3] = [
+/// The metrics that AWS writes for an HTTP API, a function, a queue, a table and a canary.
+const OF_AWS: [(&str, &str, &[&str]); 5] = [
     ("AWS/ApiGateway", "ApiId", &["4xx", "5xx", "Count", "IntegrationLatency", "Latency"]),
     (
         "AWS/Lambda",
@@ -16,10 +16,12 @@ const OF_AWS: [(&str, &str, &[&str]); 3] = [
         &["ConcurrentExecutions", "Duration", "Errors", "Invocations", "IteratorAge", "Throttles"],
     ),
     ("AWS/SQS", "QueueName", &["ApproximateNumberOfMessagesVisible"]),
+    ("AWS/DynamoDB", "TableName", &["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"]),
+    ("CloudWatchSynthetics", "CanaryName", &["SuccessPercent"]),
 ];
 const OWN: &str = "Postern/${Name}";
 
-fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
+pub(super) fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
     let is_written = if namespace == OWN {
         published().any(|(name, sets)| name == metric && sets.contains(&dimensions))
             || (filtered().contains(metric) && dimensions.is_empty())
@@ -31,10 +33,10 @@ fn assert_is_written(namespace: &str, metric: &str, dimensions: &[&str]) {
     assert!(is_written, "nobody writes {metric} of {namespace} by {dimensions:?}");
 }
 
-/// The names of the metrics that are counted from the access log.
+/// The names of the metrics that are counted from logs.
 fn filtered() -> BTreeSet<String> {
-    let template = harness::template::monitoring();
-    let filters = resources(&template, "AWS::Logs::MetricFilter");
+    let templates = [harness::template::monitoring(), harness::template::objectives()];
+    let filters = templates.iter().flat_map(|template| resources(template, "AWS::Logs::MetricFilter"));
     let transformations = filters.flat_map(|(_, filter)| filter["MetricTransformations"].as_array().unwrap());
     transformations
         .map(|transformation| {
@@ -44,19 +46,28 @@ fn filtered() -> BTreeSet<String> {
         .collect()
 }
 
+/// A template's alarms, with those that look at others.
 fn alarms(template: &Value) -> Vec<(&String, &Value)> {
-    resources(template, "AWS::CloudWatch::Alarm").collect()
+    let kinds = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+    kinds.into_iter().flat_map(|kind| resources(template, kind)).collect()
+}
+
+/// The alarms and dashboards of both templates.
+fn templates() -> [Value; 2] {
+    [harness::template::monitoring(), harness::template::objectives()]
 }
 
 fn widgets(template: &Value) -> Vec<Value> {
-    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    let (_, dashboard) = resources(template, "AWS::CloudWatch::Dashboard").next().unwrap();
+    let body = &dashboard["DashboardBody"]["Fn::Sub"];
     let mut text = body[0].as_str().unwrap().to_owned();
     // With everything that is optional.
     for (row, choice) in body[1].as_object().unwrap() {
-        let widgets = choice["Fn::If"][1]["Fn::Sub"].as_str().unwrap();
-        text = text.replace(&format!("${{{row}}}"), widgets);
+        let on = &choice["Fn::If"][1];
+        text = text.replace(&format!("${{{row}}}"), on["Fn::Sub"].as_str().or(on.as_str()).unwrap());
     }
-    let body: Value = serde_json::from_str(&text).unwrap();
+    // The one value that is no text.
+    let body: Value = serde_json::from_str(&text.replace(": ${ListingTime}", ": 0")).unwrap();
     body["widgets"].as_array().unwrap().clone()
 }
 
@@ -94,27 +105,30 @@ fn each_alarm_looks_at_a_metric_that_is_written() {
 
 #[test]
 fn each_alarm_has_its_place_in_the_runbook() {
-    let template = harness::template::monitoring();
-    let runbook = include_str!("../../../docs/deploy.md");
-    let anchors: BTreeSet<String> = runbook
-        .lines()
-        .filter_map(|line| line.strip_prefix("### "))
-        .map(|heading| heading.to_lowercase().replace(' ', "-"))
-        .collect();
-    for (name, alarm) in alarms(&template) {
-        let description = alarm["AlarmDescription"].as_str().unwrap();
-        let anchor = description.split_once("(docs/deploy.md#").and_then(|(_, rest)| rest.strip_suffix(')'));
-        assert!(anchors.contains(anchor.unwrap()), "{name}: {description}");
+    let anchors = |document: &str, text: &str| -> Vec<String> {
+        let headings = text.lines().filter_map(|line| line.strip_prefix("### "));
+        headings.map(|heading| format!("({document}#{})", heading.to_lowercase().replace(' ', "-"))).collect()
+    };
+    let mut places = anchors("docs/deploy.md", include_str!("../../../docs/deploy.md"));
+    places.extend(anchors("docs/objectives.md", include_str!("../../../docs/objectives.md")));
+    for template in templates() {
+        for (name, alarm) in alarms(&template) {
+            let description = alarm["AlarmDescription"].as_str().unwrap();
+            assert!(places.iter().any(|place| description.ends_with(place)), "{name}: {description}");
+        }
     }
 }
 
 #[test]
-fn the_dashboard_shows_metrics_that_are_written() {
+fn the_dashboards_show_metrics_that_are_written() {
     let mut shown = BTreeSet::new();
-    for widget in widgets(&harness::template::monitoring()) {
+    for widget in templates().iter().flat_map(widgets) {
         for line in widget["properties"]["metrics"].as_array().into_iter().flatten() {
             let (namespace, metric, dimensions) = match line[0]["expression"].as_str() {
-                Some(expression) => searched(expression),
+                Some(expression) => match searched(expression) {
+                    Some(searched) => searched,
+                    None => continue,
+                },
                 None => named(line),
             };
             let dimensions: Vec<&str> = dimensions.iter().map(String::as_str).collect();
@@ -123,7 +137,7 @@ fn the_dashboard_shows_metrics_that_are_written() {
         }
     }
     for (metric, _) in published() {
-        assert!(shown.contains(metric), "the dashboard does not show {metric}");
+        assert!(shown.contains(metric), "no dashboard shows {metric}");
     }
     let queries = widgets(&harness::template::monitoring()).into_iter();
     let queries = queries.filter_map(|widget| widget["properties"]["query"].as_str().map(str::to_owned));
@@ -138,26 +152,32 @@ fn named(line: &Value) -> (String, String, Vec<String>) {
     (words[0].to_owned(), words[1].to_owned(), dimensions)
 }
 
-/// The same of `SEARCH('{"Postern/x",Reason} MetricName="Unauthorized"', 'Sum', 300)`.
-fn searched(expression: &str) -> (String, String, Vec<String>) {
-    let (schema, rest) = expression.strip_prefix("SEARCH('{\"").unwrap().split_once("} ").unwrap();
-    let (namespace, dimensions) = schema.split_once('"').unwrap();
+/// The same of `SEARCH('{"Postern/x",Reason} MetricName="Unauthorized"', 'Sum', 300)`. None if the
+/// expression only computes.
+fn searched(expression: &str) -> Option<(String, String, Vec<String>)> {
+    let (schema, rest) = expression.split_once("SEARCH('{")?.1.split_once("} ").unwrap();
+    let schema = schema.replace('"', "");
+    let (namespace, dimensions) = schema.split_once(',').unwrap_or((&schema, ""));
     let metric = rest.strip_prefix("MetricName=\"").unwrap().split('"').next().unwrap();
     let dimensions = dimensions.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    (namespace.to_owned(), metric.to_owned(), dimensions)
+    Some((namespace.to_owned(), metric.to_owned(), dimensions))
 }
 
 #[test]
-fn the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() {
-    let template = harness::template::monitoring();
-    let widgets = widgets(&template);
+fn each_dashboard_shows_every_alarm_of_its_stack_and_its_widgets_do_not_overlap() {
+    for template in templates() {
+        assert_is_whole(&template);
+    }
+}
+
+fn assert_is_whole(template: &Value) {
+    let widgets = widgets(template);
     let shown: BTreeSet<String> = widgets
         .iter()
         .flat_map(|widget| widget["properties"]["alarms"].as_array().into_iter().flatten())
         .map(|arn| arn.as_str().unwrap().to_owned())
         .collect();
-    let all: BTreeSet<String> =
-        alarms(&template).iter().map(|(name, _)| format!("${{{name}.Arn}}")).collect();
+    let all: BTreeSet<String> = alarms(template).iter().map(|(name, _)| format!("${{{name}.Arn}}")).collect();
     assert_eq!(shown, all);
 
     let mut taken = BTreeSet::new();
@@ -173,15 +193,17 @@ fn the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() {
 }
 
 #[test]
-fn the_stack_inside_gets_exactly_what_it_asks_for() {
-    let inner = harness::template::monitoring();
+fn the_stacks_inside_get_exactly_what_they_ask_for() {
     let outer = harness::template::read();
-    let given = &outer["Resources"]["Monitoring"]["Properties"];
-    assert_eq!(given["TemplateURL"], "infra/monitoring.yaml");
-    let names = |parameters: &Value| -> BTreeSet<String> {
-        parameters.as_object().unwrap().keys().cloned().collect()
-    };
-    assert_eq!(names(&given["Parameters"]), names(&inner["Parameters"]));
-    // The namespace is the functions' own.
-    assert_eq!(given["Parameters"]["Name"], json!({"Ref": "AWS::StackName"}));
+    let stacks = [("Monitoring", "infra/monitoring.yaml"), ("ObjectivesStack", "infra/objectives.yaml")];
+    for ((name, file), inner) in stacks.into_iter().zip(templates()) {
+        let given = &outer["Resources"][name]["Properties"];
+        assert_eq!(given["TemplateURL"], file);
+        let names = |parameters: &Value| -> BTreeSet<String> {
+            parameters.as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(names(&given["Parameters"]), names(&inner["Parameters"]));
+        // The namespace is the functions' own.
+        assert_eq!(given["Parameters"]["Name"], json!({"Ref": "AWS::StackName"}));
+    }
 }

@@ -7,8 +7,15 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 6] =
-    ["HasAccessToken", "HasAdministrators", "HasBackEnds", "HasConnections", "HasEvents", "HasIndex"];
+const OPTIONS: [&str; 7] = [
+    "HasAccessToken",
+    "HasAdministrators",
+    "HasBackEnds",
+    "HasConnections",
+    "HasEvents",
+    "HasIndex",
+    "HasObjectives",
+];
 
 /// Whether a condition holds with the defaults of the parameters.
 fn holds(template: &Value, condition: &Value) -> bool {

@@ -241,6 +241,25 @@ async fn the_schedule_looks_through_all_pages_whatever_is_at_the_end_of_one() {
 }
 
 #[tokio::test]
+async fn the_schedule_says_how_many_users_are_connected() {
+    let (mut world, stream) = limited().await;
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    world.metrics();
+    world.an_hour_passes(&stream).await.unwrap();
+    assert_eq!(world.metrics().counted(), ["ConnectedUsers 2"]);
+    world.google.revoke_grant(BEN);
+    assert_eq!(world.messages("").await.reason(), "revoked_or_expired");
+    world.metrics();
+    world.an_hour_passes(&stream).await.unwrap();
+    assert_eq!(world.metrics().counted(), ["ConnectedUsers 1"]);
+    // A number of some of them would look like a loss.
+    world.dynamodb.fail("Query", Fault::BROKEN, 100);
+    world.an_hour_passes(&stream).await.unwrap_err();
+    assert_eq!(world.metrics().counted(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn f103_a_schedule_without_enough_time_says_so() {
     let (world, stream) = limited().await;
     world.advance(6 * DAY);

@@ -322,6 +322,22 @@ async fn a_batch_has_one_log_line_with_its_counts_and_metrics_by_kind() {
 }
 
 #[tokio::test]
+async fn a_lapse_is_counted_by_its_reason_once_the_bus_has_it() {
+    let (world, mut stream) = connected().await;
+    world.google.revoke_grant(ANN);
+    world.advance(3600);
+    world.messages("").await;
+    world.metrics();
+    stream.bus.fail("PutEvents", Fault::BROKEN, 100);
+    assert!(stream.go_on(&world).await, "the bus takes nothing");
+    assert_eq!(world.metrics().counted(), Vec::<String>::new());
+    stream.bus.clear_faults();
+    assert!(!stream.go_on(&world).await);
+    let lapse = ["EventsPublished DetailType=Gmail Lapsed 1", "Lapses LapseReason=revoked_or_expired 1"];
+    assert_eq!(world.metrics().counted(), lapse);
+}
+
+#[tokio::test]
 async fn a_batch_without_events_needs_no_secret_and_no_bus() {
     let (mut world, mut stream) = connected().await;
     world.advance(3600);

@@ -50,6 +50,8 @@ impl Metric {
             Self::TokensHandedOut => ("TokensHandedOut", "Count", &[&["Asked"]]),
             Self::EventsPublished => ("EventsPublished", "Count", &[&["DetailType"]]),
             Self::UnreadableRecords => ("UnreadableRecords", "Count", WHOLE_STACK),
+            Self::ConnectedUsers => ("ConnectedUsers", "Count", WHOLE_STACK),
+            Self::Lapses => ("Lapses", "Count", &[&["LapseReason"]]),
             Self::Time(BackEnd::DynamoDb) => ("DynamoDbTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::SecretsManager) => ("SecretsManagerTime", "Milliseconds", EACH_FUNCTION),
             Self::Time(BackEnd::GoogleToken) => ("GoogleTokenTime", "Milliseconds", EACH_FUNCTION),
