@@ -44,13 +44,13 @@ fn expression(alarm: &Value) -> &str {
 }
 
 /// The minutes of an alarm's one window.
-fn minutes(alarm: &Value) -> f64 {
+fn minutes(alarm: &Value) -> u32 {
     assert_eq!((&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]), (&json!(1), &json!(1)));
     let metrics = alarm["Metrics"].as_array().into_iter().flatten();
-    let periods = metrics.filter_map(|line| line["MetricStat"]["Period"].as_f64());
-    let periods: Vec<f64> = periods.chain(alarm["Period"].as_f64()).collect();
+    let periods = metrics.filter_map(|line| line["MetricStat"]["Period"].as_u64());
+    let periods: Vec<u64> = periods.chain(alarm["Period"].as_u64()).collect();
     assert!(periods.iter().all(|period| *period == periods[0]), "one alarm, one period");
-    periods[0] / 60.0
+    u32::try_from(periods[0] / 60).unwrap()
 }
 
 /// Whether an alarm on a share rings when `failed` requests, this share of all in its window, failed.
@@ -65,12 +65,13 @@ fn rings(alarm: &Value, failed: f64, share: f64) -> bool {
 }
 
 /// After how many minutes users-hurt rings if from now on this share of ten requests a minute fails.
-fn rings_after(template: &Value, objective: &str, share: f64) -> Option<f64> {
-    (1..=24 * 60).map(f64::from).find(|now| {
+fn rings_after(template: &Value, objective: &str, share: f64) -> Option<u32> {
+    (1..=24 * 60).find(|now| {
         WINDOWS.iter().any(|(long, short, _)| {
             [long, short].iter().all(|window| {
                 let alarm = alarm(template, &format!("{objective}{window}"));
-                let (length, failing) = (minutes(alarm), now.min(minutes(alarm)));
+                let length = minutes(alarm);
+                let (failing, length) = (f64::from(length.min(*now)), f64::from(length));
                 rings(alarm, 10.0 * share * failing, share * failing / length)
             })
         })
@@ -154,7 +155,7 @@ fn the_document_says_when_a_share_of_failures_rings_and_what_it_has_cost_by_then
             let (when, spent) = match rings_after(&template, objective, share) {
                 Some(minutes) => (
                     format!("{minutes} minutes"),
-                    format!("{:.1} %", 100.0 * minutes * share / budget(default(parameter))),
+                    format!("{:.1} %", 100.0 * f64::from(minutes) * share / budget(default(parameter))),
                 ),
                 None => ("never".to_owned(), "-".to_owned()),
             };
@@ -189,7 +190,7 @@ fn the_alarms_of_an_objective_have_the_windows_and_rates_of_their_names() {
         for objective in ["SignIn", "Listing", "ListingTime"] {
             let [long, short] = [long, short].map(|window| alarm(&template, &format!("{objective}{window}")));
             // A twelfth.
-            assert_eq!(minutes(long), 12.0 * minutes(short));
+            assert_eq!(minutes(long), 12 * minutes(short));
             for alarm in [long, short] {
                 let description = alarm["AlarmDescription"].as_str().unwrap();
                 assert!(description.contains(&format!(" {burn} times as fast ")), "{description}");
