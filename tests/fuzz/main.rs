@@ -33,4 +33,5 @@ mod query;
 mod return_to;
 mod sealed;
 mod secrets;
+mod security_event;
 mod token_answer;

@@ -216,13 +216,13 @@ pub(super) async fn deliver(shared: &Shared, waiting: Vec<Delivery>) {
 /// The key file of the service account that may call the RISC API, as Google's console writes it.
 pub(super) fn key_file(base: &str) -> String {
     let encoded = STANDARD.encode(KEY);
-    let lines = encoded.as_bytes().chunks(64).map(String::from_utf8_lossy);
-    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    let lines: Vec<_> = encoded.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    let lines = lines.join("\n");
     json!({
         "type": "service_account",
         "project_id": "postern-local",
         "private_key_id": KEY_ID,
-        "private_key": format!("-----BEGIN PRIVATE KEY-----\n{lines}-----END PRIVATE KEY-----\n"),
+        "private_key": format!("-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n"),
         "client_email": SERVICE_ACCOUNT,
         "client_id": "100000000000000000001",
         "auth_uri": format!("{base}/o/oauth2/v2/auth"),
@@ -251,6 +251,11 @@ impl Google {
     /// The claims of a token that names no account.
     pub fn security_event_with(&self, kind: &str, payload: &Value) -> Value {
         claims(&self.shared, kind, payload)
+    }
+
+    /// The keys that Google publishes.
+    pub fn certificates(&self) -> Value {
+        self.shared.signer.certificates()
     }
 
     /// A token with these claims and Google's signature.

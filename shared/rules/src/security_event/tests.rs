@@ -288,6 +288,10 @@ fn a113_what_is_newer_than_the_event_stays() {
     // Google has issued a token since, so the grant is another one or lives.
     assert_eq!(ends(Kind::TokensRevoked, 60, &obtained_at(61)), (false, false));
     assert_eq!(ends(Kind::TokensRevoked, 60, &obtained_at(60)), (true, false));
+    // A first sign-in allows for clocks that are behind.
+    let sessions_valid_from = Timestamp::from_seconds(NOW.seconds() - 300);
+    let first = Credential { sessions_valid_from, ..credential() };
+    assert_eq!(ends(Kind::SessionsRevoked, -1, &first), (false, false), "connected since");
     let later = Timestamp::from_seconds(NOW.seconds() + 61);
     let signed_out = Credential { sessions_valid_from: later, ..credential() };
     assert_eq!(ends(Kind::AccountDisabled, 60, &signed_out), (true, false), "signed out since");
