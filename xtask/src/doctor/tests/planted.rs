@@ -134,37 +134,8 @@ async fn a_defect_of_the_stack_is_found() {
     no function: wrong  the function list-messages does not exist: put it back (docs/deploy.md#put-back-what-differs)
     wrong  apigateway.amazonaws.com may not invoke list-messages for Api/*/GET/messages: put it back (docs/deploy.md#put-back-what-differs)
     a function that failed: wrong  Lambda failed to create or update the function auth-start: deploy the template again
-<<<<<<< ours
     a missing variable: wrong  GET https://api.example.com/auth/start answers 503 config_error (SESSIONS_TABLE): correct that variable or what it names; the functions notice a changed secret within five minutes
     another address: wrong  GET https://api.example.com/auth/start starts a sign-in that does not return to https://api.example.com/oauth/callback: deploy with the DomainName or PublicUrl that browsers use
-=======
-    a missing variable: wrong  the configuration of auth-start is not usable (SESSIONS_TABLE: A required setting is missing): deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and access-token: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and auth-token: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and connection: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and connections: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and events: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and get-message: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and list-messages: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and oauth-callback: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and risc: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and server-metadata: deploy the template again
-    wrong  SESSIONS_TABLE differs in auth-start and sign-out: deploy the template again
-    wrong  GET https://api.example.com/auth/start answers 503 config_error (SESSIONS_TABLE): correct that variable or what it names; the functions notice a changed secret within five minutes
-    another table: wrong  CREDENTIALS_TABLE of list-messages is not the one in the stack's outputs: deploy the template again
-    wrong  CREDENTIALS_TABLE differs in auth-start and list-messages: deploy the template again
-    another address: wrong  PUBLIC_URL of auth-start is not the one in the stack's outputs: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and auth-token: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and connection: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and events: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and get-message: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and list-messages: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and oauth-callback: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and risc: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and server-metadata: deploy the template again
-    wrong  PUBLIC_URL differs in auth-start and sign-out: deploy the template again
-    wrong  GET https://api.example.com/auth/start starts a sign-in that does not return to https://api.example.com/oauth/callback: deploy the template again with the DomainName or PublicUrl that browsers use
->>>>>>> theirs
     ");
 }
 
