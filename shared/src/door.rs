@@ -199,8 +199,9 @@ async fn links_after(app: &App, route: Route, request: &Request, error: Error) -
     }
 }
 
-/// Checks the way that the request came, path, method, body type and origin. `Some` is the reply to `OPTIONS`: API Gateway answers
-/// preflights, so one that reaches a function gets no CORS header (B42).
+/// Checks the way that the request came, path, method, body type and origin. `Some` is the reply to
+/// `OPTIONS`: API Gateway answers preflights, so one that reaches a function gets no CORS header
+/// (B42).
 fn check(app: &App, route: Route, request: &Request, notes: &Notes) -> Result<Option<Reply>, Error> {
     if let Some(address) = edge::check(app, request)? {
         let _ = notes.address.set(address);

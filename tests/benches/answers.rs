@@ -222,7 +222,8 @@ fn keys() -> Value {
     json!({ "keys": [key.unwrap_or_default()] })
 }
 
-/// The token that Google would deliver. From the future, so that nothing is newer while the bench runs.
+/// The token that Google would deliver. From the future, so that nothing is newer while the bench
+/// runs.
 #[expect(clippy::disallowed_methods, reason = "ring takes its own source of randomness")]
 pub(crate) fn security_event() -> Result<String> {
     let subject = json!({ "subject_type": "iss-sub", "iss": "https://accounts.google.com/", "sub": USER });

@@ -35,7 +35,7 @@ enum Event {
     HandOut,
     Shown,
     Record,
-    SecurityEvent,
+    Delivery,
 }
 
 /// The functions' cases.
@@ -54,7 +54,7 @@ pub(crate) const FUNCTIONS: [Case; 15] = [
     case("access-token", "expired token", Mode::Expired, Event::HandOut, 200),
     case("connections", "shown", Mode::Good, Event::Shown, 200),
     case("events", "one event", Mode::Good, Event::Record, 200),
-    case("risc", "one event", Mode::Good, Event::SecurityEvent, 202),
+    case("risc", "one event", Mode::Good, Event::Delivery, 202),
 ];
 /// The names of the cases in the order of the tables.
 pub(crate) const CASES: [&str; 9] = [
@@ -114,7 +114,7 @@ impl Bench {
             Event::HandOut => Ok(json!({ "user_id": USER }).to_string()),
             Event::Shown => Ok(json!({ "action": "get", "user_id": USER }).to_string()),
             Event::Record => Ok(json!({ "Records": [self.world.record(case.mode)] }).to_string()),
-            Event::SecurityEvent => {
+            Event::Delivery => {
                 let headers = [("accept", "application/json"), ("content-type", "application/secevent+jwt")];
                 event("POST /risc", "", &headers, &[], &security_event()?)
             }

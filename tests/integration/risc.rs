@@ -15,8 +15,12 @@ async fn deliver(world: &World, claims: &Value) -> Answer {
     world.send(&Call::security_event(&world.google.sign(claims))).await
 }
 
-/// Google tells of something that has just happened to an account.
+/// Seconds after which a grant is older than what an event tells of.
+const SETTLED: u64 = 300;
+
+/// Google tells of something that has just happened to an account, some time after its sign-in.
 async fn happens(world: &World, kind: Kind, account: &str) -> Answer {
+    world.advance(SETTLED);
     let answer = deliver(world, &world.google.security_event(kind, account)).await;
     assert_eq!((answer.status, answer.body.as_str()), (202, ""), "{kind:?}: {answer:?}");
     answer
@@ -199,4 +203,26 @@ async fn api_gateway_encodes_the_body() {
     event["isBase64Encoded"] = json!(true);
     assert_eq!(world.send_event(&event.to_string()).await.status, 202);
     assert_eq!(left(&world).await, (true, false));
+}
+
+#[tokio::test]
+async fn a113_an_event_of_one_client_ends_no_grant_of_the_other() {
+    let mut world = World::signed_in().await;
+    let anns = world.jar.clone();
+    world.change_client_and_keep_the_old();
+    world.cold_start();
+    world.jar.clear();
+    world.sign_in(BEN).await;
+    world.jar = anns;
+    world.advance(SETTLED);
+    let [old, new] = [world.google.client_id(), OTHER_CLIENT];
+    for (client, account, is_ended) in
+        [(old, BEN, false), (new, BEN, true), (new, ANN, false), (old, ANN, true)]
+    {
+        let mut claims = world.google.security_event(Kind::TokensRevoked, account);
+        claims["aud"] = json!(client);
+        assert_eq!(deliver(&world, &claims).await.status, 202);
+        let status = &world.credential(account)["status"]["S"];
+        assert_eq!(status == "revoked", is_ended, "{client} {account}: {status}");
+    }
 }

@@ -90,8 +90,8 @@ impl Report {
     }
 }
 
-/// Checks what the options name and prints what it finds. If nothing can be asked, that is no usable
-/// answer either.
+/// Checks what the options name and prints what it finds. If nothing can be asked, that is no
+/// usable answer either.
 pub(crate) async fn run(options: DoctorOptions) -> ExitCode {
     match target(&options).await {
         Ok(target) => {

@@ -1,5 +1,6 @@
-//! `cargo xtask risc`: tells Google's Cross-Account Protection where a stack receives security events, as
-//! a service account of the Google Cloud project (developers.google.com/identity/protocols/risc).
+//! `cargo xtask risc`: tells Google's Cross-Account Protection where a stack receives security
+//! events, as a service account of the Google Cloud project
+//! (developers.google.com/identity/protocols/risc).
 
 mod service_account;
 #[cfg(all(test, feature = "local"))]
@@ -40,7 +41,9 @@ pub(crate) async fn run(options: RiscOptions) -> Result<(), String> {
         };
         Google::at(API, DISCOVERY, keys.to_owned())?
     };
-    let receiver = receiver(&options).await?;
+    // A stream must be stopped also after its stack has gone.
+    let receiver =
+        if options.action == RiscAction::Stop { String::new() } else { receiver(&options).await? };
     let words = act(&google, &account, options.action, &receiver, &Clock::System).await?;
     println!("{words}");
     if options.action == RiscAction::Verify && !options.local {
@@ -56,7 +59,7 @@ async fn receiver(options: &RiscOptions) -> Result<String, String> {
     }
     let account = Account::open(&options.account).await?;
     let stack = Stack::require(&account, &options.stack_name).await?;
-    if stack.outputs.get("RiscFunction").is_err() && options.action != RiscAction::Stop {
+    if stack.outputs.get("RiscFunction").is_err() {
         return Err(format!(
             "the stack {:?} has no function risc; deploy it with --parameter CrossAccountProtection=on first",
             options.stack_name

@@ -1,5 +1,5 @@
-//! Security event tokens (RFC 8417), as Google's Cross-Account Protection sends them: what is accepted,
-//! and what an accepted one says. The facts about Google are from its guide,
+//! Security event tokens (RFC 8417), as Google's Cross-Account Protection sends them: what is
+//! accepted, and what an accepted one says. The facts about Google are from its guide,
 //! developers.google.com/identity/protocols/risc, of May 2026.
 
 mod keys;
@@ -24,13 +24,17 @@ use crate::error::Error;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// Google's issuer, in the three forms of the guide: its example, its discovery document, its sample.
+/// Google's issuer, in the three forms of the guide: its example, its discovery document, its
+/// sample.
 const ISSUERS: [&str; 3] =
     ["https://accounts.google.com/", "https://accounts.google.com", "accounts.google.com"];
 /// In bytes. Google's have less than one thousand.
 const TOKEN_LIMIT: usize = 8 * 1024;
 /// In bytes, for the ID of a key and of a token.
 const ID_LIMIT: usize = 512;
+/// How much later than its cause Google may issue an event, in seconds. An older grant that lives
+/// is not missed: the next refresh shows that it has ended.
+const DELAY: i64 = 5 * 60;
 /// The most events and audiences of one token. Google's have one.
 const LIST_LIMIT: usize = 8;
 
@@ -142,8 +146,8 @@ impl Unverified {
         &self.key_id
     }
 
-    /// Checks signature and issuer, and reads the claims. Does not look at `exp`: what happened does not
-    /// expire. The caller checks the audience.
+    /// Checks signature and issuer, and reads the claims. Does not look at `exp`: what happened
+    /// does not expire. The caller checks the audience.
     pub fn verify(self, key: &PublicKey) -> Result<Verified, Error> {
         let key = RsaPublicKeyComponents { n: &key.modulus, e: &key.exponent };
         key.verify(&RSA_PKCS1_2048_8192_SHA256, self.signed.as_bytes(), &self.signature)
@@ -207,12 +211,16 @@ impl Event {
         Ok(Self { kind, user, reason, state, at })
     }
 
-    /// Whether the event ends the grant of `credential`: not one that is newer than the event. Google
-    /// issues no token for a grant that has ended, so the newest token shows how old the grant may be.
-    pub fn ends_grant(&self, credential: &Credential) -> bool {
+    /// Whether the event ends the grant of `credential`: not one that may be newer than what
+    /// happened. Google issues no token for a grant that has ended, so the newest token shows how
+    /// old the grant may be. Nor one of a client for which the event is not, unless the account
+    /// itself is disabled.
+    pub fn ends_grant(&self, credential: &Credential, audiences: &[String]) -> bool {
         let proven_at = credential.access_token.as_ref().map(|token| token.obtained_at);
-        let is_newer = credential.connected_at.max(proven_at.unwrap_or(credential.connected_at)) > self.at;
-        self.kind.ends_grant() && credential.status == Status::Active && !is_newer
+        let proven_at = credential.connected_at.max(proven_at.unwrap_or(credential.connected_at));
+        let is_newer = proven_at.seconds() + DELAY > self.at.seconds();
+        let is_meant = self.kind == Kind::AccountDisabled || audiences.contains(&credential.client_id);
+        self.kind.ends_grant() && credential.status == Status::Active && is_meant && !is_newer
     }
 
     /// Whether the event ends the sessions of `credential`: not those of an era that began later.

@@ -11,8 +11,8 @@ use crate::app::App;
 
 /// The header with the secret. The edge overwrites what a caller sends.
 pub const SECRET_HEADER: &str = "x-origin-secret";
-/// The header in which CloudFront names the caller. Anyone can send it, so it counts only beside the
-/// secret.
+/// The header in which CloudFront names the caller. Anyone can send it, so it counts only beside
+/// the secret.
 pub const ADDRESS_HEADER: &str = "cloudfront-viewer-address";
 
 /// Refuses what did not come through the edge. Gives the address of the caller, if the edge tells

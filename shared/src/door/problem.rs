@@ -60,7 +60,8 @@ pub(super) enum Form {
     Page,
     /// What OAuth clients expect of a token endpoint.
     Token,
-    /// What Google expects as the answer to an event that is not acceptable. Otherwise as `Problem`.
+    /// What Google expects as the answer to an event that is not acceptable. Otherwise as
+    /// `Problem`.
     Delivery,
 }
 

@@ -158,7 +158,8 @@ async fn refresh<'a>(
         && let Err(TokenError::Refused(Refusal::OtherClient | Refusal::InvalidGrant)) = answer
     {
         let second = app.google.refresh(outgoing, token, deadline).await;
-        if !matches!(second, Err(TokenError::Refused(Refusal::OtherClient))) {
+        // A client that Google refuses says nothing about the token.
+        if !matches!(second, Err(TokenError::Refused(Refusal::OtherClient | Refusal::ClientRefused))) {
             return Ok((outgoing, second?));
         }
     }

@@ -1,10 +1,11 @@
-//! Acts on what Google's Cross-Account Protection tells of an account: ends the grant, the sessions,
-//! or both. What the event does not concern any more, because it is newer, stays.
+//! Acts on what Google's Cross-Account Protection tells of an account: ends the grant, the
+//! sessions, or both. What the event does not concern any more, because it is newer, stays.
 
 use std::time::Duration;
 
 use postern_rules::credential::Credential;
 use postern_rules::error::Error;
+use postern_rules::google_client::GoogleClients;
 use postern_rules::security_event::{Event, Refusal, Unverified, Verified};
 use postern_rules::user::UserId;
 
@@ -22,8 +23,8 @@ const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
 ///
 /// # Errors
 ///
-/// A token that is malformed, not Google's or not for this application; and keys, secrets or storage
-/// that are not available: then Google delivers it again.
+/// A token that is malformed, not Google's or not for this application; and keys, secrets or
+/// storage that are not available: then Google delivers it again.
 pub async fn receive(app: &App, token: &[u8], deadline: Deadline) -> Result<(), Error> {
     let deadline = deadline.sooner_by(REPLY_RESERVE);
     let verified = verify(app, token, deadline).await?;
@@ -34,7 +35,7 @@ pub async fn receive(app: &App, token: &[u8], deadline: Deadline) -> Result<(), 
         return Ok(());
     }
     for event in &verified.events {
-        let outcome = act(app, event, deadline).await?;
+        let outcome = act(app, event, &verified.audiences, deadline).await?;
         metrics::count_security_event(event.kind.word());
         log(app, event, outcome).await;
     }
@@ -49,17 +50,22 @@ async fn verify(app: &App, token: &[u8], deadline: Deadline) -> Result<Verified,
         Error::UpstreamUnavailable { retry_after: 5, source: trouble.into() }
     })?;
     let verified = unverified.verify(&key.ok_or(Error::EventRefused(Refusal::UnknownKey))?)?;
-    for audience in &verified.audiences {
-        // Reads the secret again for a client that is not remembered. Only Google can cause that.
-        if app.secrets.google_client_for(audience).await?.client_id == *audience {
-            return Ok(verified);
-        }
+    let is_for =
+        |clients: &GoogleClients| verified.audiences.iter().any(|audience| clients.of(audience).is_some());
+    // Anybody can send a token that Google signed for another project.
+    if is_for(&*app.secrets.google_clients().await?) || is_for(&*app.secrets.newer_google_clients().await?) {
+        return Ok(verified);
     }
     Err(Error::EventRefused(Refusal::OtherAudience))
 }
 
 /// Does what follows from an event. Returns a word for the log.
-async fn act(app: &App, event: &Event, deadline: Deadline) -> Result<&'static str, Error> {
+async fn act(
+    app: &App,
+    event: &Event,
+    audiences: &[String],
+    deadline: Deadline,
+) -> Result<&'static str, Error> {
     let Some(user) = &event.user else { return Ok("noted") };
     if !event.kind.has_effect() {
         return Ok("noted");
@@ -67,7 +73,7 @@ async fn act(app: &App, event: &Event, deadline: Deadline) -> Result<&'static st
     let Some(credential) = within(deadline, app.store.credential(user)).await? else {
         return Ok("unknown_user");
     };
-    let (credential, has_ended_grant) = end_grant(app, event, credential, deadline).await?;
+    let (credential, has_ended_grant) = end_grant(app, event, audiences, credential, deadline).await?;
     let has_ended_sessions = match &credential {
         Some(credential) if event.ends_sessions(credential) => {
             app.store.end_all_sessions(credential, deadline).await?;
@@ -83,17 +89,20 @@ async fn act(app: &App, event: &Event, deadline: Deadline) -> Result<&'static st
     })
 }
 
-/// Sets the refresh token aside, as if Google had refused it: if it still works after all, its second
-/// chance shows that. Decides again for each credential that another request leaves meanwhile. Returns
-/// what is stored then, and whether this has ended the grant.
+/// Sets the refresh token aside, as if Google had refused it: if it still works after all, its
+/// second chance shows that. Decides again for each credential that another request leaves
+/// meanwhile. Returns what is stored then, and whether this has ended the grant.
 async fn end_grant(
     app: &App,
     event: &Event,
+    audiences: &[String],
     credential: Credential,
     deadline: Deadline,
 ) -> Result<(Option<Credential>, bool), StoreError> {
     let mut credential = credential;
-    while let Some(token) = credential.refresh_token.as_ref().filter(|_| event.ends_grant(&credential)) {
+    while let Some(token) =
+        credential.refresh_token.as_ref().filter(|_| event.ends_grant(&credential, audiences))
+    {
         match insist(deadline, async || app.store.bury(&credential, token).await).await? {
             Written::Done(stored) => return Ok((Some(*stored), true)),
             Written::Overtaken(Some(found)) => credential = *found,

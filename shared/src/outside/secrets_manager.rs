@@ -110,6 +110,12 @@ impl Secrets {
         self.current(&self.google_clients, kept).await
     }
 
+    /// Google's clients, read again unless that was tried within the last minute: for something
+    /// that belongs to another client, and that anybody may have sent.
+    pub async fn newer_google_clients(&self) -> Result<Arc<GoogleClients>, SecretsError> {
+        self.reload(&self.google_clients, LEAST_INTERVAL).await
+    }
+
     /// The client that users consent to.
     pub async fn google_client(&self) -> Result<Arc<GoogleClient>, SecretsError> {
         Ok(Arc::clone(&self.google_clients().await?.coming))

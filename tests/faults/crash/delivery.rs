@@ -1,5 +1,5 @@
-//! The process dies while it acts on a security event of Google's. Google's next delivery completes what
-//! began, and none after that has an effect.
+//! The process dies while it acts on a security event of Google's. Google's next delivery completes
+//! what began, and none after that has an effect.
 
 use harness::google::{Failure, Times};
 use harness::world::{ANN, Call};

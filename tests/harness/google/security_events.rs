@@ -1,7 +1,7 @@
 //! Cross-Account Protection: the RISC API, which sets where security events go, and their delivery.
 //!
-//! It answers as the guide says (developers.google.com/identity/protocols/risc), with one difference: a
-//! receiver on loopback needs no https.
+//! It answers as the guide says (developers.google.com/identity/protocols/risc), with one
+//! difference: a receiver on loopback needs no https.
 
 use std::time::Duration;
 
@@ -156,8 +156,8 @@ fn is_authorized(shared: &Shared, token: &str) -> bool {
         && (claims.iat - 300..claims.exp).contains(&now)
 }
 
-/// Signs an event, and sends it to the receiver if there is one that has asked for this type. Returns the
-/// token.
+/// Signs an event, and sends it to the receiver if there is one that has asked for this type.
+/// Returns the token.
 pub(super) fn send(shared: &Shared, state: &mut State, kind: &str, payload: &Value) -> String {
     let token = shared.signer.sign(&claims(shared, kind, payload));
     let events = &mut state.security_events;

@@ -18,7 +18,8 @@ use super::state::Shared;
 use super::{authorize, batch, control, gmail, identity, security_events, token};
 use crate::server::{Cut, Reply, whole};
 
-/// Answers a request, or cuts its connection. What it has Google tell is delivered beside the answer.
+/// Answers a request, or cuts its connection. What it has Google tell is delivered beside the
+/// answer.
 pub(super) async fn respond(shared: Arc<Shared>, request: Request<Bytes>) -> Result<Reply, Cut> {
     let reply = answer(&shared, request).await;
     let waiting = shared.state().security_events.take_waiting();

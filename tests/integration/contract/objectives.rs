@@ -53,7 +53,8 @@ fn minutes(alarm: &Value) -> u32 {
     u32::try_from(periods[0] / 60).unwrap()
 }
 
-/// Whether an alarm on a share rings when `failed` requests, this share of all in its window, failed.
+/// Whether an alarm on a share rings when `failed` requests, this share of all in its window,
+/// failed.
 fn rings(alarm: &Value, failed: f64, share: f64) -> bool {
     let value = metric_math::value(expression(alarm), &|name| match name {
         "failed" => failed,
@@ -64,7 +65,8 @@ fn rings(alarm: &Value, failed: f64, share: f64) -> bool {
     value >= alarm["Threshold"].as_f64().unwrap()
 }
 
-/// After how many minutes users-hurt rings if from now on this share of ten requests a minute fails.
+/// After how many minutes users-hurt rings if from now on this share of ten requests a minute
+/// fails.
 fn rings_after(template: &Value, objective: &str, share: f64) -> Option<u32> {
     (1..=24 * 60).find(|now| {
         WINDOWS.iter().any(|(long, short, _)| {

@@ -1,5 +1,5 @@
-//! The whole way: a stream is registered at Google, something happens to an account, Google posts it to
-//! the receiver, and the function acts.
+//! The whole way: a stream is registered at Google, something happens to an account, Google posts
+//! it to the receiver, and the function acts.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! When another system fails, Google delivers again, and nothing is lost. tests/faults tries each point
-//! of a delivery.
+//! When another system fails, Google delivers again, and nothing is lost. tests/faults tries each
+//! point of a delivery.
 
 use std::time::Duration;
 

@@ -62,6 +62,17 @@ impl Plan {
 
         let stored = Stored::look(account, &secret).await?;
         let step = Step::decide(&secret, stored, file, options.old_client)?;
+        // This parameter came with the second client. Older functions read only the first, and would
+        // ask everybody until they are replaced.
+        let knows_two =
+            stack.as_ref().is_none_or(|stack| stack.parameters.contains_key("CrossAccountProtection"));
+        if !knows_two && step.file().is_some_and(|file| file.outgoing.is_some()) {
+            return Err(
+                "the functions of this stack know one client only: deploy this version first, without \
+                        --client-secret"
+                    .to_owned(),
+            );
+        }
         let mut warnings = Vec::new();
         if let (Some(path), Some(file)) = (&options.client_secret, step.file()) {
             warnings.extend(client_file::warning(path));

@@ -28,10 +28,14 @@ pub(crate) fn steps(plan: &Plan, outputs: &Outputs) -> Vec<String> {
          Gmail's scopes are restricted: Google verifies the app before users outside your organization can use it."
     );
     let place = plan.place.join(" ");
+    let stack = format!("--stack-name {} {place}", plan.stack_name);
+    let stack = stack.trim_end();
     let drop = client.filter(|client| client.outgoing.is_some()).map(|_| {
-        "Drop the outgoing client when `cargo xtask connections count` says that nobody belongs to it any more,\n\
-         or only users who may be asked again: cargo xtask deploy --old-client drop".to_owned()
+        format!(
+            "Drop the outgoing client when nobody belongs to it any more, or only users who may be asked again:\n\
+             cargo xtask connections count {stack}\ncargo xtask deploy --old-client drop {stack}"
+        )
     });
-    let check = format!("Check it: cargo xtask doctor --stack-name {} {place}", plan.stack_name);
+    let check = format!("Check it: cargo xtask doctor {stack}");
     register.into_iter().chain([enable, publish]).chain(drop).chain([check]).collect()
 }

@@ -1,7 +1,7 @@
 //! The alarms: they exist, tell the topic, and are silent. The topic: CloudWatch may publish to it,
 //! and somebody listens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -12,39 +12,43 @@ use super::template::{Template, each};
 
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
 const KINDS: [&str; 2] = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
-/// One line for the alarms and one for the topic, or one for each thing that is wrong.
+
+/// One line for the alarms and one for each topic, or one for each thing that is wrong.
 pub(super) async fn examine(deployment: &Deployment, templates: &[Template]) -> Vec<Finding> {
-    let topic = deployment.stack.parameters.get("AlarmTopicArn").filter(|topic| !topic.is_empty());
-    let mut findings = alarms(deployment, templates).await;
-    findings.extend(if let Some(topic) = topic {
-        or_good(self::topic(deployment, topic).await, format!("the topic {topic}"))
-    } else {
+    let kinds = |template| KINDS.into_iter().flat_map(move |kind| Template::resources(template, kind));
+    let meant = templates.iter().flat_map(kinds).map(|alarm| (alarm.physical_id, alarm.properties));
+    let meant: BTreeMap<String, Value> = meant.collect();
+    let mut findings = alarms(deployment, &meant).await;
+    let topics = meant.values().flat_map(|alarm| each(&alarm["AlarmActions"])).filter_map(Value::as_str);
+    let topics: BTreeSet<&str> = topics.collect();
+    if topics.is_empty() {
         let why = "no AlarmTopicArn is set, so they tell nobody";
-        vec![Finding::unknown("whether somebody hears of the alarms", why)]
-    });
+        findings.push(Finding::unknown("whether somebody hears of the alarms", why));
+    }
+    for topic in topics {
+        findings.extend(or_good(self::topic(deployment, topic).await, format!("the topic {topic}")));
+    }
     findings
 }
 
-async fn alarms(deployment: &Deployment, templates: &[Template]) -> Vec<Finding> {
-    let kinds = |template| KINDS.into_iter().flat_map(move |kind| Template::resources(template, kind));
-    let meant: BTreeMap<String, Value> = templates
-        .iter()
-        .flat_map(kinds)
-        .map(|mut alarm| (alarm.physical_id, alarm.properties["AlarmActions"].take()))
-        .collect();
+async fn alarms(deployment: &Deployment, meant: &BTreeMap<String, Value>) -> Vec<Finding> {
     let names: Vec<String> = meant.keys().cloned().collect();
     let live = match cloudwatch::alarms(deployment, &names).await {
         Ok(live) => live,
         Err(refusal) => return vec![refusal.unknown("the alarms")],
     };
     let (mut missing, mut mute, mut findings) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, actions) in &meant {
+    for (name, meant) in meant {
         let Some(alarm) = live.iter().find(|alarm| alarm["AlarmName"] == **name) else {
             missing.push(name.as_str());
             continue;
         };
+        // A part of a composite alarm: it tells nobody, and rings before anything is amiss.
+        if meant["ActionsEnabled"] == false {
+            continue;
+        }
         let tells = |action: &Value| each(&alarm["AlarmActions"]).any(|own| own == action);
-        if alarm["ActionsEnabled"] == false || !each(actions).all(tells) {
+        if alarm["ActionsEnabled"] == false || !each(&meant["AlarmActions"]).all(tells) {
             mute.push(name.as_str());
         }
         if alarm["StateValue"] == "ALARM" {
@@ -68,7 +72,7 @@ async fn topic(deployment: &Deployment, topic: &str) -> Vec<Finding> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let fix = "create it, or deploy with the ARN of another one as AlarmTopicArn";
+            let fix = "create it, or deploy with the ARN of another one";
             let absent = Finding::wrong(format!("the topic {topic} does not exist"), fix);
             let refusal = Refusal::of("sns:GetTopicAttributes", &error);
             return vec![refusal.unless_absent(format!("the topic {topic}"), absent)];

@@ -12,8 +12,8 @@ use super::finding::{Finding, PUT_BACK};
 use super::problem::Problem;
 use super::target::Target;
 
-/// How Postern refuses what needs a sign-in: the path, the function, the status, and a member of the
-/// problem with its value.
+/// How Postern refuses what needs a sign-in: the path, the function, the status, and a member of
+/// the problem with its value.
 type Refusal = (&'static str, &'static str, u16, &'static str, &'static str);
 
 const REFUSALS: [Refusal; 2] = [
@@ -99,7 +99,13 @@ fn failed(what: &str, function: &str, answer: &Answer) -> Outcome {
             says,
             "check that the functions can reach Secrets Manager and may use its key, and try again",
         ),
-        _ if status >= 500 || status == 429 => Finding::unknown(says, "try again"),
+        "edge_required" => Finding::wrong(
+            says,
+            "the request went around CloudFront: let the domain lead to it, or deploy without OriginSecretHashes",
+        ),
+        _ if status >= 500 || status == 429 => {
+            return Err(Finding::unknown(says, format!("try again, and then read the log of {function}")));
+        }
         _ => Finding::wrong(says, format!("it is not {function} that answers, or not of this version")),
     })
 }

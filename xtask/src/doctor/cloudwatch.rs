@@ -1,5 +1,5 @@
-//! CloudWatch's `DescribeAlarms`, in its JSON protocol. The SDK of CloudWatch brings a second version
-//! of the crate http, which deny.toml refuses.
+//! CloudWatch's `DescribeAlarms`, in its JSON protocol. The SDK of CloudWatch brings a second
+//! version of the crate http, which deny.toml refuses.
 
 use std::time::{Duration, UNIX_EPOCH};
 

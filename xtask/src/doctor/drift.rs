@@ -19,10 +19,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// What other checks read, because CloudFormation sees only what the template sets: a policy, route
 /// or alarm action that somebody added is more than that. Types, and where their properties begin.
-const READ_ELSEWHERE: [(&str, &str); 8] = [
+const READ_ELSEWHERE: [(&str, &str); 9] = [
     ("AWS::ApiGatewayV2::Integration", "/IntegrationUri"),
     ("AWS::ApiGatewayV2::Route", "/Target"),
     ("AWS::CloudWatch::Alarm", "/AlarmActions"),
+    ("AWS::CloudWatch::CompositeAlarm", "/AlarmActions"),
     ("AWS::DynamoDB::Table", "/PointInTimeRecoverySpecification"),
     ("AWS::DynamoDB::Table", "/TimeToLiveSpecification"),
     ("AWS::IAM::Role", "/Policies"),
@@ -30,9 +31,10 @@ const READ_ELSEWHERE: [(&str, &str); 8] = [
     ("AWS::Lambda::Permission", "/"),
 ];
 /// Types whose absence other checks report.
-const MISSED_ELSEWHERE: [&str; 6] = [
+const MISSED_ELSEWHERE: [&str; 7] = [
     "AWS::ApiGatewayV2::Route",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::CompositeAlarm",
     "AWS::DynamoDB::Table",
     "AWS::IAM::Role",
     "AWS::Lambda::Function",
@@ -46,36 +48,39 @@ pub(super) async fn examine(deployment: &Deployment, templates: &[Template]) -> 
     let mut findings = Vec::new();
     for found in futures_util::future::join_all(detections).await {
         match found {
-            Ok(drifts) => findings.extend(drifts.iter().filter_map(line)),
+            Ok((drifts, not_compared)) => {
+                findings.extend(drifts.iter().filter_map(line).chain(not_compared));
+            }
             Err(finding) => findings.push(finding),
         }
     }
     or_good(findings, "the properties that CloudFormation compares are those of the template")
 }
 
-async fn detect(client: &Client, stack: &str) -> Result<Vec<StackResourceDrift>, Finding> {
+/// What differs, and that not everything could be compared.
+async fn detect(client: &Client, stack: &str) -> Result<(Vec<StackResourceDrift>, Option<Finding>), Finding> {
     let began = client.detect_stack_drift().stack_name(stack).send().await;
     let began =
         began.map_err(|error| Refusal::of("cloudformation:DetectStackDrift", &error).unknown(WHAT))?;
     let id = began.stack_drift_detection_id().unwrap_or_default();
     let since = Instant::now();
-    loop {
+    let not_compared = loop {
         let answer = client.describe_stack_drift_detection_status().stack_drift_detection_id(id).send().await;
         let answer = answer.map_err(|error| {
             Refusal::of("cloudformation:DescribeStackDriftDetectionStatus", &error).unknown(WHAT)
         })?;
         match answer.detection_status() {
-            Some(StackDriftDetectionStatus::DetectionComplete) => break,
+            Some(StackDriftDetectionStatus::DetectionComplete) => break None,
             Some(StackDriftDetectionStatus::DetectionFailed) => {
                 let why = "CloudFormation could not compare every resource; you may not read all of them";
-                return Err(Finding::unknown(WHAT, why));
+                break Some(Finding::unknown(WHAT, why));
             }
             _ if since.elapsed() > PATIENCE => {
                 return Err(Finding::unknown(WHAT, "CloudFormation is still comparing; try again"));
             }
             _ => sleep(PAUSE).await,
         }
-    }
+    };
     let drifts = client.describe_stack_resource_drifts().stack_name(stack);
     let drifts = drifts
         .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)
@@ -88,7 +93,7 @@ async fn detect(client: &Client, stack: &str) -> Result<Vec<StackResourceDrift>,
         })?;
         found.extend(page.stack_resource_drifts.unwrap_or_default());
     }
-    Ok(found)
+    Ok((found, not_compared))
 }
 
 fn line(drift: &StackResourceDrift) -> Option<Finding> {

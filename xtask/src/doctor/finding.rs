@@ -83,8 +83,8 @@ impl Refusal {
         Self::new(action, code, &describe(error))
     }
 
-    /// `code` is the service's word for it, and `otherwise` says what happened if it is none that is
-    /// known.
+    /// `code` is the service's word for it, and `otherwise` says what happened if it is none that
+    /// is known.
     pub(super) fn new(action: &str, code: &str, otherwise: &str) -> Self {
         let is_absent =
             matches!(code, "ResourceNotFoundException" | "NoSuchEntity" | "NotFound" | "NotFoundException");

@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::token_endpoint::{Refused, Verdict, ask};
 use crate::web_client::{CONSOLE, WebClient};
 
-/// One line for the client and its secret, and the redirect URI to compare by hand.
+/// One line for each client and its secret, and the redirect URI to compare by hand.
 pub(super) async fn examine(target: &Target, client: Option<&WebClient>) -> Vec<Finding> {
     let Some(client) = client else {
         let why = "there is no usable client to ask with; fix its secret first";
@@ -22,11 +22,17 @@ pub(super) async fn examine(target: &Target, client: Option<&WebClient>) -> Vec<
              {id} at {CONSOLE}"
         ),
     );
-    vec![client_and_secret(target, client).await, to_compare]
+    let mut findings = vec![client_and_secret(target, client, &target.google_client).await, to_compare];
+    if let Some(outgoing) = &client.outgoing {
+        let place = format!("\"outgoing\" of {}", target.google_client);
+        findings.push(client_and_secret(target, outgoing, &place).await);
+    }
+    findings
 }
 
-async fn client_and_secret(target: &Target, client: &WebClient) -> Finding {
-    let (id, secret, callback) = (&client.google.client_id, &target.google_client, &target.callback);
+/// Asks about a client that is stored in `secret`.
+async fn client_and_secret(target: &Target, client: &WebClient, secret: &str) -> Finding {
+    let (id, callback) = (&client.google.client_id, &target.callback);
     let unknown =
         |why: String| Finding::unknown(format!("whether Google accepts the client secret in {secret}"), why);
     let (what, fix) = match ask(&target.web, &client.google, callback).await {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::finding::{Finding, PUT_BACK, Refusal, or_good};
 use super::target::Deployment;
-use super::template::{Template, text};
+use super::template::{Template, each, text};
 
 /// One line for the routes and one for the permissions, or one for each that is wrong.
 pub(super) async fn examine(deployment: &Deployment, templates: &[Template]) -> Vec<Finding> {
@@ -101,9 +101,9 @@ async fn permissions(deployment: &Deployment, template: &Template) -> Vec<Findin
             .insert((value("Principal"), source));
     }
     let mut findings = Vec::new();
-    for (function, permitted) in permitted {
-        let name = functions.get(&function).unwrap_or(&function);
-        let policy = match lambda.get_policy().function_name(&function).send().await {
+    for (function, name) in &functions {
+        let permitted = permitted.remove(function).unwrap_or_default();
+        let policy = match lambda.get_policy().function_name(function).send().await {
             Ok(answer) => serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default(),
             Err(error) => match Refusal::of("lambda:GetPolicy", &error) {
                 refusal if refusal.is_absent => Value::Null,
@@ -118,16 +118,27 @@ async fn permissions(deployment: &Deployment, template: &Template) -> Vec<Findin
             let of = of.map(|source| format!(" for {source}")).unwrap_or_default();
             findings.push(Finding::wrong(format!("{principal} may not invoke {name}{of}"), PUT_BACK));
         }
+        let is_meant =
+            |statement: &Value| permitted.iter().any(|permission| is_permission(statement, permission));
+        if !allowed(&policy).all(is_meant) {
+            let what = format!("{name} may be invoked by somebody whom the template does not permit");
+            findings.push(Finding::wrong(what, "remove that from its resource policy, unless you want it"));
+        }
     }
     findings
 }
 
-fn permits(policy: &Value, (principal, source): &(String, String)) -> bool {
-    let statements = policy["Statement"].as_array().into_iter().flatten();
-    statements.filter(|statement| statement["Effect"] == "Allow").any(|statement| {
-        let who = &statement["Principal"];
-        let is_principal = who["Service"] == **principal || who["AWS"] == **principal;
-        let sources = &statement["Condition"]["ArnLike"]["AWS:SourceArn"];
-        is_principal && if source.is_empty() { sources.is_null() } else { *sources == **source }
-    })
+fn permits(policy: &Value, permission: &(String, String)) -> bool {
+    allowed(policy).any(|statement| is_permission(statement, permission))
+}
+
+fn allowed(policy: &Value) -> impl Iterator<Item = &Value> {
+    each(&policy["Statement"]).filter(|statement| statement["Effect"] == "Allow")
+}
+
+fn is_permission(statement: &Value, (principal, source): &(String, String)) -> bool {
+    let who = &statement["Principal"];
+    let is_principal = who["Service"] == **principal || who["AWS"] == **principal;
+    let sources = &statement["Condition"]["ArnLike"]["AWS:SourceArn"];
+    is_principal && if source.is_empty() { sources.is_null() } else { *sources == **source }
 }

@@ -34,7 +34,11 @@ pub(super) async fn examine(target: &Target) -> (Held, Vec<Finding>) {
     let mut held = Held::default();
     let about_client = match text.and_then(|text| client(text, google)) {
         Ok(client) => {
-            let good = Finding::good(format!("Google's client in {google}: {}", client.google.client_id));
+            let mut what = format!("Google's client in {google}: {}", client.google.client_id);
+            if let Some(outgoing) = &client.outgoing {
+                what = format!("{what}, and the outgoing one: {}", outgoing.google.client_id);
+            }
+            let good = Finding::good(what);
             held.client = Some(client);
             good
         }

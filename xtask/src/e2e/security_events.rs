@@ -5,7 +5,8 @@ use postern_rules::security_event::Kind;
 use super::deployment::Deployment;
 use crate::visit::{ACCOUNT, expect, expect_status, say};
 
-/// Google tells that a user's sessions have ended; then the session here is over, and the grant is not.
+/// Google tells that a user's sessions have ended; then the session here is over, and the grant is
+/// not.
 pub(super) async fn end_a_session(deployment: &Deployment<'_>) -> Result<(), String> {
     let google = &deployment.cloud.google;
     let mut visit = deployment.sign_in(ACCOUNT).await?;

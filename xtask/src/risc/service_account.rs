@@ -1,5 +1,5 @@
-//! The key file of a Google service account, and the token that it signs. Nothing of the key reaches the
-//! terminal or an error.
+//! The key file of a Google service account, and the token that it signs. Nothing of the key
+//! reaches the terminal or an error.
 
 use std::path::Path;
 

@@ -12,8 +12,8 @@ async fn google() -> (harness::google::Google, Google, ServiceAccount, Clock) {
     let clock = Clock::Manual(ManualClock::starting_at(Timestamp::from_seconds(1_800_000_000)));
     let fake = harness::google::Google::start_anywhere(clock.clone()).await;
     let url = fake.url().to_owned();
-    let google = Google::at(&url, &url, format!("{url}/oauth2/v3/certs")).unwrap();
-    let account = ServiceAccount::parse(&fake.service_account()).unwrap();
+    let google = Google::at(&url, &url, format!("{url}/oauth2/v3/certs")).expect("it has a client");
+    let account = ServiceAccount::parse(&fake.service_account()).expect("it is a key");
     (fake, google, account, clock)
 }
 

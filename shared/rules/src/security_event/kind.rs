@@ -33,8 +33,8 @@ impl Kind {
         Self::Verification,
     ];
 
-    /// The types that Google is asked for: all but [`Kind::TokenRevoked`], which names a token and no
-    /// user, so that nothing here could be found by it.
+    /// The types that Google is asked for: all but [`Kind::TokenRevoked`], which names a token and
+    /// no user, so that nothing here could be found by it.
     pub fn requested() -> impl Iterator<Item = &'static str> {
         Self::KNOWN.into_iter().filter(|kind| *kind != Self::TokenRevoked).map(Self::uri)
     }

@@ -252,11 +252,13 @@ fn a_key_set_without_a_usable_key_is_none() {
     assert!(keys().get("a").is_none() && keys().get("b").is_none() && keys().get("k").is_some());
 }
 
-/// What an event of this type, this many seconds after `NOW`, ends of a credential: grant, sessions.
+/// What an event of this type, this many seconds after `NOW`, ends of a credential: grant,
+/// sessions.
 fn ends(kind: Kind, seconds: i64, credential: &Credential) -> (bool, bool) {
     let at = Timestamp::from_seconds(NOW.seconds() + seconds);
     let event = Event { kind, user: None, reason: None, state: None, at };
-    (event.ends_grant(credential), event.ends_sessions(credential))
+    let audiences = [credential.client_id.clone()];
+    (event.ends_grant(credential, &audiences), event.ends_sessions(credential))
 }
 
 #[test]
@@ -271,7 +273,7 @@ fn each_type_ends_what_the_catalogue_says() {
         (Kind::Verification, (false, false)),
         (Kind::Unknown, (false, false)),
     ] {
-        assert_eq!(ends(kind, 0, &credential()), expected, "{kind:?}");
+        assert_eq!(ends(kind, 300, &credential()), expected, "{kind:?}");
         assert_eq!(kind.has_effect(), expected != (false, false), "{kind:?}");
     }
 }
@@ -286,17 +288,29 @@ fn a113_what_is_newer_than_the_event_stays() {
         Credential { access_token: Some(token), ..credential() }
     };
     // Google has issued a token since, so the grant is another one or lives.
-    assert_eq!(ends(Kind::TokensRevoked, 60, &obtained_at(61)), (false, false));
-    assert_eq!(ends(Kind::TokensRevoked, 60, &obtained_at(60)), (true, false));
+    assert_eq!(ends(Kind::TokensRevoked, 360, &obtained_at(61)), (false, false));
+    assert_eq!(ends(Kind::TokensRevoked, 360, &obtained_at(60)), (true, false));
     // A first sign-in allows for clocks that are behind.
     let sessions_valid_from = Timestamp::from_seconds(NOW.seconds() - 300);
     let first = Credential { sessions_valid_from, ..credential() };
     assert_eq!(ends(Kind::SessionsRevoked, -1, &first), (false, false), "connected since");
-    let later = Timestamp::from_seconds(NOW.seconds() + 61);
+    let later = Timestamp::from_seconds(NOW.seconds() + 301);
     let signed_out = Credential { sessions_valid_from: later, ..credential() };
-    assert_eq!(ends(Kind::AccountDisabled, 60, &signed_out), (true, false), "signed out since");
+    assert_eq!(ends(Kind::AccountDisabled, 300, &signed_out), (true, false), "signed out since");
     for status in [Status::Revoked, Status::Disconnecting] {
         let credential = Credential { status, ..credential() };
         assert_eq!(ends(Kind::AccountDisabled, 0, &credential), (false, true), "{status:?}");
+    }
+}
+
+#[test]
+fn a113_an_event_for_one_client_leaves_the_grant_of_another() {
+    let others = ["another.apps.googleusercontent.com".to_owned()];
+    let at = Timestamp::from_seconds(NOW.seconds() + 3600);
+    for (kind, expected) in
+        [(Kind::TokensRevoked, false), (Kind::TokenRevoked, false), (Kind::AccountDisabled, true)]
+    {
+        let event = Event { kind, user: None, reason: None, state: None, at };
+        assert_eq!(event.ends_grant(&credential(), &others), expected, "{kind:?}");
     }
 }

@@ -8,9 +8,9 @@ use super::item::{Item, attribute as a, event_key, number, string};
 use super::{Store, StoreError, item};
 
 impl Store {
-    /// Records that the security event token with this digest is here, and returns whether it is still
-    /// to be handled: whether nobody has called [`Store::finish_security_event`] for it. A process that
-    /// ended in between leaves it to be handled again.
+    /// Records that the security event token with this digest is here, and returns whether it is
+    /// still to be handled: whether nobody has called [`Store::finish_security_event`] for it. A
+    /// process that ended in between leaves it to be handled again.
     pub async fn begin_security_event(
         &self,
         digest: &str,

@@ -9,6 +9,14 @@ use crate::stack::Outputs;
 const OLD: &str = "1-other.apps.googleusercontent.com";
 const THIRD: &str = "3-third.apps.googleusercontent.com";
 
+/// The parameters of a stack whose functions know two clients.
+const KNOWING_TWO: &[(&str, &str)] = &[
+    ("AllowedOrigins", "https://a.example"),
+    ("Architecture", "x86_64"),
+    ("CrossAccountProtection", "off"),
+    ("GoogleClientSecretId", "mine"),
+];
+
 /// The secret with two clients.
 fn both(coming: &str, outgoing: &str) -> String {
     let [mut coming, outgoing] = [coming, outgoing].map(|text| serde_json::from_str::<Value>(text).unwrap());
@@ -18,7 +26,7 @@ fn both(coming: &str, outgoing: &str) -> String {
 
 /// An update of a stack whose secret holds this.
 fn with(secret: &str) -> Aws {
-    Aws { stack: Some(("UPDATE_COMPLETE", OURS)), secret: Some(secret.to_owned()), ..Aws::default() }
+    Aws { stack: Some(("UPDATE_COMPLETE", KNOWING_TWO)), secret: Some(secret.to_owned()), ..Aws::default() }
 }
 
 /// The IDs of the clients that the plan is going to store; none if it keeps what is stored.
@@ -145,4 +153,14 @@ async fn what_is_done_with_two_clients_is_shown_and_stored_without_their_secrets
         let said = plan.store_client(&account).await.unwrap().unwrap();
         assert!(said.contains("This brings the previous one back") && !said.contains("GOCSPX"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn functions_that_know_one_client_get_no_second() {
+    let (google, file) = google().await;
+    google.add_client(OLD, &google.client_secret());
+    let line = format!("{} --old-client keep", saved("kept-too-early", &file));
+    let secret = Some(of_another_client(&file));
+    let older = Aws { stack: Some(("UPDATE_COMPLETE", OURS)), secret, ..Aws::default() };
+    assert!(older.refusal(&line).await.contains("deploy this version first"));
 }

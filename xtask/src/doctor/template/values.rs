@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{Template, text};
 
 impl Template {
-    /// A value with CloudFormation's functions carried out. What is not known stays as it is written,
-    /// and is equal to nothing.
+    /// A value with CloudFormation's functions carried out. What is not known stays as it is
+    /// written, and is equal to nothing.
     pub(super) fn resolve(&self, value: &Value) -> Value {
         let is_there = |value: &Value| !value.is_null();
         match value {
@@ -87,8 +87,8 @@ impl Template {
         Some(if is_list { value.split(',').map(Value::from).collect() } else { value.as_str().into() })
     }
 
-    /// The attributes that statements, targets and permissions name. One that the stack has as an output
-    /// is known from there.
+    /// The attributes that statements, targets and permissions name. One that the stack has as an
+    /// output is known from there.
     fn attribute(&self, logical_id: &str, name: &str) -> Option<String> {
         let path = [json!([logical_id, name]), json!(format!("{logical_id}.{name}"))];
         let outputs = self.body["Outputs"].as_object().into_iter().flatten();

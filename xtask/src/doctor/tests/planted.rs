@@ -34,7 +34,8 @@ async fn a_defect_of_the_secrets_is_found() {
                 file["web"]["client_id"] = file["web"]["client_secret"].take();
                 file["web"]["client_secret"] = id;
             });
-            // The function would put the ID into a URL, and the harness lets no secret into an answer.
+            // The function would put the ID into a URL, and the harness lets no secret into an
+            // answer.
             let code = "reauthorization_required";
             let problem = format!("urn:postern:problem:{code}");
             scene.answer(

@@ -48,6 +48,7 @@ async fn what_the_caller_may_not_see() {
     ?      who may invoke get-message: you may not call lambda:GetPolicy; try again with a role that may
     ?      who may invoke list-messages: you may not call lambda:GetPolicy; try again with a role that may
     ?      who may invoke oauth-callback: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke risc: you may not call lambda:GetPolicy; try again with a role that may
     ?      who may invoke server-metadata: you may not call lambda:GetPolicy; try again with a role that may
     ?      who may invoke sign-out: you may not call lambda:GetPolicy; try again with a role that may
     ?      what the role of access-token allows: you may not call iam:ListRolePolicies; try again with a role that may
@@ -59,6 +60,7 @@ async fn what_the_caller_may_not_see() {
     ?      what the role of get-message allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of list-messages allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of oauth-callback allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of risc allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of server-metadata allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of sign-out allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      whether somebody hears of the alarms: no AlarmTopicArn is set, so they tell nobody
@@ -127,7 +129,7 @@ async fn a_deployed_api_that_is_not_reached() {
     wrong  GET http://localhost:1/messages reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
     wrong  GET http://localhost:1/oauth/callback reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
     ");
-    assert_eq!(output.matches("good ").count(), 33, "{output}");
+    assert_eq!(output.matches("good ").count(), 35, "{output}");
 }
 
 #[tokio::test]
