@@ -13,6 +13,8 @@ async fn killed_in_a_delivery(behind: &mut Behind, trouble: &Trouble, points: &m
     behind.world.jar.clear();
     behind.world.sign_in(ANN).await;
     let list = behind.list();
+    // Older than what the event tells of, which may have happened five minutes earlier.
+    behind.world.advance(300);
     let google = behind.world.stack.google.clone();
     let call = Call::security_event(&google.sign(&google.security_event(Kind::AccountDisabled, ANN)));
     trouble.arrange(&behind.world.stack);

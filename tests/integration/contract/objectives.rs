@@ -231,7 +231,7 @@ fn nobody_signed_in_rings_in_the_expected_hours_of_the_expected_days_alone() {
     let template = harness::template::objectives();
     let alarm = alarm(&template, "NobodySignedIn");
     let watched = &alarm["Metrics"][0]["Expression"]["Fn::Sub"];
-    assert_eq!(watched[1], json!({"LastDay": {"Fn::If": ["IsWeekdays", 5, 7]}}));
+    assert_eq!(watched[1], json!({"LastDay": {"Fn::If": ["IsWeekdays", "5", "7"]}}));
     assert_eq!(alarm["Metrics"][1]["Expression"], "FILL(signins, 0)");
     let rings = |last_day: u8, day: u8, hour: u8, connected: f64| {
         let text = watched[0].as_str().unwrap().replace("${LastDay}", &last_day.to_string());

@@ -16,7 +16,7 @@ use postern_rules::security_event::Kind;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::left;
+use super::{SETTLED, left};
 
 /// Posts JSON to the fake Google, with a token of the service account unless it is another.
 async fn post(world: &World, path: &str, body: &Value, token: &str) -> u16 {
@@ -82,6 +82,7 @@ async fn a_grant_that_is_revoked_at_google_is_dead_here_a_moment_later() {
     assert_eq!(post(&world, "/v1beta/stream:update", &wanted, &signed).await, 200);
     assert_eq!(post(&world, "/v1beta/stream:verify", &json!({"state": "planted state"}), &signed).await, 200);
     receive(&world, &listener, 1).await;
+    world.advance(SETTLED);
     assert_eq!(post(&world, "/control/revoke", &json!({ "account": ANN }), "").await, 200);
     receive(&world, &listener, 2).await;
     let delivered = ["verification", "tokens-revoked"].map(|kind| format!("{kind} to {receiver} (202)"));

@@ -7,12 +7,13 @@ use harness::world::{ANN, Call, World};
 use harness::{Fault, Times};
 use postern_rules::security_event::Kind;
 
-use super::left;
+use super::{SETTLED, left};
 
 #[tokio::test]
 async fn f78_without_dynamodb_the_answer_is_503_and_the_next_delivery_does_the_rest() {
     for operation in ["PutItem", "GetItem", "UpdateItem"] {
         let world = World::signed_in().await;
+        world.advance(SETTLED);
         let token = world.google.sign(&world.google.security_event(Kind::AccountDisabled, ANN));
         let call = Call::security_event(&token);
         world.dynamodb.fail(operation, Fault::BROKEN, Times::UntilCleared);
@@ -56,6 +57,7 @@ async fn f78_without_the_secrets_nobody_knows_whom_a_token_is_for() {
 #[tokio::test]
 async fn f110_an_item_that_this_version_cannot_read_is_delivered_again() {
     let world = World::signed_in().await;
+    world.advance(SETTLED);
     let before = world.edit(ANN, |item| item["schema"]["N"] = "2".into());
     let token = world.google.sign(&world.google.security_event(Kind::AccountDisabled, ANN));
     let answer = world.send(&Call::security_event(&token)).await;

@@ -218,7 +218,8 @@ async fn what_is_optional_is_not_missed_in_a_stack_without_it() {
     }
     let output = scene.output().await;
     // The fake API still has the route that an option added.
-    let unasked = "wrong  the API has 1 routes that the template does not have: delete them, unless you want them";
+    let unasked =
+        "wrong  the API has 1 routes that the template does not have: delete them, unless you want them";
     assert_eq!(lines("wrong", &output), unasked);
     for name in ["access-token", "connections", "events", "risc"] {
         assert!(!output.contains(name), "{output}");
