@@ -1,7 +1,8 @@
 //! The life of a grant: [`connect`] turns Google's code into a grant, [`access`] turns a grant into
 //! an access token, [`redeem`] turns a one-time code of ours into a session, [`receipt`] tells a
 //! back end whose grant it is, [`import`] turns a refresh token from another system into a grant,
-//! and [`disconnect`] ends a grant. Only this module combines storage, secrets and Google.
+//! [`disconnect`] ends a grant, and [`reseal`] seals the tokens
+//! of a stored grant again, also in another table. Only this module combines storage, secrets and Google.
 
 pub mod access;
 mod conditions;
@@ -11,6 +12,7 @@ pub mod import;
 mod lease;
 pub mod receipt;
 pub mod redeem;
+pub mod reseal;
 mod session;
 pub mod tokens_at_rest;
 mod wait;

@@ -36,6 +36,8 @@ mod ratchet;
 mod reauthorization;
 mod receipts;
 mod refresh;
+mod reseal;
+mod restore;
 mod sealed;
 mod server_metadata;
 mod set_aside;
