@@ -24,9 +24,17 @@ mod doctor;
 #[cfg(feature = "aws")]
 mod import;
 #[cfg(feature = "aws")]
+mod pace;
+#[cfg(feature = "aws")]
+mod pass;
+#[cfg(feature = "aws")]
 mod places;
 #[cfg(feature = "aws")]
+mod private;
+#[cfg(feature = "aws")]
 mod stack;
+#[cfg(feature = "aws")]
+mod target;
 #[cfg(feature = "aws")]
 mod terminal;
 #[cfg(feature = "aws")]
@@ -74,6 +82,12 @@ async fn main() -> ExitCode {
         Command::Doctor(options) => doctor::run(options).await,
         #[cfg(feature = "aws")]
         Command::Import(options) => import::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Reseal(options) => pass::reseal::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Restore(options) => pass::restore::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Count(options) => pass::count::run(options).await,
         #[cfg(all(feature = "aws", feature = "local"))]
         Command::E2e => e2e::run().await,
         #[cfg(not(all(feature = "aws", feature = "local")))]

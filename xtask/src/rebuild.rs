@@ -12,7 +12,13 @@ pub(crate) fn with_all_that_needs(command: &Command) -> String {
     let features = match command {
         Command::Validate | Command::Bench { .. } => "",
         Command::Dev(_) | Command::Google(_) | Command::Contract => "xtask/local",
-        Command::Connections(_) | Command::Deploy(_) | Command::Doctor(_) | Command::Import(_) => "xtask/aws",
+        Command::Connections(_)
+        | Command::Count(_)
+        | Command::Deploy(_)
+        | Command::Doctor(_)
+        | Command::Import(_)
+        | Command::Reseal(_)
+        | Command::Restore(_) => "xtask/aws",
         Command::E2e => "xtask/aws,xtask/local",
     };
     let mut cargo = std::process::Command::new("cargo");

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::account::Account;
 use crate::connections::{self, FUNCTION, connections};
+use crate::pass::count;
 use crate::stack::Stack;
 
 /// What users are asked for, before and after a deployment.
@@ -23,14 +24,11 @@ impl Change<'_> {
         if self.scopes[0] == self.scopes[1] && !self.of_client {
             return None;
         }
-        let Ok(function) = stack.outputs.get(FUNCTION) else {
-            return Some(
-                "How many users this change asks again cannot be counted: deploy once with \
-                 AdministratorRoleArns to make it countable."
-                    .to_owned(),
-            );
+        let counted = match stack.outputs.get(FUNCTION) {
+            Ok(function) => connections::count(account, function).await,
+            Err(_) => count::all_of(account, stack).await,
         };
-        Some(match connections::count(account, function).await {
+        Some(match counted {
             Ok(counted) => self.sentence(&counted),
             Err(problem) => format!("How many users this change asks again was not counted: {problem}."),
         })
