@@ -1,9 +1,9 @@
 //! The life of a grant: [`connect`] turns Google's code into a grant, [`access`] turns a grant into
 //! an access token, [`redeem`] turns a one-time code of ours into a session, [`receipt`] tells a
 //! back end whose grant it is, [`import`] turns a refresh token from another system into a grant,
-//! [`disconnect`] ends a grant,
-//! and [`security_event`] ends what Google's security events concern. Only this module combines
-//! storage, secrets and Google.
+//! [`disconnect`] ends a grant, [`security_event`] ends what Google's security events concern, and
+//! [`reseal`] seals the tokens of a stored grant again, also in another table. Only this module
+//! combines storage, secrets and Google.
 
 pub mod access;
 mod conditions;
@@ -13,6 +13,7 @@ pub mod import;
 mod lease;
 pub mod receipt;
 pub mod redeem;
+pub mod reseal;
 pub mod security_event;
 mod session;
 pub mod tokens_at_rest;

@@ -12,6 +12,7 @@ mod credentials;
 mod ending;
 mod given;
 mod noticing;
+mod passes;
 mod receipts;
 mod refreshing;
 mod secrets;

@@ -15,6 +15,7 @@ mod front_end;
 mod imports;
 mod invariants;
 mod log;
+mod passes;
 mod storage;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use self::front_end::{FrontEnd, form};
 pub use self::imports::{Import, import_line};
 use self::invariants::Witness;
 pub use self::log::metrics_names;
+pub use self::passes::{all_items, copy_all, follow_ends, reseal_all};
 pub use self::storage::{OTHER_CLIENT, is_sealed_with};
 use crate::dynamodb::DynamoDb;
 use crate::google::{Endpoint, Google};

@@ -217,8 +217,8 @@ async fn each_action_makes_only_the_calls_that_it_needs_and_none_scans() {
     for (action, calls) in [
         ("get", reads),
         ("export", reads),
-        ("disconnect", &["GetItem", "UpdateItem", "DeleteItem"]),
-        ("erase", &["GetItem", "UpdateItem", "DeleteItem"]),
+        ("disconnect", &["GetItem", "UpdateItem", "UpdateItem", "DeleteItem"]),
+        ("erase", &["GetItem", "UpdateItem", "UpdateItem", "DeleteItem"]),
         ("sign_out", &["GetItem", "UpdateItem"]),
     ] {
         let world = World::signed_in().await;

@@ -65,7 +65,10 @@ async fn f74_a35_a_disconnect_marks_revokes_deletes_and_ends_every_session() {
     let answer = disconnect(&world).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{answer:?}");
     assert_cookies_cleared(&answer);
-    assert_eq!(world.dynamodb_calls(), ["BatchGetItem", "UpdateItem", "DeleteItem", "DeleteItem"]);
+    assert_eq!(
+        world.dynamodb_calls(),
+        ["BatchGetItem", "UpdateItem", "UpdateItem", "DeleteItem", "DeleteItem"]
+    );
     assert_eq!(world.google_calls(), [Endpoint::Revoke]);
     let call = &world.google.calls_to(Endpoint::Revoke)[0];
     // The token is in the body, and nothing else is sent: no client, no secret.

@@ -37,6 +37,8 @@ mod ratchet;
 mod reauthorization;
 mod receipts;
 mod refresh;
+mod reseal;
+mod restore;
 mod risc;
 mod sealed;
 mod server_metadata;

@@ -32,6 +32,14 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Imports refresh tokens of another system, one JSON object in a line (docs/import.md).
     Import(ImportOptions),
+    /// Seals every stored token with the primary key of the keyring, or copies the items of a table
+    /// that is in use into the stack's (docs/deploy.md#rotating-the-keyring).
+    Reseal(ResealOptions),
+    /// Puts the items of a restored table back, except where something newer is
+    /// (docs/deploy.md#restore-items).
+    Restore(RestoreOptions),
+    /// Counts the stored connections by status, client, scopes, key and age.
+    Count(PassOptions),
     /// Shows, counts and ends the connections of a stack's users, as one of its administrators.
     Connections(ConnectionsOptions),
     /// Tells Google's Cross-Account Protection where a stack receives security events.
@@ -303,16 +311,23 @@ pub(crate) struct ImportOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) target: TargetOptions,
+    /// The port of the local fake Google.
+    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.google)]
+    pub(crate) google_port: u16,
+}
+
+/// The stack that a command works on.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TargetOptions {
+    #[command(flatten)]
     pub(crate) account: AccountOptions,
     /// The name of the stack.
     #[arg(long, default_value = "postern")]
     pub(crate) stack_name: String,
-    /// Imports into the stack of `cargo xtask dev` on this machine.
+    /// Works on the stack of `cargo xtask dev` on this machine.
     #[arg(long, conflicts_with_all = ["stack_name", "profile", "region"])]
     pub(crate) local: bool,
-    /// The port of the local fake Google.
-    #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.google)]
-    pub(crate) google_port: u16,
     #[command(flatten)]
     pub(crate) data: DataPorts,
 }
@@ -351,6 +366,60 @@ pub(crate) enum RiscAction {
     Verify,
     /// Google delivers no more events.
     Stop,
+}
+
+/// How a command goes through a table.
+#[derive(Debug, Args)]
+pub(crate) struct PassOptions {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+    /// How many items a second are read, and written, at most.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) per_second: u32,
+    /// How many items are under way at a time at most.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(8..=512))]
+    pub(crate) concurrency: u16,
+    /// Remembers how far the command is, so that the same command goes on from there; removed at
+    /// the end. It names users by Google's ID. By default postern-<command>.journal.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Text to read, or JSON.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
+}
+
+/// The options of `reseal`.
+#[derive(Debug, Args)]
+pub(crate) struct ResealOptions {
+    #[command(flatten)]
+    pub(crate) pass: PassOptions,
+    /// Copies the items of this table, which is still in use, into the stack's, and seals them with
+    /// the stack's keyring. Sessions go on. Without it, the stack's own items are sealed again.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) from: Option<String>,
+    /// The secret with the keyring of that table, if it is not the stack's.
+    #[arg(long, value_name = "SECRET", requires = "from")]
+    pub(crate) from_keyring: Option<String>,
+    /// Copies only what was written since, and takes back copies of connections that have ended. In
+    /// seconds since the epoch, as an earlier run printed it.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) since: Option<i64>,
+}
+
+/// The options of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreOptions {
+    #[command(flatten)]
+    pub(crate) pass: PassOptions,
+    /// The restored table.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) from: String,
+    /// The secret with the keyring of that table, if it is not the stack's.
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) from_keyring: Option<String>,
+    /// Restores without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 const AFTER_DOCTOR: &str = "\

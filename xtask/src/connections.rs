@@ -166,7 +166,7 @@ pub(crate) fn connections(count: &Value) -> u64 {
 }
 
 /// A table for a list of entries, and below it a line for each other member.
-fn in_words(answer: &Value) -> String {
+pub(crate) fn in_words(answer: &Value) -> String {
     let mut text = String::new();
     for (name, value) in answer.as_object().into_iter().flatten() {
         match value {

@@ -10,6 +10,7 @@ mod journey;
 mod logs;
 mod other_ways;
 mod python;
+mod restore;
 mod roles;
 mod rotation;
 mod security_events;
@@ -48,7 +49,8 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     back_ends::use_the_connections(&deployment, &belongings, processes).await?;
     security_events::end_a_session(&deployment).await?;
     defects::are_found(&deployment, &belongings, processes).await?;
-    rotation::without_a_failed_request(&deployment).await?;
+    rotation::without_a_failed_request(&deployment, processes).await?;
+    restore::brings_back_no_erased_user(&deployment, processes).await?;
     roles::allow_what_the_template_grants(&deployment).await?;
     logs::hold_no_secret(cloud).await?;
     journey::with_the_options_off(&mut deployment, processes).await?;

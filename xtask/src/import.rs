@@ -4,29 +4,28 @@
 
 mod journal;
 mod lines;
-mod private;
 mod report;
 mod rotated;
 mod run;
-mod target;
 #[cfg(test)]
 #[cfg(feature = "local")]
 mod tests;
 
 use std::ffi::OsString;
-use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use postern_rules::config::names;
 
 use self::journal::Journal;
 use self::report::Report;
 use self::rotated::Rotated;
 use self::run::{End, Run, Settings};
 use crate::commands::ImportOptions;
+use crate::places::require_services;
 use crate::processes::asked_to_stop;
+use crate::{target, terminal};
 
 /// The least waits before further attempts at an entry that met a temporary failure.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
@@ -34,7 +33,13 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), D
 /// Imports the file, from where an earlier run ended.
 pub(crate) async fn run(options: ImportOptions) -> Result<(), String> {
     let total = lines::count(&options.file)?;
-    let app = target::app(&options).await?;
+    let google = options.target.local.then_some(options.google_port);
+    if let Some(port) = google {
+        require_services(&[("--google-port", port)]).await?;
+    }
+    let user_info = google.map(|port| format!("http://127.0.0.1:{port}/oauth2/v3/userinfo"));
+    let changes = user_info.map(|url| (names::GOOGLE_USERINFO_URL.name, url));
+    let app = target::app(&options.target, changes.as_slice()).await?;
     let run = Run::new(&app, Settings::of(&options), &options.file).await?;
     if is_open_to_others(&options.file) {
         eprintln!("warning: others can read {0}; run chmod 600 {0}", options.file.display());
@@ -43,7 +48,7 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), String> {
     if options.dry_run {
         println!("dry run: Google is asked about each token, and nothing is stored");
     }
-    let bar = bar(total);
+    let bar = terminal::bar(total);
     let mut tell = |number: u64, outcome: &report::Outcome| {
         if let Some(line) = report.add(number, outcome)? {
             bar.suspend(|| println!("{line}"));
@@ -63,17 +68,6 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), String> {
     }
 }
 
-/// The file, locked for this run: a dry run changes what is beside it, too.
-fn locked(file: &Path) -> Result<File, String> {
-    let shown = file.display();
-    let opened = File::open(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    match opened.try_lock() {
-        Ok(()) => Ok(opened),
-        Err(TryLockError::WouldBlock) => Err(format!("another import of this file is running: {shown}")),
-        Err(TryLockError::Error(error)) => Err(format!("cannot lock {shown}: {error}")),
-    }
-}
-
 /// Whether the file's group or others may read it.
 fn is_open_to_others(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
@@ -84,10 +78,4 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(ending);
     name.into()
-}
-
-/// Shown at a terminal only.
-fn bar(total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left");
-    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

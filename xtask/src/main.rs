@@ -24,11 +24,19 @@ mod doctor;
 #[cfg(feature = "aws")]
 mod import;
 #[cfg(feature = "aws")]
+mod pace;
+#[cfg(feature = "aws")]
+mod pass;
+#[cfg(feature = "aws")]
 mod places;
+#[cfg(feature = "aws")]
+mod private;
 #[cfg(feature = "aws")]
 mod risc;
 #[cfg(feature = "aws")]
 mod stack;
+#[cfg(feature = "aws")]
+mod target;
 #[cfg(feature = "aws")]
 mod terminal;
 #[cfg(feature = "aws")]
@@ -76,6 +84,12 @@ async fn main() -> ExitCode {
         Command::Doctor(options) => return doctor::run(options).await,
         #[cfg(feature = "aws")]
         Command::Import(options) => import::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Reseal(options) => pass::reseal::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Restore(options) => pass::restore::run(options).await,
+        #[cfg(feature = "aws")]
+        Command::Count(options) => pass::count::run(options).await,
         #[cfg(feature = "aws")]
         Command::Risc(options) => risc::run(options).await,
         #[cfg(all(feature = "aws", feature = "local"))]

@@ -13,9 +13,12 @@ pub(crate) fn with_all_that_needs(command: &Command) -> String {
         Command::Validate | Command::Bench { .. } => "",
         Command::Dev(_) | Command::Google(_) | Command::Contract => "xtask/local",
         Command::Connections(_)
+        | Command::Count(_)
         | Command::Deploy(_)
         | Command::Doctor(_)
         | Command::Import(_)
+        | Command::Reseal(_)
+        | Command::Restore(_)
         | Command::Risc(_) => "xtask/aws",
         Command::E2e => "xtask/aws,xtask/local",
     };

@@ -93,6 +93,7 @@ struct Subkeys {
     session: LessSafeKey,
     token: LessSafeKey,
     pseudonym: hmac::Key,
+    ended: hmac::Key,
 }
 
 /// The sealing keys. The primary seals; any of them opens.
@@ -187,6 +188,27 @@ impl Keyring {
         let tag = hmac::sign(&self.keys[&self.primary].pseudonym, user.as_str().as_bytes());
         hex(&tag.as_ref()[..8])
     }
+
+    /// The name under which it is remembered that a connection of `user` has ended: 32 hexadecimal
+    /// digits of an HMAC of the user ID. It names nobody to whom the keyring is not known.
+    pub fn ended_mark(&self, user: &UserId) -> String {
+        self.keys[&self.primary].ended_mark(user)
+    }
+
+    /// The same with every key: any of them may have been the primary when the connection ended.
+    pub fn ended_marks(&self, user: &UserId) -> Vec<String> {
+        self.keys.values().map(|key| key.ended_mark(user)).collect()
+    }
+
+    /// The ID of the key that seals.
+    pub fn primary(&self) -> &str {
+        &self.primary
+    }
+
+    /// The IDs of all keys, in alphabetical order.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
 }
 
 impl Subkeys {
@@ -210,7 +232,12 @@ impl Subkeys {
             session: aead(Purpose::Session),
             token: aead(Purpose::Token),
             pseudonym: hmac::Key::new(hmac::HMAC_SHA256, subkey("postern/v1/pseudonym").as_slice()),
+            ended: hmac::Key::new(hmac::HMAC_SHA256, subkey("postern/v1/ended").as_slice()),
         }
+    }
+
+    fn ended_mark(&self, user: &UserId) -> String {
+        hex(&hmac::sign(&self.ended, user.as_str().as_bytes()).as_ref()[..16])
     }
 
     const fn of(&self, purpose: Purpose) -> &LessSafeKey {
@@ -352,5 +379,18 @@ mod tests {
         assert_eq!(keyring(ONE).pseudonym(&user), keyring(ONE).pseudonym(&user));
         assert_eq!(keyring(ONE).pseudonym(&user).len(), 16);
         assert_ne!(keyring(ONE).pseudonym(&user), keyring(TWO).pseudonym(&user));
+    }
+
+    #[test]
+    fn the_mark_of_an_end_is_found_after_a_rotation_and_is_neither_the_user_id_nor_the_pseudonym() {
+        let user = UserId::parse("110169484474386276334").unwrap();
+        let mark = keyring(ONE).ended_mark(&user);
+        assert_eq!(mark.len(), 32);
+        assert!(!mark.contains(&keyring(ONE).pseudonym(&user)));
+        let rotated = keyring(TWO);
+        assert_ne!(rotated.ended_mark(&user), mark);
+        assert_eq!(rotated.ended_marks(&user), [mark, rotated.ended_mark(&user)]);
+        let other = UserId::parse("110169484474386276335").unwrap();
+        assert_ne!(rotated.ended_mark(&other), rotated.ended_mark(&user));
     }
 }

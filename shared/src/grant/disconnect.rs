@@ -1,12 +1,14 @@
 //! Ends a connection, in the order of which each step can be repeated: mark the credential, so that
-//! nothing uses it; revoke the grant at Google; delete the credential, which ends every session. A
-//! failure leaves the mark and the refresh token, and the next attempt goes on from there.
+//! nothing uses it; revoke the grant at Google; remember the end, so that no backup brings it back;
+//! delete the credential, which ends every session. A failure leaves the mark and the refresh
+//! token, and the next attempt goes on from there.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use postern_rules::credential::{Credential, Status};
 use postern_rules::error::{Error, Reason};
+use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
 
 use super::tokens_at_rest;
@@ -74,6 +76,7 @@ pub async fn erase(app: &App, user: &UserId, deadline: Deadline) -> Result<Optio
         Ok(Some(())) => {}
         Ok(None) => return Ok(None),
         Err(Error::CredentialUnreadable(_)) => {
+            remember(app, user, None, deadline).await?;
             insist(deadline, async || app.store.delete_unread(user).await).await?;
             is_revoked.set(false);
         }
@@ -113,6 +116,7 @@ async fn end(
             return Ok(Outcome::Overtaken(marked));
         }
         revoke(&marked).await?;
+        remember(app, &marked.user, Some(marked.connected_at), deadline).await?;
         let left = insist(deadline, async || app.store.delete_credential(&marked).await).await?;
         match left {
             // Marked by another request, perhaps over a token that this one has not revoked.
@@ -120,6 +124,26 @@ async fn end(
             left => return Ok(Outcome::Ended(left)),
         }
     }
+}
+
+/// Remembers that a connection of `user` ends. Without the keyring the user's mark is not known:
+/// that stops nobody who leaves, and a backup of the table may then bring the item back.
+async fn remember(
+    app: &App,
+    user: &UserId,
+    connected_at: Option<Timestamp>,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    match app.secrets.keyring().await {
+        Ok(keyring) => {
+            let mark = keyring.ended_mark(user);
+            insist(deadline, async || app.store.remember_end(&mark, connected_at).await).await?;
+        }
+        Err(error) => {
+            tracing::warn!(event = "end_not_remembered", error = %error, "a restored backup would bring a connection back");
+        }
+    }
+    Ok(())
 }
 
 async fn revoke(app: &App, credential: &Credential, deadline: Deadline) -> Result<(), Error> {

@@ -12,10 +12,11 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::outside::google::oauth::Tokens;
+use crate::outside::secrets_manager::SecretsError;
 use crate::telemetry::metrics;
 
-const ACCESS_TOKEN: &str = "access_token";
-const REFRESH_TOKEN: &str = "refresh_token";
+pub(super) const ACCESS_TOKEN: &str = "access_token";
+pub(super) const REFRESH_TOKEN: &str = "refresh_token";
 /// The table's name in seals. It is fixed, so a table restored under another name still works.
 const TABLE: &str = "credentials";
 
@@ -28,7 +29,7 @@ pub(super) struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    fn place(self, attribute: &'a str) -> [&'a str; 5] {
+    pub(super) fn place(self, attribute: &'a str) -> [&'a str; 5] {
         [TABLE, self.user.as_str(), attribute, self.refresh_token_id, self.client_id]
     }
 }
@@ -136,6 +137,21 @@ pub async fn open_refresh_token(
     open(app, owner, REFRESH_TOKEN, &token.sealed).await.map(|text| RefreshToken::new(text.as_str()))
 }
 
+/// Opens a sealed token of the physical table `table`. What a failure means is up to the caller.
+pub(super) async fn try_open(
+    app: &App,
+    owner: Owner<'_>,
+    attribute: &str,
+    sealed: &Sealed,
+    table: &str,
+) -> Result<Result<Zeroizing<Vec<u8>>, OpenError>, SecretsError> {
+    let place = owner.place(attribute);
+    // The first version bound tokens to the table's real name, the user and the attribute only.
+    let first_place = [table, owner.user.as_str(), attribute];
+    let place: &[&str] = if sealed.is_of_first_form() { &first_place } else { &place };
+    app.secrets.open(Purpose::Token, place, sealed).await
+}
+
 /// Opens a sealed token. If it does not open, the caller must ask for consent, and the metric
 /// alerts the operator.
 async fn open(
@@ -144,16 +160,12 @@ async fn open(
     attribute: &str,
     sealed: &Sealed,
 ) -> Result<Zeroizing<String>, Error> {
-    let place = owner.place(attribute);
-    // The first version bound tokens to the table's real name, the user and the attribute only.
-    let first_place = [app.store.credentials_table(), owner.user.as_str(), attribute];
-    let place: &[&str] = if sealed.is_of_first_form() { &first_place } else { &place };
     let broken = |event: &'static str, what: &'static str| {
         metrics::count_seal_failure();
         tracing::error!(event, attribute, "{what}");
         Error::Unauthorized { reason: Reason::SealBroken, invitation: Invitation::of(owner.user, None) }
     };
-    match app.secrets.open(Purpose::Token, place, sealed).await? {
+    match try_open(app, owner, attribute, sealed, app.store.credentials_table()).await? {
         Ok(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Zeroizing::new(text.to_owned())),
             Err(_) => Err(broken("seal_integrity", "a stored token is not text")),

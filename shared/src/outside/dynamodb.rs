@@ -3,11 +3,15 @@
 mod by_status;
 mod change;
 mod codes;
+mod copying;
+mod ended;
 mod ending;
 mod item;
 mod noticing;
 mod receipts;
+mod resealing;
 mod retry;
+mod scan;
 mod security_events;
 mod sessions;
 pub mod stream;
@@ -17,8 +21,8 @@ use std::sync::LazyLock;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValue;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use postern_rules::config::{Config, Variable, names};
 use postern_rules::credential::{
     Credential, Setback, SetbackCause, Status, StoredAccessToken, StoredRefreshToken, first_session_at,
@@ -32,11 +36,15 @@ use postern_rules::user::{Email, UserId};
 pub use self::by_status::{Listed, Page};
 use self::change::Change;
 pub use self::codes::Redemption;
+pub use self::copying::{Copying, Policy};
+pub use self::ended::ENDS_KEPT_FOR;
 use self::ending::new_era;
 pub use self::item::Unreadable;
 use self::item::{attribute as a, number, string};
+pub use self::resealing::{Resealed, Swap};
 pub(crate) use self::retry::insist;
 pub use self::retry::within;
+pub use self::scan::{Batch, Described, Reading, Segment, Stored};
 pub use self::sessions::Spending;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::aws::describe;
@@ -338,17 +346,12 @@ impl Store {
         change: Change,
         write_id: &str,
     ) -> Result<Written, StoreError> {
-        let version = |version: u64| number(i64::try_from(version).unwrap_or(i64::MAX));
         let mut change = change
             .set(a::VERSION, version(previous.map_or(0, |previous| previous.version).saturating_add(1)))
             .set(a::WRITE_ID, string(write_id))
             .set(a::UPDATED_AT, number(self.clock.now().seconds()));
         if let Some(previous) = previous {
-            change = change.when(a::VERSION, version(previous.version));
-            change = match &previous.era {
-                Some(era) => change.when(a::ERA, string(era)),
-                None => change.when_absent(a::ERA),
-            };
+            change = when_unchanged(change, previous);
         }
         let request = self.client.update_item().table_name(&self.credentials_table);
         let request = change.onto(request.key(a::USER_ID, string(user.as_str())));
@@ -371,6 +374,20 @@ impl Store {
             (None, true) => Err(StoreError::Unavailable("a write was answered without its item".to_owned())),
             (found, false) => Ok(Written::Overtaken(found)),
         }
+    }
+}
+
+/// The attribute's value for a version.
+fn version(version: u64) -> AttributeValue {
+    number(i64::try_from(version).unwrap_or(i64::MAX))
+}
+
+/// Requires that the item still has the version and era of `previous`.
+fn when_unchanged(change: Change, previous: &Credential) -> Change {
+    let change = change.when(a::VERSION, version(previous.version));
+    match &previous.era {
+        Some(era) => change.when(a::ERA, string(era)),
+        None => change.when_absent(a::ERA),
     }
 }
 

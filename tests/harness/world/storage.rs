@@ -104,7 +104,7 @@ impl World {
         self.rows("risc#")
     }
 
-    fn rows(&self, prefix: &str) -> Vec<Value> {
+    pub(super) fn rows(&self, prefix: &str) -> Vec<Value> {
         let items = self.dynamodb.scan(SESSIONS_TABLE).into_iter();
         items.filter(|item| item["id"]["S"].as_str().unwrap().starts_with(prefix)).collect()
     }
@@ -171,6 +171,13 @@ impl World {
     pub fn rotate_keyring(&self) {
         self.plant(SECOND_KEY);
         self.secrets.put(KEYRING, &json!({"primary": "k2", "k1": KEY, "k2": SECOND_KEY}).to_string());
+    }
+
+    /// The operator retires `k1`. Stored twice, so that the secret's previous version lacks it too.
+    pub fn retire_the_old_key(&self) {
+        for _ in 0..2 {
+            self.replace_keyring("k2");
+        }
     }
 
     /// The keyring has only this key; `k1` is gone.

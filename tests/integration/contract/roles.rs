@@ -169,9 +169,14 @@ async fn each_role_allows_exactly_what_its_function_calls() {
             .filter_map(|(service, is_used)| is_used.then_some(service))
             .map(|service| json!({"Fn::Sub": format!("{service}.${{AWS::Region}}.amazonaws.com")}));
         let through = json!({"StringEquals": {"kms:ViaService": services.collect::<Vec<_>>()}});
+        // Whoever ends a connection writes no other row of the sessions table.
+        let remembers = ["Connection", "Connections"].contains(&function);
+        let ends = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ended#*"]}});
         for grant in grants {
+            let writes_ends = grant.action == "dynamodb:UpdateItem" && grant.resource == "SessionsTable.Arn";
             let expected = match grant.action.split_once(':').unwrap().0 {
                 "kms" => (Some("HasKmsKey"), &through),
+                "dynamodb" if remembers && writes_ends => (None, &ends),
                 "xray" => (Some("IsTraced"), &Value::Null),
                 _ => (None, &Value::Null),
             };

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::account::Account;
 use crate::connections::{self, FUNCTION, connections};
+use crate::pass::count;
 use crate::stack::Stack;
 use crate::web_client::WebClient;
 
@@ -35,20 +36,17 @@ impl Change<'_> {
         if self.scopes[0] == self.scopes[1] && !self.of_client && !has_outgoing {
             return None;
         }
-        let uncounted = |line| Some(Asked { line, users: None });
-        let Ok(function) = stack.outputs.get(FUNCTION) else {
-            return uncounted(
-                "How many users this change asks again cannot be counted: deploy once with \
-                 AdministratorRoleArns to make it countable."
-                    .to_owned(),
-            );
+        let counted = match stack.outputs.get(FUNCTION) {
+            Ok(function) => connections::count(account, function).await,
+            Err(_) => count::all_of(account, stack).await,
         };
-        match connections::count(account, function).await {
-            Ok(counted) => Some(self.of_count(&counted)),
-            Err(problem) => {
-                uncounted(format!("How many users this change asks again was not counted: {problem}."))
-            }
-        }
+        Some(match counted {
+            Ok(counted) => self.of_count(&counted),
+            Err(problem) => Asked {
+                line: format!("How many users this change asks again was not counted: {problem}."),
+                users: None,
+            },
+        })
     }
 
     fn of_count(&self, counted: &Value) -> Asked {

@@ -47,6 +47,8 @@ struct Aws {
     /// What the stack's function `connections` answers; Lambda refuses to invoke it without one.
     counted: Option<serde_json::Value>,
     has_administrators: bool,
+    /// The items of the credentials table; without them the stack names no tables.
+    scanned: Option<serde_json::Value>,
 }
 
 impl Aws {
@@ -79,6 +81,11 @@ async fn answer(State(aws): State<Aws>, uri: Uri, headers: HeaderMap, body: Stri
         "Tags": [{ "Key": "aws:cloudformation:stack-name", "Value": aws.keyring_of }],
     });
     let found = match (target.to_str().unwrap().rsplit('.').next().unwrap(), &aws.secret) {
+        ("Scan", _) => {
+            let is_first = body.contains(r#""Segment":0"#);
+            let items = aws.scanned.filter(|_| is_first).unwrap_or_else(|| json!([]));
+            Ok(json!({ "Items": items, "Count": 0, "ScannedCount": 0 }))
+        }
         ("ListTables", _) => Ok(json!({ "TableNames": aws.table.as_slice() })),
         ("ListSecrets", _) => Ok(json!({ "SecretList": [keyring] })),
         ("PutSecretValue" | "CreateSecret", _) if aws.refuses_writes => Err("AccessDeniedException"),
@@ -112,7 +119,13 @@ fn answer_in_xml(aws: &Aws, body: &str) -> (StatusCode, String) {
     };
     let parameters: String = parameters.iter().map(pair).collect();
     let output = "<OutputKey>ConnectionsFunction</OutputKey><OutputValue>count-them</OutputValue>";
-    let outputs = if aws.has_administrators { wrapped(&["member"], output) } else { String::new() };
+    let mut outputs = if aws.has_administrators { wrapped(&["member"], output) } else { String::new() };
+    for name in ["CredentialsTableName", "SessionsTableName", "GoogleClientSecret", "SealingKeysSecretArn"] {
+        if aws.scanned.is_some() {
+            let output = format!("<OutputKey>{name}</OutputKey><OutputValue>{name}</OutputValue>");
+            outputs += &wrapped(&["member"], &output);
+        }
+    }
     let stack = format!(
         "<StackName>postern</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
          <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs><Tags><member><Key>cost center</Key><Value>mail</Value></member></Tags>"
@@ -276,15 +289,27 @@ async fn the_client_is_written_only_if_it_is_new_and_the_way_back_is_said() {
 }
 
 #[tokio::test]
-async fn a_change_of_scopes_says_how_it_could_be_counted_whom_it_asks_again() {
-    let aws =
-        Aws { stack: Some(("UPDATE_COMPLETE", OURS)), secret: Some(google().await.1), ..Aws::default() };
-    let words = "deploy once with AdministratorRoleArns to make it countable";
+async fn without_administrators_whom_a_change_asks_again_is_counted_in_the_table() {
+    let item = |user: &str, status: &str| {
+        let text = |text: &str| json!({ "S": text });
+        json!({
+            "user_id": text(user), "status": text(status), "client_id": text(CLIENT),
+            "scopes": text("openid email https://www.googleapis.com/auth/gmail.readonly"),
+            "connected_at": { "N": "1793000000" }, "updated_at": { "N": "1793000000" },
+        })
+    };
     let modify = "--parameter GmailScopes=https://www.googleapis.com/auth/gmail.modify";
-    assert!(!aws.plan("").await.unwrap().to_string().contains(words));
-    let aws = Aws { stack: Some(("UPDATE_COMPLETE", ASKING)), ..aws };
-    let plan = aws.plan(modify).await.unwrap();
-    assert!(plan.to_string().contains(words), "{plan}");
+    let scanned = json!([item("1", "active"), item("2", "active"), item("3", "revoked")]);
+    for (scanned, words) in [
+        (Some(scanned), "This change asks 2 of 2 connected users again."),
+        (None, "was not counted: the stack has no output CredentialsTableName"),
+    ] {
+        let (stack, secret) = (Some(("UPDATE_COMPLETE", ASKING)), Some(google().await.1));
+        let aws = Aws { stack, secret, scanned, ..Aws::default() };
+        assert!(!aws.plan("").await.unwrap().to_string().contains("asks"));
+        let plan = aws.plan(modify).await.unwrap().to_string();
+        assert!(plan.contains(words), "{plan}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
 use crate::account::Called;
 use crate::browser::Browser;
-use crate::processes::{Processes, command};
+use crate::processes::{Processes, command, root};
 use crate::stack::{Outputs, Stack};
 use crate::visit::{Visit, expect, say};
 
@@ -164,6 +164,15 @@ impl<'a> Deployment<'a> {
         say("the stack is deleted with its functions and sessions; the credentials and the keyring remain");
         Ok(())
     }
+}
+
+/// Another command of this program, in the emulator's account.
+pub(super) async fn xtask(words: &[&str], cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
+    let own = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+    let journal = root().join("target").join("xtask-e2e.journal");
+    let mut command = command(own);
+    command.args(words).args(["--stack-name", STACK]).arg("--journal").arg(journal);
+    cloud.run(&mut command, processes).await
 }
 
 /// `cargo xtask deploy`, with Google's client out of `file` if there is one.

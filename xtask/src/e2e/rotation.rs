@@ -1,4 +1,5 @@
-//! Rotates the client secret and the keyring while users sign in and list: no request may fail.
+//! Rotates the client secret and the keyring while users sign in and list, seals every token again,
+//! and retires the old key: no request may fail.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use tokio::sync::RwLock;
 use tokio::time::sleep;
 
 use super::cloud::GOOGLE_CLIENT_SECRET;
-use super::deployment::Deployment;
+use super::deployment::{Deployment, xtask};
 use crate::account::Called;
+use crate::processes::Processes;
 use crate::visit::{Visit, expect, expect_status, say};
 
 /// Google's new secret.
@@ -24,6 +26,8 @@ const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(61);
 const TIMEOUT: i32 = 10;
 /// The users who keep listing and signing in.
 const USERS: [&str; 3] = ["ann@example.com", "ben@example.com", "cleo@example.org"];
+/// Connected, and not there while the keyring is rotated.
+const IDLE: &str = "dora@example.com";
 /// The pause between two requests of a user.
 const LIST_PAUSE: Duration = Duration::from_millis(700);
 const SIGN_IN_PAUSE: Duration = Duration::from_millis(1500);
@@ -40,7 +44,11 @@ struct Load<'a> {
 }
 
 /// Rotates both under load.
-pub(super) async fn without_a_failed_request(deployment: &Deployment<'_>) -> Result<(), String> {
+pub(super) async fn without_a_failed_request(
+    deployment: &Deployment<'_>,
+    processes: &mut Processes,
+) -> Result<(), String> {
+    let mut idle = deployment.sign_in(IDLE).await?;
     let google = &deployment.cloud.google;
     google.access_tokens_live_for(ACCESS_TOKEN_LIFETIME);
     let load = Load { deployment, succeeded: AtomicUsize::new(0), under_way: RwLock::new(()) };
@@ -48,17 +56,21 @@ pub(super) async fn without_a_failed_request(deployment: &Deployment<'_>) -> Res
     let outcome = tokio::select! {
         outcome = Box::pin(all(USERS.map(|user| load.keep_listing(user)))) => outcome,
         outcome = Box::pin(load.keep_signing_in()) => outcome,
-        outcome = Box::pin(load.rotate()) => outcome,
+        outcome = Box::pin(load.rotate(processes)) => outcome,
     };
     google.access_tokens_live_for(Duration::from_hours(1));
     outcome?;
     let succeeded = load.succeeded.into_inner();
-    say(&format!("client secret and keyring are rotated under load: of {succeeded} requests, none failed"));
+    expect_status(&idle.fetch_messages(&[]).await?, 200, "a list of who was not there")?;
+    say(&format!(
+        "client secret and keyring are rotated under load, every token is sealed again, and the old key is \
+         retired: of {succeeded} requests, none failed"
+    ));
     Ok(())
 }
 
 impl Load<'_> {
-    async fn rotate(&self) -> Result<(), String> {
+    async fn rotate(&self, processes: &mut Processes) -> Result<(), String> {
         let cloud = self.deployment.cloud;
         sleep(STEADY).await;
         let google = &cloud.google;
@@ -94,7 +106,18 @@ impl Load<'_> {
         self.replace_environments(&["AuthStartFunction", "ListMessagesFunction"]).await?;
         sleep(STEADY).await;
         all(USERS.map(|user| self.list_once(user))).await?;
-        self.is_sealed_with_the_new_key().await
+        // No environment seals with the old key any more.
+        xtask(&["reseal"], cloud, processes).await?;
+        self.is_sealed_with_the_new_key().await?;
+        // Twice, so that the secret's previous version lacks the old key too.
+        keyring.as_object_mut().ok_or("the keyring is no object")?.remove("k1");
+        for _ in 0..2 {
+            cloud.put_secret(keyring_id, &keyring.to_string()).await?;
+        }
+        let functions = ["OauthCallbackFunction", "AuthStartFunction", "ListMessagesFunction"];
+        self.replace_environments(&functions).await?;
+        sleep(STEADY).await;
+        all(USERS.map(|user| self.list_once(user))).await
     }
 
     /// Makes Lambda start new environments, as it does from time to time, while old ones still run.
@@ -110,7 +133,7 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Tokens that are stored after the rotation are sealed with the new key.
+    /// Every stored token is sealed with the new key.
     async fn is_sealed_with_the_new_key(&self) -> Result<(), String> {
         let tables = aws_sdk_dynamodb::Client::new(&self.deployment.cloud.account.config);
         let table = self.deployment.outputs.get("CredentialsTableName")?;

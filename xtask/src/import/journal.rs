@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use postern::app::App;
 use postern::grant::import::Verdict;
 use postern_rules::import::mark;
 use postern_rules::random;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::private::Private;
+use crate::private::Private;
+use crate::target::explain;
 
 /// A journal, open for one run only.
 pub(super) struct Journal {
@@ -46,6 +48,28 @@ pub(super) struct Target {
     /// The rest decides about verdicts, and not about where a grant is stored.
     #[serde(flatten)]
     pub(super) rules: Rules,
+}
+
+impl Target {
+    /// The target of an import into this deployment.
+    pub(super) async fn of(app: &App) -> Result<Self, String> {
+        let clients = app.secrets.google_clients().await.map_err(|error| explain(&error.into()))?;
+        let mut domains: Vec<&str> = app.config.allowed_domains.iter().collect();
+        domains.sort_unstable();
+        Ok(Self {
+            region: app.aws_region.clone(),
+            table: app.config.credentials_table.clone(),
+            rules: Rules {
+                client_id: clients
+                    .iter()
+                    .map(|client| client.client_id.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                scopes: app.config.scopes.to_string(),
+                allowed_domains: domains.join(" "),
+            },
+        })
+    }
 }
 
 /// What decides about verdicts.

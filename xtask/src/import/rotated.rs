@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::private::Private;
+use crate::private::Private;
 
 /// The tokens, by the SHA-256 of the token that each replaces. The file is removed at the end if it
 /// is empty.

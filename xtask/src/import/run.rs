@@ -18,15 +18,17 @@ use postern_rules::secret::RefreshToken;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::journal::Target;
 use super::lines::Lines;
 use super::report::Outcome;
-use super::{Journal, PAUSES, Rotated, beside, locked, target};
+use super::{Journal, PAUSES, Rotated, beside};
 use crate::commands::ImportOptions;
+use crate::pace::Pace;
+use crate::private::locked;
+use crate::target::explain;
 
 /// The time of one attempt at one entry.
 const ATTEMPT: Duration = Duration::from_secs(15);
-/// How far the pace may fall behind and catch up, because timers are coarse.
-const SLACK: Duration = Duration::from_millis(10);
 
 /// After so many lines in a row that met a temporary failure, the next ones would too.
 const OUTAGE: u32 = 20;
@@ -85,11 +87,11 @@ pub(super) type Tell<'a> = dyn FnMut(u64, &Outcome) -> Result<(), String> + 'a;
 impl<'a> Run<'a> {
     /// Opens the journal of `file` and what earlier runs kept.
     pub(super) async fn new(app: &'a App, settings: Settings, file: &Path) -> Result<Self, String> {
-        let lock = locked(file)?;
+        let lock = locked(file, "import of this file")?;
         let journal = if settings.is_dry_run {
             None
         } else {
-            Some(Journal::open(&beside(file, ".journal"), &target::of(app).await?)?)
+            Some(Journal::open(&beside(file, ".journal"), &Target::of(app).await?)?)
         };
         Ok(Self {
             app,
@@ -241,33 +243,5 @@ impl<'a> Run<'a> {
             journal.borrow_mut().note(mark, verdict)?;
         }
         Ok(imported)
-    }
-}
-
-/// Why no entry can be imported.
-pub(super) fn explain(error: &Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-    let variable = error.variable().map(|variable| format!("{variable}: ")).unwrap_or_default();
-    let detail = error.facts().detail;
-    format!("stopped: {variable}{detail}{cause} Correct that, and run the same command again.")
-}
-
-/// Spreads the beginnings of attempts.
-struct Pace {
-    gap: Duration,
-    next: Instant,
-}
-
-impl Pace {
-    fn of(per_second: u32) -> Self {
-        Self { gap: Duration::from_secs(1) / per_second, next: Instant::now() }
-    }
-
-    /// Takes the next turn: when the attempt may begin.
-    fn take(&mut self) -> Instant {
-        let now = Instant::now();
-        let turn = self.next.max(now.checked_sub(SLACK).unwrap_or(now));
-        self.next = turn + self.gap;
-        turn
     }
 }

@@ -37,6 +37,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const DEAD_TOKEN_TRIED_AT: &str = "dead_token_tried_at";
     pub(in crate::outside::dynamodb) const DIED_AT: &str = "died_at";
     pub(in crate::outside::dynamodb) const EMAIL: &str = "email";
+    pub(in crate::outside::dynamodb) const ENDED_AT: &str = "ended_at";
     pub(in crate::outside::dynamodb) const END_NOTICED_FOR: &str = "end_noticed_for";
     pub(in crate::outside::dynamodb) const EXPIRES_AT: &str = "expires_at";
     pub(in crate::outside::dynamodb) const ERA: &str = "era";
@@ -264,6 +265,11 @@ pub(super) fn receipt_key(digest: &str) -> String {
 /// The key of a security event's row.
 pub(super) fn event_key(digest: &str) -> String {
     format!("risc#{digest}")
+}
+
+/// The key of the row that remembers an ended connection.
+pub(super) fn ended_key(mark: &str) -> String {
+    format!("ended#{mark}")
 }
 
 /// Writes the row of a code that was not redeemed.

@@ -1,6 +1,6 @@
 //! Files to which lines are added, and which only their owner may read.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// A file of lines.
-pub(super) struct Private {
-    pub(super) path: PathBuf,
-    pub(super) file: File,
+pub(crate) struct Private {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
 }
 
 impl Private {
     /// Opens the file, or creates it, and gives what it holds. A line that a killed process left
     /// without its end is ended.
-    pub(super) fn open(path: &Path) -> Result<(Self, Zeroizing<String>), String> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Zeroizing<String>), String> {
         let opened = || {
             let mut options = OpenOptions::new();
             let is_new = !path.exists();
@@ -39,9 +39,20 @@ impl Private {
     }
 
     /// Adds a line. It is in the system's hands when this returns: a killed process loses nothing.
-    pub(super) fn add(&mut self, line: &str) -> Result<(), String> {
+    pub(crate) fn add(&mut self, line: &str) -> Result<(), String> {
         let line = Zeroizing::new(format!("{line}\n"));
         let written = self.file.write_all(line.as_bytes());
         written.map_err(|error| format!("cannot write {}: {error}", self.path.display()))
+    }
+}
+
+/// The file, locked until it is closed. `what` says what else may hold it: `import of this file`.
+pub(crate) fn locked(file: &Path, what: &str) -> Result<File, String> {
+    let shown = file.display();
+    let opened = File::open(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
+        Err(TryLockError::WouldBlock) => Err(format!("another {what} is running: {shown}")),
+        Err(TryLockError::Error(error)) => Err(format!("cannot lock {shown}: {error}")),
     }
 }

@@ -1,0 +1,209 @@
+//! One pass over all items of a credentials table: segments are read beside each other, each item
+//! is handled once, paced, and again where that may help. It can end at any moment; the next run
+//! goes on from the journal. What is done twice harms nothing.
+
+pub(crate) mod count;
+mod journal;
+mod report;
+pub(crate) mod reseal;
+pub(crate) mod restore;
+#[cfg(test)]
+#[cfg(feature = "local")]
+mod tests;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use futures_util::stream::{StreamExt, TryStreamExt, iter};
+use postern::app::App;
+use postern::outside::dynamodb::{Reading, Segment, Stored};
+use postern_rules::error::Error;
+use postern_rules::random;
+use postern_rules::time::Timestamp;
+use tokio::time::Instant;
+
+use self::journal::{Journal, Place, Work};
+use crate::commands::PassOptions;
+use crate::pace::Pace;
+use crate::processes::asked_to_stop;
+use crate::target::explain;
+use crate::terminal;
+
+/// How many segments a table is read in.
+const SEGMENTS: i32 = 8;
+/// The most items of a page: about 250 KB.
+const PAGE: u32 = 250;
+/// The wait before a second attempt. It doubles with each, up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How to go through a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) per_second: u32,
+    pub(crate) concurrency: usize,
+    /// How many segments are read beside each other. A journal holds for one number.
+    pub(crate) segments: i32,
+    /// How long one call is tried again before the pass stops.
+    pub(crate) patience: Duration,
+}
+
+impl Settings {
+    fn of(options: &PassOptions) -> Self {
+        let PassOptions { per_second, concurrency, .. } = *options;
+        let (concurrency, patience) = (concurrency.into(), Duration::from_mins(1));
+        Self { per_second, concurrency, segments: SEGMENTS, patience }
+    }
+
+    /// For a pass that only reads.
+    pub(crate) const fn of_a_count() -> Self {
+        Self { per_second: 10_000, concurrency: 8, segments: SEGMENTS, patience: Duration::from_mins(1) }
+    }
+}
+
+/// What became of an item: the counts to which it adds one, and what the operator should know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) counts: Vec<String>,
+    pub(crate) line: Option<String>,
+}
+
+/// Is told of every item, after it is done.
+type Tell<'a> = dyn FnMut(&Told) -> Result<(), String> + 'a;
+
+/// A pass over the table of `app`.
+pub(crate) struct Pass<'a> {
+    app: &'a App,
+    reading: Reading,
+    settings: Settings,
+    journal: RefCell<Journal>,
+    pace: RefCell<Pace>,
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(app: &'a App, reading: Reading, settings: Settings, journal: Journal) -> Self {
+        let (journal, pace) = (RefCell::new(journal), RefCell::new(Pace::of(settings.per_second)));
+        Self { app, reading, settings, journal, pace }
+    }
+
+    /// Handles every item that no earlier run has finished.
+    pub(crate) async fn run(
+        &self,
+        each: impl AsyncFn(&Stored) -> Result<Told, Error>,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), String> {
+        let (each, tell) = (&each, &RefCell::new(tell));
+        try_join_all((0..self.settings.segments).map(|number| self.segment(number, each, tell))).await?;
+        self.journal.borrow_mut().finish()
+    }
+
+    async fn segment(
+        &self,
+        number: i32,
+        each: &impl AsyncFn(&Stored) -> Result<Told, Error>,
+        tell: &RefCell<&mut Tell<'_>>,
+    ) -> Result<(), String> {
+        let Settings { per_second, concurrency, segments, .. } = self.settings;
+        let segment = Segment { number, of: segments };
+        let limit = per_second.div_ceil(segments.unsigned_abs()).min(PAGE);
+        let limit = u16::try_from(limit).unwrap_or(u16::MAX);
+        let at_a_time = (concurrency / usize::try_from(segments).unwrap_or(1)).max(1);
+        loop {
+            let place = self.journal.borrow().place(number);
+            let after = match &place {
+                Place::Start => None,
+                Place::Behind(user) => Some(user.as_str()),
+                Place::End => return Ok(()),
+            };
+            let scan = async || Ok(self.app.store.scan(segment, after, limit, self.reading).await?);
+            let batch = self.patiently(&scan).await?;
+            // What a filter left out was read all the same.
+            for _ in batch.items.len()..batch.read {
+                self.pace.borrow_mut().take();
+            }
+            let one = async |stored: &Stored| {
+                let told = self.patiently(&async || each(stored).await).await?;
+                tell.borrow_mut()(&told)?;
+                Ok::<_, String>(told)
+            };
+            let told = iter(&batch.items).map(one).buffer_unordered(at_a_time);
+            let told: Vec<Told> = told.try_collect().await?;
+            let counts = told.into_iter().map(|told| told.counts);
+            self.journal.borrow_mut().note(number, batch.after, counts)?;
+        }
+    }
+
+    /// Makes a call in its turn, and again while it fails for a reason that may pass.
+    async fn patiently<T>(&self, call: &impl AsyncFn() -> Result<T, Error>) -> Result<T, String> {
+        let (began, mut pause) = (Instant::now(), PAUSE);
+        loop {
+            let turn = self.pace.borrow_mut().take();
+            tokio::time::sleep_until(turn).await;
+            let error = match call().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if matches!(error.condition(), Error::Config(_)) {
+                return Err(explain(&error));
+            }
+            if began.elapsed() >= self.settings.patience {
+                return Err(gave_up(&error));
+            }
+            let jitter = random::jitter(u64::try_from(pause.as_millis()).unwrap_or(0));
+            tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// What to say when a call failed for too long.
+fn gave_up(error: &Error) -> String {
+    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    format!(
+        "stopped: one call failed again and again ({cause}). The same command goes on from there; if DynamoDB \
+         throttles, with a lower --per-second"
+    )
+}
+
+/// Opens the journal of a command.
+fn journal(options: &PassOptions, work: Work, now: Timestamp) -> Result<Journal, String> {
+    let by_default = || PathBuf::from(format!("postern-{}.journal", work.command));
+    let path = options.journal.clone().unwrap_or_else(by_default);
+    Journal::open(&path, work, now)
+}
+
+/// Runs a pass with a progress bar until it ends or is asked to stop. Every line goes to the
+/// standard error, up to a limit.
+async fn show(
+    pass: &Pass<'_>,
+    each: impl AsyncFn(&Stored) -> Result<Told, Error>,
+    mut check: impl FnMut(&Told) -> Result<(), String>,
+) -> Result<(), String> {
+    let items = pass.app.store.described().await.map(|table| table.items).unwrap_or_default();
+    let bar = terminal::bar(items);
+    bar.set_position(pass.journal.borrow().items());
+    let mut lines = 0;
+    let mut tell = |told: &Told| {
+        bar.inc(1);
+        if let Some(line) = &told.line {
+            lines += 1;
+            match lines {
+                0..=report::MOST_LINES => bar.suspend(|| eprintln!("{line}")),
+                lines if lines == report::MOST_LINES + 1 => bar.suspend(|| eprintln!("and more")),
+                _ => {}
+            }
+        }
+        check(told)
+    };
+    let run = pin!(pass.run(each, &mut tell));
+    let end = tokio::select! {
+        end = run => end,
+        // Dropped where it stands, as if it had been killed.
+        () = asked_to_stop() => Err("interrupted; the same command goes on from there".to_owned()),
+    };
+    bar.finish_and_clear();
+    end
+}

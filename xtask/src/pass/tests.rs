@@ -1,0 +1,326 @@
+//! Whole passes against the local back ends: killed and resumed, throttled, with a keyring that is
+//! not theirs, and counted.
+
+mod measured;
+
+use std::cell::Cell;
+use std::fs::{read_to_string, write};
+use std::path::PathBuf;
+
+use clap::Parser;
+use harness::stack::{CREDENTIALS_TABLE, SEALING_KEYS_SECRET};
+use harness::world::{ANN, World};
+use harness::{Fault, Options, Stack};
+use postern::app::App;
+use postern::clock::Clock;
+use postern::outside::dynamodb::{Described, Reading};
+use postern_rules::random;
+use postern_rules::seal::{Keyring, Purpose};
+use postern_rules::user::UserId;
+use serde_json::{Value, json};
+
+use super::journal::{Journal, Work};
+use super::report::{Report, check_keyring};
+use super::reseal::{seal, work};
+use super::*;
+use crate::commands::{Command, CommandLine};
+
+const FAST: Settings =
+    Settings { per_second: 100_000, concurrency: 32, segments: 8, patience: Duration::from_millis(1500) };
+const OLD: &str = "an-old-planted-key-0123456789abcdefghijklmn";
+const NEW: &str = "a-new-planted-key-0123456789abcdefghijklmno";
+
+/// A deployment whose keyring was rotated, with synthetic credentials under the old key, and a
+/// folder for journals.
+struct Scene {
+    stack: Stack,
+    app: App,
+    folder: PathBuf,
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Puts credentials with sealed tokens that Google never issued.
+fn put_credentials(stack: &Stack, table: &str, keyring: &Keyring, users: std::ops::Range<usize>) {
+    for number in users {
+        let (user, id, client) = ((100_000_000 + number).to_string(), random::identifier(), "1-a.apps");
+        let seal = |attribute: &str, token: &str| {
+            let place = ["credentials", &user, attribute, &id, client];
+            json!({ "S": keyring.seal(Purpose::Token, &place, token.as_bytes()).as_str() })
+        };
+        // As long as Google's.
+        let (refresh, access) = ("r".repeat(103), "a".repeat(253));
+        let text = |text: &str| json!({ "S": text });
+        let number = |number: i64| json!({ "N": number.to_string() });
+        let item = json!({
+            "user_id": text(&user), "schema": number(1), "status": text("active"), "client_id": text(client),
+            "scopes": text("openid email https://www.googleapis.com/auth/gmail.readonly"),
+            "email": text("somebody@example.com"), "refresh_token": seal("refresh_token", &refresh),
+            "refresh_token_id": text(&id), "access_token": seal("access_token", &access),
+            "access_token_expires_at": number(1_793_500_000), "access_token_obtained_at": number(1_793_496_400),
+            "version": number(3), "write_id": text(&random::identifier()), "updated_at": number(1_793_496_400),
+            "connected_at": number(1_793_000_000), "era": text(&random::mark()),
+            "sessions_valid_from": number(1_793_000_000),
+        });
+        stack.dynamodb.put(table, item);
+    }
+}
+
+fn keyring(text: &Value) -> Keyring {
+    Keyring::parse(&text.to_string()).unwrap()
+}
+
+impl Scene {
+    async fn new(count: usize) -> Self {
+        let stack = Stack::start(Options::default()).await;
+        put_credentials(
+            &stack,
+            CREDENTIALS_TABLE,
+            &keyring(&json!({ "primary": "k1", "k1": OLD })),
+            0..count,
+        );
+        stack.secrets.put(SEALING_KEYS_SECRET, &json!({ "primary": "k2", "k1": OLD, "k2": NEW }).to_string());
+        let variables = stack.environment();
+        let app = App::new(|name| variables.get(name).cloned(), Clock::System, None);
+        let app = app.unwrap_or_else(|problem| panic!("{}", problem.error));
+        let folder = std::env::temp_dir().join(format!("postern-{}", random::identifier()));
+        std::fs::create_dir(&folder).unwrap();
+        Self { stack, app, folder }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
+    fn pass(&self, settings: Settings) -> Pass<'_> {
+        let work = work("reseal", &self.app, &self.app, None);
+        let journal = Journal::open(&self.journal(), work, self.app.clock.now()).unwrap();
+        Pass::new(&self.app, Reading::All, settings, journal)
+    }
+
+    /// Runs a pass that seals everything again. `each` gets the number of items told so far.
+    async fn reseal(&self, pass: &Pass<'_>, each: impl Fn(usize)) -> Result<Vec<Told>, String> {
+        let (mut all, mut check) = (Vec::new(), check_keyring());
+        let mut tell = |told: &Told| {
+            all.push(told.clone());
+            each(all.len());
+            check(told)
+        };
+        pass.run(async |stored| seal(&self.app, stored).await, &mut tell).await?;
+        Ok(all)
+    }
+
+    fn sealed_with(&self, key: &str) -> usize {
+        let items = self.stack.dynamodb.scan(CREDENTIALS_TABLE);
+        let is_sealed = |item: &&Value| {
+            ["refresh_token", "access_token"]
+                .iter()
+                .all(|name| item[*name]["S"].as_str().unwrap().starts_with(&format!("v2.{key}.")))
+        };
+        items.iter().filter(is_sealed).count()
+    }
+}
+
+fn count(pass: &Pass<'_>, name: &str) -> u64 {
+    pass.journal.borrow().counts().get(name).copied().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn f113_a_pass_that_is_killed_twice_goes_on_and_counts_every_item_once() {
+    const COUNT: usize = 4_000;
+    let scene = Scene::new(COUNT).await;
+    let mut told_before = 0;
+    // Each time, some segments are behind their first page of 250.
+    for at in [COUNT * 3 / 4, COUNT / 4] {
+        let told = Cell::new(0);
+        let pass = scene.pass(FAST);
+        let watching = async {
+            while told.get() < at {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        // The future is dropped where it stands, as if the process had died.
+        tokio::select! {
+            _ = scene.reseal(&pass, |count| told.set(count)) => panic!("it is complete already"),
+            () = watching => {}
+        }
+        told_before += told.get();
+        assert!(scene.sealed_with("k2") < COUNT);
+    }
+    let pass = scene.pass(FAST);
+    let told = scene.reseal(&pass, |_| {}).await.unwrap();
+    assert!(told.len() < COUNT, "what was noted as done is not read again");
+    assert!(told.len() + told_before >= COUNT, "{}", told.len());
+    assert_eq!(scene.sealed_with("k2"), COUNT);
+    let (resealed, current) = (count(&pass, "resealed"), count(&pass, "current"));
+    // What a death left sealed and not noted is found in order the next time.
+    assert_eq!(resealed + current, COUNT as u64);
+    assert_eq!((count(&pass, "key k2"), count(&pass, "key k1")), (COUNT as u64, 0));
+    assert_eq!(pass.journal.borrow().items(), COUNT as u64);
+    assert!(!scene.journal().exists(), "nothing is left to remember");
+
+    let pass = scene.pass(FAST);
+    scene.reseal(&pass, |_| {}).await.unwrap();
+    assert_eq!(count(&pass, "current"), COUNT as u64);
+}
+
+#[tokio::test]
+async fn f113_throttling_slows_a_pass_down_and_stops_it_with_a_clear_word_when_it_does_not_end() {
+    let scene = Scene::new(200).await;
+    scene.stack.dynamodb.fail("UpdateItem", Fault::THROTTLED, 20);
+    scene.stack.dynamodb.fail("Scan", Fault::THROTTLED, 4);
+    let pass = scene.pass(Settings { patience: Duration::from_mins(1), ..FAST });
+    scene.reseal(&pass, |_| {}).await.unwrap();
+    assert_eq!(scene.sealed_with("k2"), 200);
+    drop(pass);
+
+    let scene = Scene::new(200).await;
+    scene.stack.dynamodb.fail("UpdateItem", Fault::THROTTLED, 100_000);
+    let pass = scene.pass(FAST);
+    let stopped = scene.reseal(&pass, |_| {}).await.unwrap_err();
+    assert!(stopped.contains("ThrottlingException") && stopped.contains("--per-second"), "{stopped}");
+    drop(pass);
+    scene.stack.dynamodb.clear_faults();
+    let pass = scene.pass(FAST);
+    scene.reseal(&pass, |_| {}).await.unwrap();
+    assert_eq!(scene.sealed_with("k2"), 200);
+    drop(pass);
+
+    scene.stack.dynamodb.fail("Scan", Fault::DENIED, 100_000);
+    let pass = scene.pass(Settings { patience: Duration::from_mins(5), ..FAST });
+    let refused = scene.reseal(&pass, |_| {}).await.unwrap_err();
+    assert!(refused.contains("CREDENTIALS_TABLE"), "a missing right is not waited for: {refused}");
+}
+
+#[tokio::test]
+async fn b84_a_keyring_that_opens_nothing_stops_the_pass_and_one_bad_item_is_named_by_its_pseudonym() {
+    let scene = Scene::new(300).await;
+    let keyring_text = json!({ "primary": "k2", "k1": NEW, "k2": NEW }).to_string();
+    for _ in 0..2 {
+        scene.stack.secrets.put(SEALING_KEYS_SECRET, &keyring_text);
+    }
+    let stopped = scene.reseal(&scene.pass(FAST), |_| {}).await.unwrap_err();
+    assert!(stopped.contains("is it the right one"), "{stopped}");
+    assert_eq!(scene.sealed_with("k1"), 300, "nothing was changed");
+
+    let scene = Scene::new(30).await;
+    let mut bad = scene.stack.dynamodb.scan(CREDENTIALS_TABLE).remove(0);
+    bad["refresh_token"] = json!({ "S": "v2.k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" });
+    scene.stack.dynamodb.put(CREDENTIALS_TABLE, bad.clone());
+    let pass = scene.pass(FAST);
+    let told = scene.reseal(&pass, |_| {}).await.unwrap();
+    let lines: Vec<&String> = told.iter().filter_map(|told| told.line.as_ref()).collect();
+    let user = UserId::parse(bad["user_id"]["S"].as_str().unwrap()).unwrap();
+    let ring = keyring(&json!({ "primary": "k2", "k1": OLD, "k2": NEW }));
+    let expected = format!(
+        "user {}: its refresh_token does not open: the sealed text does not open here",
+        ring.pseudonym(&user)
+    );
+    assert_eq!(lines, [&expected]);
+    let journal = pass.journal.borrow();
+    let report = Report { items: journal.items(), counts: journal.counts() };
+    assert_eq!(report.outcomes(), "30 items: 30 resealed");
+    assert_eq!(report.key_lines(&ring), ["key k1 seals 1 items", "key k2 (the primary key) seals 30 items"]);
+    assert_eq!(report.json(&ring)["keys"], json!({ "k1": 1, "k2": 30 }));
+}
+
+#[tokio::test]
+async fn a117_what_a_pass_writes_and_tells_has_no_token_and_only_its_owner_reads_the_journal() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new(600).await;
+    let text = std::cell::RefCell::new(String::new());
+    let pass = scene.pass(FAST);
+    let told = scene.reseal(&pass, |_| *text.borrow_mut() = read_to_string(scene.journal()).unwrap()).await;
+    let said = format!("{:?}{}", told.unwrap(), text.borrow());
+    for secret in ["v2.", "v1.", "rrrr", "aaaa", "somebody@", OLD, NEW] {
+        assert!(!said.contains(secret), "{secret} is in {said}");
+    }
+    let pass = scene.pass(FAST);
+    let mode = std::fs::metadata(scene.journal()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(pass);
+}
+
+#[tokio::test]
+async fn f113_a_journal_holds_for_one_work_and_one_run_and_survives_a_line_that_was_cut_off() {
+    let scene = Scene::new(10).await;
+    let now = scene.app.clock.now();
+    let open = |work: Work| Journal::open(&scene.journal(), work, now).err().unwrap_or_default();
+    let mine = || work("reseal", &scene.app, &scene.app, None);
+    let pass = scene.pass(FAST);
+    assert!(open(mine()).contains("another run with this journal"));
+    drop(pass);
+    for other in [Work { command: "restore".into(), ..mine() }, Work { from: "t".into(), ..mine() }] {
+        assert!(open(other).contains("delete it, or name another"));
+    }
+    let head = read_to_string(scene.journal()).unwrap();
+    let page = r#"{"segment":0,"after":null,"counts":{"current":7},"items":7}"#;
+    write(scene.journal(), format!("{head}{page}\n{{\"segment\":1,\"aft")).unwrap();
+    let journal = Journal::open(&scene.journal(), mine(), now).unwrap();
+    assert_eq!((journal.place(0), journal.place(1), journal.items()), (Place::End, Place::Start, 7));
+    write(scene.journal(), "something else\n").unwrap();
+    drop(journal);
+    assert!(open(mine()).contains("delete it"));
+}
+
+#[tokio::test]
+async fn no_more_items_are_read_and_written_in_a_second_than_allowed() {
+    let scene = Scene::new(40).await;
+    let began = std::time::Instant::now();
+    let pass = scene.pass(Settings { per_second: 100, ..FAST });
+    scene.reseal(&pass, |_| {}).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(350), "{:?}", began.elapsed());
+    let calls = scene.stack.dynamodb.calls();
+    let limit = calls.iter().find_map(|call| call.body["Limit"].as_i64());
+    assert_eq!(limit, Some(13), "a page is a second's work of all segments");
+}
+
+#[tokio::test]
+async fn a_count_tells_status_client_scopes_key_and_age() {
+    let world = World::signed_in().await;
+    world.advance(10 * 24 * 3600);
+    world.rotate_keyring();
+    let put = |user: &str, change: &dyn Fn(&mut Value)| {
+        let mut item = world.credential(ANN);
+        item["user_id"] = json!({ "S": user });
+        change(&mut item);
+        world.put(item);
+    };
+    put("2", &|item| {
+        item["status"] = json!({ "S": "revoked" });
+        let item = item.as_object_mut().unwrap();
+        item.retain(|name, _| !["refresh_token", "access_token"].contains(&name.as_str()));
+    });
+    put("3", &|item| drop(item.as_object_mut().unwrap().remove("status")));
+    let counted = count::counted(&world.environment(&[]), FAST).await.unwrap();
+    let entries = counted["counts"].as_array().unwrap();
+    assert_eq!((entries.len(), &counted["unreadable"]), (2, &json!(1)));
+    let active = entries.iter().find(|entry| entry["status"] == "active").unwrap();
+    assert_eq!((&active["key"], &active["last_written"]), (&json!("k1"), &json!("7-29 days")));
+    assert_eq!((&active["connections"], &active["client_id"]), (&json!(1), &json!(world.google.client_id())));
+    assert!(active["scopes"].as_array().unwrap().contains(&json!("openid")));
+    let projection = &world.dynamodb.calls_of("Scan")[0].body["ExpressionAttributeNames"];
+    assert!(!projection.to_string().contains("access_token"), "{projection}");
+    world.dynamodb.delete(CREDENTIALS_TABLE, "user_id", "3");
+}
+
+#[test]
+fn a116_a_table_that_is_older_than_ends_are_remembered_is_refused() {
+    let line = "xtask restore --from old --stack-name mail";
+    let Command::Restore(options) = CommandLine::parse_from(line.split(' ')).command else { panic!() };
+    let now = Timestamp::from_seconds(1_793_500_000);
+    let ask = |days: i64| {
+        let restored_to = Some(Timestamp::from_seconds(now.seconds() - days * 86_400));
+        restore::question(&options, Described { items: 7, restored_to }, now)
+    };
+    let asked = ask(35).unwrap();
+    assert!(asked.starts_with("Restore the 7 items of old, as it was at 2026-"), "{asked}");
+    assert!(asked.ends_with("into mail?"), "{asked}");
+    assert!(ask(36).unwrap_err().contains("would come back"));
+    let unknown = restore::question(&options, Described { items: 7, restored_to: None }, now).unwrap();
+    assert!(unknown.contains("does not say of what time"), "{unknown}");
+}
