@@ -129,7 +129,7 @@ async fn f74_to_f76_f70_killed_anywhere_in_a_disconnect_with_any_fault_of_google
 }
 
 #[tokio::test]
-async fn f77_a59_a115_f70_killed_anywhere_in_a_disconnect_with_any_fault_of_awss_nothing_is_claimed_falsely()
+async fn f77_a59_a116_f70_killed_anywhere_in_a_disconnect_with_any_fault_of_awss_nothing_is_claimed_falsely()
 {
     let troubles = of_aws(&["BatchGetItem", "UpdateItem", "DeleteItem"]);
     enumerate("disconnect, AWS's faults", troubles, 200, killed_in_a_disconnect).await;
@@ -183,7 +183,7 @@ async fn killed_in_an_erasure(behind: &mut Behind, trouble: &Trouble, points: &m
 }
 
 #[tokio::test]
-async fn f106_a115_killed_anywhere_in_an_erasure_with_any_fault_nothing_is_claimed_falsely() {
+async fn f106_a116_killed_anywhere_in_an_erasure_with_any_fault_nothing_is_claimed_falsely() {
     let mut troubles = of_aws(&["GetItem", "UpdateItem", "DeleteItem"]);
     troubles.extend(trouble::of_revocation());
     enumerate("erasure", troubles, 200, killed_in_an_erasure).await;
