@@ -30,6 +30,9 @@ const AWS_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const AWS_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
 const AWS_OPERATION_TIMEOUT: Duration = Duration::from_millis(2500);
 const AWS_ATTEMPTS: u32 = 3;
+/// The longest pause before the second attempt; twice this before the third. The SDK's own second
+/// could outlast [`AWS_OPERATION_TIMEOUT`] before the third attempt began (F03).
+const AWS_PAUSE: Duration = Duration::from_millis(200);
 
 /// The configuration, clock and clients that a function uses.
 pub struct App {
@@ -221,7 +224,7 @@ fn timeouts() -> TimeoutConfig {
 }
 
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS)
+    RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS).with_initial_backoff(AWS_PAUSE)
 }
 
 /// DynamoDB's address in a region, as the SDK finds it.
