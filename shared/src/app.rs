@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use futures_util::FutureExt;
@@ -136,7 +136,8 @@ impl App {
             .credentials_provider(aws.credentials.clone())
             .http_client(Connector::new(reqwest::Client::clone(&dynamodb_http)).timed_as(BackEnd::DynamoDb))
             .timeout_config(timeouts())
-            .retry_config(retries());
+            .retry_config(retries())
+            .retry_partition(own_retry_quota());
         dynamodb.set_endpoint_url(aws.dynamodb_endpoint);
         let mut secrets_manager = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -144,7 +145,8 @@ impl App {
             .credentials_provider(aws.credentials)
             .http_client(Connector::new(secrets_http).timed_as(BackEnd::SecretsManager))
             .timeout_config(timeouts())
-            .retry_config(retries());
+            .retry_config(retries())
+            .retry_partition(own_retry_quota());
         secrets_manager.set_endpoint_url(aws.secrets_manager_endpoint);
         let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build());
         Self {
@@ -181,7 +183,8 @@ impl App {
                 .credentials_provider(aws.credentials.clone())
                 .http_client(Connector::new(http).timed_as(BackEnd::EventBridge))
                 .timeout_config(timeouts())
-                .retry_config(retries());
+                .retry_config(retries())
+                .retry_partition(own_retry_quota());
             config.set_endpoint_url(aws.event_bridge_endpoint.clone());
             EventBus::new(aws_sdk_eventbridge::Client::from_conf(config.build()), name)
         }))
@@ -225,6 +228,12 @@ fn timeouts() -> TimeoutConfig {
 
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS).with_initial_backoff(AWS_PAUSE)
+}
+
+/// The SDK's quota of retries, which failures use up and successes fill again. Its default is shared
+/// by all clients of a process, so that one that is gone could leave the next without retries.
+fn own_retry_quota() -> RetryPartition {
+    RetryPartition::custom("postern").build()
 }
 
 /// DynamoDB's address in a region, as the SDK finds it.

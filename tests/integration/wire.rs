@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use harness::Fault;
+use futures_util::future::join_all;
 use harness::google::{Endpoint, Failure};
 use harness::world::{ANN, GOOGLE_CLIENT, KEYRING, World};
+use harness::{Fault, Times};
 use postern::clock::Deadline;
 use postern::outside::dynamodb::StoreError;
 use postern::outside::google::Trouble;
@@ -201,6 +202,18 @@ async fn secrets_are_read_by_name_and_stage() {
     assert!(fresh.secrets.google_client().await.is_err());
     assert!(began.elapsed() < Duration::from_millis(2900), "the operation has a deadline");
     assert!(fresh.secrets.google_client().await.is_ok());
+}
+
+#[tokio::test]
+async fn the_retries_that_one_environment_used_up_are_there_for_the_next() {
+    let mut world = World::signed_in().await;
+    world.dynamodb.fail("BatchGetItem", Fault::BROKEN, Times::UntilCleared);
+    let lists = join_all((0..40).map(|_| world.messages(""))).await;
+    assert!(lists.iter().all(|answer| answer.status == 503), "{lists:?}");
+    world.dynamodb.clear_faults();
+    world.cold_start();
+    world.dynamodb.fail("BatchGetItem", Fault::BROKEN, 2);
+    assert_eq!(world.messages("").await.status, 200);
 }
 
 #[tokio::test]
