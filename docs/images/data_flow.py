@@ -119,8 +119,7 @@ def picture():
         parts.append(f'<rect class="zone" x="{x}" y="{y}" width="{width}" height="{tall}" rx="8"/>')
         parts.append(f'<text class="name" x="{x + 12}" y="{y + 20}">{escape(name)}</text>')
     for points in JOINTS:
-        path = "L".join(f"{x} {y}" for x, y in points)
-        parts += [f'<path class="flow" d="M{path}"/>', head(points[-2], points[-1])]
+        parts += line(points, False)
     parts.append(head(JOINTS[0][1], JOINTS[0][0]))
     for points, _, both in FLOWS:
         parts += line(points, both)

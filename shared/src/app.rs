@@ -230,8 +230,9 @@ fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(AWS_ATTEMPTS).with_initial_backoff(AWS_PAUSE)
 }
 
-/// The SDK's quota of retries, which failures use up and successes fill again. Its default is shared
-/// by all clients of a process, so that one that is gone could leave the next without retries.
+/// The SDK's quota of retries, which failures use up and successes fill again. Its default is
+/// shared by all clients of a process, so that one that is gone could leave the next without
+/// retries.
 fn own_retry_quota() -> RetryPartition {
     RetryPartition::custom("postern").build()
 }

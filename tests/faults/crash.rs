@@ -95,8 +95,8 @@ async fn assert_changed_for_a_reason(behind: &Behind, trouble: &Trouble, before:
     }
 }
 
-/// Asserts that a refresh changed the refresh token only for a good reason, and lets its lease run out.
-/// Returns whether the stored token works at Google.
+/// Asserts that a refresh changed the refresh token only for a good reason, and lets its lease run
+/// out. Returns whether the stored token works at Google.
 async fn is_alive_past_the_lease(
     behind: &mut Behind,
     trouble: &Trouble,

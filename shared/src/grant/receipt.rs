@@ -23,8 +23,8 @@ pub struct Holder {
 }
 
 /// A receipt for the owner of `credential`, for a page of the allowed `origin`. Makes no call while
-/// the keyring is remembered. `None` while the user disconnects, when it would not serve, and without
-/// the keyring: that must not hide how the connection stands.
+/// the keyring is remembered. `None` while the user disconnects, when it would not serve, and
+/// without the keyring: that must not hide how the connection stands.
 pub async fn issue(app: &App, credential: &Credential, origin: Option<&str>) -> Option<SealedReceipt> {
     if credential.status == Status::Disconnecting {
         return None;

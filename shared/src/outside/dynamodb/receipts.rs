@@ -8,7 +8,8 @@ use super::{Store, StoreError, item};
 
 impl Store {
     /// Records as `attempt` that the receipt with this digest was used, until `kept_until`. Returns
-    /// whether this request was the first: of all requests with that receipt, only one is (A104, F102).
+    /// whether this request was the first: of all requests with that receipt, only one is (A104,
+    /// F102).
     pub async fn spend_receipt(
         &self,
         digest: &str,

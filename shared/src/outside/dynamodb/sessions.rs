@@ -160,9 +160,9 @@ impl Store {
     }
 }
 
-/// Writes a row that may be written once, as `attempt`, which is its `write_id`. Returns the row that
-/// was there, or `None` for the first attempt: also when the SDK repeats a write whose response was
-/// lost, and finds its own.
+/// Writes a row that may be written once, as `attempt`, which is its `write_id`. Returns the row
+/// that was there, or `None` for the first attempt: also when the SDK repeats a write whose
+/// response was lost, and finds its own.
 pub(super) async fn put_first(
     request: PutItemFluentBuilder,
     attempt: &str,
