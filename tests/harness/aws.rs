@@ -14,6 +14,9 @@ use tokio::net::TcpListener;
 use crate::journal::{Journal, Times};
 use crate::server::{Cut, Reply, Server, whole};
 
+/// A call that is on its way when its caller gives up arrives within this time.
+const ON_ITS_WAY: Duration = Duration::from_millis(8);
+
 /// A call that a back end received, whether or not it was answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
@@ -131,9 +134,15 @@ impl<B: Backend> Service<B> {
         lock(&self.calls).fail(operation.to_owned(), is_meant, fault, times.into());
     }
 
-    /// Removes all faults.
+    /// Removes all faults at once, also for a call that its caller gave up and that is on its way.
     pub fn clear_faults(&self) {
         lock(&self.calls).clear_failures();
+    }
+
+    /// Removes all faults, after a call that its caller gave up has met them.
+    pub async fn end_faults(&self) {
+        tokio::time::sleep(ON_ITS_WAY).await;
+        self.clear_faults();
     }
 }
 

@@ -367,7 +367,7 @@ async fn f100_a_token_that_cannot_be_stored_is_handed_out_all_the_same() {
         };
         let (told, ()) = join(ask_for_ann(&world), failing).await;
         assert!(told.text("access_token").starts_with("ya29."), "{fault:?}: {told:?}");
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
         // The lease runs out.
         world.advance(10);
         world.lists().await;
@@ -386,7 +386,7 @@ async fn f31_f100_a_rotated_refresh_token_is_stored_before_its_access_token_is_h
     let (told, ()) = join(ask_for_ann(&world), failing).await;
     told.text("access_token");
     assert_ne!(world.kept(ANN), before);
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     world.advance(3600);
     world.lists().await;
 }

@@ -44,7 +44,7 @@ async fn assert_disconnecting(world: &World, before: &Value) {
 /// Asserts that a repetition completes what began.
 async fn assert_completes(world: &World) {
     world.google.clear_failures();
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     let answer = disconnect(world).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{answer:?}");
     assert_cookies_cleared(&answer);
@@ -182,7 +182,7 @@ async fn a59_a_connection_that_cannot_be_marked_is_as_it_was() {
     assert_eq!(disconnect(&world).await.problem(), (503, "storage_unavailable"));
     assert_eq!(world.credential(ANN), before);
     assert_eq!(world.google_calls(), [], "nothing is revoked before it is marked");
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     world.lists().await;
 }
 

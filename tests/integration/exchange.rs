@@ -209,7 +209,7 @@ async fn f18_a_credential_that_cannot_be_written_at_once_is_written_later() {
     assert!(!answer.begins_session(), "{answer:?}");
     assert_eq!(world.kept(ANN), before);
     assert!(world.google.calls_to(Endpoint::Revoke).is_empty());
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
 }
 
 #[tokio::test]

@@ -168,7 +168,7 @@ async fn f65_a_key_service_that_refuses_is_met_with_the_last_good_secret_and_els
     world.secrets.fail("BatchGetSecretValue", disabled.clone(), 2);
     world.lists().await;
     world.cold_start();
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     world.secrets.fail("BatchGetSecretValue", disabled, 2);
     assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
     assert_eq!(world.messages("").await.status, 503);

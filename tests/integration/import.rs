@@ -287,7 +287,7 @@ async fn f109_when_google_or_dynamodb_fails_nothing_is_lost_and_a_repetition_imp
     for operation in ["GetItem", "UpdateItem"] {
         world.dynamodb.fail(operation, Fault::CallLost, 1000);
         assert_eq!(world.import_in_haste(&line).await.word(), "storage_unavailable");
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
     }
     world.dynamodb.fail("UpdateItem", Fault::DENIED, 1);
     assert_eq!(world.import(&line).await.word(), "config_error", "which concerns every line");
@@ -345,7 +345,7 @@ async fn f108_f109_a_stored_token_that_google_replaced_in_two_steps_is_replaced_
             let import = world.import_in_haste(&line).await;
             assert_eq!((import.word(), import.kept.len()), ("storage_unavailable", 1));
             replaced.extend(import.kept);
-            world.dynamodb.clear_faults();
+            world.dynamodb.end_faults().await;
         }
         let mut newest = replaced.pop().unwrap();
         if !rotates_again {

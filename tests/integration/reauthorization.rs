@@ -252,7 +252,7 @@ async fn f60_without_secrets_there_is_no_url_and_the_answer_says_so() {
     let world = World::new().await;
     world.secrets.fail("BatchGetSecretValue", Fault::BROKEN, 12);
     assert_eq!(world.messages("").await.problem(), (503, "secrets_unavailable"));
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     assert_eq!(world.messages("").await.status, 401);
 }
 

@@ -341,7 +341,7 @@ async fn f102_while_dynamodb_is_down_nobody_is_named_and_the_page_gets_another_r
             Err((503, "storage_unavailable".to_owned())),
             "{operation}"
         );
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
         // Nothing was carried out, so it still serves.
         assert!(trade(&world, &receipt).await.is_ok(), "{operation}");
     }
@@ -349,7 +349,7 @@ async fn f102_while_dynamodb_is_down_nobody_is_named_and_the_page_gets_another_r
     let receipt = receipt(&world).await;
     world.dynamodb.fail("PutItem", Fault::AnswerLost, 100);
     assert_eq!(trade(&world, &receipt).await, Err((503, "storage_unavailable".to_owned())));
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     assert_eq!(trade(&world, &receipt).await, invalid());
     let another = self::receipt(&world).await;
     assert!(trade(&world, &another).await.is_ok());

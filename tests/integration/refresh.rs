@@ -166,7 +166,7 @@ async fn f31_a_rotated_refresh_token_is_not_lost_while_the_store_fails() {
     };
     let (answer, ()) = futures_util::future::join(world.messages(""), refreshed).await;
     assert_eq!(answer.status, 200);
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     world.advance(3600);
     world.lists().await;
 }

@@ -231,7 +231,7 @@ async fn f88_a_token_rotated_ahead_is_stored_within_the_whole_time_of_the_reques
         until(|| world.refreshes() > 0).await;
         world.dynamodb.fail("UpdateItem", Fault::BROKEN, 1000);
         tokio::time::sleep(Duration::from_millis(2500)).await;
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
     };
     let (answer, ()) = futures_util::future::join(world.messages(""), outage).await;
     assert_eq!(answer.status, 200);

@@ -118,7 +118,7 @@ async fn a59_a_session_that_cannot_be_ended_is_not_said_to_be_and_keeps_its_cook
         let answer = world.send_within(Duration::from_secs(1), &call).await;
         assert_eq!(answer.problem(), (503, "storage_unavailable"), "{operation}");
         assert!(answer.cookies.is_empty() && answer.headers.contains_key("retry-after"), "{answer:?}");
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
         world.lists().await;
     }
     assert_signed_out(&world.browse(Call::sign_out(true)).await);

@@ -13,7 +13,7 @@ const OFTEN: usize = 100;
 async fn unanswered(world: &mut World, query: &str) -> Answer {
     world.dynamodb.fail("PutItem", Fault::AnswerLost, OFTEN);
     let answer = world.callback(query).await;
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     assert_eq!(answer.problem(), (503, "storage_unavailable"));
     assert!(answer.headers.contains_key("retry-after") && answer.location().is_empty());
     assert_eq!(world.exchanges(), 0);
@@ -67,7 +67,7 @@ async fn f16_a_reload_that_is_not_answered_either_can_be_reloaded() {
     unanswered(&mut world, &query).await;
     world.dynamodb.fail("PutItem", Fault::BROKEN, OFTEN);
     assert_eq!(world.callback(&query).await.code(), "storage_unavailable");
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     world.callback(&query).await.session();
 }
 

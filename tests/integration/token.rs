@@ -423,7 +423,7 @@ async fn f98_a_second_attempt_whose_end_of_the_session_fails_is_told_to_come_aga
     world.dynamodb.fail("DeleteItem", Fault::BROKEN, 100);
     let answer = world.send_within(BUDGET / 4, &front_end.redeems(&code)).await;
     assert_eq!(refused(&answer).1, "temporarily_unavailable");
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     assert_invalid_grant(&world.send(&front_end.redeems(&code)).await);
     assert_eq!(lists_with(&world, &first).await, 401);
 }

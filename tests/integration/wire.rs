@@ -210,7 +210,7 @@ async fn the_retries_that_one_environment_used_up_are_there_for_the_next() {
     world.dynamodb.fail("BatchGetItem", Fault::BROKEN, Times::UntilCleared);
     let lists = join_all((0..40).map(|_| world.messages(""))).await;
     assert!(lists.iter().all(|answer| answer.status == 503), "{lists:?}");
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     world.cold_start();
     world.dynamodb.fail("BatchGetItem", Fault::BROKEN, 2);
     assert_eq!(world.messages("").await.status, 200);
@@ -222,7 +222,7 @@ async fn while_reading_both_secrets_at_once_is_throttled_they_are_read_one_by_on
     world.cold_start();
     world.secrets.fail("BatchGetSecretValue", Fault::THROTTLED, 100);
     assert_eq!(world.messages("").await.status, 200);
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     world.cold_start();
     world.forget_calls();
     assert_eq!(world.messages("").await.status, 200);
@@ -241,7 +241,7 @@ async fn a62_an_answer_that_cannot_be_read_is_not_told_to_the_log() {
         world.secrets.fail(operation, Fault::AnswerCut, 4);
         let answer = world.messages("").await;
         assert_eq!(answer.status, 503, "{operation}: {answer:?}");
-        world.secrets.clear_faults();
+        world.secrets.end_faults().await;
     }
     world.dynamodb.fail("BatchGetItem", Fault::AnswerCut, 4);
     assert_eq!(world.messages("").await.code(), "storage_unavailable");

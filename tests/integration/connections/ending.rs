@@ -102,7 +102,7 @@ async fn f106_an_erasure_insists_on_the_deletion_and_claims_it_only_when_it_is_d
             "{operation} {told:?}"
         );
         assert_eq!(world.credential(ANN)["status"]["S"], status, "{operation}");
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
         assert_eq!(ask(&world, "erase", ANN).await.answer["erased"], true, "{operation}");
         assert_gone(&world, true, operation).await;
     }

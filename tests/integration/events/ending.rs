@@ -135,7 +135,7 @@ async fn f103_what_the_schedule_could_not_do_the_next_one_does() {
         world.dynamodb.fail(operation, Fault::BROKEN, 10);
         let answer = world.an_hour_passes(&stream).await.unwrap_err();
         assert_eq!(answer["code"], "storage_unavailable", "{answer}");
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
     }
     assert_eq!(stream.happened(&world).await, NOTHING);
     world.an_hour_passes(&stream).await.unwrap();

@@ -78,7 +78,7 @@ async fn f103_when_eventbridge_is_down_the_batch_begins_again_at_the_first_recor
         stream.bus.fail("PutEvents", fault.clone(), 100);
         assert_eq!(stream.deliver(&records).await, failed_at(&records[0]), "{fault:?}");
         assert!(world.logged("not_published"));
-        stream.bus.clear_faults();
+        stream.bus.end_faults().await;
         stream.bus.take();
         assert!(!stream.go_on(&world).await, "{fault:?}");
         assert_eq!(told(&world, &stream), expected(), "{fault:?}");
@@ -155,7 +155,7 @@ async fn f105_a_batch_that_does_not_fit_its_time_goes_on_where_it_stopped() {
     // The first call was answered in time, the second was not.
     assert_eq!(answer, failed_at(&records[2]));
     stream.bus.take();
-    stream.bus.clear_faults();
+    stream.bus.end_faults().await;
     assert_eq!(stream.deliver(&records[2..]).await, all_done());
     assert_eq!(told(&world, &stream), expected()[2..]);
     stream.go_on(&world).await;
@@ -169,7 +169,7 @@ async fn f103_without_secrets_or_configuration_the_whole_batch_waits() {
         world.secrets.fail(operation, Fault::BROKEN, 100);
     }
     assert_eq!(stream.deliver(&records).await, failed_at(&records[0]));
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     stream.app = world.environment(&[("EVENT_BUS_NAME", "")]);
     assert_eq!(stream.deliver(&records).await, failed_at(&records[0]));
     assert!(world.logged("EVENT_BUS_NAME"));
@@ -187,7 +187,7 @@ async fn f103_a_batch_that_fails_whole_begins_again_at_its_first_record_even_if_
     }
     let batch = [json!({}), records[0].clone()];
     assert_eq!(stream.deliver(&batch).await, json!({ "batchItemFailures": [{ "itemIdentifier": "" }] }));
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     stream.go_on(&world).await;
 }
 

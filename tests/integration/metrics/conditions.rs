@@ -112,7 +112,7 @@ async fn f18_a_refresh_token_that_cannot_be_stored_after_a_sign_in_is_counted() 
         let mut expected: Vec<String> = others.iter().map(|line| (*line).to_owned()).collect();
         expected.extend([format!("SignIns SignInOutcome={code} 1"), "TokensNotStored 1".to_owned()]);
         assert_eq!(world.metrics().counted(), expected);
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
         world.sign_in(BEN).await;
         assert_eq!(world.metrics().counted(), ["SignIns SignInOutcome=connected 1"]);
     }
@@ -133,7 +133,7 @@ async fn f31_a_rotated_refresh_token_that_cannot_be_stored_is_counted() {
         counted,
         ["RefreshFailures 0", "Refreshes Outcome=rotated 1", "TokenDeaths 0", "TokensNotStored 1"]
     );
-    world.dynamodb.clear_faults();
+    world.dynamodb.end_faults().await;
     // If the user has disconnected meanwhile, the token is not lost.
     world.jar.clear();
     world.sign_in(BEN).await;
@@ -164,7 +164,7 @@ async fn f59_f64_a_request_that_is_served_with_a_remembered_secret_is_counted_on
     world.send(&Call::list("")).await;
     let stale = ["StaleSecrets 1", "Unauthorized Reason=not_signed_in 1"];
     assert_eq!(world.metrics().counted(), stale);
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     world.send(&Call::list("")).await;
     let metrics = world.metrics();
     assert_eq!(metrics.counted(), stale, "not asked again within the minute, and stale all the same");
