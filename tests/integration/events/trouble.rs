@@ -331,7 +331,7 @@ async fn a_lapse_is_counted_by_its_reason_once_the_bus_has_it() {
     stream.bus.fail("PutEvents", Fault::BROKEN, 100);
     assert!(stream.go_on(&world).await, "the bus takes nothing");
     assert_eq!(world.metrics().counted(), Vec::<String>::new());
-    stream.bus.clear_faults();
+    stream.bus.end_faults().await;
     assert!(!stream.go_on(&world).await);
     let lapse = ["EventsPublished DetailType=Gmail Lapsed 1", "Lapses LapseReason=revoked_or_expired 1"];
     assert_eq!(world.metrics().counted(), lapse);

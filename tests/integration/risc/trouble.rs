@@ -20,7 +20,7 @@ async fn f78_without_dynamodb_the_answer_is_503_and_the_next_delivery_does_the_r
         let answer = world.send_within(Duration::from_millis(700), &call).await;
         assert_eq!(answer.problem(), (503, "storage_unavailable"), "{operation}");
         assert_eq!(left(&world).await, (true, true), "{operation}");
-        world.dynamodb.clear_faults();
+        world.dynamodb.end_faults().await;
         assert_eq!(world.send(&call).await.status, 202, "{operation}");
         assert_eq!(left(&world).await, (false, false), "{operation}");
         assert_eq!(world.security_events().len(), 1);
@@ -50,7 +50,7 @@ async fn f78_without_the_secrets_nobody_knows_whom_a_token_is_for() {
     let answer = world.send(&Call::security_event(&token)).await;
     assert_eq!(answer.problem(), (503, "secrets_unavailable"));
     assert_eq!(world.dynamodb_calls(), Vec::<String>::new());
-    world.secrets.clear_faults();
+    world.secrets.end_faults().await;
     assert_eq!(world.send(&Call::security_event(&token)).await.status, 202);
 }
 
