@@ -15,7 +15,7 @@ const TABLE: &str = "CREDENTIALS_TABLE";
 async fn scanned(app: &App, reading: Reading) -> Vec<Stored> {
     let mut items = Vec::new();
     for number in 0..2 {
-        let batch = app.store.scan(Segment { number, of: 2 }, None, 10, reading).await.unwrap();
+        let batch = app.store.scan(Segment { number, of: 2 }, None, 10, &reading).await.unwrap();
         assert_eq!(batch.after, None);
         items.extend(batch.items);
     }
@@ -33,9 +33,8 @@ async fn an_end_is_remembered_and_the_latest_stays() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
     let now = app.clock.now();
-    for (connected_at, after) in [(None, 0), (Some(60), 60), (Some(30), 60), (None, 60)] {
-        let connected_at = connected_at.map(|seconds| now.plus(Duration::from_secs(seconds)));
-        app.store.remember_end("mark", connected_at).await.unwrap();
+    for (seconds, after) in [(0, 0), (60, 60), (30, 60)] {
+        app.store.remember_end("mark", now.plus(Duration::from_secs(seconds))).await.unwrap();
         let row = back_end.item("SESSIONS_TABLE", "ended#mark").await;
         let ended_at = now.seconds() + after;
         assert_eq!(row["ended_at"]["N"], ended_at.to_string());
@@ -70,27 +69,37 @@ async fn a_copy_is_put_once_over_nothing_newer_and_never_over_an_end() {
     let app = back_end.environment();
     let credential = connected(&app).await;
     let [item] = scanned(&app, Reading::All).await.try_into().unwrap();
-    let marks = ["one".to_owned(), "two".to_owned()];
-    let copy = async |policy| app.store.copy(&item, &credential, &texts(), &marks, policy).await.unwrap();
+    let marks = ["one", "two"].map(str::to_owned).into();
+    let copy = async |policy| {
+        app.store.copy(&item, &credential, &texts(), &marks, (policy, "elsewhere")).await.unwrap()
+    };
+    let copies = async || scanned(&app, Reading::CopiesOf("elsewhere".to_owned())).await;
     assert_eq!(copy(Policy::Past).await, Copying::There, "the item itself is there");
     back_end.delete_item(TABLE, ann().as_str()).await;
     assert_eq!(copy(Policy::Past).await, Copying::Done);
     assert_eq!(copy(Policy::Past).await, Copying::There);
     let restored = stored(&app).await.unwrap();
     assert_ne!(restored.era, credential.era);
-    assert_eq!(scanned(&app, Reading::Copies).await.len(), 1);
+    assert!(copies().await.is_empty(), "no end elsewhere takes back what was restored");
+    back_end.delete_item(TABLE, ann().as_str()).await;
+    assert_eq!(copy(Policy::Live).await, Copying::Done);
+    assert_eq!(scanned(&app, Reading::CopiesOf("another".to_owned())).await.len(), 0);
     assert_eq!(scanned(&app, Reading::Counted).await[0].keys().into_iter().collect::<Vec<_>>(), ["k1"]);
     let later = app.clock.now().plus(Duration::from_secs(1));
     assert_eq!(scanned(&app, Reading::Since(later)).await.len(), 0);
 
-    let [unused] = scanned(&app, Reading::Copies).await.try_into().unwrap();
-    app.store.end_all_sessions(&restored, in_a_while()).await.unwrap();
-    assert_eq!(scanned(&app, Reading::Copies).await.len(), 0, "it was written");
+    let [unused] = copies().await.try_into().unwrap();
+    assert!(unused.keeps_out(&item));
+    let found = app.store.of_the_same_users(std::slice::from_ref(&item)).await.unwrap();
+    assert_eq!(found[ann().as_str()].keys(), unused.keys());
+    let copied = stored(&app).await.unwrap();
+    app.store.end_all_sessions(&copied, in_a_while()).await.unwrap();
+    assert_eq!(copies().await.len(), 0, "it was written");
     app.store.delete_copy(&unused).await.unwrap();
     assert!(stored(&app).await.is_some(), "and is not taken back");
 
     back_end.delete_item(TABLE, ann().as_str()).await;
-    app.store.remember_end("two", Some(credential.connected_at)).await.unwrap();
+    app.store.remember_end("two", credential.connected_at).await.unwrap();
     assert_eq!(copy(Policy::Live).await, Copying::Ended);
     assert_eq!(stored(&app).await, None);
 }

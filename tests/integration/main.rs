@@ -32,6 +32,7 @@ mod layers;
 mod message;
 mod messages;
 mod metrics;
+mod moves;
 mod neighbours;
 mod ratchet;
 mod reauthorization;

@@ -1,15 +1,18 @@
-//! Copies of another credentials table: a restored one, whose users may have left since, and one
-//! that is in use until its users have moved.
+//! Copies of a restored credentials table, whose users may have left since.
 
-use harness::stack::CREDENTIALS_TABLE;
-use harness::world::{ANN, BEN, Call, World, copy_all, follow_ends, is_sealed_with, reseal_all};
+use harness::Times;
+use harness::event_bus::Published;
+use harness::google::{Endpoint, Failure};
+use harness::world::{
+    ANN, BEN, BUDGET, Call, World, copy_all, invoke_direct, is_sealed_with, kinds, reseal_all,
+};
 use postern::app::App;
 use postern::grant::reseal::Fate;
 use postern::outside::dynamodb::Policy;
 use serde_json::{Value, json};
 
 /// How each item of a copy ended, in alphabetical order.
-async fn fates(from: &App, to: &App, policy: Policy) -> Vec<&'static str> {
+pub(super) async fn fates(from: &App, to: &App, policy: Policy) -> Vec<&'static str> {
     let outcomes = copy_all(from, to, policy).await.unwrap();
     let mut fates: Vec<_> = outcomes.iter().map(|outcome| outcome.fate.as_str()).collect();
     fates.sort_unstable();
@@ -17,7 +20,7 @@ async fn fates(from: &App, to: &App, policy: Policy) -> Vec<&'static str> {
 }
 
 /// An administrator erases a user.
-async fn erase(world: &World, account: &str) {
+pub(super) async fn erase(world: &World, account: &str) {
     let payload = json!({"action": "erase", "user_id": world.sub(account)});
     assert_eq!(world.invoke_direct("connections", &payload).await.answer["erased"], true);
 }
@@ -123,81 +126,6 @@ async fn b84_a_token_of_the_first_form_opens_under_the_name_of_the_stacks_table_
 }
 
 #[tokio::test]
-async fn b84_a_keyring_that_is_not_the_tables_opens_nothing_and_nothing_is_copied() {
-    let world = World::signed_in().await;
-    // Both stacks call their first key k1.
-    let others = json!({"primary": "k1", "k1": "another-planted-key-0123456789abcdefghijklm"}).to_string();
-    world.plant("another-planted-key-0123456789abcdefghijklm");
-    world.secrets.put("others", &others);
-    let to = world.another_table("new", &[("SEALING_KEYS_SECRET_ID", "others")]);
-    let wrong = world.environment(&[("SEALING_KEYS_SECRET_ID", "others")]);
-    assert_eq!(fates(&wrong, &to, Policy::Live).await, ["broken"]);
-    assert_eq!(world.dynamodb.scan("new"), Vec::<Value>::new());
-    assert_eq!(fates(&world.app, &to, Policy::Live).await, ["copied"]);
-}
-
-/// A world whose users move to a new table with a keyring of its own, and the environment there.
-async fn moving() -> (World, App) {
-    let (world, _) = World::with_ben().await;
-    let others = json!({"primary": "k1", "k1": "another-planted-key-0123456789abcdefghijklm"}).to_string();
-    world.plant("another-planted-key-0123456789abcdefghijklm");
-    world.secrets.put("others", &others);
-    let to = world.another_table("new", &[("SEALING_KEYS_SECRET_ID", "others")]);
-    (world, to)
-}
-
-#[tokio::test]
-async fn users_move_to_a_new_table_under_a_new_keyring_without_a_failed_request() {
-    let (world, to) = moving().await;
-    world.hold_lease(ANN, 4000);
-    assert_eq!(fates(&world.app, &to, Policy::Live).await, ["copied", "copied"]);
-    let copy = world.dynamodb.item("new", "user_id", &world.sub(ANN)).unwrap();
-    assert!(copy["lease_holder"].is_null(), "nobody holds the lease of a copy");
-    assert_eq!(copy["era"], world.credential(ANN)["era"], "sessions go on");
-    // Written between the first run and the switch.
-    world.advance(3600);
-    world.lists().await;
-    assert_eq!(fates(&world.app, &to, Policy::Live).await, ["copied", "there"]);
-    let list = world.list();
-    assert_eq!(world.send_to(&to, &list).await.status, 200);
-    world.forget_calls();
-    world.advance(3600);
-    assert_eq!(world.send_to(&to, &list).await.status, 200, "the refresh token opens there");
-    // What the functions have written there is newer than anything else.
-    let newer = world.dynamodb.item("new", "user_id", &world.sub(ANN)).unwrap();
-    assert_eq!(fates(&world.app, &to, Policy::Live).await, ["there", "there"]);
-    assert_eq!(world.dynamodb.item("new", "user_id", &world.sub(ANN)).unwrap(), newer);
-}
-
-#[tokio::test]
-async fn a116_who_ends_a_connection_on_either_side_of_a_move_is_gone_on_both() {
-    let (world, to) = moving().await;
-    assert_eq!(fates(&world.app, &to, Policy::Live).await, ["copied", "copied"]);
-    erase(&world, BEN).await;
-    assert_eq!(follow_ends(&world.app, &to).await.unwrap(), 1);
-    assert_eq!(world.dynamodb.scan("new").len(), 1);
-    // Ann leaves at the new place. The old one still has her item.
-    let leaving = world.with_cookies(Call::disconnect());
-    assert_eq!(world.send_to(&to, &leaving).await.status, 204);
-    assert_eq!(fates(&world.app, &to, Policy::Live).await, ["ended"]);
-    assert_eq!(world.dynamodb.scan("new"), Vec::<Value>::new());
-    assert!(!world.credential(ANN).is_null());
-}
-
-#[tokio::test]
-async fn a_copy_that_was_used_is_not_taken_back() {
-    let (world, to) = moving().await;
-    fates(&world.app, &to, Policy::Live).await;
-    let list = world.list();
-    world.advance(3600);
-    assert_eq!(world.send_to(&to, &list).await.status, 200);
-    world.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(ANN));
-    world.dynamodb.delete(CREDENTIALS_TABLE, "user_id", &world.sub(BEN));
-    assert_eq!(follow_ends(&world.app, &to).await.unwrap(), 1, "Ben's alone");
-    assert_eq!(world.dynamodb.scan("new").len(), 1);
-}
-
-#[tokio::test]
 async fn an_erasure_without_the_keyring_erases_and_says_that_the_end_is_not_remembered() {
     let mut world = World::signed_in().await;
     world.cold_start();
@@ -220,4 +148,76 @@ async fn a_restore_over_a_retired_key_leaves_out_what_it_cannot_open() {
     world.cold_start();
     let from = world.environment(&[("CREDENTIALS_TABLE", "restored")]);
     assert_eq!(fates(&from, &world.app, Policy::Past).await, ["broken"]);
+}
+
+#[tokio::test]
+async fn a116_who_is_erased_after_the_item_was_lost_is_not_restored() {
+    let world = World::signed_in().await;
+    let restored = world.restored("restored");
+    world.disconnect(ANN);
+    let payload = json!({"action": "erase", "user_id": world.sub(ANN)});
+    let told = world.invoke_direct("connections", &payload).await;
+    assert_eq!(told.problem(), (404, "connection_not_found"));
+    assert_eq!(fates(&restored, &world.app, Policy::Past).await, ["ended"]);
+}
+
+#[tokio::test]
+async fn a116_a_connection_ends_when_it_is_marked_and_not_when_google_has_answered() {
+    let mut world = World::signed_in().await;
+    world.google.fail(Endpoint::Revoke, Failure::Status(503), Times::UntilCleared);
+    let marked_at = world.app.clock.now().seconds();
+    let answer = world.browse(Call::disconnect()).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    world.google.clear_failures();
+    world.advance(40 * 24 * 3600);
+    erase(&world, ANN).await;
+    let [end] = world.ends().try_into().unwrap();
+    let number = |name: &str| end[name]["N"].as_str().unwrap().parse::<i64>().unwrap();
+    // Whoever connects in between is not meant.
+    assert!((number("ended_at") - marked_at).abs() < 60, "{end}");
+    assert!(number("expires_at") > world.app.clock.now().seconds() + 35 * 24 * 3600, "{end}");
+}
+
+#[tokio::test]
+async fn a116_an_end_that_only_the_restored_tables_keyring_remembers_counts() {
+    let (world, _) = World::with_ben().await;
+    let restored = world.restored("restored");
+    erase(&world, BEN).await;
+    let others = json!({"primary": "k1", "k1": "another-planted-key-0123456789abcdefghijklm"}).to_string();
+    world.plant("another-planted-key-0123456789abcdefghijklm");
+    world.secrets.put("others", &others);
+    let to = world.another_table("new", &[("SEALING_KEYS_SECRET_ID", "others")]);
+    assert_eq!(fates(&restored, &to, Policy::Past).await, ["copied", "ended"]);
+}
+
+#[tokio::test]
+async fn a_restored_connection_is_newer_than_all_events_of_it() {
+    let mut world = World::signed_in().await;
+    let restored = world.restored("restored");
+    let mut stream = world.stream().await;
+    world.advance(3600);
+    world.lists().await;
+    world.disconnect(ANN);
+    let before = stream.events(&world).await;
+    assert_eq!(kinds(&before).last().unwrap(), "Disconnected");
+    assert_eq!(fates(&restored, &world.app, Policy::Past).await, ["copied"]);
+    let after = stream.events(&world).await;
+    assert_eq!(kinds(&after), ["Connected"]);
+    // What a back end compares.
+    let order =
+        |event: &Published| ["connected_at", "version"].map(|name| event.detail[name].as_u64().unwrap());
+    assert!(order(&after[0]) > order(before.last().unwrap()), "{before:?} {after:?}");
+    world.sign_in(ANN).await;
+    world.lists().await;
+}
+
+#[tokio::test]
+async fn an_end_that_the_table_refuses_to_remember_keeps_nobody_from_leaving() {
+    let world = World::signed_in().await;
+    let app = world.environment(&[("SESSIONS_TABLE", "missing")]);
+    let payload = json!({"action": "erase", "user_id": world.sub(ANN)}).to_string();
+    let told = invoke_direct(Ok(&app), "connections", &payload, BUDGET).await;
+    assert_eq!(told.answer["erased"], true, "{told:?}");
+    assert_eq!(world.credential(ANN), Value::Null);
+    assert!(world.logged("end_not_remembered"));
 }

@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// (docs/deploy.md#restore-items).
     Restore(RestoreOptions),
     /// Counts the stored connections by status, client, scopes, key and age.
-    Count(PassOptions),
+    Count(CountOptions),
     /// Shows, counts and ends the connections of a stack's users, as one of its administrators.
     Connections(ConnectionsOptions),
     /// Tells Google's Cross-Account Protection where a stack receives security events.
@@ -368,17 +368,11 @@ pub(crate) enum RiscAction {
     Stop,
 }
 
-/// How a command goes through a table.
+/// The table that a command goes through, and what it leaves there.
 #[derive(Debug, Args)]
-pub(crate) struct PassOptions {
+pub(crate) struct JournalOptions {
     #[command(flatten)]
     pub(crate) target: TargetOptions,
-    /// How many items a second are read, and written, at most.
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) per_second: u32,
-    /// How many items are under way at a time at most.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(8..=512))]
-    pub(crate) concurrency: u16,
     /// Remembers how far the command is, so that the same command goes on from there; removed at
     /// the end. It names users by Google's ID. By default postern-<command>.journal.
     #[arg(long, value_name = "FILE")]
@@ -386,6 +380,33 @@ pub(crate) struct PassOptions {
     /// Text to read, or JSON.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,
+}
+
+/// The options of `count`.
+#[derive(Debug, Args)]
+pub(crate) struct CountOptions {
+    #[command(flatten)]
+    pub(crate) kept: JournalOptions,
+    /// How many items a second are read at most.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    pub(crate) per_second: u32,
+}
+
+/// How a command goes through a table and writes.
+#[derive(Debug, Args)]
+pub(crate) struct PassOptions {
+    #[command(flatten)]
+    pub(crate) kept: JournalOptions,
+    /// How many items a second are written at most; ten times as many are read.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) per_second: u32,
+    /// How many items are under way at a time at most.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(8..=512))]
+    pub(crate) concurrency: u16,
+    /// Goes on although the tokens of the first 20 items do not open. They are left as they are, or
+    /// left out.
+    #[arg(long)]
+    pub(crate) leave_broken: bool,
 }
 
 /// The options of `reseal`.

@@ -21,9 +21,14 @@ impl Pace {
 
     /// Takes the next turn: when the attempt may begin.
     pub(crate) fn take(&mut self) -> Instant {
+        self.take_many(1)
+    }
+
+    /// Takes the next turns at once: when the first of them is.
+    pub(crate) fn take_many(&mut self, turns: u32) -> Instant {
         let now = Instant::now();
         let turn = self.next.max(now.checked_sub(SLACK).unwrap_or(now));
-        self.next = turn + self.gap;
+        self.next = turn + self.gap * turns;
         turn
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod restore;
 mod tests;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use postern_rules::time::Timestamp;
 use tokio::time::Instant;
 
 use self::journal::{Journal, Place, Work};
-use crate::commands::PassOptions;
+use crate::commands::{JournalOptions, PassOptions};
 use crate::pace::Pace;
 use crate::processes::asked_to_stop;
 use crate::target::explain;
@@ -36,6 +37,10 @@ use crate::terminal;
 const SEGMENTS: i32 = 8;
 /// The most items of a page: about 250 KB.
 const PAGE: u32 = 250;
+/// So many items are read in the time of one write: a write unit is a kilobyte, a read unit eight.
+const READS: u32 = 10;
+/// The most items of other users that one call looks for.
+const LOOK: usize = 100;
 /// The wait before a second attempt. It doubles with each, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -53,14 +58,15 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn of(options: &PassOptions) -> Self {
-        let PassOptions { per_second, concurrency, .. } = *options;
-        let (concurrency, patience) = (concurrency.into(), Duration::from_mins(1));
+        let concurrency = options.concurrency.into();
+        let (per_second, patience) = (options.per_second, Duration::from_mins(1));
         Self { per_second, concurrency, segments: SEGMENTS, patience }
     }
 
     /// For a pass that only reads.
-    pub(crate) const fn of_a_count() -> Self {
-        Self { per_second: 10_000, concurrency: 8, segments: SEGMENTS, patience: Duration::from_mins(1) }
+    pub(crate) const fn of_a_count(reads_per_second: u32) -> Self {
+        let per_second = reads_per_second.div_ceil(READS);
+        Self { per_second, concurrency: 8, segments: SEGMENTS, patience: Duration::from_mins(1) }
     }
 }
 
@@ -69,6 +75,29 @@ impl Settings {
 pub(crate) struct Told {
     pub(crate) counts: Vec<String>,
     pub(crate) line: Option<String>,
+}
+
+impl Told {
+    /// One count, and no line.
+    fn counted(name: &str) -> Self {
+        Self { counts: vec![name.to_owned()], line: None }
+    }
+}
+
+/// What a pass does to each item.
+pub(crate) trait Task {
+    /// Where the items of the same users are looked at first.
+    fn other(&self) -> Option<&App> {
+        None
+    }
+
+    /// What is known without another call. `other` is the user's item where the task looks.
+    fn known(&self, _stored: &Stored, _other: Option<&Stored>) -> Option<Told> {
+        None
+    }
+
+    /// Does it. What it does may be repeated.
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error>;
 }
 
 /// Is told of every item, after it is done.
@@ -90,20 +119,16 @@ impl<'a> Pass<'a> {
     }
 
     /// Handles every item that no earlier run has finished.
-    pub(crate) async fn run(
-        &self,
-        each: impl AsyncFn(&Stored) -> Result<Told, Error>,
-        tell: &mut Tell<'_>,
-    ) -> Result<(), String> {
-        let (each, tell) = (&each, &RefCell::new(tell));
-        try_join_all((0..self.settings.segments).map(|number| self.segment(number, each, tell))).await?;
+    pub(crate) async fn run(&self, task: &impl Task, tell: &mut Tell<'_>) -> Result<(), String> {
+        let tell = &RefCell::new(tell);
+        try_join_all((0..self.settings.segments).map(|number| self.segment(number, task, tell))).await?;
         self.journal.borrow_mut().finish()
     }
 
     async fn segment(
         &self,
         number: i32,
-        each: &impl AsyncFn(&Stored) -> Result<Told, Error>,
+        task: &impl Task,
         tell: &RefCell<&mut Tell<'_>>,
     ) -> Result<(), String> {
         let Settings { per_second, concurrency, segments, .. } = self.settings;
@@ -118,14 +143,16 @@ impl<'a> Pass<'a> {
                 Place::Behind(user) => Some(user.as_str()),
                 Place::End => return Ok(()),
             };
-            let scan = async || Ok(self.app.store.scan(segment, after, limit, self.reading).await?);
+            let scan = async || Ok(self.app.store.scan(segment, after, limit, &self.reading).await?);
             let batch = self.patiently(&scan).await?;
-            // What a filter left out was read all the same.
-            for _ in batch.items.len()..batch.read {
-                self.pace.borrow_mut().take();
-            }
+            self.have_read(batch.read);
+            let others = self.others(task, &batch.items).await?;
             let one = async |stored: &Stored| {
-                let told = self.patiently(&async || each(stored).await).await?;
+                let other = stored.user_id().and_then(|user| others.get(user));
+                let told = match task.known(stored, other) {
+                    Some(told) => told,
+                    None => self.patiently(&async || task.carry_out(stored).await).await?,
+                };
                 tell.borrow_mut()(&told)?;
                 Ok::<_, String>(told)
             };
@@ -134,6 +161,23 @@ impl<'a> Pass<'a> {
             let counts = told.into_iter().map(|told| told.counts);
             self.journal.borrow_mut().note(number, batch.after, counts)?;
         }
+    }
+
+    /// The items of the same users where the task looks.
+    async fn others(&self, task: &impl Task, items: &[Stored]) -> Result<HashMap<String, Stored>, String> {
+        let mut others = HashMap::new();
+        let Some(app) = task.other() else { return Ok(others) };
+        for some in items.chunks(LOOK) {
+            let look = async || Ok(app.store.of_the_same_users(some).await?);
+            others.extend(self.patiently(&look).await?);
+            self.have_read(some.len());
+        }
+        Ok(others)
+    }
+
+    /// Takes the turns of what was read, also of what a filter left out.
+    fn have_read(&self, items: usize) {
+        self.pace.borrow_mut().take_many(u32::try_from(items).unwrap_or(u32::MAX) / READS);
     }
 
     /// Makes a call in its turn, and again while it fails for a reason that may pass.
@@ -169,7 +213,7 @@ fn gave_up(error: &Error) -> String {
 }
 
 /// Opens the journal of a command.
-fn journal(options: &PassOptions, work: Work, now: Timestamp) -> Result<Journal, String> {
+fn journal(options: &JournalOptions, work: Work, now: Timestamp) -> Result<Journal, String> {
     let by_default = || PathBuf::from(format!("postern-{}.journal", work.command));
     let path = options.journal.clone().unwrap_or_else(by_default);
     Journal::open(&path, work, now)
@@ -179,7 +223,7 @@ fn journal(options: &PassOptions, work: Work, now: Timestamp) -> Result<Journal,
 /// standard error, up to a limit.
 async fn show(
     pass: &Pass<'_>,
-    each: impl AsyncFn(&Stored) -> Result<Told, Error>,
+    task: &impl Task,
     mut check: impl FnMut(&Told) -> Result<(), String>,
 ) -> Result<(), String> {
     let items = pass.app.store.described().await.map(|table| table.items).unwrap_or_default();
@@ -198,7 +242,7 @@ async fn show(
         }
         check(told)
     };
-    let run = pin!(pass.run(each, &mut tell));
+    let run = pin!(pass.run(task, &mut tell));
     let end = tokio::select! {
         end = run => end,
         // Dropped where it stands, as if it had been killed.

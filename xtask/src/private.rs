@@ -38,6 +38,11 @@ impl Private {
         opened().map_err(|error: std::io::Error| format!("cannot open {}: {error}", path.display()))
     }
 
+    /// Removes every line.
+    pub(crate) fn clear(&mut self) -> Result<(), String> {
+        self.file.set_len(0).map_err(|error| format!("cannot empty {}: {error}", self.path.display()))
+    }
+
     /// Adds a line. It is in the system's hands when this returns: a killed process loses nothing.
     pub(crate) fn add(&mut self, line: &str) -> Result<(), String> {
         let line = Zeroizing::new(format!("{line}\n"));

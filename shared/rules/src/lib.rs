@@ -3,7 +3,7 @@
 pub mod code;
 pub mod config;
 pub mod credential;
-mod digest;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod flow;

@@ -55,7 +55,8 @@ pub async fn disconnect_any(app: &App, credential: Credential, deadline: Deadlin
 
 /// Deletes what is stored of `user`, for an administrator: also if Google does not revoke the
 /// grant, and if this version cannot read the item. Returns whether no grant is left at Google as
-/// far as this can know; `None` if nothing was stored.
+/// far as this can know; `None` if nothing was stored. Then a backup may still have an item, so the
+/// end is remembered too.
 pub async fn erase(app: &App, user: &UserId, deadline: Deadline) -> Result<Option<bool>, Error> {
     let is_revoked = Cell::new(true);
     let revoke = async |marked: &Credential| {
@@ -74,9 +75,12 @@ pub async fn erase(app: &App, user: &UserId, deadline: Deadline) -> Result<Optio
     };
     match ending.await {
         Ok(Some(())) => {}
-        Ok(None) => return Ok(None),
+        Ok(None) => {
+            remember(app, user, app.clock.now(), deadline).await?;
+            return Ok(None);
+        }
         Err(Error::CredentialUnreadable(_)) => {
-            remember(app, user, None, deadline).await?;
+            remember(app, user, app.clock.now(), deadline).await?;
             insist(deadline, async || app.store.delete_unread(user).await).await?;
             is_revoked.set(false);
         }
@@ -116,7 +120,7 @@ async fn end(
             return Ok(Outcome::Overtaken(marked));
         }
         revoke(&marked).await?;
-        remember(app, &marked.user, Some(marked.connected_at), deadline).await?;
+        remember(app, &marked.user, ended_at(app, &marked), deadline).await?;
         let left = insist(deadline, async || app.store.delete_credential(&marked).await).await?;
         match left {
             // Marked by another request, perhaps over a token that this one has not revoked.
@@ -126,24 +130,28 @@ async fn end(
     }
 }
 
-/// Remembers that a connection of `user` ends. Without the keyring the user's mark is not known:
-/// that stops nobody who leaves, and a backup of the table may then bring the item back.
-async fn remember(
-    app: &App,
-    user: &UserId,
-    connected_at: Option<Timestamp>,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    match app.secrets.keyring().await {
-        Ok(keyring) => {
-            let mark = keyring.ended_mark(user);
-            insist(deadline, async || app.store.remember_end(&mark, connected_at).await).await?;
-        }
+/// When the connection of a marked credential ended: when it was marked, so that one which began
+/// while Google was asked is not meant. By a clock that was ahead, it may have begun later.
+fn ended_at(app: &App, marked: &Credential) -> Timestamp {
+    marked.updated_at.unwrap_or_else(|| app.clock.now()).max(marked.connected_at)
+}
+
+/// Remembers that every connection of `user` until `ended_at` is over. A keyring that is not there,
+/// or a table that refuses, stops nobody who leaves: a backup of the table may then bring the item
+/// back.
+async fn remember(app: &App, user: &UserId, ended_at: Timestamp, deadline: Deadline) -> Result<(), Error> {
+    let remembering = async {
+        let mark = app.secrets.keyring().await?.ended_mark(user);
+        Ok::<_, Error>(insist(deadline, async || app.store.remember_end(&mark, ended_at).await).await?)
+    };
+    match remembering.await {
+        Err(error @ Error::StorageUnavailable(_)) => Err(error),
         Err(error) => {
             tracing::warn!(event = "end_not_remembered", error = %error, "a restored backup would bring a connection back");
+            Ok(())
         }
+        Ok(()) => Ok(()),
     }
-    Ok(())
 }
 
 async fn revoke(app: &App, credential: &Credential, deadline: Deadline) -> Result<(), Error> {

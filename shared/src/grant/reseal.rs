@@ -110,8 +110,11 @@ pub async fn copy(from: &App, to: &App, stored: &Stored, policy: Policy) -> Resu
     if broken.iter().any(|(attribute, _)| *attribute != ACCESS_TOKEN) {
         return told(Fate::Broken, broken);
     }
-    let marks = keyring.ended_marks(&credential.user);
-    let copied = to.store.copy(stored, &credential, &tokens, &marks, policy).await?;
+    // Either side may have remembered the end. DynamoDB takes no key twice.
+    let mut marks = BTreeSet::from_iter(keyring.ended_marks(&credential.user));
+    marks.extend(from.secrets.keyring().await?.ended_marks(&credential.user));
+    let of = (policy, from.store.credentials_table());
+    let copied = to.store.copy(stored, &credential, &tokens, &marks, of).await?;
     let keys = stored.keys_with(&tokens);
     Ok(match copied {
         Copying::Done => Outcome { fate: Fate::Copied, keys, broken },
@@ -120,19 +123,10 @@ pub async fn copy(from: &App, to: &App, stored: &Stored, policy: Policy) -> Resu
     })
 }
 
-/// Deletes a copy in the table of `to` that nobody has used, if its user has ended the connection
-/// in the table of `from` since. Returns whether it had to go.
-pub async fn follow_end(from: &App, to: &App, copy: &Stored) -> Result<bool, Error> {
-    let Ok(user) = copy.user() else { return Ok(false) };
-    let is_over = match from.store.credential(&user).await {
-        Ok(original) => original.is_none_or(|original| original.status == Status::Disconnecting),
-        Err(StoreError::Unreadable(_)) => false,
-        Err(error) => return Err(error.into()),
-    };
-    if is_over {
-        to.store.delete_copy(copy).await?;
-    }
-    Ok(is_over)
+/// Whether a copy of an item in use has lost its connection: `original` is what is stored where it
+/// was copied from.
+pub fn has_ended(original: Option<&Stored>) -> bool {
+    original.is_none_or(|item| item.listed().is_ok_and(|listed| listed.status == Status::Disconnecting))
 }
 
 /// A credential whose tokens are sealed again.

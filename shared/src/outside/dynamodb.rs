@@ -44,7 +44,7 @@ use self::item::{attribute as a, number, string};
 pub use self::resealing::{Resealed, Swap};
 pub(crate) use self::retry::insist;
 pub use self::retry::within;
-pub use self::scan::{Batch, Described, Reading, Segment, Stored};
+pub use self::scan::{Batch, Described, Reading, SEALED, Segment, Stored, keys_of};
 pub use self::sessions::Spending;
 use crate::clock::{Clock, Deadline};
 use crate::outside::http::aws::describe;

@@ -1,7 +1,7 @@
 //! Goes through the credentials table, as `cargo xtask reseal` and `cargo xtask restore` do.
 
 use postern::app::App;
-use postern::grant::reseal::{Outcome, copy, follow_end, reseal};
+use postern::grant::reseal::{Outcome, copy, has_ended, reseal};
 use postern::outside::dynamodb::{Policy, Reading, Segment, Stored};
 use postern_rules::error::Error;
 
@@ -14,7 +14,7 @@ pub async fn all_items(app: &App, reading: Reading) -> Result<Vec<Stored>, Error
     for number in 0..2 {
         let (segment, mut after) = (Segment { number, of: 2 }, None);
         loop {
-            let batch = app.store.scan(segment, after.as_deref(), 3, reading).await?;
+            let batch = app.store.scan(segment, after.as_deref(), 3, &reading).await?;
             items.extend(batch.items);
             after = batch.after;
             if after.is_none() {
@@ -45,9 +45,14 @@ pub async fn copy_all(from: &App, to: &App, policy: Policy) -> Result<Vec<Outcom
 
 /// Takes back the unused copies of connections that have ended. Returns how many these were.
 pub async fn follow_ends(from: &App, to: &App) -> Result<usize, Error> {
+    let copies = all_items(to, Reading::CopiesOf(from.config.credentials_table.clone())).await?;
+    let originals = from.store.of_the_same_users(&copies).await?;
     let mut ended = 0;
-    for copy in all_items(to, Reading::Copies).await? {
-        ended += usize::from(follow_end(from, to, &copy).await?);
+    for copy in copies {
+        if has_ended(copy.user_id().and_then(|user| originals.get(user))) {
+            to.store.delete_copy(&copy).await?;
+            ended += 1;
+        }
     }
     Ok(ended)
 }

@@ -49,6 +49,8 @@ struct Aws {
     has_administrators: bool,
     /// The items of the credentials table; without them the stack names no tables.
     scanned: Option<serde_json::Value>,
+    /// How many items DynamoDB says that the credentials table has.
+    items: u64,
 }
 
 impl Aws {
@@ -86,6 +88,7 @@ async fn answer(State(aws): State<Aws>, uri: Uri, headers: HeaderMap, body: Stri
             let items = aws.scanned.filter(|_| is_first).unwrap_or_else(|| json!([]));
             Ok(json!({ "Items": items, "Count": 0, "ScannedCount": 0 }))
         }
+        ("DescribeTable", _) => Ok(json!({ "Table": { "ItemCount": aws.items } })),
         ("ListTables", _) => Ok(json!({ "TableNames": aws.table.as_slice() })),
         ("ListSecrets", _) => Ok(json!({ "SecretList": [keyring] })),
         ("PutSecretValue" | "CreateSecret", _) if aws.refuses_writes => Err("AccessDeniedException"),
@@ -300,12 +303,13 @@ async fn without_administrators_whom_a_change_asks_again_is_counted_in_the_table
     };
     let modify = "--parameter GmailScopes=https://www.googleapis.com/auth/gmail.modify";
     let scanned = json!([item("1", "active"), item("2", "active"), item("3", "revoked")]);
-    for (scanned, words) in [
-        (Some(scanned), "This change asks 2 of 2 connected users again."),
-        (None, "was not counted: the stack has no output CredentialsTableName"),
+    for (scanned, items, words) in [
+        (Some(scanned.clone()), 3, "This change asks 2 of 2 connected users again."),
+        (Some(scanned), 1_000_001, "was not counted: the table has 1000001 items; `cargo xtask count`"),
+        (None, 0, "was not counted: the stack has no output CredentialsTableName"),
     ] {
         let (stack, secret) = (Some(("UPDATE_COMPLETE", ASKING)), Some(google().await.1));
-        let aws = Aws { stack, secret, scanned, ..Aws::default() };
+        let aws = Aws { stack, secret, scanned, items, ..Aws::default() };
         assert!(!aws.plan("").await.unwrap().to_string().contains("asks"));
         let plan = aws.plan(modify).await.unwrap().to_string();
         assert!(plan.contains(words), "{plan}");

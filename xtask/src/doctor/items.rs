@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use postern::outside::dynamodb::{SEALED, keys_of};
 
 use super::finding::{Finding, Refusal, or_good};
 use super::target::Target;
 
-/// The attributes that hold something sealed, `v1.<key>.<text>`.
-const SEALED: [&str; 3] = ["refresh_token", "access_token", "dead_refresh_token"];
 /// How many items doctor looks at.
 const SAMPLE: i32 = 1000;
 
@@ -25,10 +23,9 @@ pub(super) async fn examine(target: &Target, keys: Option<&BTreeSet<String>>) ->
         Ok(answer) => answer,
         Err(error) => return vec![Refusal::of("dynamodb:Scan", &error).unknown(what)],
     };
-    let mut lost: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lost: BTreeMap<String, usize> = BTreeMap::new();
     for item in answer.items() {
-        let sealed_with: BTreeSet<&str> = SEALED.iter().filter_map(|name| key(item.get(*name)?)).collect();
-        for key in sealed_with.into_iter().filter(|key| !keys.contains(*key)) {
+        for key in keys_of(item).into_iter().filter(|key| !keys.contains(key)) {
             *lost.entry(key).or_default() += 1;
         }
     }
@@ -36,7 +33,7 @@ pub(super) async fn examine(target: &Target, keys: Option<&BTreeSet<String>>) ->
         (count, None) => format!("all {count} users"),
         (count, Some(_)) => format!("the {count} users that doctor looked at"),
     };
-    let finding = |(key, count): (&str, usize)| {
+    let finding = |(key, count): (String, usize)| {
         let key: String = key.chars().filter(char::is_ascii_graphic).take(32).collect();
         Finding::wrong(
             format!(
@@ -46,8 +43,4 @@ pub(super) async fn examine(target: &Target, keys: Option<&BTreeSet<String>>) ->
         )
     };
     or_good(lost.into_iter().map(finding).collect(), format!("the keyring has the keys of {looked_at}"))
-}
-
-fn key(attribute: &AttributeValue) -> Option<&str> {
-    attribute.as_s().ok()?.split('.').nth(1)
 }

@@ -170,6 +170,8 @@ impl<'a> Deployment<'a> {
 pub(super) async fn xtask(words: &[&str], cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
     let journal = root().join("target").join("xtask-e2e.journal");
+    // One of an earlier run that failed is of other tables.
+    let _ = std::fs::remove_file(&journal);
     let mut command = command(own);
     command.args(words).args(["--stack-name", STACK]).arg("--journal").arg(journal);
     cloud.run(&mut command, processes).await

@@ -11,13 +11,13 @@ use postern_rules::error::Error;
 use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::journal::{Journal, Work};
-use super::{Pass, Settings, Told, journal, show};
+use super::journal::{Journal, Side, Work};
+use super::{Pass, Settings, Task, Told, journal, show};
 use crate::account::Account;
-use crate::commands::{Output, PassOptions};
+use crate::commands::{CountOptions, Output};
 use crate::connections::in_words;
 use crate::stack::Stack;
-use crate::target;
+use crate::target::{self, explain};
 
 /// The ages, each with the days at which it ends. Google ends a grant that was unused for six
 /// months.
@@ -27,16 +27,21 @@ const OLDER: &str = "180 days or more";
 /// The name of the count of items that this version cannot read.
 const UNREADABLE: &str = "unreadable";
 
-pub(crate) async fn run(options: PassOptions) -> Result<(), String> {
-    let app = target::app(&options.target, &[]).await?;
-    let table = app.config.credentials_table.clone();
-    let (command, region) = ("count".to_owned(), app.aws_region.clone());
-    let work = Work { command, region, from: table.clone(), to: table, since: None };
-    let journal = journal(&options, work, app.clock.now())?;
-    let pass = Pass::new(&app, Reading::Counted, Settings::of(&options), journal);
-    show(&pass, async |stored| Ok(kind(stored, app.clock.now())), |_| Ok(())).await?;
+/// The most items that a deployment counts without being asked to.
+const MOST: u64 = 1_000_000;
+/// How many items a second a deployment reads.
+const PER_SECOND: u32 = 10_000;
+
+pub(crate) async fn run(options: CountOptions) -> Result<(), String> {
+    let CountOptions { kept, per_second } = &options;
+    let app = target::app(&kept.target, &[]).await?;
+    let (command, region, table) = ("count".to_owned(), app.aws_region.clone(), Side::of(&app).await?);
+    let work = Work { command, region, from: table.clone(), to: table, key: None, since: None };
+    let journal = journal(kept, work, app.clock.now())?;
+    let pass = Pass::new(&app, Reading::Counted, Settings::of_a_count(*per_second), journal);
+    show(&pass, &Counting { now: app.clock.now() }, |_| Ok(())).await?;
     let counted = answer(pass.journal.borrow().counts());
-    match options.output {
+    match kept.output {
         Output::Json => println!("{counted:#}"),
         Output::Human => print!("{}", in_words(&counted)),
     }
@@ -46,20 +51,40 @@ pub(crate) async fn run(options: PassOptions) -> Result<(), String> {
 /// The counts of a stack's connections, for a deployment.
 pub(crate) async fn all_of(account: &Account, stack: &Stack) -> Result<Value, String> {
     let app = target::of_stack(account, stack, &[])?;
-    counted(&app, Settings::of_a_count()).await
+    let items = app.store.described().await.map_err(|error| explain(&error.into()))?.items;
+    if items > MOST {
+        return Err(format!("the table has {items} items; `cargo xtask count` counts them"));
+    }
+    eprintln!("Counting {items} connections...");
+    counted(&app, Settings::of_a_count(PER_SECOND)).await
 }
 
 /// The counts, without a journal.
 pub(super) async fn counted(app: &App, settings: Settings) -> Result<Value, String> {
     let pass = Pass::new(app, Reading::Counted, settings, Journal::in_memory(app.clock.now()));
-    pass.run(async |stored| Ok::<_, Error>(kind(stored, app.clock.now())), &mut |_| Ok(())).await?;
+    pass.run(&Counting { now: app.clock.now() }, &mut |_| Ok(())).await?;
     Ok(answer(pass.journal.borrow().counts()))
+}
+
+/// Counts items by their kinds.
+struct Counting {
+    now: Timestamp,
+}
+
+impl Task for Counting {
+    fn known(&self, stored: &Stored, _: Option<&Stored>) -> Option<Told> {
+        Some(kind(stored, self.now))
+    }
+
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error> {
+        Ok(kind(stored, self.now))
+    }
 }
 
 /// Of what kind an item is: the entry of the answer as a text.
 fn kind(stored: &Stored, now: Timestamp) -> Told {
     let Ok(listed) = stored.listed() else {
-        return Told { counts: vec![UNREADABLE.to_owned()], line: None };
+        return Told::counted(UNREADABLE);
     };
     let age = stored.updated_at().map_or("unknown", |written| {
         let age = now.since(written);
@@ -74,7 +99,7 @@ fn kind(stored: &Stored, now: Timestamp) -> Told {
         "key": keys.join(" "),
         "last_written": age,
     });
-    Told { counts: vec![kind.to_string()], line: None }
+    Told::counted(&kind.to_string())
 }
 
 /// The counts in the form of the function `connections`, with two members more.

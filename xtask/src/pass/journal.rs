@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
+use postern::app::App;
 use postern_rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::SEGMENTS;
 use crate::private::{Private, locked};
+use crate::target::explain;
 
 /// What a pass does. A journal holds for one work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,24 +20,50 @@ pub(crate) struct Work {
     /// The command's name.
     pub(crate) command: String,
     pub(crate) region: String,
-    /// The table that is read.
-    pub(crate) from: String,
-    /// The table that is written.
-    pub(crate) to: String,
+    /// What is read.
+    pub(crate) from: Side,
+    /// What is written.
+    pub(crate) to: Side,
+    /// The ID of the key that seals, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
     /// From when on items count; all, if it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<i64>,
 }
 
+/// A table and its keyring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Side {
+    pub(crate) table: String,
+    /// DynamoDB's ID of the table: another one may have the name later, for instance a second
+    /// restored one.
+    pub(crate) table_id: Option<String>,
+    /// The secret with the keyring.
+    pub(crate) keyring: String,
+}
+
+impl Side {
+    /// What `app` uses.
+    pub(crate) async fn of(app: &App) -> Result<Self, String> {
+        let described = app.store.described().await.map_err(|error| explain(&error.into()))?;
+        let (table, keyring) = (&app.config.credentials_table, &app.config.sealing_keys_secret_id);
+        Ok(Self { table: table.clone(), table_id: described.id, keyring: keyring.clone() })
+    }
+}
+
 /// The first line.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    #[serde(flatten)]
-    work: Work,
+    began_at: i64,
     /// The number of segments decides what a place in one means.
     segments: i32,
-    began_at: i64,
+    #[serde(flatten)]
+    work: Work,
 }
+
+/// How the first line begins.
+const BEGINNING: &str = "{\"began_at\":";
 
 /// Another line.
 #[derive(Serialize, Deserialize)]
@@ -76,7 +104,13 @@ impl Journal {
         let (mut file, text) = Private::open(path)?;
         let lock = locked(path, "run with this journal")?;
         let shown = path.display();
-        let mut lines = text.lines();
+        // A run that died while it wrote the first line has done nothing.
+        let is_ours = text.starts_with(BEGINNING) || BEGINNING.starts_with(text.as_str());
+        let is_cut = is_ours && !text.contains('\n');
+        if is_cut {
+            file.clear()?;
+        }
+        let mut lines = text.lines().filter(|_| !is_cut);
         let mut journal = Self::in_memory(now);
         match lines.next() {
             None => {
@@ -87,7 +121,8 @@ impl Journal {
                 let head: Option<Head> = serde_json::from_str(line).ok();
                 let head = head.filter(|head| head.work == work && head.segments == SEGMENTS);
                 let head = head.ok_or_else(|| {
-                    format!("{shown} is of another command, table or time; delete it, or name another with --journal")
+                    format!("{shown} is of another command, table, keyring, key or time; delete it, or name another with \
+                         --journal")
                 })?;
                 journal.began_at = Timestamp::from_seconds(head.began_at);
             }

@@ -11,6 +11,8 @@ use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::Told;
+use super::journal::Journal;
+use crate::commands::PassOptions;
 
 /// The most lines about single items.
 pub(super) const MOST_LINES: u32 = 100;
@@ -33,17 +35,24 @@ pub(super) fn told(stored: &Stored, outcome: &Outcome, keyring: &Keyring) -> Tol
     Told { counts, line }
 }
 
-/// Stops a pass with a keyring that opens nothing.
-pub(super) fn check_keyring() -> impl FnMut(&Told) -> Result<(), String> {
-    let (mut opened, mut broken) = (false, 0);
+/// Stops a pass with a keyring that opens nothing, also nothing in the earlier runs that `counts`
+/// is of. What is in order already says nothing of the keyring.
+pub(super) fn check_keyring(
+    counts: &BTreeMap<String, u64>,
+    options: &PassOptions,
+) -> impl FnMut(&Told) -> Result<(), String> + use<> {
+    let proofs = [Fate::Resealed, Fate::Copied].map(Fate::as_str);
+    let mut opened = options.leave_broken || proofs.iter().any(|fate| counts.contains_key(*fate));
+    let mut broken = 0;
     move |told| {
-        match told.counts.first().map(String::as_str) {
-            Some("broken") => broken += 1,
-            Some("unreadable") => {}
-            _ => opened = true,
-        }
+        let fate = told.counts.first().map(String::as_str).unwrap_or_default();
+        opened |= proofs.contains(&fate);
+        broken += u32::from(fate == Fate::Broken.as_str());
         if broken >= WRONG_KEYRING && !opened {
-            return Err(format!("stopped: of {broken} items, the keyring opens none; is it the right one?"));
+            return Err(format!(
+                "stopped: of {broken} items, the keyring opens none. Is it the right one? To leave such items as \
+                 they are, run the same command with --leave-broken"
+            ));
         }
         Ok(())
     }
@@ -51,13 +60,27 @@ pub(super) fn check_keyring() -> impl FnMut(&Told) -> Result<(), String> {
 
 /// The sums of a pass.
 pub(super) struct Report<'a> {
+    /// What the pass is for. It is told also if it became of no item.
+    pub(super) aim: Fate,
     pub(super) items: u64,
     pub(super) counts: &'a BTreeMap<String, u64>,
 }
 
-impl Report<'_> {
-    fn fates(&self) -> impl Iterator<Item = (&String, &u64)> {
-        self.counts.iter().filter(|(name, _)| !name.starts_with(KEY))
+impl<'a> Report<'a> {
+    /// What the journal has counted.
+    pub(super) const fn of(aim: Fate, journal: &'a Journal) -> Self {
+        Self { aim, items: journal.items(), counts: journal.counts() }
+    }
+
+    fn fates(&self) -> BTreeMap<&str, u64> {
+        let counted = self.counts.iter().filter(|(name, _)| !name.starts_with(KEY));
+        let counted = counted.map(|(name, count)| (name.as_str(), *count));
+        [(self.aim.as_str(), 0)].into_iter().chain(counted).collect()
+    }
+
+    /// Of how many items became what the pass is for.
+    pub(super) fn done(&self) -> u64 {
+        self.counts.get(self.aim.as_str()).copied().unwrap_or_default()
     }
 
     /// How many items a key seals.
@@ -78,17 +101,13 @@ impl Report<'_> {
     pub(super) fn json(&self, keyring: &Keyring) -> Value {
         let keys = self.keys(keyring);
         let keys: BTreeMap<&String, u64> = keys.iter().map(|key| (key, self.sealed_with(key))).collect();
-        json!({ "items": self.items, "outcomes": self.fates().collect::<BTreeMap<_, _>>(), "keys": keys })
+        json!({ "items": self.items, "outcomes": self.fates(), "keys": keys })
     }
 
     /// The outcomes, in one line.
     pub(super) fn outcomes(&self) -> String {
-        let fates: Vec<String> = self.fates().map(|(fate, count)| format!("{count} {fate}")).collect();
-        format!(
-            "{} items: {}",
-            self.items,
-            if fates.is_empty() { "none".to_owned() } else { fates.join(", ") }
-        )
+        let fates = self.fates().into_iter().map(|(fate, count)| format!("{count} {fate}"));
+        format!("{} items: {}", self.items, fates.collect::<Vec<_>>().join(", "))
     }
 
     /// What each key seals, a line each.

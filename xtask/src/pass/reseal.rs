@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use postern::app::App;
-use postern::grant::reseal::{copy, follow_end, reseal};
+use postern::grant::reseal::{Fate, copy, has_ended, reseal};
 use postern::outside::dynamodb::{Policy, Reading, Stored};
 use postern_rules::config::names;
 use postern_rules::error::Error;
@@ -12,9 +12,9 @@ use postern_rules::seal::Keyring;
 use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::journal::{Journal, Work};
+use super::journal::{Journal, Side, Work};
 use super::report::{Report, check_keyring, date, told};
-use super::{Pass, Settings, Told, journal, show};
+use super::{Pass, Settings, Task, Told, journal, show};
 use crate::commands::{Output, PassOptions, ResealOptions};
 use crate::target::{self, explain};
 
@@ -24,7 +24,7 @@ const RECOVERY: Duration = Duration::from_hours(35 * 24);
 const SKEW: Duration = Duration::from_mins(5);
 
 pub(crate) async fn run(options: ResealOptions) -> Result<(), String> {
-    let app = target::app(&options.pass.target, &[]).await?;
+    let app = target::app(&options.pass.kept.target, &[]).await?;
     match &options.from {
         None => in_place(&app, &options.pass).await,
         Some(from) => {
@@ -38,24 +38,26 @@ pub(crate) async fn run(options: ResealOptions) -> Result<(), String> {
 pub(super) async fn source(options: &PassOptions, table: &str, keyring: Option<&str>) -> Result<App, String> {
     let mut changes = vec![(names::CREDENTIALS_TABLE.name, table.to_owned())];
     changes.extend(keyring.map(|keyring| (names::SEALING_KEYS_SECRET_ID.name, keyring.to_owned())));
-    target::app(&options.target, &changes).await
+    target::app(&options.kept.target, &changes).await
 }
 
 /// What a pass over the table of `from` does to that of `to`.
-pub(super) fn work(command: &str, from: &App, to: &App, since: Option<i64>) -> Work {
-    let region = to.aws_region.clone();
-    let (from, to) = (from.config.credentials_table.clone(), to.config.credentials_table.clone());
-    Work { command: command.to_owned(), region, from, to, since }
+pub(super) async fn work(command: &str, from: &App, to: &App, since: Option<i64>) -> Result<Work, String> {
+    let key = Some(keyring(to).await?.primary().to_owned());
+    let (command, region) = (command.to_owned(), to.aws_region.clone());
+    Ok(Work { command, region, from: Side::of(from).await?, to: Side::of(to).await?, key, since })
 }
 
 async fn in_place(app: &App, options: &PassOptions) -> Result<(), String> {
-    let journal = journal(options, work("reseal", app, app, None), app.clock.now())?;
+    let work = work("reseal", app, app, None).await?;
+    let journal = journal(&options.kept, work, app.clock.now())?;
+    let check = check_keyring(journal.counts(), options);
     let pass = Pass::new(app, Reading::All, Settings::of(options), journal);
-    show(&pass, async |stored| seal(app, stored).await, check_keyring()).await?;
+    show(&pass, &Sealing { app }, check).await?;
     let keyring = keyring(app).await?;
     let journal = pass.journal.borrow();
-    let report = Report { items: journal.items(), counts: journal.counts() };
-    if options.output == Output::Json {
+    let report = Report::of(Fate::Resealed, &journal);
+    if options.kept.output == Output::Json {
         println!("{:#}", report.json(&keyring));
         return Ok(());
     }
@@ -67,11 +69,17 @@ async fn in_place(app: &App, options: &PassOptions) -> Result<(), String> {
     Ok(())
 }
 
-/// Seals one item.
-pub(super) async fn seal(app: &App, stored: &Stored) -> Result<Told, Error> {
-    let outcome = reseal(app, stored.clone()).await?;
-    let keyring = app.secrets.keyring().await?;
-    Ok(told(stored, &outcome, &keyring))
+/// Seals items again in their places.
+pub(super) struct Sealing<'a> {
+    pub(super) app: &'a App,
+}
+
+impl Task for Sealing<'_> {
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error> {
+        let outcome = reseal(self.app, stored.clone()).await?;
+        let keyring = self.app.secrets.keyring().await?;
+        Ok(told(stored, &outcome, &keyring))
+    }
 }
 
 /// What the operator can do with the old keys.
@@ -81,10 +89,14 @@ fn advice(report: &Report<'_>, keyring: &Keyring, now: Timestamp) -> Option<Stri
     if old().any(|key| report.sealed_with(key) > 0) {
         return Some("the keyring still needs the other keys that seal something".to_owned());
     }
+    if report.done() > 0 {
+        return Some(
+            "run it once more after five minutes: some process may still use an older key".to_owned(),
+        );
+    }
     let until = date(now.plus(RECOVERY));
     Some(format!(
-        "run it once more after five minutes; if the other keys seal nothing then, they can go. To be able to \
-         restore the table to any time before now, keep them until {until}"
+        "the other keys can go. To be able to restore the table to any time before now, keep them until {until}"
     ))
 }
 
@@ -95,26 +107,27 @@ async fn move_here(from: &App, to: &App, options: &ResealOptions) -> Result<(), 
             "--from is the stack's own table; without it, the table is sealed again in place".to_owned()
         );
     }
-    let settings = Settings::of(&options.pass);
-    let work = work("reseal", from, to, options.since);
-    let journal = journal(&options.pass, work, to.clock.now())?;
-    let began_at = journal.began_at();
-    let reading = options.since.map_or(Reading::All, |since| Reading::Since(Timestamp::from_seconds(since)));
+    let ResealOptions { pass: options, since, .. } = options;
+    let settings = Settings::of(options);
+    let work = work("reseal", from, to, *since).await?;
+    let journal = journal(&options.kept, work, to.clock.now())?;
+    let (began_at, check) = (journal.began_at(), check_keyring(journal.counts(), options));
+    let reading = since.map_or(Reading::All, |since| Reading::Since(Timestamp::from_seconds(since)));
     let pass = Pass::new(from, reading, settings, journal);
-    let one = async |stored: &Stored| copy_one(from, to, stored, Policy::Live).await;
-    show(&pass, one, check_keyring()).await?;
+    show(&pass, &Copying { from, to, policy: Policy::Live }, check).await?;
     let mut taken_back = 0;
-    if options.since.is_some() {
-        let pass = Pass::new(to, Reading::Copies, settings, Journal::in_memory(began_at));
-        show(&pass, async |copy| take_back(from, to, copy).await, |_| Ok(())).await?;
+    if since.is_some() {
+        let copies = Reading::CopiesOf(from.config.credentials_table.clone());
+        let pass = Pass::new(to, copies, settings, Journal::in_memory(began_at));
+        show(&pass, &TakingBack { from, to }, |_| Ok(())).await?;
         taken_back = pass.journal.borrow().counts().get(TAKEN_BACK).copied().unwrap_or_default();
     }
     let keyring = keyring(to).await?;
     let journal = pass.journal.borrow();
-    let report = Report { items: journal.items(), counts: journal.counts() };
+    let report = Report::of(Fate::Copied, &journal);
     // Clocks differ.
     let again = began_at.seconds() - i64::try_from(SKEW.as_secs()).unwrap_or_default();
-    if options.pass.output == Output::Json {
+    if options.kept.output == Output::Json {
         let mut json: Value = report.json(&keyring);
         json["taken_back"] = json!(taken_back);
         json["since"] = json!(again);
@@ -122,26 +135,57 @@ async fn move_here(from: &App, to: &App, options: &ResealOptions) -> Result<(), 
         return Ok(());
     }
     println!("{}", report.outcomes());
-    if options.since.is_some() {
+    if since.is_some() {
         println!("{taken_back} copies of connections that have ended are taken back");
     }
     println!("to copy what was written meanwhile, run the same command with --since {again}");
     Ok(())
 }
 
-const TAKEN_BACK: &str = "taken_back";
-
-/// Copies one item.
-pub(super) async fn copy_one(from: &App, to: &App, stored: &Stored, policy: Policy) -> Result<Told, Error> {
-    let outcome = copy(from, to, stored, policy).await?;
-    let keyring = to.secrets.keyring().await?;
-    Ok(told(stored, &outcome, &keyring))
+/// Copies items into another table.
+pub(super) struct Copying<'a> {
+    pub(super) from: &'a App,
+    pub(super) to: &'a App,
+    pub(super) policy: Policy,
 }
 
-/// Takes back a copy of a connection that has ended.
-pub(super) async fn take_back(from: &App, to: &App, copy: &Stored) -> Result<Told, Error> {
-    let is_over = follow_end(from, to, copy).await?;
-    Ok(Told { counts: is_over.then(|| TAKEN_BACK.to_owned()).into_iter().collect(), line: None })
+impl Task for Copying<'_> {
+    fn other(&self) -> Option<&App> {
+        Some(self.to)
+    }
+
+    fn known(&self, stored: &Stored, other: Option<&Stored>) -> Option<Told> {
+        other?.keeps_out(stored).then(|| Told::counted(Fate::There.as_str()))
+    }
+
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error> {
+        let outcome = copy(self.from, self.to, stored, self.policy).await?;
+        let keyring = self.to.secrets.keyring().await?;
+        Ok(told(stored, &outcome, &keyring))
+    }
+}
+
+const TAKEN_BACK: &str = "taken_back";
+
+/// Takes back the copies of connections that have ended.
+pub(super) struct TakingBack<'a> {
+    pub(super) from: &'a App,
+    pub(super) to: &'a App,
+}
+
+impl Task for TakingBack<'_> {
+    fn other(&self) -> Option<&App> {
+        Some(self.from)
+    }
+
+    fn known(&self, _: &Stored, other: Option<&Stored>) -> Option<Told> {
+        (!has_ended(other)).then(Told::default)
+    }
+
+    async fn carry_out(&self, copy: &Stored) -> Result<Told, Error> {
+        self.to.store.delete_copy(copy).await?;
+        Ok(Told::counted(TAKEN_BACK))
+    }
 }
 
 /// The keyring that seals.

@@ -1,12 +1,12 @@
 //! `cargo xtask restore`: puts the items of a restored table back into the stack's. Who ended a
 //! connection since stays disconnected, and every session of that time is over.
 
-use postern::app::App;
-use postern::outside::dynamodb::{Described, ENDS_KEPT_FOR, Policy, Reading, Stored};
+use postern::grant::reseal::Fate;
+use postern::outside::dynamodb::{Described, ENDS_KEPT_FOR, Policy, Reading};
 use postern_rules::time::Timestamp;
 
 use super::report::{Report, check_keyring, date};
-use super::reseal::{copy_one, keyring, source, work};
+use super::reseal::{Copying, keyring, source, work};
 use super::{Pass, Settings, journal, show};
 use crate::commands::{Output, RestoreOptions};
 use crate::target::{self, explain};
@@ -14,41 +14,38 @@ use crate::terminal;
 
 pub(crate) async fn run(options: RestoreOptions) -> Result<(), String> {
     terminal::require(options.yes)?;
-    let to = target::app(&options.pass.target, &[]).await?;
-    let from = source(&options.pass, &options.from, options.from_keyring.as_deref()).await?;
+    let RestoreOptions { pass: how, from, from_keyring, yes } = &options;
+    let to = target::app(&how.kept.target, &[]).await?;
+    let from = source(how, from, from_keyring.as_deref()).await?;
     if from.config.credentials_table == to.config.credentials_table {
         return Err("--from is the stack's own table".to_owned());
     }
     let table = from.store.described().await.map_err(|error| explain(&error.into()))?;
-    let question = question(&options, table, to.clock.now())?;
-    if !options.yes {
+    let question = question(&options, &table, to.clock.now())?;
+    if !yes {
         terminal::confirm(&question)?;
     }
-    let journal = journal(&options.pass, work("restore", &from, &to, None), to.clock.now())?;
-    let pass = Pass::new(&from, Reading::All, Settings::of(&options.pass), journal);
-    show(&pass, async |stored| put_back(&from, &to, stored).await, check_keyring()).await?;
+    let journal = journal(&how.kept, work("restore", &from, &to, None).await?, to.clock.now())?;
+    let check = check_keyring(journal.counts(), how);
+    let pass = Pass::new(&from, Reading::All, Settings::of(how), journal);
+    show(&pass, &Copying { from: &from, to: &to, policy: Policy::Past }, check).await?;
     let keyring = keyring(&to).await?;
     let journal = pass.journal.borrow();
-    let report = Report { items: journal.items(), counts: journal.counts() };
-    match options.pass.output {
+    let report = Report::of(Fate::Copied, &journal);
+    match how.kept.output {
         Output::Json => println!("{:#}", report.json(&keyring)),
         Output::Human => println!("{}", report.outcomes()),
     }
     Ok(())
 }
 
-/// Puts one item back.
-pub(super) async fn put_back(
-    from: &App,
-    to: &App,
-    stored: &Stored,
-) -> Result<super::Told, postern_rules::error::Error> {
-    copy_one(from, to, stored, Policy::Past).await
-}
-
 /// What the operator agrees to. A table that is older than ends are remembered is refused: it would
 /// bring back whom nobody remembers.
-pub(super) fn question(options: &RestoreOptions, table: Described, now: Timestamp) -> Result<String, String> {
+pub(super) fn question(
+    options: &RestoreOptions,
+    table: &Described,
+    now: Timestamp,
+) -> Result<String, String> {
     let days = ENDS_KEPT_FOR.as_secs() / 86_400;
     let of = match table.restored_to {
         Some(time) if now.since(time) >= ENDS_KEPT_FOR => {
@@ -62,6 +59,7 @@ pub(super) fn question(options: &RestoreOptions, table: Described, now: Timestam
         Some(time) => format!("as it was at {}", date(time)),
         None => format!("which does not say of what time it is (it must be younger than {days} days)"),
     };
-    let place = if options.pass.target.local { "local stack" } else { &options.pass.target.stack_name };
+    let place =
+        if options.pass.kept.target.local { "local stack" } else { &options.pass.kept.target.stack_name };
     Ok(format!("Restore the {} items of {}, {of}, into {place}?", table.items, options.from))
 }

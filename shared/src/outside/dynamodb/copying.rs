@@ -1,20 +1,24 @@
 //! Puts an item of another credentials table into this one: only where nothing newer is, and only
 //! if its user has not ended the connection since. Both are checked by the write itself.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Put, TransactWriteItem};
 use postern_rules::config::names;
 use postern_rules::credential::Credential;
+use postern_rules::digest::{hex, sha256};
 use postern_rules::random;
 
-use super::item::{Item, attribute as a, ended_key, number, optional_text, string};
+use super::item::{Item, attribute as a, ended_key, number, optional_integer, optional_text, string};
 use super::{ACCESS_TOKEN, LEASE, Resealed, Store, StoreError, Stored};
 
-/// How the write ID of a copy begins; the item's own write ID follows. The next write of a function
-/// replaces it, so it also tells whether a copy was used.
-pub(super) const COPY: &str = "copy-";
+/// How the write ID of every copy begins: `copy:<source>:<the item's own write ID>`. The next write
+/// of a function replaces it, so it also tells whether a copy was used. No other write ID has a
+/// colon.
+const COPY: &str = "copy:";
 
 /// What a copy is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +40,40 @@ pub enum Copying {
     Ended,
 }
 
+impl Policy {
+    /// How the write IDs of copies of the table `from` begin. Those of a table of an earlier time all
+    /// begin alike: no end in such a table takes a copy back.
+    pub(super) fn beginning(self, from: &str) -> String {
+        match self {
+            Self::Live => format!("{COPY}{}:", hex(&sha256(from.as_bytes())[..4])),
+            Self::Past => format!("{COPY}past:"),
+        }
+    }
+}
+
+/// The write ID of the item that a copy is of, if nobody has used it; of another item its own.
+fn original(item: &Item) -> &str {
+    let write = optional_text(item, a::WRITE_ID).unwrap_or_default();
+    let of_copy = write.strip_prefix(COPY).and_then(|rest| rest.split_once(':'));
+    of_copy.map_or(write, |(_, write)| write)
+}
+
+fn updated_at(item: &Item) -> i64 {
+    optional_integer(item, a::UPDATED_AT).ok().flatten().unwrap_or_default()
+}
+
+impl Stored {
+    /// Whether it keeps a copy of `item` out: it is a copy of it, or newer, or was used. What
+    /// [`Store::copy`] requires decides; this only saves the call.
+    pub fn keeps_out(&self, Self(item): &Self) -> bool {
+        let Self(there) = self;
+        let is_unused_copy = optional_text(there, a::WRITE_ID).is_some_and(|write| write.starts_with(COPY));
+        !is_unused_copy || original(there) == original(item) || updated_at(there) > updated_at(item)
+    }
+}
+
 impl Store {
-    /// Puts `item`, whose credential is `credential`, with the texts in `tokens`. The ends that are
+    /// Puts `item` of the table `from`, whose credential is `credential`, with the texts in `tokens`. The ends that are
     /// remembered under `marks` forbid it. A copy that nobody used is replaced by a newer one.
     ///
     /// # Panics
@@ -48,22 +84,23 @@ impl Store {
         Stored(item): &Stored,
         credential: &Credential,
         tokens: &Resealed,
-        marks: &[String],
-        policy: Policy,
+        marks: &BTreeSet<String>,
+        (policy, from): (Policy, &str),
     ) -> Result<Copying, StoreError> {
-        let item = self.copied(item, tokens, policy);
+        let (own, updated) = (original(item).to_owned(), updated_at(item));
+        let item = self.copied(item, tokens, policy, from);
         let put = Put::builder()
             .table_name(&self.credentials_table)
             .condition_expression(
                 "attribute_not_exists(#user) OR \
-                 (begins_with(#write, :copy) AND #write <> :write AND #updated <= :updated)",
+                 (begins_with(#write, :copy) AND NOT contains(#write, :own) AND #updated <= :updated)",
             )
             .expression_attribute_names("#user", a::USER_ID)
             .expression_attribute_names("#write", a::WRITE_ID)
             .expression_attribute_names("#updated", a::UPDATED_AT)
             .expression_attribute_values(":copy", string(COPY))
-            .expression_attribute_values(":write", item[a::WRITE_ID].clone())
-            .expression_attribute_values(":updated", item.get(a::UPDATED_AT).cloned().unwrap_or(number(0)))
+            .expression_attribute_values(":own", string(format!(":{own}")))
+            .expression_attribute_values(":updated", number(updated))
             .set_item(Some(item))
             .build()
             .expect("a put has a table and an item");
@@ -88,7 +125,7 @@ impl Store {
     }
 
     /// The item as it is put here: nobody holds its lease.
-    fn copied(&self, item: &Item, tokens: &Resealed, policy: Policy) -> Item {
+    fn copied(&self, item: &Item, tokens: &Resealed, policy: Policy, from: &str) -> Item {
         let mut copy = item.clone();
         copy.retain(|name, _| !LEASE.contains(&name.as_str()));
         // One that does not open serves nobody.
@@ -96,13 +133,17 @@ impl Store {
             copy.retain(|name, _| !ACCESS_TOKEN.contains(&name.as_str()));
         }
         copy.extend(tokens.texts().map(|(name, text)| (name.to_owned(), string(text.as_str()))));
-        let write = optional_text(item, a::WRITE_ID).unwrap_or_default();
-        // A copy of a copy that nobody used is the same write.
-        let write = write.strip_prefix(COPY).unwrap_or(write);
-        copy.insert(a::WRITE_ID.to_owned(), string(format!("{COPY}{write}")));
+        // A copy of a copy that nobody used is of the same write.
+        let write = format!("{}{}", policy.beginning(from), original(item));
+        copy.insert(a::WRITE_ID.to_owned(), string(write));
         if policy == Policy::Past {
+            let now = self.clock.now().seconds();
             copy.insert(a::ERA.to_owned(), string(random::mark()));
-            copy.insert(a::SESSIONS_VALID_FROM.to_owned(), number(self.clock.now().seconds()));
+            copy.insert(a::SESSIONS_VALID_FROM.to_owned(), number(now));
+            // Back ends have seen events of later versions. No item was written more than once a
+            // second on average, so none had as high a version.
+            let version = optional_integer(item, a::VERSION).ok().flatten().unwrap_or_default();
+            copy.insert(a::VERSION.to_owned(), number(version.max(now)));
         }
         copy
     }

@@ -14,12 +14,11 @@ use super::{Store, StoreError, item};
 pub const ENDS_KEPT_FOR: Duration = Duration::from_hours(36 * 24);
 
 impl Store {
-    /// Remembers that the user with this mark ended a connection. `connected_at` is when that
-    /// began: by a clock that was ahead, it may be later than now. A later end that is remembered
-    /// stays.
-    pub async fn remember_end(&self, mark: &str, connected_at: Option<Timestamp>) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let ended_at = connected_at.map_or(now, |connected_at| connected_at.max(now));
+    /// Remembers that the user with this mark ended, at `ended_at`, every connection that began at
+    /// or before that. A later end that is remembered stays.
+    pub async fn remember_end(&self, mark: &str, ended_at: Timestamp) -> Result<(), StoreError> {
+        // What was marked as disconnecting long ago is remembered from now on.
+        let kept_until = ended_at.max(self.clock.now()).plus(ENDS_KEPT_FOR);
         let request = self
             .client
             .update_item()
@@ -32,7 +31,7 @@ impl Store {
             .expression_attribute_names("#expires", a::EXPIRES_AT)
             .expression_attribute_values(":schema", number(item::SCHEMA))
             .expression_attribute_values(":ended", number(ended_at.seconds()))
-            .expression_attribute_values(":expires", number(ended_at.plus(ENDS_KEPT_FOR).seconds()));
+            .expression_attribute_values(":expires", number(kept_until.seconds()));
         let Err(error) = Box::pin(request.send()).await else { return Ok(()) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),

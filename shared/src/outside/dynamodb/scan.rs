@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use aws_sdk_dynamodb::types::TableDescription;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TableDescription};
 use postern_rules::config::names;
 use postern_rules::credential::Credential;
 use postern_rules::seal::key_id;
@@ -13,10 +13,10 @@ use postern_rules::time::Timestamp;
 use postern_rules::user::UserId;
 
 use super::item::{Item, Unreadable, attribute as a, credential, listed, number, optional_integer, string};
-use super::{Listed, Resealed, Store, StoreError, item};
+use super::{Listed, Policy, Resealed, Store, StoreError, item};
 
 /// The attributes that hold sealed tokens.
-const SEALED: [&str; 3] = [a::REFRESH_TOKEN, a::ACCESS_TOKEN, a::DEAD_REFRESH_TOKEN];
+pub const SEALED: [&str; 3] = [a::REFRESH_TOKEN, a::ACCESS_TOKEN, a::DEAD_REFRESH_TOKEN];
 /// What a count needs: no access token.
 const COUNTED: [&str; 8] = [
     a::USER_ID,
@@ -39,7 +39,7 @@ pub struct Segment {
 }
 
 /// What is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Reading {
     /// Every item, whole.
     All,
@@ -47,8 +47,9 @@ pub enum Reading {
     Counted,
     /// Whole items that were written at this time or later.
     Since(Timestamp),
-    /// Whole items that [`Store::copy`] wrote, and nobody has written since.
-    Copies,
+    /// Whole items that [`Store::copy`] wrote of the table with this name, while it was in use, and
+    /// that nobody has written since.
+    CopiesOf(String),
 }
 
 /// A page of a segment.
@@ -66,6 +67,13 @@ pub struct Batch {
 #[derive(Clone)]
 pub struct Stored(pub(super) Item);
 
+/// The IDs of the keys that seal the tokens of an item.
+pub fn keys_of(item: &HashMap<String, AttributeValue>) -> BTreeSet<String> {
+    let texts = SEALED.iter().filter_map(|name| item::optional_text(item, name));
+    let keys = texts.map(|text| key_id(&Sealed::from_text(text)).to_owned());
+    keys.filter(|key| !key.is_empty()).collect()
+}
+
 impl fmt::Debug for Stored {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[item]")
@@ -76,6 +84,11 @@ impl Stored {
     /// The owner.
     pub fn user(&self) -> Result<UserId, Unreadable> {
         item::user(&self.0)
+    }
+
+    /// The owner's ID, as it is stored.
+    pub fn user_id(&self) -> Option<&str> {
+        item::optional_text(&self.0, a::USER_ID)
     }
 
     /// The credential.
@@ -95,8 +108,7 @@ impl Stored {
 
     /// The IDs of the keys that seal its tokens.
     pub fn keys(&self) -> BTreeSet<String> {
-        let texts = SEALED.iter().filter_map(|name| item::optional_text(&self.0, name));
-        texts.map(|text| key_id(&Sealed::from_text(text)).to_owned()).collect()
+        keys_of(&self.0)
     }
 
     /// The same with new texts in their places.
@@ -108,8 +120,10 @@ impl Stored {
 }
 
 /// What DynamoDB says of the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Described {
+    /// The ID that no other table of this name has had.
+    pub id: Option<String>,
     /// How many items it has, as counted within the last six hours.
     pub items: u64,
     /// To what time it was restored, if it was.
@@ -123,7 +137,7 @@ impl Store {
         segment: Segment,
         after: Option<&str>,
         limit: u16,
-        reading: Reading,
+        reading: &Reading,
     ) -> Result<Batch, StoreError> {
         let start = after.map(|user| HashMap::from([(a::USER_ID.to_owned(), string(user))]));
         let is_part = segment.of > 1;
@@ -147,10 +161,10 @@ impl Store {
                 .filter_expression("#updated >= :since")
                 .expression_attribute_names("#updated", a::UPDATED_AT)
                 .expression_attribute_values(":since", number(time.seconds())),
-            Reading::Copies => request
+            Reading::CopiesOf(table) => request
                 .filter_expression("begins_with(#write, :copy)")
                 .expression_attribute_names("#write", a::WRITE_ID)
-                .expression_attribute_values(":copy", string(super::copying::COPY)),
+                .expression_attribute_values(":copy", string(Policy::Live.beginning(table))),
         };
         let answer = Box::pin(request.send())
             .await
@@ -163,6 +177,29 @@ impl Store {
         })
     }
 
+    /// The items of the users of `items`, by the user's ID as it is stored; at most a hundred. They
+    /// are read consistently.
+    pub async fn of_the_same_users(&self, items: &[Stored]) -> Result<HashMap<String, Stored>, StoreError> {
+        if items.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys =
+            items.iter().filter_map(|Stored(item)| Some((a::USER_ID.to_owned(), item.get(a::USER_ID)?)));
+        let keys = keys.map(|(name, user)| Item::from([(name, user.clone())])).collect();
+        let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys)).build();
+        let wanted = wanted.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let request = self.client.batch_get_item().request_items(&self.credentials_table, wanted);
+        let answer = Box::pin(request.send())
+            .await
+            .map_err(|error| StoreError::from_sdk(&names::CREDENTIALS_TABLE, error))?;
+        if answer.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::Unavailable("BatchGetItem left keys unprocessed".to_owned()));
+        }
+        let found = answer.responses.unwrap_or_default().remove(&self.credentials_table).unwrap_or_default();
+        let named = found.into_iter().map(Stored);
+        Ok(named.filter_map(|item| Some((item.user_id()?.to_owned(), item))).collect())
+    }
+
     /// Describes the table.
     pub async fn described(&self) -> Result<Described, StoreError> {
         let request = self.client.describe_table().table_name(&self.credentials_table);
@@ -172,6 +209,7 @@ impl Store {
         let table = answer.table.as_ref();
         let restore = table.and_then(TableDescription::restore_summary);
         Ok(Described {
+            id: table.and_then(TableDescription::table_id).map(str::to_owned),
             items: table
                 .and_then(TableDescription::item_count)
                 .map_or(0, |count| count.try_into().unwrap_or(0)),

@@ -12,7 +12,7 @@ use harness::world::{BUDGET, Call, import_line, invoke};
 use postern::outside::dynamodb::Policy;
 use postern_rules::session::{Seed, Session};
 
-use super::super::reseal::copy_one;
+use super::super::reseal::Copying;
 use super::*;
 
 /// The credentials; `POSTERN_MEASURED_CREDENTIALS` at compile time changes that.
@@ -61,20 +61,72 @@ async fn connected(stack: &Stack, app: &App) -> Vec<String> {
     events
 }
 
+/// Copies from one table into another and prints how long that takes.
+async fn timed(name: &str, stack: &Stack, [from, to]: [&App; 2], reading: Reading) {
+    let (began, used) = (Instant::now(), processor_time());
+    let pass = Pass::new(from, reading, UNBOUNDED, Journal::in_memory(from.clock.now()));
+    let told = Cell::new(0_u64);
+    let mut tell = |_: &Told| {
+        told.set(told.get() + 1);
+        if told.get().is_multiple_of(10_000) {
+            // The emulator's record of calls would fill the memory.
+            stack.dynamodb.forget_calls();
+        }
+        Ok(())
+    };
+    pass.run(&Copying { from, to, policy: Policy::Live }, &mut tell).await.unwrap();
+    let (wall, used) = (began.elapsed().as_secs_f64(), processor_time() - used);
+    #[expect(clippy::cast_precision_loss, reason = "a rate to read")]
+    let told = told.get() as f64;
+    println!(
+        "{name}: {told} items in {wall:.1} s, {:.0} a second, {used:.1} s of processor time, {:.2} ms an item",
+        told / wall,
+        used * 1000.0 / told.max(1.0)
+    );
+    println!("  {:?}", pass.journal.borrow().counts());
+}
+
+/// A deployment with credentials under the keyring `k1`.
+async fn with_credentials(count: usize) -> Scene {
+    let scene = Scene::new(0).await;
+    let old = json!({ "primary": "k1", "k1": OLD }).to_string();
+    scene.stack.secrets.put(SEALING_KEYS_SECRET, &old);
+    scene.stack.secrets.put("new-keyring", &json!({ "primary": "k1", "k1": NEW }).to_string());
+    put_credentials(&scene.stack, CREDENTIALS_TABLE, &Keyring::parse(&old).unwrap(), 0..count);
+    scene
+}
+
+/// A DynamoDB that accepts everything and keeps nothing. Returns its address.
+async fn nowhere() -> String {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().fallback(|| async { "{}" });
+    #[expect(clippy::disallowed_methods, reason = "the server runs beside the test")]
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes; it measures"]
+async fn measured_what_the_command_itself_needs() {
+    let scene = with_credentials(20_000).await;
+    let from = environment(&scene.stack, &[]);
+    let changes =
+        [("SEALING_KEYS_SECRET_ID", "new-keyring"), ("AWS_ENDPOINT_URL_DYNAMODB", &nowhere().await)];
+    let to = environment(&scene.stack, &changes);
+    timed("into a table that keeps nothing", &scene.stack, [&from, &to], Reading::All).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes; it measures"]
 async fn measured_move_into_a_new_table_under_a_new_keyring() {
     let count: usize = CREDENTIALS.parse().unwrap();
-    let scene = Scene::new(0).await;
+    let scene = with_credentials(count).await;
     let stack = &scene.stack;
-    let old = json!({ "primary": "k1", "k1": OLD }).to_string();
-    stack.secrets.put(SEALING_KEYS_SECRET, &old);
-    stack.secrets.put("new-keyring", &json!({ "primary": "k1", "k1": NEW }).to_string());
     let mut tables = harness::template::tables();
     tables.retain(|table| table.name == CREDENTIALS_TABLE);
     "new".clone_into(&mut tables[0].name);
     stack.dynamodb.create_tables(&tables);
-    put_credentials(stack, CREDENTIALS_TABLE, &Keyring::parse(&old).unwrap(), 0..count);
     let from = environment(stack, &[]);
     let to = environment(stack, &[("CREDENTIALS_TABLE", "new"), ("SEALING_KEYS_SECRET_ID", "new-keyring")]);
     stack.google.access_tokens_live_for(LIFE);
@@ -96,36 +148,14 @@ async fn measured_move_into_a_new_table_under_a_new_keyring() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let copy = async |name: &str, reading: Reading| {
-        let (began, used) = (Instant::now(), processor_time());
-        let pass = Pass::new(&from, reading, UNBOUNDED, Journal::in_memory(from.clock.now()));
-        let told = Cell::new(0_u64);
-        let mut tell = |_: &Told| {
-            told.set(told.get() + 1);
-            if told.get().is_multiple_of(10_000) {
-                // The emulator's record of calls would fill the memory.
-                stack.dynamodb.forget_calls();
-            }
-            Ok(())
-        };
-        pass.run(async |stored| copy_one(&from, &to, stored, Policy::Live).await, &mut tell).await.unwrap();
-        let (wall, used) = (began.elapsed().as_secs_f64(), processor_time() - used);
-        #[expect(clippy::cast_precision_loss, reason = "a rate to read")]
-        let rate = told.get() as f64 / wall;
-        println!(
-            "{name}: {} items in {wall:.1} s, {rate:.0} a second, {used:.1} s of processor time",
-            told.get()
-        );
-        println!("  {:?}", pass.journal.borrow().counts());
-    };
     let moving = async {
         let began_at = Timestamp::from_seconds(from.clock.now().seconds() - 5);
-        copy("first run", Reading::All).await;
+        timed("first run", stack, [&from, &to], Reading::All).await;
         let again_at = Timestamp::from_seconds(from.clock.now().seconds() - 5);
-        copy("what changed meanwhile", Reading::Since(began_at)).await;
+        timed("what changed meanwhile", stack, [&from, &to], Reading::Since(began_at)).await;
         place.set(&to);
         println!("the users are in the new table now");
-        copy("what changed before the switch", Reading::Since(again_at)).await;
+        timed("what changed before the switch", stack, [&from, &to], Reading::Since(again_at)).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         is_over.set(true);
     };
