@@ -2,6 +2,7 @@
 //! not theirs, and counted.
 
 mod measured;
+mod policies;
 
 use std::cell::Cell;
 use std::fs::{read_to_string, write};
