@@ -1,13 +1,16 @@
 //! One contract in four places: the functions, the template, the OpenAPI document and the local
 //! router agree. The submodules check the rest of the template.
 
+mod backup;
 mod callers;
 mod edge;
 mod gateway;
 mod monitoring;
 mod objectives;
 mod options;
+mod policies;
 mod roles;
+mod rollout;
 mod stored;
 
 use std::collections::BTreeSet;
@@ -61,6 +64,19 @@ fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'
         .map(|(name, resource)| (name, &resource["Properties"]))
 }
 
+/// The function that a reference leads to: through its alias if the functions have versions, and
+/// else by its name or ARN.
+fn called(reference: &Value) -> &str {
+    let choice = reference["Fn::If"].as_array().unwrap();
+    let arn = choice[2]["Fn::GetAtt"].as_str().and_then(|arn| arn.strip_suffix(".Arn"));
+    let function = choice[2]["Ref"].as_str().or(arn).unwrap();
+    assert_eq!(
+        *choice,
+        [json!("HasVersions"), json!({"Ref": format!("{function}Alias")}), choice[2].clone()]
+    );
+    function
+}
+
 /// `(function, method, path)` for each route of the template.
 fn routed(template: &Value) -> BTreeSet<(String, String, String)> {
     let routes = resources(template, "AWS::ApiGatewayV2::Route").map(|(name, route)| {
@@ -69,8 +85,7 @@ fn routed(template: &Value) -> BTreeSet<(String, String, String)> {
         let target = route["Target"]["Fn::Sub"].as_str().unwrap();
         let integration = target.strip_prefix("integrations/${").and_then(|rest| rest.strip_suffix('}'));
         let integration = &template["Resources"][integration.unwrap()]["Properties"];
-        let uri = integration["IntegrationUri"]["Fn::GetAtt"].as_str().unwrap();
-        let function = folder(template, uri.strip_suffix(".Arn").unwrap());
+        let function = folder(template, called(&integration["IntegrationUri"]));
         assert_eq!(integration["IntegrationType"], "AWS_PROXY");
         assert_eq!(integration["PayloadFormatVersion"], "2.0");
         (function, method.to_owned(), path.to_owned())
@@ -142,11 +157,13 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "AllowedReturnUris",
         "Architecture",
         "BackEndRoleArns",
+        "BackupDays",
         "CanaryClientId",
         "CanarySchedule",
         "CertificateArn",
         "CrossAccountProtection",
         "DefaultEndpoint",
+        "DeploymentId",
         "DomainName",
         "EdgeDomainName",
         "EventBusName",
@@ -170,6 +187,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "RequestBurstLimit",
         "RequestRateLimit",
         "ReservedConcurrency",
+        "Rollout",
         "SignInObjective",
         "SignInRateLimit",
         "SignInsExpected",
@@ -196,6 +214,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "ORIGIN_SECRET_HASHES": {"Fn::If": ["HasOriginSecret", {"Ref": "OriginSecretHashes"}, {"Ref": "AWS::NoValue"}]},
         "GMAIL_SCOPES": {"Ref": "GmailScopes"},
         "METRICS_NAMESPACE": {"Fn::Sub": "Postern/${AWS::StackName}"},
+        "DEPLOYMENT_ID": {"Fn::If": ["HasVersions", {"Ref": "DeploymentId"}, {"Ref": "AWS::NoValue"}]},
     });
     assert_eq!(template["Globals"]["Function"]["MemorySize"], json!({"Ref": "FunctionMemory"}));
     assert_eq!(template["Globals"]["Function"]["Environment"], json!({ "Variables": variables }));

@@ -2,6 +2,7 @@
 //! Changes nothing itself, and never prints a secret.
 
 mod alarms;
+mod aliases;
 mod api;
 mod cloudwatch;
 mod cors;

@@ -14,6 +14,7 @@ mod restore;
 mod roles;
 mod rotation;
 mod security_events;
+mod versions;
 
 use std::time::Instant;
 
@@ -51,6 +52,7 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     defects::are_found(&deployment, &belongings, processes).await?;
     rotation::without_a_failed_request(&deployment, processes).await?;
     restore::brings_back_no_erased_user(&deployment, processes).await?;
+    versions::serve_and_go_back(&mut deployment, &belongings, processes).await?;
     roles::allow_what_the_template_grants(&deployment).await?;
     logs::hold_no_secret(cloud).await?;
     journey::with_the_options_off(&mut deployment, processes).await?;

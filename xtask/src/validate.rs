@@ -5,12 +5,15 @@ use crate::processes::{Processes, run_to_the_end};
 use crate::tools::{CHECKOV, SAM, Tools};
 
 /// Each template. SAM knows the first.
-const TEMPLATES: [&str; 5] = [
+const TEMPLATES: [&str; 8] = [
     "template.yaml",
     "infra/monitoring.yaml",
     "infra/objectives.yaml",
     "infra/import.yaml",
     "infra/edge.yaml",
+    "infra/rollout.yaml",
+    "infra/backup.yaml",
+    "infra/policies.yaml",
 ];
 
 /// Runs each check, also after one that found something.

@@ -1,6 +1,7 @@
 //! Reads the templates, so that the tables of the tests are the tables that are deployed.
 
 mod cors;
+pub mod policies;
 pub mod roles;
 
 use std::collections::BTreeSet;
@@ -77,6 +78,30 @@ pub fn monitoring() -> Value {
 /// When the file is not there or is not YAML.
 pub fn objectives() -> Value {
     read_file("infra/objectives.yaml")
+}
+
+/// The template of gradual deployments, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn rollout() -> Value {
+    read_file("infra/rollout.yaml")
+}
+
+/// The template of the backups, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn backup() -> Value {
+    read_file("infra/backup.yaml")
+}
+
+/// The template of the operators' policies, likewise.
+///
+/// # Panics
+/// When the file is not there or is not YAML.
+pub fn policies() -> Value {
+    read_file("infra/policies.yaml")
 }
 
 /// The template that a stack begins with which takes over what a deleted one left, likewise.

@@ -63,7 +63,7 @@ pub fn grants(template: &Value, logical_id: &str) -> Vec<Grant> {
 }
 
 /// One value or a list of them; none for null.
-fn each(value: &Value) -> Vec<&Value> {
+pub(crate) fn each(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(list) => list.iter().collect(),
         Value::Null => Vec::new(),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::{OPTIONAL, folder, resources, served};
+use super::{OPTIONAL, called, folder, resources, served};
 
 /// The permissions of functions, with their names and conditions, whose principal is of this kind.
 fn permissions<'a>(
@@ -27,7 +27,7 @@ fn a71_each_function_may_be_called_by_its_own_routes_of_this_api_alone() {
         let source = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
         let api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/";
         let (method, path) = source.strip_prefix(api).unwrap().split_once('/').unwrap();
-        let function = folder(&template, permission["FunctionName"]["Ref"].as_str().unwrap());
+        let function = folder(&template, called(&permission["FunctionName"]));
         (function, method.to_owned(), format!("/{path}"))
     });
     // In an ARN a star stands for an ID.
@@ -47,9 +47,8 @@ fn a71_a_direct_function_may_be_called_by_the_listed_roles_alone() {
     let template = harness::template::read();
     for (function, parameter, condition) in DIRECT {
         let of_function = permissions(&template, Value::is_object);
-        let of_function: Vec<_> = of_function
-            .filter(|(_, permission)| permission["FunctionName"] == json!({ "Ref": function }))
-            .collect();
+        let of_function: Vec<_> =
+            of_function.filter(|(_, permission)| called(&permission["FunctionName"]) == function).collect();
         assert_eq!(of_function.len(), 5, "{function}");
         for count in 1..=5 {
             let listed: Vec<String> =
@@ -117,8 +116,9 @@ fn the_events_are_called_by_their_schedule_and_their_stream_alone() {
         *principal != "apigateway.amazonaws.com" && !principal.is_object()
     });
     let of_others: Vec<&Value> = of_others.map(|(_, permission)| permission).collect();
+    let of_events = json!({"Fn::If": ["HasVersions", {"Ref": "EventsAlias"}, {"Ref": "Events"}]});
     let of_schedule = json!({
-        "FunctionName": {"Ref": "Events"},
+        "FunctionName": of_events,
         "Action": "lambda:InvokeFunction",
         "Principal": "events.amazonaws.com",
         "SourceArn": {"Fn::GetAtt": "EventsSchedule.Arn"},
@@ -126,10 +126,11 @@ fn the_events_are_called_by_their_schedule_and_their_stream_alone() {
     assert_eq!(of_others, [&of_schedule]);
     let rule = &template["Resources"]["EventsSchedule"]["Properties"];
     assert_eq!(rule["ScheduleExpression"], "rate(1 hour)");
-    assert_eq!(rule["Targets"], json!([{"Id": "events", "Arn": {"Fn::GetAtt": "Events.Arn"}}]));
+    assert_eq!((rule["Targets"].as_array().unwrap().len(), &rule["Targets"][0]["Id"]), (1, &json!("events")));
+    assert_eq!(called(&rule["Targets"][0]["Arn"]), "Events");
     let mappings: Vec<_> = resources(&template, "AWS::Lambda::EventSourceMapping").collect();
     assert_eq!(mappings.len(), 1);
-    assert_eq!(mappings[0].1["FunctionName"], json!({"Ref": "Events"}));
+    assert_eq!(called(&mappings[0].1["FunctionName"]), "Events");
     assert_eq!(mappings[0].1["EventSourceArn"], json!({"Fn::GetAtt": "CredentialsTable.StreamArn"}));
 }
 

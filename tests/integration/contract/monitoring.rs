@@ -111,8 +111,9 @@ fn each_alarm_has_its_place_in_the_runbook() {
     };
     let mut places = anchors("docs/deploy.md", include_str!("../../../docs/deploy.md"));
     places.extend(anchors("docs/objectives.md", include_str!("../../../docs/objectives.md")));
-    for template in templates() {
-        for (name, alarm) in alarms(&template) {
+    let more = [harness::template::rollout(), harness::template::backup()];
+    for template in templates().iter().chain(&more) {
+        for (name, alarm) in alarms(template) {
             let description = alarm["AlarmDescription"].as_str().unwrap();
             assert!(places.iter().any(|place| description.ends_with(place)), "{name}: {description}");
         }
@@ -195,8 +196,14 @@ fn assert_is_whole(template: &Value) {
 #[test]
 fn the_stacks_inside_get_exactly_what_they_ask_for() {
     let outer = harness::template::read();
-    let stacks = [("Monitoring", "infra/monitoring.yaml"), ("ObjectivesStack", "infra/objectives.yaml")];
-    for ((name, file), inner) in stacks.into_iter().zip(templates()) {
+    let stacks = [
+        ("Monitoring", "infra/monitoring.yaml", harness::template::monitoring()),
+        ("ObjectivesStack", "infra/objectives.yaml", harness::template::objectives()),
+        ("RolloutStack", "infra/rollout.yaml", harness::template::rollout()),
+        ("BackupStack", "infra/backup.yaml", harness::template::backup()),
+    ];
+    assert_eq!(resources(&outer, "AWS::CloudFormation::Stack").count(), stacks.len());
+    for (name, file, inner) in stacks {
         let given = &outer["Resources"][name]["Properties"];
         assert_eq!(given["TemplateURL"], file);
         let names = |parameters: &Value| -> BTreeSet<String> {

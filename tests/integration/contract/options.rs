@@ -7,10 +7,14 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 23] = [
+    "AccessTokenHasVersions",
+    "ConnectionsHasVersions",
+    "EventsHasVersions",
     "HasAccessToken",
     "HasAdministrators",
     "HasBackEnds",
+    "HasBackups",
     "HasConnections",
     "HasCrossAccountProtection",
     "HasEdge",
@@ -20,6 +24,9 @@ const OPTIONS: [&str; 16] = [
     "HasOriginSecret",
     "HasOriginTruststore",
     "HasRisc",
+    "HasVersions",
+    "IsGradual",
+    "RiscHasVersions",
     "SignInRateIs10",
     "SignInRateIs50",
     "SignInRateIs100",
@@ -87,8 +94,10 @@ fn recorded(title: &str, template: &Value) -> String {
         for (name, part) in template[section].as_object().into_iter().flatten() {
             if !is_option(&part["Condition"]) {
                 let mut part = without_options(part).unwrap();
-                // Words for tools such as checkov; no property of the resource.
-                part.as_object_mut().unwrap().remove("Metadata");
+                // Words for tools such as checkov, and an order; no properties of the resource.
+                for attribute in ["Metadata", "DependsOn"] {
+                    part.as_object_mut().unwrap().remove(attribute);
+                }
                 let digest = digest(&SHA256, part.to_string().as_bytes());
                 write!(lines, "{title} {section} {name} ").unwrap();
                 digest.as_ref()[..6].iter().for_each(|byte| write!(lines, "{byte:02x}").unwrap());

@@ -105,6 +105,8 @@ fn what_a_new_stack_can_begin_with_is_exactly_what_the_old_one_left() {
         .unwrap()
         .iter()
         .filter(|(_, resource)| resource["UpdateReplacePolicy"] == "Retain")
+        // A version goes with its function.
+        .filter(|(_, resource)| resource["Type"] != "AWS::Lambda::Version")
         .map(|(name, resource)| {
             let mut resource = resource.clone();
             // However an import ends, it deletes nothing.

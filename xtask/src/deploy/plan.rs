@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use postern::clock::Clock;
+use postern_rules::time::Timestamp;
 use serde_json::Value;
 
 use super::asked_again::{Asked, Change};
@@ -14,6 +17,8 @@ use crate::commands::DeployOptions;
 use crate::stack::Stack;
 use crate::web_client::WebClient;
 
+/// The parameter that names a deployment with versions.
+const DEPLOYMENT: &str = "DeploymentId";
 /// The parameter with the name of the secret.
 const SECRET_PARAMETER: &str = "GoogleClientSecretId";
 
@@ -109,6 +114,19 @@ impl Plan {
             warnings.push("with --old-client keep nobody would be asked at once".to_owned());
         }
         parameters.insert("Architecture".to_owned(), processor);
+        let last = before(DEPLOYMENT).filter(|last| !last.is_empty());
+        match (parameters.get(DEPLOYMENT), &last) {
+            (Some(id), Some(last)) if id == last => {
+                return Err(format!(
+                    "the last deployment was {DEPLOYMENT}={id}, too, so no request would reach this one; give \
+                     another, or none"
+                ));
+            }
+            (None, last) if last.is_some() || parameters.contains_key("Rollout") => {
+                parameters.insert(DEPLOYMENT.to_owned(), name_of(Clock::System.now()));
+            }
+            _ => {}
+        }
         let mut place = vec!["--region".to_owned(), account.region().to_owned()];
         place.extend(options.account.profile.iter().flat_map(|name| ["--profile".to_owned(), name.clone()]));
         let stack_name = options.stack_name.clone();
@@ -169,6 +187,12 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+/// The name of a deployment that nobody named: its time, such as `20261101T022640Z`.
+fn name_of(now: Timestamp) -> String {
+    let time = DateTime::from_secs(now.seconds()).fmt(DateTimeFormat::DateTime).unwrap_or_default();
+    time.replace(['-', ':'], "")
 }
 
 /// Reads the caller's `Name=Value`. SAM ignores a name that the template does not have.

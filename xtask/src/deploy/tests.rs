@@ -397,3 +397,28 @@ fn a_file_that_is_not_a_web_client_is_named_without_its_content() {
         assert_eq!(client_file::warning(&path), None);
     }
 }
+
+#[tokio::test]
+async fn each_deployment_of_a_stack_with_versions_has_a_name_of_its_own() {
+    let named = async |parameters: &'static [(&'static str, &'static str)], line: &str| {
+        let aws = Aws {
+            stack: Some(("UPDATE_COMPLETE", parameters)),
+            secret: Some(google().await.1),
+            ..Aws::default()
+        };
+        let plan = aws.plan(line).await?;
+        Ok::<_, String>(plan.parameters.get("DeploymentId").cloned())
+    };
+    let with_versions: &[_] =
+        &[("AllowedOrigins", "https://a.example"), ("DeploymentId", "one"), ("GoogleClientSecretId", "mine")];
+    // Without versions there is none, until somebody asks for them.
+    assert_eq!(named(OURS, "").await, Ok(None));
+    for (stack, line) in [(with_versions, ""), (OURS, "--parameter Rollout=AllAtOnce")] {
+        let name = named(stack, line).await.unwrap().unwrap();
+        assert!(name.len() == 16 && name.starts_with("20") && name.ends_with('Z'), "{name}");
+    }
+    assert_eq!(named(with_versions, "--parameter DeploymentId=two").await, Ok(Some("two".to_owned())));
+    assert_eq!(named(with_versions, "--parameter DeploymentId=").await, Ok(Some(String::new())));
+    let problem = named(with_versions, "--parameter DeploymentId=one").await.unwrap_err();
+    assert!(problem.contains("no request would reach this one"), "{problem}");
+}

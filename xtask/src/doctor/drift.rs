@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// What other checks read, because CloudFormation sees only what the template sets: a policy, route
 /// or alarm action that somebody added is more than that. Types, and where their properties begin.
-const READ_ELSEWHERE: [(&str, &str); 9] = [
+const READ_ELSEWHERE: [(&str, &str); 10] = [
     ("AWS::ApiGatewayV2::Integration", "/IntegrationUri"),
     ("AWS::ApiGatewayV2::Route", "/Target"),
     ("AWS::CloudWatch::Alarm", "/AlarmActions"),
@@ -28,15 +28,17 @@ const READ_ELSEWHERE: [(&str, &str); 9] = [
     ("AWS::DynamoDB::Table", "/TimeToLiveSpecification"),
     ("AWS::IAM::Role", "/Policies"),
     ("AWS::IAM::Role", "/ManagedPolicyArns"),
+    ("AWS::Lambda::Alias", "/FunctionVersion"),
     ("AWS::Lambda::Permission", "/"),
 ];
 /// Types whose absence other checks report.
-const MISSED_ELSEWHERE: [&str; 7] = [
+const MISSED_ELSEWHERE: [&str; 8] = [
     "AWS::ApiGatewayV2::Route",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::DynamoDB::Table",
     "AWS::IAM::Role",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",
 ];

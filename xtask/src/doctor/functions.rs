@@ -3,6 +3,7 @@
 use aws_sdk_lambda::types::{ApplicationLogLevel, LastUpdateStatus, LoggingConfig, State};
 use serde_json::Value;
 
+use super::aliases;
 use super::finding::{Finding, PUT_BACK, Refusal, or_good};
 use super::target::Deployment;
 use super::template::{Resource, Template};
@@ -33,6 +34,7 @@ pub(super) async fn examine(
         }
     }
     findings.extend(mappings(deployment, templates).await);
+    findings.extend(aliases::examine(deployment, templates).await);
     let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
     let good = format!("the functions {}", names.join(", "));
     (functions, or_good(findings, good))

@@ -19,16 +19,20 @@ pub(super) async fn examine(deployment: &Deployment, templates: &[Template]) -> 
     [routes, or_good(permissions, "each function may be invoked by whom the template permits")].concat()
 }
 
-/// What the template calls each function, by the name that it has in the account.
+/// What the template calls each function, by the name that it has in the account, and each function
+/// through its alias, by both names.
 fn names(template: &Template) -> BTreeMap<String, String> {
     let functions = template.resources("AWS::Lambda::Function").into_iter();
-    functions.map(|function| (function.physical_id.clone(), function.name(""))).collect()
+    let functions = functions.map(|function| (function.physical_id.clone(), function.name("")));
+    let aliases = template.resources("AWS::Lambda::Alias").into_iter();
+    let aliases = aliases.map(|alias| (called(&alias.physical_id).to_owned(), alias.name("Alias")));
+    functions.chain(aliases).collect()
 }
 
-/// The name in a function's ARN, or in what API Gateway makes of it.
-fn function_of(uri: &str) -> &str {
+/// The name in a function's ARN, or in what API Gateway makes of it: with its alias, if it has one.
+fn called(uri: &str) -> &str {
     let name = uri.split(":function:").nth(1).unwrap_or(uri);
-    name.split(['/', ':']).next().unwrap_or(name)
+    name.split('/').next().unwrap_or(name)
 }
 
 async fn routes(deployment: &Deployment, template: &Template) -> Result<Vec<Finding>, Refusal> {
@@ -60,7 +64,7 @@ async fn routes(deployment: &Deployment, template: &Template) -> Result<Vec<Find
         }
     }
     let functions = names(template);
-    let name = |uri: &str| functions.get(function_of(uri)).map_or("no function of the stack", String::as_str);
+    let name = |uri: &str| functions.get(called(uri)).map_or("no function of the stack", String::as_str);
     let integrations = template.resources("AWS::ApiGatewayV2::Integration");
     let mut findings = Vec::new();
     for route in template.resources("AWS::ApiGatewayV2::Route") {
@@ -72,10 +76,14 @@ async fn routes(deployment: &Deployment, template: &Template) -> Result<Vec<Find
             None => format!("the API has no route {key}"),
             Some(target) => {
                 let uri = uris.get(&target).map(String::as_str).unwrap_or_default();
-                if function_of(uri) == function_of(&meant) {
+                if called(uri) == called(&meant) {
                     continue;
                 }
-                format!("{key} leads to {} and not to {}", name(uri), name(&meant))
+                match (name(uri), name(&meant)) {
+                    // One of the two is its alias.
+                    (to, meant) if to == meant => format!("{key} leads to another version of {meant}"),
+                    (to, meant) => format!("{key} leads to {to} and not to {meant}"),
+                }
             }
         };
         findings.push(Finding::wrong(what, PUT_BACK));
@@ -96,14 +104,17 @@ async fn permissions(deployment: &Deployment, template: &Template) -> Vec<Findin
         let value = |name: &str| text(&permission.properties[name]);
         let source = permission.properties["SourceArn"].as_str().unwrap_or_default().to_owned();
         permitted
-            .entry(function_of(&value("FunctionName")).to_owned())
+            .entry(called(&value("FunctionName")).to_owned())
             .or_default()
             .insert((value("Principal"), source));
     }
     let mut findings = Vec::new();
-    for (function, name) in &functions {
-        let permitted = permitted.remove(function).unwrap_or_default();
-        let policy = match lambda.get_policy().function_name(function).send().await {
+    for (key, name) in &functions {
+        let permitted = permitted.remove(key).unwrap_or_default();
+        let (function, alias) =
+            key.split_once(':').map_or((&**key, None), |(name, alias)| (name, Some(alias)));
+        let question = lambda.get_policy().function_name(function).set_qualifier(alias.map(str::to_owned));
+        let policy: Value = match question.send().await {
             Ok(answer) => serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default(),
             Err(error) => match Refusal::of("lambda:GetPolicy", &error) {
                 refusal if refusal.is_absent => Value::Null,
@@ -113,14 +124,18 @@ async fn permissions(deployment: &Deployment, template: &Template) -> Vec<Findin
                 }
             },
         };
-        for (principal, source) in permitted.iter().filter(|permission| !permits(&policy, permission)) {
+        let allowed: Vec<&Value> = allowed(&policy, key).collect();
+        let is_there = |permission: &&(String, String)| {
+            allowed.iter().any(|statement| is_permission(statement, permission))
+        };
+        for (principal, source) in permitted.iter().filter(|permission| !is_there(permission)) {
             let of = source.rsplit(':').next().filter(|source| !source.is_empty());
             let of = of.map(|source| format!(" for {source}")).unwrap_or_default();
             findings.push(Finding::wrong(format!("{principal} may not invoke {name}{of}"), PUT_BACK));
         }
         let is_meant =
-            |statement: &Value| permitted.iter().any(|permission| is_permission(statement, permission));
-        if !allowed(&policy).all(is_meant) {
+            |statement: &&Value| permitted.iter().any(|permission| is_permission(statement, permission));
+        if !allowed.iter().all(is_meant) {
             let what = format!("{name} may be invoked by somebody whom the template does not permit");
             findings.push(Finding::wrong(what, "remove that from its resource policy, unless you want it"));
         }
@@ -128,12 +143,12 @@ async fn permissions(deployment: &Deployment, template: &Template) -> Vec<Findin
     findings
 }
 
-fn permits(policy: &Value, permission: &(String, String)) -> bool {
-    allowed(policy).any(|statement| is_permission(statement, permission))
-}
-
-fn allowed(policy: &Value) -> impl Iterator<Item = &Value> {
-    each(&policy["Statement"]).filter(|statement| statement["Effect"] == "Allow")
+/// What a policy allows of the function, or of its alias: an emulator names those of both.
+fn allowed<'a>(policy: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    each(&policy["Statement"]).filter(move |statement| {
+        let is_elsewhere = statement["Resource"].as_str().is_some_and(|resource| called(resource) != key);
+        statement["Effect"] == "Allow" && !is_elsewhere
+    })
 }
 
 fn is_permission(statement: &Value, (principal, source): &(String, String)) -> bool {

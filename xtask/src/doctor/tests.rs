@@ -4,6 +4,7 @@
 mod aws;
 mod planted;
 mod unknown;
+mod versions;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -50,10 +51,14 @@ impl Scene {
         let router = Router::new().fallback(aws::answer).with_state(scene.clone());
         #[expect(clippy::disallowed_methods, reason = "the fake AWS runs beside the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let target = scene.target().await;
-        let templates = template::read(target.deployment.as_ref().unwrap()).await;
-        scene.aws().be_as(&templates.ok().unwrap());
+        scene.be_as_the_template_says().await;
         scene
+    }
+
+    async fn be_as_the_template_says(&self) {
+        let target = self.target().await;
+        let templates = template::read(target.deployment.as_ref().unwrap()).await;
+        self.aws().be_as(&templates.ok().unwrap());
     }
 
     async fn target(&self) -> Target {

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use super::cloud::Cloud;
 use super::deployment::{Deployment, STACK};
 use super::python::Python;
+use crate::account::Account;
 use crate::doctor::{Report, Target, examine};
 use crate::processes::{Processes, root};
 use crate::stack::Outputs;
@@ -56,7 +57,7 @@ pub(super) async fn are_found(
 /// Doctor ends with the expected status, and calls something wrong in a line with all the words; it
 /// calls nothing wrong where there are none.
 async fn finds(plant: &Value, cloud: &Cloud) -> Result<(), String> {
-    let report = report(cloud).await?;
+    let report = report(&cloud.account, cloud).await?;
     let words = plant["words"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let words: Vec<&str> = words.collect();
     let wrong = report.findings.iter().filter(|(_, finding)| finding.is_wrong());
@@ -70,8 +71,9 @@ async fn finds(plant: &Value, cloud: &Cloud) -> Result<(), String> {
     Ok(())
 }
 
-async fn report(cloud: &Cloud) -> Result<Report, String> {
+/// What doctor says to this account of the cloud.
+pub(super) async fn report(account: &Account, cloud: &Cloud) -> Result<Report, String> {
     let address = cloud.url.trim_start_matches("http://").parse::<SocketAddr>();
     let address = address.map_err(|_| "MiniStack's URL is not an address")?;
-    Ok(examine(&Target::of_stack(&cloud.account, STACK, Some(address)).await?).await)
+    Ok(examine(&Target::of_stack(account, STACK, Some(address)).await?).await)
 }

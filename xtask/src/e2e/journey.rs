@@ -112,7 +112,7 @@ pub(super) async fn with_the_options_off(
     processes: &mut Processes,
 ) -> Result<(), String> {
     // Without the topic every alarm changes: MiniStack forgets the ARN of one inside that does not.
-    let empty = OPTIONS.into_iter().chain(["AlarmTopicArn"]).map(|name| (name, ""));
+    let empty = OPTIONS.into_iter().chain(["AlarmTopicArn", "DeploymentId"]).map(|name| (name, ""));
     let off: Vec<(&str, &str)> = empty.chain([("CrossAccountProtection", "off")]).collect();
     deployment.change(&off, processes).await?;
     let now = deployment.resources().await?;

@@ -1,7 +1,7 @@
 //! Whole imports against the local back ends: interrupted, repeated, poisoned, and with failures.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{read_to_string, write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -427,4 +427,23 @@ fn a112_a_file_that_others_can_read_is_noticed() {
         assert_eq!(super::is_open_to_others(&path), is_open);
     }
     std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn the_policy_for_an_import_allows_its_calls_and_no_others() {
+    let scene = Scene::new().await;
+    let [first, second] = &*scene.mint(2) else { panic!("there are two") };
+    scene.put(&[
+        json!({ "refresh_token": first.refresh_token }),
+        json!({ "refresh_token": second.refresh_token }),
+    ]);
+    assert_eq!(scene.words(FAST).await, ["imported", "imported"]);
+    let dynamodb =
+        scene.stack.dynamodb.calls().into_iter().map(|call| format!("dynamodb:{}", call.operation));
+    let secrets = scene.stack.secrets.calls().into_iter();
+    let secrets = secrets.map(|call| format!("secretsmanager:{}", call.operation));
+    let mut needed: BTreeSet<String> = dynamodb.chain(secrets).collect();
+    // The batch gives what may be read one by one.
+    needed.extend(["cloudformation:DescribeStacks", "secretsmanager:GetSecretValue"].map(str::to_owned));
+    assert_eq!(needed, postern_template::policies::actions(&postern_template::policies(), "ImportPolicy"));
 }

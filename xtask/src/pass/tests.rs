@@ -4,6 +4,7 @@
 mod journals;
 mod measured;
 mod moving;
+mod policies;
 
 use std::cell::Cell;
 use std::path::PathBuf;

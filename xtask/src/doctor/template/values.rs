@@ -103,6 +103,7 @@ impl Template {
         };
         match (self.body["Resources"][logical_id]["Type"].as_str()?, name) {
             (_, "Arn") if made.starts_with("arn:") => Some(made.clone()),
+            ("AWS::Lambda::Version", "Version") => Some(made.rsplit(':').next()?.to_owned()),
             ("AWS::Lambda::Function", "Arn") => own("lambda", format!("function:{made}")),
             ("AWS::DynamoDB::Table", "Arn") => own("dynamodb", format!("table/{made}")),
             ("AWS::Logs::LogGroup", "Arn") => own("logs", format!("log-group:{made}:*")),

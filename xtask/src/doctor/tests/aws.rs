@@ -2,7 +2,7 @@
 //! other services the calls that doctor makes. DynamoDB and Secrets Manager are those of the
 //! harness. What the services say of the stack's resources is made from the template.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -24,6 +24,8 @@ pub(super) const PAGE: &str = "http://localhost:9100";
 /// The event bus.
 const BUS: &str = "mail";
 const BACK_END: &str = "arn:aws:iam::123456789012:role/back-end";
+/// How a function's ARN begins.
+const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:";
 /// The stack inside.
 const MONITORING: &str = "monitoring";
 
@@ -39,6 +41,8 @@ pub(super) struct Aws {
     pub(super) preflight: fn(&str) -> (u16, &str),
     /// Words of calls that are answered so; the last that fits.
     pub(super) answers: Vec<(String, u16, String)>,
+    /// The permissions that the calls so far need.
+    pub(super) actions: BTreeSet<String>,
 }
 
 impl Aws {
@@ -81,11 +85,28 @@ impl Aws {
             templates: BTreeMap::from([("postern", template), (MONITORING, postern_template::monitoring())]),
             preflight: |origin| (204, if origin == PAGE { origin } else { "" }),
             answers: Vec::new(),
+            actions: BTreeSet::new(),
         }
+    }
+
+    /// Whether each function has a version and an alias.
+    fn has_versions(&self) -> bool {
+        self.parameters.contains_key("DeploymentId")
     }
 
     /// Says of the resources what the templates say.
     pub(super) fn be_as(&mut self, templates: &[Template]) {
+        self.answers.clear();
+        if self.has_versions() {
+            // Nobody may call a function without its alias.
+            let absent = json!({ "__type": "ResourceNotFoundException" }).to_string();
+            self.answers.push(("/functions/ /policy".to_owned(), 404, absent));
+            self.answers.push((
+                "/aliases/live".to_owned(),
+                200,
+                json!({ "FunctionVersion": "7" }).to_string(),
+            ));
+        }
         let mut say = |words: &str, body: String| self.answers.push((words.to_owned(), 200, body));
         let xml = |call: &str, content: &str| element(&format!("{call}Response {call}Result"), content);
         say("DescribeTable CredentialsTable", table("user_id").to_string());
@@ -138,12 +159,15 @@ impl Aws {
             if !source.is_null() {
                 statement["Condition"] = json!({ "ArnLike": { "AWS:SourceArn": source } });
             }
-            let function = permission.properties["FunctionName"].as_str().unwrap().to_owned();
+            let function = permission.properties["FunctionName"].as_str().unwrap();
+            let function = function.trim_start_matches(LAMBDA).to_owned();
             statements.entry(function).or_default().push(statement);
         }
         for (function, statements) in statements {
             let policy = json!({ "Statement": statements }).to_string();
-            say(&format!("/functions/{function}/policy"), json!({ "Policy": policy }).to_string());
+            let (function, alias) = function.split_once(':').unwrap_or((&function, ""));
+            let words = format!("/functions/{function}/policy {alias}");
+            say(&words, json!({ "Policy": policy }).to_string());
         }
         let mut alarms = Vec::new();
         for alarm in templates[1].resources("AWS::CloudWatch::Alarm") {
@@ -183,23 +207,33 @@ impl Aws {
                 element("TemplateBody", &text.replace('&', "&amp;").replace('<', "&lt;"))
             }
             _ => {
+                let all = &self.templates[name]["Resources"];
+                let folder = |name: &str| all[name]["Properties"]["CodeUri"].as_str();
                 let resource = |(logical_id, resource): (&String, &Value)| {
-                    let folder = resource["Properties"]["CodeUri"].as_str();
-                    let physical_id = match (folder, logical_id.as_str()) {
-                        (Some(folder), _) => folder.trim_start_matches("functions/"),
-                        (None, "SealingKeys") => "postern/sealing-keys",
-                        (None, "Monitoring") => MONITORING,
-                        (None, name) => name,
+                    let of = resource["Properties"]["FunctionName"]["Ref"].as_str().and_then(folder);
+                    let of = of.unwrap_or_default().trim_start_matches("functions/");
+                    let physical_id = match (folder(logical_id), resource["Type"].as_str().unwrap()) {
+                        (Some(folder), _) => folder.trim_start_matches("functions/").to_owned(),
+                        (None, "AWS::Lambda::Version") => format!("{LAMBDA}{of}:7"),
+                        (None, "AWS::Lambda::Alias") => format!("{LAMBDA}{of}:live"),
+                        (None, _) => match logical_id.as_str() {
+                            "SealingKeys" => "postern/sealing-keys".to_owned(),
+                            "Monitoring" => MONITORING.to_owned(),
+                            name => name.to_owned(),
+                        },
                     };
                     let names = element("LogicalResourceId", logical_id)
-                        + &element("PhysicalResourceId", physical_id);
+                        + &element("PhysicalResourceId", &physical_id);
                     element("member", &names)
                 };
-                let all = self.templates[name]["Resources"].as_object().unwrap().iter();
-                let is_held = |(name, resource): &(&String, &Value)| {
-                    resource["Type"] != "AWS::CloudFormation::Stack" || *name == "Monitoring"
+                let is_held = |(name, resource): &(&String, &Value)| match resource["Type"].as_str().unwrap()
+                {
+                    "AWS::CloudFormation::Stack" => *name == "Monitoring",
+                    "AWS::Lambda::Alias" | "AWS::Lambda::Version" => self.has_versions(),
+                    _ => true,
                 };
-                element("StackResourceSummaries", &all.filter(is_held).map(resource).collect::<String>())
+                let held = all.as_object().unwrap().iter().filter(is_held).map(resource);
+                element("StackResourceSummaries", &held.collect::<String>())
             }
         };
         element(&format!("{action}Response {action}Result"), &content)
@@ -294,7 +328,9 @@ pub(super) async fn answer(
 ) -> Response<String> {
     let target = header(&headers, "x-amz-target").to_owned();
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    let call = format!("{target} {} {body}&", uri.path());
+    let call = format!("{target} {} {body}&", uri.path_and_query().unwrap());
+    let action = form.get("Action").map_or_else(|| operation(&target, uri.path()), String::as_str);
+    scene.aws().actions.extend(service(&headers).map(|service| format!("{service}:{action}")));
     let is_meant = |words: &str| words.split(' ').all(|word| call.contains(word));
     let known = scene.aws().answers.iter().rev().find(|(words, ..)| is_meant(words)).cloned();
     if let Some((_, status, text)) = known {
@@ -316,6 +352,27 @@ pub(super) async fn answer(
             None => scene.api(method, uri, headers).await,
         },
     }
+}
+
+/// The service that a call is signed for, as IAM calls it; none for a call of the API.
+fn service(headers: &HeaderMap) -> Option<&str> {
+    // Credential=<key>/<day>/<region>/<service>/aws4_request
+    let scope = header(headers, "authorization").split("Credential=").nth(1)?;
+    scope.split('/').nth(3).map(|service| if service == "monitoring" { "cloudwatch" } else { service })
+}
+
+/// The operation that a call in JSON names in its target, or that its path is for.
+fn operation<'a>(target: &'a str, path: &str) -> &'a str {
+    let paths = [
+        ("/configuration", "GetFunctionConfiguration"),
+        ("/concurrency", "GetFunctionConcurrency"),
+        ("/policy", "GetPolicy"),
+        ("/aliases/", "GetAlias"),
+        ("/event-source-mappings/", "GetEventSourceMapping"),
+        ("/v2/apis/", "GET"),
+    ];
+    let of_path = paths.iter().find(|(part, _)| path.contains(part)).map(|(_, operation)| *operation);
+    of_path.unwrap_or_else(|| target.rsplit('.').next().unwrap_or_default())
 }
 
 /// What DynamoDB says of a table with this key.

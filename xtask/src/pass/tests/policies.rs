@@ -1,0 +1,65 @@
+//! The operators' policies allow what count, reseal and restore call, and nothing else.
+
+use std::collections::BTreeSet;
+
+use postern_rules::error::Error;
+use postern_template::policies::actions;
+
+use super::*;
+
+/// The actions that the calls so far need, with the one by which each command finds the stack.
+fn needed(stack: &Stack) -> BTreeSet<String> {
+    let mut needed = BTreeSet::from(["cloudformation:DescribeStacks".to_owned()]);
+    for call in stack.dynamodb.calls() {
+        // IAM knows a transaction by its parts.
+        let parts = call.body["TransactItems"].as_array().into_iter().flatten();
+        let parts: Vec<&str> = parts
+            .map(|part| match part.as_object().unwrap().keys().next().unwrap().as_str() {
+                "Put" => "PutItem",
+                "ConditionCheck" => "ConditionCheckItem",
+                other => panic!("{other} is another action"),
+            })
+            .collect();
+        let parts = if parts.is_empty() { vec![&*call.operation] } else { parts };
+        needed.extend(parts.into_iter().map(|action| format!("dynamodb:{action}")));
+    }
+    for call in stack.secrets.calls() {
+        needed.insert(format!("secretsmanager:{}", call.operation));
+        // The batch gives what may be read one by one.
+        needed.insert("secretsmanager:GetSecretValue".to_owned());
+    }
+    stack.dynamodb.forget_calls();
+    stack.secrets.forget_calls();
+    needed
+}
+
+#[tokio::test]
+async fn each_command_over_all_credentials_has_a_policy_of_exactly_its_calls() {
+    let policies = postern_template::policies();
+    let scene = Scene::new(3).await;
+    needed(&scene.stack);
+    let pass = Pass::new(&scene.app, Reading::Counted, FAST, Journal::in_memory(scene.app.clock.now()));
+    show(&pass, async |_| Ok::<_, Error>(Told::default()), |_| Ok(())).await.unwrap();
+    assert_eq!(needed(&scene.stack), actions(&policies, "CountPolicy"));
+
+    show(&scene.pass(FAST), async |stored| seal(&scene.app, stored).await, check_keyring()).await.unwrap();
+    assert_eq!(needed(&scene.stack), actions(&policies, "ResealPolicy"));
+
+    let (table, old) = ("restored", Scene::new(0).await);
+    let mut tables = postern_template::tables();
+    tables.retain(|definition| definition.name == CREDENTIALS_TABLE);
+    tables[0].name = table.to_owned();
+    old.stack.dynamodb.create_tables(&tables);
+    let keyring = keyring(&json!({ "primary": "k1", "k1": OLD }));
+    put_credentials(&old.stack, table, &keyring, 0..3);
+    let mut variables = old.stack.environment();
+    variables.insert("CREDENTIALS_TABLE".to_owned(), table.to_owned());
+    let from = App::new(|name| variables.get(name).cloned(), Clock::System, None);
+    let from = from.unwrap_or_else(|problem| panic!("{}", problem.error));
+    needed(&old.stack);
+    let pass = Pass::new(&from, Reading::All, FAST, Journal::in_memory(from.clock.now()));
+    let put_back = async |stored: &_| restore::put_back(&from, &old.app, stored).await;
+    show(&pass, put_back, check_keyring()).await.unwrap();
+    assert_eq!(old.stack.dynamodb.scan(CREDENTIALS_TABLE).len(), 3);
+    assert_eq!(needed(&old.stack), actions(&policies, "RestorePolicy"));
+}
