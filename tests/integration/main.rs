@@ -51,6 +51,7 @@ mod spending;
 mod start;
 mod steady;
 mod summaries;
+mod sweep;
 mod tls;
 mod token;
 mod two_clients;

@@ -111,22 +111,29 @@ fn a71_the_lists_of_roles_take_whole_arns_of_roles_and_nothing_wider() {
 }
 
 #[test]
-fn the_events_are_called_by_their_schedule_and_their_stream_alone() {
+fn events_and_sweep_are_called_by_their_schedules_and_the_stream_alone() {
     let template = harness::template::read();
     let of_others = permissions(&template, |principal| {
         *principal != "apigateway.amazonaws.com" && !principal.is_object()
     });
     let of_others: Vec<&Value> = of_others.map(|(_, permission)| permission).collect();
-    let of_schedule = json!({
-        "FunctionName": {"Ref": "Events"},
-        "Action": "lambda:InvokeFunction",
-        "Principal": "events.amazonaws.com",
-        "SourceArn": {"Fn::GetAtt": "EventsSchedule.Arn"},
+    // The sweep counts quarters of an hour from midnight.
+    let scheduled = [("Events", "rate(1 hour)"), ("Sweep", "cron(0/15 * * * ? *)")];
+    let of_schedules = scheduled.map(|(function, _)| {
+        json!({
+            "FunctionName": {"Ref": function},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "events.amazonaws.com",
+            "SourceArn": {"Fn::GetAtt": format!("{function}Schedule.Arn")},
+        })
     });
-    assert_eq!(of_others, [&of_schedule]);
-    let rule = &template["Resources"]["EventsSchedule"]["Properties"];
-    assert_eq!(rule["ScheduleExpression"], "rate(1 hour)");
-    assert_eq!(rule["Targets"], json!([{"Id": "events", "Arn": {"Fn::GetAtt": "Events.Arn"}}]));
+    assert_eq!(of_others, of_schedules.each_ref());
+    for (function, schedule) in scheduled {
+        let rule = &template["Resources"][format!("{function}Schedule")]["Properties"];
+        assert_eq!(rule["ScheduleExpression"], schedule);
+        let arn = json!({"Fn::GetAtt": format!("{function}.Arn")});
+        assert_eq!(rule["Targets"], json!([{"Id": function.to_lowercase(), "Arn": arn}]));
+    }
     let mappings: Vec<_> = resources(&template, "AWS::Lambda::EventSourceMapping").collect();
     assert_eq!(mappings.len(), 1);
     assert_eq!(mappings[0].1["FunctionName"], json!({"Ref": "Events"}));
@@ -180,4 +187,14 @@ fn f103_a_stack_with_events_has_a_rule_on_their_bus_that_matches_and_does_nothin
     assert_eq!(rule["EventBusName"], json!({"Ref": "EventBusName"}));
     assert_eq!((&rule["State"], &rule["Targets"]), (&json!("DISABLED"), &Value::Null));
     assert_eq!(template["Resources"]["EventBusExists"]["Condition"], "HasEvents");
+}
+
+#[test]
+fn f116_no_two_runs_of_the_sweep_overlap() {
+    let template = harness::template::read();
+    let sweep = &template["Resources"]["Sweep"]["Properties"];
+    // The schedule comes each 900 seconds.
+    assert!(sweep["Timeout"].as_u64().unwrap() < 900);
+    let never_again = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 900});
+    assert_eq!(sweep["EventInvokeConfig"], never_again);
 }

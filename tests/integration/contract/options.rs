@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 17] = [
     "HasAccessToken",
     "HasAdministrators",
     "HasBackEnds",
@@ -20,6 +20,7 @@ const OPTIONS: [&str; 16] = [
     "HasOriginSecret",
     "HasOriginTruststore",
     "HasRisc",
+    "HasSweep",
     "SignInRateIs10",
     "SignInRateIs50",
     "SignInRateIs100",
