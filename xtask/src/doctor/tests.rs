@@ -249,7 +249,7 @@ async fn a_pipeline_gets_the_same_as_json() {
     let findings = document["findings"].take();
     assert_eq!(document["exit_code"], 1);
     let of = |check: &str| findings.as_array().unwrap().iter().filter(|one| one["check"] == check).count();
-    assert_eq!((of("google"), of("api"), of("roles")), (2, 3, 12));
+    assert_eq!((of("google"), of("api"), of("roles")), (2, 3, 13));
     let wrong = findings.as_array().unwrap().iter().find(|one| one["state"] == "wrong").unwrap();
     assert_snapshot!(wrong.to_string(), @r#"{"check":"google","fix":"store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost","state":"wrong","what":"Google refuses the client secret in postern/google-client"}"#);
     assert!(!findings.to_string().contains("planted"));

@@ -132,7 +132,7 @@ async fn a_deployed_api_that_is_not_reached() {
     wrong  GET http://localhost:1/messages reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
     wrong  GET http://localhost:1/oauth/callback reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
     ");
-    assert_eq!(output.matches("good ").count(), 35, "{output}");
+    assert_eq!(output.matches("good ").count(), 37, "{output}");
 }
 
 #[tokio::test]
