@@ -1,6 +1,6 @@
 //! The HTTP door: turns an event into a request, calls the handler and turns its result into a
-//! response. Knows no route's rules. [`direct`] and [`stream`] are the doors of functions without
-//! one.
+//! response. Knows no route's rules. [`direct`], [`schedule`] and [`stream`] are the doors of
+//! functions without one.
 
 pub mod authorization;
 pub mod browser_sessions;
@@ -16,6 +16,7 @@ mod problem;
 pub mod query;
 mod reply;
 mod request;
+pub mod schedule;
 pub mod stream;
 mod user;
 

@@ -125,6 +125,7 @@ impl World {
                 ("GetItem of a session", dynamodb(&json!({ "Item": session }))),
                 ("GetItem", dynamodb(&json!({ "Item": credential }))),
                 ("UpdateItem", dynamodb(&json!({ "Attributes": credential }))),
+                ("Scan", dynamodb(&json!({ "Items": [&credential], "Count": 1, "ScannedCount": 1 }))),
                 ("PutItem", dynamodb(&json!({}))),
                 ("DeleteItem", dynamodb(&json!({}))),
                 (
@@ -329,6 +330,7 @@ pub(crate) fn environment(url: impl Fn(BackEnd) -> String, certificate: &str) ->
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(BackEnd::SecretsManager)),
         ("AWS_ENDPOINT_URL_EVENTBRIDGE", url(BackEnd::EventBridge)),
         ("EVENT_BUS_NAME", "default".to_owned()),
+        ("SWEEP_UNUSED_DAYS", "30".to_owned()),
         // The yardsticks have no sessions that say who the user is.
         ("BENCH_USER", USER.to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),

@@ -36,10 +36,11 @@ enum Event {
     Shown,
     Record,
     Delivery,
+    Quarter,
 }
 
 /// The functions' cases.
-pub(crate) const FUNCTIONS: [Case; 15] = [
+pub(crate) const FUNCTIONS: [Case; 16] = [
     case("list-messages", "good token", Mode::Good, Event::Messages, 200),
     case("list-messages", "expired token", Mode::Expired, Event::Messages, 200),
     case("list-messages", "25 summaries", Mode::Good, Event::Summaries, 200),
@@ -55,9 +56,10 @@ pub(crate) const FUNCTIONS: [Case; 15] = [
     case("connections", "shown", Mode::Good, Event::Shown, 200),
     case("events", "one event", Mode::Good, Event::Record, 200),
     case("risc", "one event", Mode::Good, Event::Delivery, 202),
+    case("sweep", "one part", Mode::Good, Event::Quarter, 200),
 ];
 /// The names of the cases in the order of the tables.
-pub(crate) const CASES: [&str; 9] = [
+pub(crate) const CASES: [&str; 10] = [
     "good token",
     "expired token",
     "25 summaries",
@@ -66,6 +68,7 @@ pub(crate) const CASES: [&str; 9] = [
     "shown",
     "one session",
     "one event",
+    "one part",
     "any event",
 ];
 /// The yardsticks' cases.
@@ -118,6 +121,7 @@ impl Bench {
                 let headers = [("accept", "application/json"), ("content-type", "application/secevent+jwt")];
                 event("POST /risc", "", &headers, &[], &security_event()?)
             }
+            Event::Quarter => Ok(include_str!("../fixtures/events/event_bridge_scheduled.json").to_owned()),
             Event::Token => {
                 let form = ("content-type", "application/x-www-form-urlencoded");
                 event("POST /auth/token", "", &[form], &[], TOKEN_REQUEST)

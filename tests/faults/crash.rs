@@ -1,6 +1,6 @@
 //! The process dies at each point of the callback, the refresh, a hand-out, a disconnect, a
-//! sign-out, an import, a security event and the function `events`, combined with each fault of the
-//! back ends. Afterwards the credential works, or the user is asked for consent, or a repetition
+//! sign-out, an import, a sweep, a security event and the function `events`, combined with each fault
+//! of the back ends. Afterwards the credential works, or the user is asked for consent, or a repetition
 //! completes what began; what is stored changed only for a good reason.
 
 mod callback;
@@ -13,6 +13,7 @@ mod import;
 mod kill;
 mod receipt;
 mod refresh;
+mod sweep;
 mod trouble;
 
 use std::cell::{Cell, RefCell};

@@ -17,6 +17,7 @@ mod invariants;
 mod log;
 mod passes;
 mod storage;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,6 +38,7 @@ use self::invariants::Witness;
 pub use self::log::metrics_names;
 pub use self::passes::{all_items, copy_all, follow_ends, reseal_all};
 pub use self::storage::{OTHER_CLIENT, is_sealed_with};
+pub use self::sweep::{QUARTERS, invoke_sweep, quarter};
 use crate::dynamodb::DynamoDb;
 use crate::google::{Endpoint, Google};
 use crate::jar::Jar;

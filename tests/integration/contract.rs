@@ -34,11 +34,12 @@ const FUNCTIONS: [(&str, Route); 9] = [
 ];
 
 /// The functions that only some stacks have, and the condition of each. Only `risc` has a route.
-const OPTIONAL: [(&str, &str); 4] = [
+const OPTIONAL: [(&str, &str); 5] = [
     ("access-token", "HasBackEnds"),
     ("connections", "HasAdministrators"),
     ("events", "HasEvents"),
     ("risc", "HasCrossAccountProtection"),
+    ("sweep", "HasSweep"),
 ];
 
 /// `(function, method, path)` for each route in the functions' code.
@@ -194,6 +195,8 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
         "SignInsExpectedFrom",
         "SignInsExpectedUntil",
         "SignInsExpectedWithin",
+        "SweepRefreshesPerSecond",
+        "SweepUnusedDays",
         "Tracing",
     ];
     assert_eq!(names, plain);
@@ -226,6 +229,7 @@ fn a77_the_template_carries_names_of_secrets_and_no_secret() {
             // No request tells them the address.
             "AccessToken" | "Connections" => &["PUBLIC_URL"],
             "Events" => &["EVENTS_CARRY_EMAIL", "EVENT_BUS_NAME"],
+            "Sweep" => &["SWEEP_REFRESHES_PER_SECOND", "SWEEP_UNUSED_DAYS"],
             _ => &[],
         };
         assert_eq!(own, expected, "{name} has variables of its own");

@@ -171,6 +171,7 @@ fn with_token(user: usize, now: Timestamp, random: &mut fastrand::Rng) -> Creden
         version: 1,
         updated_at: Some(START),
         sign_in_asked_at: None,
+        refreshed_at: None,
         connected_at: START,
         era: None,
         sessions_valid_from: START,

@@ -52,6 +52,7 @@ mod spending;
 mod start;
 mod steady;
 mod summaries;
+mod sweep;
 mod tls;
 mod token;
 mod two_clients;

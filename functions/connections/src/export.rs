@@ -40,7 +40,7 @@ struct Tokens {
     access_token_expires_at: Option<i64>,
 }
 
-/// A refresh that is under way, and the last one that failed.
+/// A refresh that is under way, the last one that failed, and the last one that did not.
 #[derive(Serialize)]
 struct Refresh {
     under_way_until: Option<i64>,
@@ -48,6 +48,8 @@ struct Refresh {
     failures: u32,
     next_attempt_at: Option<i64>,
     sign_in_asked_at: Option<i64>,
+    /// When Google last issued the refresh token or an access token for it, as far as it is known.
+    last_succeeded_at: i64,
 }
 
 /// A session's row has no index by its user, so the rows are not listed.
@@ -84,6 +86,7 @@ pub(crate) async fn export(app: &App, user: &UserId, call: &Call<'_>) -> Result<
             failures: setback.as_ref().map_or(0, |setback| setback.failures),
             next_attempt_at: setback.as_ref().map(|setback| setback.retry_at.seconds()),
             sign_in_asked_at: credential.sign_in_asked_at.map(seconds),
+            last_succeeded_at: credential.last_used_at().seconds(),
         },
         writes: credential.version,
         last_written_at: credential.updated_at.map(seconds),

@@ -8,6 +8,7 @@ mod origin_secrets;
 mod return_uris;
 mod variables;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 pub use self::address::{Origins, PublicUrl, safe_url};
@@ -96,6 +97,10 @@ pub struct Config {
     pub event_bus_name: Option<String>,
     /// `EVENTS_CARRY_EMAIL`.
     pub events_carry_email: bool,
+    /// `SWEEP_UNUSED_DAYS`; only the function `sweep` needs it.
+    pub sweep_unused_days: Option<u32>,
+    /// `SWEEP_REFRESHES_PER_SECOND`.
+    pub sweep_refreshes_per_second: u32,
     /// `EXTRA_ROOT_CERTIFICATES`.
     pub extra_root_certificates: Option<PathBuf>,
 }
@@ -134,6 +139,11 @@ impl Config {
             event_bus_name: variables
                 .parsed(&names::EVENT_BUS_NAME, |name| is_bus_name(name).then(|| name.to_owned()))?,
             events_carry_email: variables.parsed(&names::EVENTS_CARRY_EMAIL, on_or_off)?.unwrap_or(false),
+            sweep_unused_days: variables
+                .parsed(&names::SWEEP_UNUSED_DAYS, |text| number_in(text, 1..=150))?,
+            sweep_refreshes_per_second: variables
+                .parsed(&names::SWEEP_REFRESHES_PER_SECOND, |text| number_in(text, 1..=1000))?
+                .unwrap_or(2),
             extra_root_certificates: variables.optional(&names::EXTRA_ROOT_CERTIFICATES).map(PathBuf::from),
         })
     }
@@ -142,6 +152,10 @@ impl Config {
 /// EventBridge's characters (PutEvents, `EventBusName`), and the colons of an ARN.
 fn is_bus_name(text: &str) -> bool {
     text.len() <= 1600 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.-_:".contains(&byte))
+}
+
+fn number_in(text: &str, range: RangeInclusive<u32>) -> Option<u32> {
+    text.parse().ok().filter(|number| range.contains(number))
 }
 
 fn on_or_off(text: &str) -> Option<bool> {
@@ -209,6 +223,11 @@ mod tests {
             ("GOOGLE_CERTIFICATES_URL", "http://www.googleapis.com/oauth2/v3/certs"),
             ("EVENT_BUS_NAME", "a bus"),
             ("EVENTS_CARRY_EMAIL", "yes"),
+            ("SWEEP_UNUSED_DAYS", "0"),
+            ("SWEEP_UNUSED_DAYS", "151"),
+            ("SWEEP_UNUSED_DAYS", "a month"),
+            ("SWEEP_REFRESHES_PER_SECOND", "0.5"),
+            ("SWEEP_REFRESHES_PER_SECOND", "1001"),
         ] {
             let mut variables = complete();
             variables.insert(name, value);

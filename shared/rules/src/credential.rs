@@ -1,6 +1,7 @@
 //! A user's stored credential and its rules: scopes, freshness, client changes and revocation.
 
 mod freshness;
+mod last_use;
 mod obstacle;
 mod setback;
 mod standing;
@@ -8,6 +9,7 @@ mod standing;
 use std::time::Duration;
 
 pub use self::freshness::{Freshness, LEAST_LIFE};
+pub use self::last_use::age;
 pub use self::obstacle::{Obstacle, Terms};
 pub use self::setback::{Setback, SetbackCause, whole_seconds};
 pub use self::standing::Standing;
@@ -141,6 +143,9 @@ pub struct Credential {
     pub updated_at: Option<Timestamp>,
     /// When the organisation last asked for a new sign-in, if no refresh has succeeded since.
     pub sign_in_asked_at: Option<Timestamp>,
+    /// When Google last saw the refresh token, if the access token does not tell: it is of a later
+    /// sign-in, which used none.
+    pub refreshed_at: Option<Timestamp>,
     /// When the user first connected.
     pub connected_at: Timestamp,
     /// A random ID. Sessions of another era are invalid, whatever the clocks say. Absent in items of
@@ -205,6 +210,7 @@ pub(crate) mod tests {
             version: 1,
             updated_at: Some(NOW),
             sign_in_asked_at: None,
+            refreshed_at: None,
             connected_at: NOW,
             era: Some("era".to_owned()),
             sessions_valid_from: NOW,

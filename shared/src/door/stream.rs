@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::direct::Function;
 use super::invocation::{self, Answered, Invocation, Label, Notes};
-use super::problem;
+use super::{problem, schedule};
 use crate::app::{App, NotConfigured};
 use crate::clock::Deadline;
 use crate::outside::dynamodb::stream::Place;
@@ -40,16 +40,11 @@ impl<'a> Occasion<'a> {
         struct Wire<'a> {
             #[serde(rename = "Records", borrow)]
             records: Option<Vec<&'a RawValue>>,
-            source: Option<&'a str>,
-            #[serde(rename = "detail-type")]
-            detail_type: Option<&'a str>,
         }
         // Lambda limits the size. A batch that was refused here would count as done.
         match serde_json::from_str(payload) {
-            Ok(Wire { records: Some(records), .. }) => Ok(Self::Records(records)),
-            Ok(Wire { source: Some("aws.events"), detail_type: Some("Scheduled Event"), .. }) => {
-                Ok(Self::Hour)
-            }
+            Ok(Wire { records: Some(records) }) => Ok(Self::Records(records)),
+            _ if schedule::is_scheduled(payload) => Ok(Self::Hour),
             _ => Err(NOT_AN_OCCASION),
         }
     }
@@ -118,10 +113,7 @@ where
         let document = problem::payload(&error, request_id, None);
         let answer = match beginning {
             Some(beginning) => Ok(failed_from(Some(beginning))),
-            None if is_hour => {
-                let error_type = error.facts().code.to_owned();
-                Err(Diagnostic { error_type, error_message: document.get().to_owned() })
-            }
+            None if is_hour => Err(schedule::failure(&error, &document)),
             None => Ok(document),
         };
         let status = problem::status(&error);

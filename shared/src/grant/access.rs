@@ -19,9 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use postern_rules::credential::{
-    Credential, Freshness, LEAST_LIFE, Status, StoredAccessToken, StoredRefreshToken,
-};
+use postern_rules::credential::{Credential, Freshness, LEAST_LIFE, StoredAccessToken, StoredRefreshToken};
 use postern_rules::error::Error;
 use postern_rules::google_client::GoogleClient;
 use postern_rules::scopes::Need;
@@ -31,6 +29,7 @@ use postern_rules::time::Timestamp;
 use super::conditions::{held_up, of_gmail, require_scopes, unauthorized};
 use super::lease::{Issued, Lease, Outcome, Pace, Unstored};
 use super::tokens_at_rest;
+use super::upkeep::erase_set_aside;
 use super::wait::Wait;
 use crate::app::App;
 use crate::clock::Deadline;
@@ -264,14 +263,4 @@ fn refreshable<'c>(
         .map_err(|obstacle| unauthorized(obstacle, credential))?;
     require_scopes(credential, &credential.scopes, need)?;
     held_up(app, credential, client, is_ahead, now).map_or(Ok(token), Err)
-}
-
-/// Erases a refresh token after its seven days set aside. If that fails, the next request retries.
-async fn erase_set_aside(app: &App, credential: &Credential, now: Timestamp, deadline: Deadline) {
-    if credential.status == Status::Revoked
-        && credential.set_aside.as_ref().is_some_and(|set_aside| set_aside.is_over(now))
-        && let Err(error) = within(deadline, app.store.erase_set_aside(credential)).await
-    {
-        tracing::warn!(error = %error, "a refresh token that was set aside could not be erased");
-    }
 }

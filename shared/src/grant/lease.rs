@@ -61,6 +61,9 @@ pub(super) enum Pace {
     Now { deadline: Deadline },
     /// The request has a good token. `limit` and `deadline` are as in [`Lease`].
     Ahead { limit: Deadline, deadline: Deadline },
+    /// Nobody waits, and the refresh counts in no rate: among the grants that nobody uses, more are
+    /// dead than among others.
+    Upkeep { deadline: Deadline },
 }
 
 /// The result of a refresh that is not stored yet, with the lease that is still held.
@@ -106,8 +109,7 @@ pub(super) struct Lease<'a> {
     deadline: Deadline,
     /// The deadline for Google's response.
     ask_by: Deadline,
-    /// Whether the refresh runs ahead of expiry, with less time.
-    is_ahead: bool,
+    pace: Pace,
 }
 
 /// What Google issued, and what is needed to store it, obtained before the call to Google.
@@ -161,16 +163,16 @@ impl<'a> Lease<'a> {
         token: &StoredRefreshToken,
         pace: Pace,
     ) -> Result<Result<Self, Option<Credential>>, Error> {
-        let (limit, deadline, is_ahead) = match pace {
-            Pace::Now { deadline } => (deadline, deadline, false),
-            Pace::Ahead { limit, deadline } => (limit, deadline, true),
+        let (limit, deadline) = match pace {
+            Pace::Now { deadline } | Pace::Upkeep { deadline } => (deadline, deadline),
+            Pace::Ahead { limit, deadline } => (limit, deadline),
         };
         let ask_by = limit.or_sooner(Deadline::after(LEASE)).sooner_by(RESERVE);
         let until = app.clock.now().plus(LEASE);
         Ok(match within(limit, app.store.take_lease(credential, until)).await? {
             Written::Done(credential) => {
                 let (credential, token) = (*credential, token.clone());
-                Ok(Self { app, credential, token, limit, deadline, ask_by, is_ahead })
+                Ok(Self { app, credential, token, limit, deadline, ask_by, pace })
             }
             Written::Overtaken(found) => Err(found.map(|found| *found)),
         })
@@ -209,6 +211,9 @@ impl<'a> Lease<'a> {
 
     fn count(&self, answer: &Result<Tokens, TokenError>) {
         let outcome = outcome_word(answer);
+        if matches!(self.pace, Pace::Upkeep { .. }) {
+            return;
+        }
         if self.is_second_chance() {
             metrics::count_second_chance(if answer.is_ok() { "revived" } else { outcome });
             return;
@@ -308,7 +313,7 @@ impl<'a> Lease<'a> {
     /// Records the failed refresh in the item, so that the next requests wait before they retry.
     async fn remember_setback(self, error: TokenError) -> Result<Outcome<'a>, Error> {
         let now = self.app.clock.now();
-        let (cause, asked) = setback_of(&error, self.is_ahead);
+        let (cause, asked) = setback_of(&error, matches!(self.pace, Pace::Ahead { .. }));
         let setback = Setback::after(self.credential.setback.as_ref(), cause, asked, now);
         self.release(Some(&setback)).await;
         Err(deferred(cause, &self.credential, setback.wait(now).unwrap_or_default(), error.into()))

@@ -205,6 +205,16 @@ impl Store {
         }
         let stored = previous.and_then(|previous| previous.refresh_token.as_ref());
         change = with_tokens(change, stored, grant.refresh_token.as_ref(), grant.access_token.as_ref());
+        let is_kept = grant
+            .refresh_token
+            .as_ref()
+            .is_none_or(|token| Some(&token.id) == stored.map(|stored| &stored.id));
+        change = match previous.filter(|_| is_kept && grant.access_token.is_some()) {
+            // This access token is of Google's code. The refresh token was not used for it.
+            Some(previous) => change.set(a::REFRESHED_AT, number(previous.last_used_at().seconds())),
+            None if is_kept => change,
+            None => change.remove(&[a::REFRESHED_AT]),
+        };
         if previous.is_none_or(|previous| previous.status == Status::Disconnecting) {
             change = new_era(change.set(a::CONNECTED_AT, number(now.seconds())), first_session_at(now));
         }
@@ -254,7 +264,10 @@ impl Store {
         refresh_token: Option<&StoredRefreshToken>,
     ) -> Result<Written, StoreError> {
         let change = Change::default().remove(&LEASE).remove(&SETBACK);
-        let change = with_tokens(change, credential.refresh_token.as_ref(), refresh_token, access_token);
+        let mut change = with_tokens(change, credential.refresh_token.as_ref(), refresh_token, access_token);
+        if access_token.is_some() {
+            change = change.remove(&[a::REFRESHED_AT]);
+        }
         let change = match refresh_token {
             Some(_) => change
                 .set(a::STATUS, string(Status::Active.word()))

@@ -45,11 +45,15 @@ enum Metric {
     ConnectedUsers,
     Lapses,
     SecurityEvents,
+    SweptGrants,
+    Grants,
+    GrantAges,
+    GrantsEnding,
     Time(BackEnd),
 }
 
 impl Metric {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 25] = [
         Self::OperatorErrors,
         Self::SealFailures,
         Self::TokensNotStored,
@@ -66,6 +70,10 @@ impl Metric {
         Self::ConnectedUsers,
         Self::Lapses,
         Self::SecurityEvents,
+        Self::SweptGrants,
+        Self::Grants,
+        Self::GrantAges,
+        Self::GrantsEnding,
         Self::Time(BackEnd::DynamoDb),
         Self::Time(BackEnd::SecretsManager),
         Self::Time(BackEnd::GoogleToken),
@@ -157,7 +165,7 @@ fn count(metric: Metric, of: &'static str) {
 }
 
 /// Counts a stored token or item that cannot be opened or read.
-pub(crate) fn count_seal_failure() {
+pub fn count_seal_failure() {
     count(Metric::SealFailures, "");
 }
 
@@ -229,8 +237,32 @@ pub fn count_lapse(reason: &'static str) {
 
 /// Says how many users are connected now.
 pub fn measure_connected_users(users: usize) {
-    let users = f64::from(u32::try_from(users).unwrap_or(u32::MAX));
-    with_collected(|collected| collected.add(Metric::ConnectedUsers, "", users));
+    measure(Metric::ConnectedUsers, "", users);
+}
+
+/// Says how many of the grants that a sweep should have refreshed ended like this.
+pub fn measure_swept(outcome: &'static str, grants: usize) {
+    measure(Metric::SweptGrants, outcome, grants);
+}
+
+/// Says how many of the grants that a sweep has read are in this state.
+pub fn measure_grants(state: &'static str, grants: usize) {
+    measure(Metric::Grants, state, grants);
+}
+
+/// Says how many of the active grants that a sweep has read were last used this long ago.
+pub fn measure_grant_ages(age: &'static str, grants: usize) {
+    measure(Metric::GrantAges, age, grants);
+}
+
+/// Says how many of the active grants that a sweep has read end within this time.
+pub fn measure_grants_ending(within: &'static str, grants: usize) {
+    measure(Metric::GrantsEnding, within, grants);
+}
+
+fn measure(metric: Metric, of: &'static str, number: usize) {
+    let number = f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    with_collected(|collected| collected.add(metric, of, number));
 }
 
 /// Counts a security event of Google's, by its type: a word from a closed list.

@@ -77,11 +77,15 @@ impl World {
         self.line_with("request.id", &told.request_id)
     }
 
+    /// The lines that were logged in this world's time, also by other tests that run beside this one.
+    pub fn lines(&self) -> Vec<Value> {
+        let log = log::since(self.witness.log_began);
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// The line of this world's time whose member says this; panics if there is not exactly one.
     pub fn line_with(&self, member: &str, says: &str) -> Value {
-        let log = log::since(self.witness.log_began);
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut such = lines.filter(|line| line[member] == says);
+        let mut such = self.lines().into_iter().filter(|line| line[member] == says);
         let line = such.next().expect("it is in the log");
         assert!(such.next().is_none(), "it is in the log twice");
         line

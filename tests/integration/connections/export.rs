@@ -10,7 +10,7 @@ use super::{ask, list};
 
 /// Where the export says what an attribute holds. A random name that only orders writes is nothing
 /// about the user, and a sealed token is never given out: they lead to nothing.
-const ATTRIBUTES: [(&str, &str); 27] = [
+const ATTRIBUTES: [(&str, &str); 28] = [
     ("user_id", "/user/id"),
     ("email", "/user/email"),
     ("status", "/stored_status"),
@@ -33,6 +33,7 @@ const ATTRIBUTES: [(&str, &str); 27] = [
     ("refresh_failures", "/refresh/failures"),
     ("refresh_retry_at", "/refresh/next_attempt_at"),
     ("sign_in_asked_at", "/refresh/sign_in_asked_at"),
+    ("refreshed_at", "/refresh/last_succeeded_at"),
     ("version", "/writes"),
     ("write_id", ""),
     ("updated_at", "/last_written_at"),

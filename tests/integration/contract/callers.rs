@@ -110,24 +110,30 @@ fn a71_the_lists_of_roles_take_whole_arns_of_roles_and_nothing_wider() {
 }
 
 #[test]
-fn the_events_are_called_by_their_schedule_and_their_stream_alone() {
+fn events_and_sweep_are_called_by_their_schedules_and_the_stream_alone() {
     let template = harness::template::read();
     let of_others = permissions(&template, |principal| {
         *principal != "apigateway.amazonaws.com" && !principal.is_object()
     });
     let of_others: Vec<&Value> = of_others.map(|(_, permission)| permission).collect();
-    let of_events = json!({"Fn::If": ["HasVersions", {"Ref": "EventsAlias"}, {"Ref": "Events"}]});
-    let of_schedule = json!({
-        "FunctionName": of_events,
-        "Action": "lambda:InvokeFunction",
-        "Principal": "events.amazonaws.com",
-        "SourceArn": {"Fn::GetAtt": "EventsSchedule.Arn"},
+    // The sweep counts quarters of an hour from midnight.
+    let scheduled = [("Events", "rate(1 hour)"), ("Sweep", "cron(0/15 * * * ? *)")];
+    let of_schedules = scheduled.map(|(function, _)| {
+        json!({
+            "FunctionName": {"Fn::If": ["HasVersions", {"Ref": format!("{function}Alias")}, {"Ref": function}]},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "events.amazonaws.com",
+            "SourceArn": {"Fn::GetAtt": format!("{function}Schedule.Arn")},
+        })
     });
-    assert_eq!(of_others, [&of_schedule]);
-    let rule = &template["Resources"]["EventsSchedule"]["Properties"];
-    assert_eq!(rule["ScheduleExpression"], "rate(1 hour)");
-    assert_eq!((rule["Targets"].as_array().unwrap().len(), &rule["Targets"][0]["Id"]), (1, &json!("events")));
-    assert_eq!(called(&rule["Targets"][0]["Arn"]), "Events");
+    assert_eq!(of_others, of_schedules.each_ref());
+    for (function, schedule) in scheduled {
+        let rule = &template["Resources"][format!("{function}Schedule")]["Properties"];
+        assert_eq!(rule["ScheduleExpression"], schedule);
+        let targets = rule["Targets"].as_array().unwrap();
+        assert_eq!((targets.len(), &targets[0]["Id"]), (1, &json!(function.to_lowercase())));
+        assert_eq!(called(&targets[0]["Arn"]), function);
+    }
     let mappings: Vec<_> = resources(&template, "AWS::Lambda::EventSourceMapping").collect();
     assert_eq!(mappings.len(), 1);
     assert_eq!(called(&mappings[0].1["FunctionName"]), "Events");
@@ -181,4 +187,14 @@ fn f103_a_stack_with_events_has_a_rule_on_their_bus_that_matches_and_does_nothin
     assert_eq!(rule["EventBusName"], json!({"Ref": "EventBusName"}));
     assert_eq!((&rule["State"], &rule["Targets"]), (&json!("DISABLED"), &Value::Null));
     assert_eq!(template["Resources"]["EventBusExists"]["Condition"], "HasEvents");
+}
+
+#[test]
+fn f116_no_two_runs_of_the_sweep_overlap() {
+    let template = harness::template::read();
+    let sweep = &template["Resources"]["Sweep"]["Properties"];
+    // The schedule comes each 900 seconds.
+    assert!(sweep["Timeout"].as_u64().unwrap() < 900);
+    let never_again = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 900});
+    assert_eq!(sweep["EventInvokeConfig"], never_again);
 }

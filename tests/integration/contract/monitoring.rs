@@ -81,8 +81,9 @@ fn each_alarm_looks_at_a_metric_that_is_written() {
         let dimensions = alarm["Dimensions"].as_array().into_iter().flatten();
         let dimensions: Vec<&str> = dimensions.map(|dimension| dimension["Name"].as_str().unwrap()).collect();
         assert_is_written(namespace, metric, &dimensions);
-        // Nothing is written while nobody calls, but the schedule calls events each hour.
-        let expected = if name == "EventsStoppedAlarm" { "breaching" } else { "notBreaching" };
+        // Nothing is written while nobody calls, but a schedule calls these.
+        let is_scheduled = ["EventsStoppedAlarm", "SweepStoppedAlarm"].contains(&name.as_str());
+        let expected = if is_scheduled { "breaching" } else { "notBreaching" };
         assert_eq!(alarm["TreatMissingData"], expected, "{name}");
         let topic = json!({"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]});
         assert_eq!(alarm["AlarmActions"], topic, "{name}");

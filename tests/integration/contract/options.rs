@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 /// The conditions that only an option makes true, of both templates.
-const OPTIONS: [&str; 23] = [
+const OPTIONS: [&str; 25] = [
     "AccessTokenHasVersions",
     "ConnectionsHasVersions",
     "EventsHasVersions",
@@ -24,6 +24,7 @@ const OPTIONS: [&str; 23] = [
     "HasOriginSecret",
     "HasOriginTruststore",
     "HasRisc",
+    "HasSweep",
     "HasVersions",
     "IsGradual",
     "RiscHasVersions",
@@ -31,6 +32,7 @@ const OPTIONS: [&str; 23] = [
     "SignInRateIs50",
     "SignInRateIs100",
     "SignInRateIs250",
+    "SweepHasVersions",
 ];
 
 /// Whether a condition holds with the defaults of the parameters.

@@ -64,7 +64,7 @@ fn take_calls(world: &mut World) -> Calls {
 /// The calls of each function during the lifetime of a session and a credential: sign-in, use,
 /// refresh, a second sign-in in the same browser, a code and its redemption, a grant that ends,
 /// signing out everywhere, and a disconnect.
-async fn observed() -> [(&'static str, Calls); 12] {
+async fn observed() -> [(&'static str, Calls); 13] {
     let mut world = World::new().await;
     let (mut start, mut callback, mut list) = (Calls::new(), Calls::new(), Calls::new());
     let (mut token, mut get, mut metadata) = (Calls::new(), Calls::new(), Calls::new());
@@ -121,6 +121,7 @@ async fn observed() -> [(&'static str, Calls); 12] {
         ("Connections", without_a_route::connections().await),
         ("Events", without_a_route::events().await),
         ("Risc", risc().await),
+        ("Sweep", without_a_route::sweep().await),
     ]
 }
 

@@ -78,6 +78,13 @@ fn whoever_calls_a_function_calls_its_alias() {
         let once = json!({"FunctionName": {"Ref": function}, "Qualifier": "live", "MaximumRetryAttempts": 0});
         assert_eq!(invokes["Properties"], once);
     }
+    let sweep = json!({
+        "FunctionName": {"Ref": "Sweep"},
+        "Qualifier": "live",
+        "MaximumRetryAttempts": 0,
+        "MaximumEventAgeInSeconds": 900,
+    });
+    assert_eq!(template["Resources"]["SweepAliasInvokes"]["Properties"], sweep);
     // API Gateway is let in before it calls.
     for (name, integration) in resources(&template, "AWS::ApiGatewayV2::Integration") {
         let function = called(&integration["IntegrationUri"]);

@@ -166,7 +166,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     scene.sign_in().await;
     scene.stack.dynamodb.forget_calls();
     assert_snapshot!(scene.output().await, @"
-    good   the functions access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, risc, server-metadata, sign-out
+    good   the functions access-token, auth-start, auth-token, connection, connections, events, get-message, list-messages, oauth-callback, risc, server-metadata, sign-out, sweep
     good   the properties that CloudFormation compares are those of the template
     good   each route of the API leads to its function
     good   each function may be invoked by whom the template permits
@@ -182,7 +182,8 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   the role of risc allows what the template grants, and no more
     good   the role of server-metadata allows what the template grants, and no more
     good   the role of sign-out allows what the template grants, and no more
-    good   the 36 alarms exist and are silent
+    good   the role of sweep allows what the template grants, and no more
+    good   the 40 alarms exist and are silent
     ?      whether somebody hears of the alarms: no AlarmTopicArn is set, so they tell nobody
     good   the log of access-token has no error in the last hour
     good   the log of auth-start has no error in the last hour
@@ -196,6 +197,7 @@ async fn a_healthy_deployment_is_good_line_by_line_and_stays_as_it_is() {
     good   the log of risc has no error in the last hour
     good   the log of server-metadata has no error in the last hour
     good   the log of sign-out has no error in the last hour
+    good   the log of sweep has no error in the last hour
     good   GET https://api.example.com/auth/start starts a sign-in that returns to https://api.example.com/oauth/callback
     good   GET https://api.example.com/messages answers 401 not_signed_in to somebody without a session
     good   GET https://api.example.com/oauth/callback answers 400 invalid_request to somebody without a session
@@ -226,7 +228,7 @@ async fn what_is_optional_is_not_missed_in_a_stack_without_it() {
     let unasked =
         "wrong  the API has 1 routes that the template does not have: delete them, unless you want them";
     assert_eq!(lines("wrong", &output), unasked);
-    for name in ["access-token", "connections", "events", "risc"] {
+    for name in ["access-token", "connections", "events", "risc", "sweep"] {
         assert!(!output.contains(name), "{output}");
     }
 }
@@ -252,7 +254,7 @@ async fn a_pipeline_gets_the_same_as_json() {
     let findings = document["findings"].take();
     assert_eq!(document["exit_code"], 1);
     let of = |check: &str| findings.as_array().unwrap().iter().filter(|one| one["check"] == check).count();
-    assert_eq!((of("google"), of("api"), of("roles")), (2, 3, 12));
+    assert_eq!((of("google"), of("api"), of("roles")), (2, 3, 13));
     let wrong = findings.as_array().unwrap().iter().find(|one| one["state"] == "wrong").unwrap();
     assert_snapshot!(wrong.to_string(), @r#"{"check":"google","fix":"store the current client_secrets.json of the client 640512773041-p0sternfakeclient.apps.googleusercontent.com; https://console.cloud.google.com/auth/clients makes a new secret if yours is lost","state":"wrong","what":"Google refuses the client secret in postern/google-client"}"#);
     assert!(!findings.to_string().contains("planted"));

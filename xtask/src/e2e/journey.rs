@@ -89,6 +89,7 @@ pub(super) async fn with_everything_optional(
         ("LogRetention", "30"),
         ("RequestRateLimit", "150"),
         ("ReservedConcurrency", "20"),
+        ("SweepUnusedDays", "30"),
         ("Tracing", "Active"),
     ];
     let changes: Vec<(&str, &str)> =
@@ -113,7 +114,8 @@ pub(super) async fn with_the_options_off(
 ) -> Result<(), String> {
     // Without the topic every alarm changes: MiniStack forgets the ARN of one inside that does not.
     let empty = OPTIONS.into_iter().chain(["AlarmTopicArn", "DeploymentId"]).map(|name| (name, ""));
-    let off: Vec<(&str, &str)> = empty.chain([("CrossAccountProtection", "off")]).collect();
+    let off: Vec<(&str, &str)> =
+        empty.chain([("CrossAccountProtection", "off"), ("SweepUnusedDays", "0")]).collect();
     deployment.change(&off, processes).await?;
     let now = deployment.resources().await?;
     let before = &deployment.resources_at_first;

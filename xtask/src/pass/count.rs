@@ -3,10 +3,10 @@
 //! write.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use postern::app::App;
 use postern::outside::dynamodb::{Reading, Stored};
+use postern_rules::credential::age;
 use postern_rules::error::Error;
 use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
@@ -19,11 +19,6 @@ use crate::connections::in_words;
 use crate::stack::Stack;
 use crate::target::{self, explain};
 
-/// The ages, each with the days at which it ends. Google ends a grant that was unused for six
-/// months.
-const AGES: [(u64, &str); 5] =
-    [(1, "under a day"), (7, "1-6 days"), (30, "7-29 days"), (90, "30-89 days"), (180, "90-179 days")];
-const OLDER: &str = "180 days or more";
 /// The name of the count of items that this version cannot read.
 const UNREADABLE: &str = "unreadable";
 
@@ -86,11 +81,7 @@ fn kind(stored: &Stored, now: Timestamp) -> Told {
     let Ok(listed) = stored.listed() else {
         return Told::counted(UNREADABLE);
     };
-    let age = stored.updated_at().map_or("unknown", |written| {
-        let age = now.since(written);
-        let is_younger = |(days, _): &&(u64, &str)| age < Duration::from_hours(days * 24);
-        AGES.iter().find(is_younger).map_or(OLDER, |(_, name)| name)
-    });
+    let age = stored.updated_at().map_or("unknown", |written| age(now.since(written)));
     let keys: Vec<String> = stored.keys().into_iter().collect();
     let kind = json!({
         "status": listed.status.word(),

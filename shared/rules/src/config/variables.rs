@@ -88,6 +88,12 @@ pub mod names {
         EVENTS_CARRY_EMAIL, Default::Value("off"),
             "`on`: events carry the user's e-mail address. `off`: only Google's user ID.",
             "The value must be on or off.";
+        SWEEP_UNUSED_DAYS, Default::Described("no sweep"),
+            "Days, 1 to 150, after which the function `sweep` refreshes a grant that nobody used.",
+            "The value must be a whole number from 1 to 150.";
+        SWEEP_REFRESHES_PER_SECOND, Default::Value("2"),
+            "How many refreshes a second the function `sweep` makes at most.",
+            "The value must be a whole number from 1 to 1000.";
         METRICS_NAMESPACE, Default::Described("no metrics"),
             "CloudWatch namespace of the metrics; the stack sets `Postern/<stack name>`.", "The value is not a valid CloudWatch namespace.";
         EXTRA_ROOT_CERTIFICATES, Default::Described("none"),

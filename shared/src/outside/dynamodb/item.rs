@@ -48,6 +48,7 @@ pub(super) mod attribute {
     pub(in crate::outside::dynamodb) const LEASE_HOLDER: &str = "lease_holder";
     pub(in crate::outside::dynamodb) const LEASE_UNTIL: &str = "lease_until";
     pub(in crate::outside::dynamodb) const SIGN_IN_ASKED_AT: &str = "sign_in_asked_at";
+    pub(in crate::outside::dynamodb) const REFRESHED_AT: &str = "refreshed_at";
     pub(in crate::outside::dynamodb) const REDEEMED_FOR: &str = "redeemed_for";
     pub(in crate::outside::dynamodb) const REDIRECT_URI: &str = "redirect_uri";
     pub(in crate::outside::dynamodb) const REFRESH_FAILURE: &str = "refresh_failure";
@@ -135,6 +136,7 @@ pub(super) fn credential(item: &Item) -> Result<Credential, Unreadable> {
         version: u64::try_from(integer(item, a::VERSION)?).map_err(|_| Unreadable(a::VERSION))?,
         updated_at: optional_integer(item, a::UPDATED_AT)?.map(Timestamp::from_seconds),
         sign_in_asked_at: optional_integer(item, a::SIGN_IN_ASKED_AT)?.map(Timestamp::from_seconds),
+        refreshed_at: optional_integer(item, a::REFRESHED_AT)?.map(Timestamp::from_seconds),
         connected_at: Timestamp::from_seconds(integer(item, a::CONNECTED_AT)?),
         era: optional_text(item, a::ERA).map(str::to_owned),
         sessions_valid_from: Timestamp::from_seconds(integer(item, a::SESSIONS_VALID_FROM)?),

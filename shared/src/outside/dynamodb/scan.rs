@@ -1,5 +1,5 @@
-//! Reads the credentials table page by page, for commands that go through all of it. No function
-//! does so.
+//! Reads the credentials table page by page, for commands and the function `sweep`, which go through
+//! all of it. No other function does so.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

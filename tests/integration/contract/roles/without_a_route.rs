@@ -67,6 +67,23 @@ pub(super) async fn events() -> Calls {
     calls
 }
 
+/// The calls of `sweep`: a grant is refreshed, and found dead months later.
+pub(super) async fn sweep() -> Calls {
+    let mut world = World::signed_in().await;
+    let mut calls = Calls::new();
+    for is_over in [false, true] {
+        if is_over {
+            world.stack.google.revoke_grant(ANN);
+        }
+        world.advance(31 * 24 * 3600);
+        take_calls(&mut world);
+        world.sweep().await;
+        calls.extend(take_calls(&mut world));
+    }
+    assert_eq!(world.credential(ANN)["status"]["S"], "revoked");
+    calls
+}
+
 /// The calls of `connections` for each of its actions.
 pub(super) async fn connections() -> Calls {
     let mut world = World::new().await;

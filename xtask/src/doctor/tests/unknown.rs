@@ -51,6 +51,7 @@ async fn what_the_caller_may_not_see() {
     ?      who may invoke risc: you may not call lambda:GetPolicy; try again with a role that may
     ?      who may invoke server-metadata: you may not call lambda:GetPolicy; try again with a role that may
     ?      who may invoke sign-out: you may not call lambda:GetPolicy; try again with a role that may
+    ?      who may invoke sweep: you may not call lambda:GetPolicy; try again with a role that may
     ?      what the role of access-token allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of auth-start allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of auth-token allows: you may not call iam:ListRolePolicies; try again with a role that may
@@ -63,6 +64,7 @@ async fn what_the_caller_may_not_see() {
     ?      what the role of risc allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of server-metadata allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      what the role of sign-out allows: you may not call iam:ListRolePolicies; try again with a role that may
+    ?      what the role of sweep allows: you may not call iam:ListRolePolicies; try again with a role that may
     ?      whether somebody hears of the alarms: no AlarmTopicArn is set, so they tell nobody
     ?      the log of access-token: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of auth-token: you may not call logs:FilterLogEvents; try again with a role that may
@@ -75,6 +77,7 @@ async fn what_the_caller_may_not_see() {
     ?      the log of risc: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of server-metadata: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the log of sign-out: you may not call logs:FilterLogEvents; try again with a role that may
+    ?      the log of sweep: you may not call logs:FilterLogEvents; try again with a role that may
     ?      the secret with Google's client, postern/google-client: you may not call secretsmanager:GetSecretValue; try again with a role that may
     ?      the secret with the keyring, postern/sealing-keys: you may not call secretsmanager:GetSecretValue; try again with a role that may
     ?      whether the keyring opens the stored tokens: there is no usable keyring; fix its secret first
@@ -129,7 +132,7 @@ async fn a_deployed_api_that_is_not_reached() {
     wrong  GET http://localhost:1/messages reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
     wrong  GET http://localhost:1/oauth/callback reaches no server: point that name to the API (its DNS record and its certificate), or deploy without DomainName and PublicUrl
     ");
-    assert_eq!(output.matches("good ").count(), 35, "{output}");
+    assert_eq!(output.matches("good ").count(), 37, "{output}");
 }
 
 #[tokio::test]
@@ -177,6 +180,7 @@ async fn a_log_that_hides_errors_or_is_too_long() {
     ?      the log of risc: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/risc --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of server-metadata: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/server-metadata --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     ?      the log of sign-out: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/sign-out --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
+    ?      the log of sweep: the part of its last hour that doctor read has no error; read the rest with `aws logs tail /postern/postern/sweep --since 1h --filter-pattern '{ ($.level = "ERROR") || ($.type = "platform.report" && $.record.status != "success") || ($.type = "platform.initReport" && $.record.status != "success") }'`
     "#);
     let line = json!({ "level": "ERROR", "code": "credential_unreadable" }).to_string();
     let event = json!({ "timestamp": 1_793_500_000_000_i64, "message": line });
