@@ -7,6 +7,7 @@ mod gateway;
 mod monitoring;
 mod objectives;
 mod options;
+mod releases;
 mod roles;
 mod stored;
 
