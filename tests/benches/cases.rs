@@ -9,7 +9,7 @@ use crate::answers::{TOKEN_REQUEST, USER, security_event};
 use crate::measure::Bench;
 use crate::process::Process;
 use crate::stubs::BackEnd;
-use crate::{Mode, Result};
+use crate::{Mode, Result, program};
 
 /// One kind of request to one program.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +128,7 @@ impl Bench {
             }
             Event::Callback => {
                 // A flow lives for ten minutes, so each turn begins its own.
-                let program = folder.join("auth-start");
+                let program = program(folder, "auth-start");
                 let mut process =
                     Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, None)?;
                 let (_, body) = process.invoke(&start()?)?;

@@ -11,7 +11,7 @@ use crate::measure::{Bench, Warm};
 use crate::process::Process;
 use crate::report::{percentile, zip_size};
 use crate::stubs::{Counts, listed};
-use crate::{Result, output, root};
+use crate::{Result, functions, output, program, root};
 
 /// By how much a figure may differ from the committed one.
 const PACKAGE: f64 = 0.02;
@@ -66,10 +66,10 @@ pub(crate) fn run(bench: &Bench, accept: bool) -> Result<()> {
 
 fn measure(bench: &Bench) -> Result<Figures> {
     let mut figures = Figures::default();
-    let folder = root().join("target/release");
+    let folder = functions();
     for case in &FUNCTIONS {
         let name = format!("{}, {}", case.program, case.name);
-        figures.zip_bytes.insert(case.program.to_owned(), zip_size(&folder.join(case.program))?);
+        figures.zip_bytes.insert(case.program.to_owned(), zip_size(&program(&folder, case.program))?);
         let mut warm = Warm::default();
         for _ in 0..PROCESSES {
             let cold = bench.cold(case, &folder, None)?;
@@ -103,9 +103,9 @@ fn least_instructions(bench: &Bench, requests: u32) -> Result<f64> {
 /// counted by valgrind. (iai-callgrind runs functions of a benchmark's own binary. It cannot start a
 /// released binary under a Runtime API server.)
 fn instructions(bench: &Bench, requests: u32) -> Result<f64> {
-    let (case, folder) = (&FUNCTIONS[0], root().join("target/release"));
+    let (case, folder) = (&FUNCTIONS[0], functions());
     let event = bench.prepare(case, &folder)?;
-    let program = folder.join(case.program);
+    let program = program(&folder, case.program);
     let command =
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", &program.to_string_lossy()];
     // valgrind is about fifty times slower: without latency nothing runs into its time limit.

@@ -42,7 +42,8 @@ struct Options {
     /// The size of memory in MB whose share of a CPU warm requests have; a whole CPU without it.
     #[arg(long, value_name = "MB")]
     warm_memory: Option<u64>,
-    /// Another build of the functions to measure in the same run; repeat the option for each.
+    /// Another build of the functions, a folder such as target/functions/x86_64, to measure in the
+    /// same run; repeat the option for each.
     #[arg(long, value_name = "NAME=FOLDER", value_parser = build)]
     binaries: Vec<Build>,
     /// Only the cases whose name has this text, such as `list-messages, good`.
@@ -94,6 +95,17 @@ fn build(text: &str) -> std::result::Result<Build, String> {
 /// The root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The functions as they are released, as `cargo xtask package` builds them.
+fn functions() -> PathBuf {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    root().join("target/functions").join(architecture)
+}
+
+/// A program of a build: cargo-lambda gives each a folder.
+fn program(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).join("bootstrap")
 }
 
 /// What a program prints.

@@ -12,7 +12,7 @@ use crate::process::{Cgroup, Ground, Process};
 use crate::report::{Figures, Row};
 use crate::runtime_api::RuntimeApi;
 use crate::stubs::{Counts, Stubs};
-use crate::{Mode, Options, Result, root};
+use crate::{Mode, Options, Result, functions, program, root};
 
 /// Warm requests of one process before the next case has its turn.
 const TURN: u32 = 250;
@@ -80,7 +80,7 @@ impl Bench {
     pub(crate) fn cold(&self, case: &Case, folder: &Path, memory: Option<u64>) -> Result<Cold> {
         let event = self.prepare(case, folder)?;
         let before = self.stubs.counts();
-        let program = folder.join(case.program);
+        let program = program(folder, case.program);
         let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, memory)?;
         let (took, body) = process.invoke(&event)?;
         let usage = process.usage()?;
@@ -108,7 +108,7 @@ impl Bench {
         warm: &mut Warm,
     ) -> Result<()> {
         let event = self.prepare(case, folder)?;
-        let program = folder.join(case.program);
+        let program = program(folder, case.program);
         let mut process = Process::start(&self.ground, &[&program.to_string_lossy()], case.mode, memory)?;
         process.invoke(&event)?;
         std::thread::sleep(SETTLE);
@@ -128,12 +128,13 @@ impl Bench {
 /// A copy of a build's programs, each written in one piece. A file that a linker wrote in many
 /// pieces lies in smaller units of the page cache, and starts up to a millisecond later.
 fn copy(build: &Build) -> Result<Build> {
-    let folder = root().join("target/bench/programs").join(&build.name);
+    let folder = root().join("target/bench/functions").join(&build.name);
     std::fs::create_dir_all(&folder)?;
     for case in FUNCTIONS.iter().chain(&YARDSTICKS) {
-        let (from, to) = (build.folder.join(case.program), folder.join(case.program));
+        let (from, to) = (program(&build.folder, case.program), program(&folder, case.program));
         let _ = std::fs::remove_file(&to);
         if from.exists() {
+            std::fs::create_dir_all(folder.join(case.program))?;
             std::fs::write(&to, std::fs::read(&from)?)?;
             std::fs::set_permissions(&to, std::fs::metadata(&from)?.permissions())?;
         }
@@ -143,7 +144,7 @@ fn copy(build: &Build) -> Result<Build> {
 
 /// Every case of every build, cold and warm, in turns.
 pub(crate) fn all(bench: &Bench, options: &Options) -> Result<Figures> {
-    let ours = copy(&Build { name: String::new(), folder: root().join("target/release") })?;
+    let ours = copy(&Build { name: String::new(), folder: functions() })?;
     let others = options.binaries.iter().map(copy).collect::<Result<Vec<Build>>>()?;
     let mut rows = Vec::new();
     for case in FUNCTIONS {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::cases::Case;
 use crate::measure::{Build, Cold, Warm};
 use crate::stubs::{Counts, listed};
-use crate::{Result, chart, output, root};
+use crate::{Result, chart, output, program, root};
 
 /// What a zip archive adds to one compressed file whose name is `bootstrap`.
 const ZIP_FRAME: usize = 134;
@@ -76,7 +76,7 @@ impl Row {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join(self.source.program)
+        program(&self.folder, self.source.program)
     }
 
     pub(crate) fn fill(&mut self, memories: &[Option<u64>], cold: &[Vec<Cold>], warm: &Warm) -> Result<()> {

@@ -9,6 +9,7 @@ mod monitoring;
 mod objectives;
 mod options;
 mod policies;
+mod releases;
 mod roles;
 mod rollout;
 mod stored;

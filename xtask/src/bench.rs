@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: builds what is measured, for release, and starts the bench in tests/benches.
 
 use std::ffi::OsString;
-use std::fs;
 
 use tokio::process::Command;
 
+use crate::commands::Architecture;
+use crate::package::{self, BUILDERS};
 use crate::processes::{Processes, command, root, run_to_the_end};
+use crate::tools::Tools;
 
 /// The workspace of the programs that the functions are compared with. The guard needs none.
 const YARDSTICKS: &str = "tests/benches/yardsticks/Cargo.toml";
@@ -19,18 +21,14 @@ async fn measure(processes: &mut Processes, arguments: &[OsString]) -> Result<()
     let is_for_help = arguments.iter().any(|argument| argument == "--help" || argument == "-h");
     let is_guard = arguments.iter().any(|argument| argument == "--guard");
     if !is_for_help {
-        let mut functions = cargo(&["build", "--release", "--locked"]);
-        // Each has a folder of its package's name.
-        for folder in fs::read_dir(root().join("functions")).map_err(|error| error.to_string())?.flatten() {
-            functions.arg("--package").arg(folder.file_name());
+        let tools = Tools::of_the_machine().find(&BUILDERS, processes).await?;
+        let built = package::build(Architecture::HERE, &tools, processes).await?;
+        if !is_guard && root().join(YARDSTICKS).exists() {
+            let mut yardsticks = package::cargo_lambda(Architecture::HERE, &tools);
+            yardsticks.args(["--manifest-path", YARDSTICKS]).arg("--lambda-dir").arg(built);
+            // A target folder of its own would be in the way of tests that read tests/.
+            processes.succeed(yardsticks.args(["--target-dir", "target"])).await?;
         }
-        processes.succeed(&mut functions).await?;
-    }
-    if !is_for_help && !is_guard && root().join(YARDSTICKS).exists() {
-        // Beside the functions: a target folder of its own would be in the way of tests that read tests/.
-        let build =
-            ["build", "--release", "--locked", "--target-dir", "target", "--manifest-path", YARDSTICKS];
-        processes.succeed(&mut cargo(&build)).await?;
     }
     let bench = ["run", "--profile", "as-released", "--locked", "--package", "postern-bench"];
     let mut bench = cargo(&bench);

@@ -24,7 +24,13 @@ pub(crate) enum Command {
     Contract,
     /// Checks the templates with sam validate --lint, cfn-lint and checkov.
     Validate,
-    /// Puts Postern into an AWS account: Google's client into Secrets Manager, then sam build and
+    /// Builds the functions and writes a folder from which the SAM CLI alone deploys.
+    Package {
+        /// The processor to build for: the template's parameter Architecture.
+        #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
+        architecture: Architecture,
+    },
+    /// Puts Postern into an AWS account: builds, stores Google's client in Secrets Manager, and runs
     /// sam deploy.
     Deploy(DeployOptions),
     /// Checks a deployment, or the stack of `cargo xtask dev`, without a browser.
@@ -158,6 +164,43 @@ pub(crate) struct DeployOptions {
     /// More arguments for `sam deploy`, for instance `-- --tags team=mail --role-arn ARN`.
     #[arg(last = true, value_name = "SAM DEPLOY ARGUMENT")]
     pub(crate) sam: Vec<String>,
+}
+
+/// A processor, in the words of the template's parameter `Architecture`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Architecture {
+    /// Graviton.
+    #[value(name = "arm64")]
+    Arm64,
+    /// Intel and AMD.
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
+impl Architecture {
+    /// The processor of this machine, for which no other toolchain is needed.
+    pub(crate) const HERE: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 };
+
+    /// As Lambda calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+
+    /// As cargo-lambda calls it.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Self::Arm64 => "--arm64",
+            Self::X86_64 => "--x86-64",
+        }
+    }
+
+    /// The one of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Arm64, Self::X86_64].into_iter().find(|one| one.name() == name)
+    }
 }
 
 /// What becomes of the OAuth client that another replaces.

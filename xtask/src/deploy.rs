@@ -15,10 +15,11 @@ mod tests;
 use self::plan::Plan;
 use crate::account::Account;
 use crate::commands::DeployOptions;
+use crate::package::{self, BUILDERS};
 use crate::processes::{Processes, run_to_the_end};
 use crate::stack::Stack;
 use crate::terminal;
-use crate::tools::{CARGO_LAMBDA, SAM, Tools, ZIG};
+use crate::tools::{SAM, Tools};
 
 /// Deploys. If it is interrupted, what CloudFormation has begun goes on.
 pub(crate) async fn run(options: DeployOptions) -> Result<(), String> {
@@ -48,13 +49,15 @@ async fn carry_out(
     plan: &Plan,
     processes: &mut Processes,
 ) -> Result<(), String> {
-    let tools = Tools::of_the_machine().find(&[SAM, CARGO_LAMBDA, ZIG], processes).await?;
+    let tools = Tools::of_the_machine().find(&[SAM], processes).await?.find(&BUILDERS, processes).await?;
     release::check(&options.sam, &tools).await?;
     // First what can fail and change nothing; then the secret, which the new functions read.
-    processes.succeed(tools.command("sam").args(release::build(plan))).await?;
+    let package = package::make(plan.architecture()?, &tools, processes).await?;
     let written = plan.store_client(account).await?.unwrap_or_default();
     println!("{written}");
-    if let Err(problem) = processes.succeed(tools.command("sam").args(release::deploy(options, plan))).await {
+    let mut sam = tools.command("sam");
+    sam.current_dir(package).args(release::deploy(options, plan));
+    if let Err(problem) = processes.succeed(&mut sam).await {
         let mut lines = vec![problem, written];
         if plan.stack.is_none() {
             lines.push(left_behind::after_a_failure(account, &options.stack_name, options.start_empty).await);

@@ -10,6 +10,7 @@ mod journey;
 mod logs;
 mod other_ways;
 mod python;
+mod release;
 mod restore;
 mod roles;
 mod rotation;
@@ -42,7 +43,10 @@ pub(crate) async fn run() -> Result<(), String> {
 async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
     let started = Instant::now();
     let mut deployment = Deployment::begin(cloud, processes).await?;
-    println!("the template is built and deployed ({:.0} s)", started.elapsed().as_secs_f32());
+    println!(
+        "a release is built, and deployed without a compiler ({:.0} s)",
+        started.elapsed().as_secs_f32()
+    );
 
     check::run(deployment.visit(ACCOUNT)?).await?;
     journey::through_a_change_of_scopes(&mut deployment, processes).await?;

@@ -9,6 +9,7 @@
 mod bench;
 mod commands;
 mod log;
+mod package;
 mod processes;
 mod tools;
 mod validate;
@@ -69,6 +70,7 @@ use harness::{browser, visit};
 async fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Validate => validate::run().await,
+        Command::Package { architecture } => package::run(architecture).await,
         Command::Bench { options } => bench::run(options).await,
         #[cfg(feature = "local")]
         Command::Dev(options) => dev::run(options).await,

@@ -10,7 +10,7 @@ use crate::processes::{forget_cargo, root};
 /// cannot.
 pub(crate) fn with_all_that_needs(command: &Command) -> String {
     let features = match command {
-        Command::Validate | Command::Bench { .. } => "",
+        Command::Validate | Command::Package { .. } | Command::Bench { .. } => "",
         Command::Dev(_) | Command::Google(_) | Command::Contract => "xtask/local",
         Command::Connections(_)
         | Command::Count(_)

@@ -13,12 +13,23 @@ use crate::processes::{Processes, command, root};
 pub(crate) struct Tool {
     /// What pip fetches; the first is the program, the others it needs without pip's knowing.
     packages: &'static [&'static str],
-    /// Whether it is written in Python, so that it needs what its packages depend on.
-    is_python: bool,
+    /// How it is fetched.
+    source: Source,
     /// The folder in which pip puts the program.
     programs: &'static str,
     /// A command that succeeds if the program is there.
     test: &'static [&'static str],
+}
+
+/// How a program is fetched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// With pip, and with what its packages depend on.
+    Python,
+    /// With pip, by itself; where pip has none, cargo builds it.
+    Wheel,
+    /// Built by cargo.
+    Crate,
 }
 
 /// MiniStack reads SAM templates with the translator that the SAM CLI has.
@@ -31,6 +42,13 @@ pub(crate) const CHECKOV: Tool = python(&["checkov==3.3.30"], &["checkov", "--ve
 /// Its dependency, Zig, is large, and only `cargo lambda build` needs it.
 pub(crate) const CARGO_LAMBDA: Tool =
     native(&["cargo-lambda==1.9.2"], "bin", &["cargo-lambda", "lambda", "--version"]);
+/// It stores in a program the list of the crates that it is made of.
+pub(crate) const CARGO_AUDITABLE: Tool = Tool {
+    packages: &["cargo-auditable==0.7.7"],
+    source: Source::Crate,
+    programs: "bin",
+    test: &["cargo-auditable", "auditable", "--version"],
+};
 /// What cargo-lambda builds with.
 pub(crate) const ZIG: Tool = native(&["ziglang==0.17.1"], "ziglang", &["zig", "version"]);
 
@@ -46,6 +64,11 @@ impl Tools {
         #[expect(clippy::disallowed_methods, reason = "the path is the machine's, and is handed on longer")]
         let path = std::env::var_os("PATH").unwrap_or_default();
         Self { path, modules: Vec::new() }
+    }
+
+    /// Nothing at all: what needs only what is fetched proves it so.
+    pub(crate) fn none() -> Self {
+        Self { path: OsString::new(), modules: Vec::new() }
     }
 
     /// Adds programs of any version that the machine has, and fetches only those that it lacks.
@@ -83,24 +106,26 @@ impl Tools {
         // Such as ministack-1.5.33+aws-sam-translator==1.115.0.
         let folder = root().join(".tools").join(tool.packages.join("+").replacen("==", "-", 1));
         let programs = folder.join(tool.programs);
-        let path = [programs.clone()].into_iter().chain(std::env::split_paths(&self.path));
+        let before = std::env::split_paths(&self.path).filter(|path| !path.as_os_str().is_empty());
+        let path = [programs.clone()].into_iter().chain(before);
         self.path = std::env::join_paths(path)
             .map_err(|_| "this project is in a folder whose name has a colon; move it".to_owned())?;
-        self.modules.extend(tool.is_python.then(|| folder.clone()));
+        self.modules.extend((tool.source == Source::Python).then(|| folder.clone()));
         let is_fetched = async || programs.join(tool.test[0]).is_file() && self.has(tool).await;
 
         let package = tool.packages[0];
-        if !is_fetched().await {
+        if tool.source != Source::Crate && !is_fetched().await {
             println!("fetching {package} into .tools/ (this project's own folder)");
             let mut pip = command("python3");
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
-            pip.args((!tool.is_python).then_some("--no-deps")).arg("--target").arg(&folder);
+            pip.args((tool.source == Source::Wheel).then_some("--no-deps")).arg("--target").arg(&folder);
             pip.args(tool.packages).stdout(Stdio::null()).stderr(Stdio::null());
             // Whether that worked shows when the program runs.
             let _ = processes.run(&mut pip).await;
         }
-        if package == CARGO_LAMBDA.packages[0] && !is_fetched().await {
-            println!("python3 -m pip has none: building it with cargo install, which takes some minutes");
+        let is_crate = tool.source == Source::Crate || package == CARGO_LAMBDA.packages[0];
+        if is_crate && !is_fetched().await {
+            println!("building {package} with cargo install, which takes some minutes");
             let mut cargo = command("cargo");
             cargo.args(["install", "--locked", "--force", &package.replace("==", "@"), "--root"]);
             processes.run(cargo.arg(&folder)).await?;
@@ -111,7 +136,7 @@ impl Tools {
 }
 
 const fn python(packages: &'static [&'static str], test: &'static [&'static str]) -> Tool {
-    Tool { packages, is_python: true, programs: "bin", test }
+    Tool { packages, source: Source::Python, programs: "bin", test }
 }
 
 const fn native(
@@ -119,5 +144,5 @@ const fn native(
     programs: &'static str,
     test: &'static [&'static str],
 ) -> Tool {
-    Tool { packages, is_python: false, programs, test }
+    Tool { packages, source: Source::Wheel, programs, test }
 }

@@ -13,7 +13,7 @@ use super::asked_again::{Asked, Change};
 use super::secret::{Step, Stored};
 use super::{client_file, left_behind};
 use crate::account::Account;
-use crate::commands::DeployOptions;
+use crate::commands::{Architecture, DeployOptions};
 use crate::stack::Stack;
 use crate::web_client::WebClient;
 
@@ -62,7 +62,7 @@ impl Plan {
         };
         let secret = value(SECRET_PARAMETER);
         let key = Some(value("KmsKeyArn")).filter(|key| !key.is_empty());
-        // `sam build` knows nothing of the stack, and would build for the template's default.
+        // A package has code for one processor: the stack's, or the template's default.
         let processor = value("Architecture");
 
         let stored = Stored::look(account, &secret).await?;
@@ -143,6 +143,12 @@ impl Plan {
             asked_again,
             warnings,
         })
+    }
+
+    /// The processor to build for.
+    pub(crate) fn architecture(&self) -> Result<Architecture, String> {
+        let name = self.parameters.get("Architecture").map_or("", String::as_str);
+        Architecture::named(name).ok_or_else(|| format!("Architecture is {name:?}: arm64 or x86_64"))
     }
 
     /// Stores the client if it is new; then says how to go back.

@@ -1,4 +1,4 @@
-//! `sam build` and `sam deploy`, with what the caller adds for `sam deploy`.
+//! `sam deploy`, with what the caller adds.
 
 use std::process::Stdio;
 
@@ -38,12 +38,6 @@ pub(crate) async fn check(sam: &[String], tools: &Tools) -> Result<(), String> {
     if is_understood { Ok(()) } else { Err("sam deploy does not take these arguments".to_owned()) }
 }
 
-/// Builds the functions into .aws-sam/, which changes nothing in the account.
-pub(crate) fn build(plan: &Plan) -> Vec<String> {
-    // rust-cargolambda counts as beta.
-    [owned(&["build", "--beta-features"]), of_both(plan)].concat()
-}
-
 /// Creates or updates the stack.
 pub(crate) fn deploy(options: &DeployOptions, plan: &Plan) -> Vec<String> {
     // Without tags SAM removes those that the stack has.
@@ -64,15 +58,12 @@ pub(crate) fn deploy(options: &DeployOptions, plan: &Plan) -> Vec<String> {
     let defaults = defaults.flat_map(|(_, words)| words).collect();
     // First the caller's: a stray word among them is an error, not a value of an option of ours.
     let stack = owned(&["--stack-name", &options.stack_name]);
-    [owned(&["deploy"]), options.sam.clone(), stack, defaults, of_both(plan)].concat()
-}
-
-fn of_both(plan: &Plan) -> Vec<String> {
     // What is not overridden keeps the value that the stack has.
     let parameters = plan.parameters.iter().map(|(name, value)| format!("{name}=\"{value}\""));
     let configuration = owned(&NO_CONFIGURATION);
     let overrides = ["--parameter-overrides".to_owned()].into_iter().chain(parameters).collect();
-    [configuration, plan.place.clone(), overrides].concat()
+    let parts = [owned(&["deploy"]), options.sam.clone(), stack, defaults];
+    [parts.concat(), configuration, plan.place.clone(), overrides].concat()
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

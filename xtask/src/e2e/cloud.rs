@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::account::{Account, Called};
 use crate::ministack;
 use crate::processes::Processes;
-use crate::tools::{CARGO_LAMBDA, SAM, Tools, ZIG};
+use crate::tools::{SAM, Tools};
 
 /// The secret with Google's client, by the default of the template's parameter.
 pub(super) const GOOGLE_CLIENT_SECRET: &str = "postern/google-client";
@@ -30,15 +30,14 @@ pub(super) struct Cloud {
     pub(super) account: Account,
     /// The fake Google.
     pub(super) google: Google,
-    /// The SAM CLI and what it builds with.
-    pub(super) tools: Tools,
+    /// The SAM CLI, and nothing else: no compiler is found from it.
+    pub(super) sam: Tools,
 }
 
 impl Cloud {
     /// Starts them; what MiniStack and the functions print goes to `log`.
     pub(super) async fn start(log: &Path, processes: &mut Processes) -> Result<Self, String> {
-        let tools = Tools::of_the_machine().fetch(&SAM, processes).await?;
-        let tools = tools.find(&[CARGO_LAMBDA, ZIG], processes).await?;
+        let sam = Tools::none().fetch(&SAM, processes).await?;
         let google = Google::start_anywhere(Clock::System).await;
         let at_google = |path: &str| format!("{}{path}", google.url());
         let settings = [
@@ -50,7 +49,7 @@ impl Cloud {
         ];
         let url = ministack::start(&settings, log, processes).await?;
         let account = Account::at(&url, owner()).await?;
-        let cloud = Self { url, account, google, tools };
+        let cloud = Self { url, account, google, sam };
         cloud.put_secret(FOREIGN_SECRET, "not this application's").await?;
         Ok(cloud)
     }

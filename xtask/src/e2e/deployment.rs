@@ -1,4 +1,4 @@
-//! The stack under test: built and deployed with the SAM CLI, and changed with `cargo xtask
+//! The stack under test: a release, deployed with the SAM CLI alone, and changed with `cargo xtask
 //! deploy`, as the documentation says.
 
 use std::collections::BTreeSet;
@@ -9,8 +9,10 @@ use aws_sdk_cloudformation::client::Waiters;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 
 use super::cloud::{Cloud, GOOGLE_CLIENT_SECRET};
+use super::release::Release;
 use crate::account::Called;
 use crate::browser::Browser;
+use crate::commands::Architecture;
 use crate::processes::{Processes, command, root};
 use crate::stack::{Outputs, Stack};
 use crate::visit::{Visit, expect, say};
@@ -23,8 +25,8 @@ pub(super) const PAGE: &str = "https://app.example.com";
 /// How long the deletion may take.
 const DELETION: Duration = Duration::from_mins(2);
 
-/// The processor of this machine, for which no other toolchain is needed.
-pub(super) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+/// The processor of this machine.
+pub(super) const ARCHITECTURE: &str = Architecture::HERE.name();
 
 /// The stack, deployed.
 pub(super) struct Deployment<'a> {
@@ -41,14 +43,14 @@ pub(super) struct Deployment<'a> {
 }
 
 impl<'a> Deployment<'a> {
-    /// Stores Google's client, then runs `sam build` and `sam deploy` on the working tree.
+    /// Stores Google's client, then unpacks a release and deploys it from there.
     pub(super) async fn begin(cloud: &'a Cloud, processes: &mut Processes) -> Result<Self, String> {
         cloud.put_secret(GOOGLE_CLIENT_SECRET, &cloud.google.client_secrets(&[])).await?;
-        for words in [&["build"][..], &["deploy", "--no-confirm-changeset", "--no-progressbar"]] {
-            let mut sam = cloud.tools.command("sam");
-            sam.args(words).arg("--parameter-overrides").arg(format!("Architecture={ARCHITECTURE}"));
-            cloud.run(sam.arg(format!("AllowedOrigins={PAGE}")), processes).await?;
-        }
+        let release = Release::unpack(processes).await?;
+        let mut sam = cloud.sam.command("sam");
+        sam.args(["deploy", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]);
+        sam.arg(format!("AllowedOrigins={PAGE}")).current_dir(release.folder());
+        cloud.run(&mut sam, processes).await?;
         Self::at_its_own_address(STACK, cloud).await
     }
 

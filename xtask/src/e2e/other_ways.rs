@@ -1,11 +1,16 @@
-//! The other documented ways to deploy: a first deployment with `cargo xtask deploy`, and new code
-//! for one function with `cargo lambda deploy`.
+//! The other documented ways to deploy: a first deployment with `cargo xtask deploy`, new code for one
+//! function, and `sam build`.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_lambda::primitives::Blob;
+
 use super::cloud::Cloud;
 use super::deployment::{ARCHITECTURE, Deployment, PAGE, deploy};
+use crate::account::Called;
+use crate::package::BUILDERS;
 use crate::processes::{Processes, root};
+use crate::tools::{SAM, Tools};
 use crate::visit::{ACCOUNT, expect, say};
 
 const STACK: &str = "another";
@@ -25,16 +30,29 @@ pub(super) async fn work_too(cloud: &Cloud, processes: &mut Processes) -> Result
 
     let before = configuration(&deployment).await?;
     let function = deployment.outputs.get("ListMessagesFunction")?;
-    let architecture = if ARCHITECTURE == "arm64" { "--arm64" } else { "--x86-64" };
-    for words in [
-        &["build", "--release", architecture, "--package", "list-messages"][..],
-        &["deploy", "--binary-name", "list-messages", function],
-    ] {
-        cloud.run(cloud.tools.command("cargo").arg("lambda").args(words), processes).await?;
-    }
+    let package = root().join("target").join(format!("package-{ARCHITECTURE}/functions/list-messages.zip"));
+    let package = std::fs::read(&package).map_err(|error| format!("{}: {error}", package.display()))?;
+    let lambda = aws_sdk_lambda::Client::new(&cloud.account.config);
+    let update = lambda.update_function_code().function_name(function).zip_file(Blob::new(package));
+    update.send().await.or_say("the function's code is not updated")?;
     expect(configuration(&deployment).await? == before, "the function keeps its configuration")?;
     connect(&deployment).await?;
-    say("cargo lambda deploy updates the code of one function and keeps its configuration");
+    say("a package replaces the code of one function, which keeps its configuration");
+    build_with_sam(cloud, processes).await
+}
+
+/// SAM, too, knows how to build a function from its source. Without optimisation, to be quick.
+async fn build_with_sam(cloud: &Cloud, processes: &mut Processes) -> Result<(), String> {
+    let built = root().join("target/sam");
+    let tools = Tools::of_the_machine().fetch(&SAM, processes).await?.find(&BUILDERS, processes).await?;
+    let mut sam = tools.command("sam");
+    sam.args(["build", "ServerMetadata", "--parameter-overrides"])
+        .arg(format!("Architecture={ARCHITECTURE}"));
+    sam.arg("--build-dir").arg(&built);
+    sam.envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")]);
+    cloud.run(&mut sam, processes).await?;
+    expect(built.join("ServerMetadata/bootstrap").is_file(), "sam build builds a function")?;
+    say("sam build builds a function from its source");
     Ok(())
 }
 
