@@ -1,5 +1,5 @@
 //! `cargo xtask package`: every function, built for release, in a folder with the templates from which
-//! the SAM CLI alone deploys. One commit gives the same bytes on any machine of the same processor.
+//! the SAM CLI alone deploys. Nothing of the machine or of the moment is meant to be in its bytes.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
