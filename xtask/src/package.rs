@@ -14,10 +14,13 @@ use crate::tools::{CARGO_AUDITABLE, CARGO_LAMBDA, Tool, Tools, ZIG};
 pub(crate) const BUILDERS: [Tool; 3] = [CARGO_AUDITABLE, CARGO_LAMBDA, ZIG];
 
 /// What a package has besides the functions and template.yaml, and its name there.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 11] = [
     ("infra/package.md", "README.md"),
     ("infra/monitoring.yaml", "infra/monitoring.yaml"),
     ("infra/objectives.yaml", "infra/objectives.yaml"),
+    ("infra/rollout.yaml", "infra/rollout.yaml"),
+    ("infra/backup.yaml", "infra/backup.yaml"),
+    ("infra/policies.yaml", "infra/policies.yaml"),
     ("infra/import.yaml", "infra/import.yaml"),
     ("infra/edge.yaml", "infra/edge.yaml"),
     ("samconfig.toml", "samconfig.toml"),

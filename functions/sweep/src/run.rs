@@ -71,7 +71,7 @@ impl<'a> Run<'a> {
     pub(crate) async fn read(&mut self, segment: Segment) -> Result<(), Error> {
         let mut after: Option<String> = None;
         loop {
-            let page = self.app.store.scan(segment, after.as_deref(), PAGE, Reading::All);
+            let page = self.app.store.scan(segment, after.as_deref(), PAGE, &Reading::All);
             let page = within(self.deadline, page).await?;
             for stored in &page.items {
                 self.look_at(stored).await;
