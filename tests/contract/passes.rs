@@ -92,8 +92,8 @@ async fn a_copy_is_put_once_over_nothing_newer_and_never_over_an_end() {
     assert!(unused.keeps_out(&item));
     let found = app.store.of_the_same_users(std::slice::from_ref(&item)).await.unwrap();
     assert_eq!(found[ann().as_str()].keys(), unused.keys());
-    let copied = stored(&app).await.unwrap();
-    app.store.end_all_sessions(&copied, in_a_while()).await.unwrap();
+    let used = stored(&app).await.unwrap();
+    app.store.end_all_sessions(&used, in_a_while()).await.unwrap();
     assert_eq!(copies().await.len(), 0, "it was written");
     app.store.delete_copy(&unused).await.unwrap();
     assert!(stored(&app).await.is_some(), "and is not taken back");

@@ -89,7 +89,7 @@ async fn main() -> ExitCode {
         #[cfg(feature = "aws")]
         Command::Reseal(options) => pass::reseal::run(options).await,
         #[cfg(feature = "aws")]
-        Command::Restore(options) => pass::restore::run(options).await,
+        Command::Restore(options) => Box::pin(pass::restore::run(options)).await,
         #[cfg(feature = "aws")]
         Command::Count(options) => pass::count::run(options).await,
         #[cfg(feature = "aws")]

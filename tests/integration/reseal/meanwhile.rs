@@ -154,7 +154,7 @@ async fn at_each_await_of_a_pass(writing: Writing) {
 
 async fn leave_each_others_work_alone(writing: Writing) {
     Box::pin(at_each_await_of(writing)).await;
-    at_each_await_of_a_pass(writing).await;
+    Box::pin(at_each_await_of_a_pass(writing)).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::hash::BuildHasher;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TableDescription};
 use postern_rules::config::names;
@@ -68,8 +69,8 @@ pub struct Batch {
 pub struct Stored(pub(super) Item);
 
 /// The IDs of the keys that seal the tokens of an item.
-pub fn keys_of(item: &HashMap<String, AttributeValue>) -> BTreeSet<String> {
-    let texts = SEALED.iter().filter_map(|name| item::optional_text(item, name));
+pub fn keys_of<S: BuildHasher>(item: &HashMap<String, AttributeValue, S>) -> BTreeSet<String> {
+    let texts = SEALED.iter().filter_map(|name| item.get(*name)?.as_s().ok());
     let keys = texts.map(|text| key_id(&Sealed::from_text(text)).to_owned());
     keys.filter(|key| !key.is_empty()).collect()
 }
