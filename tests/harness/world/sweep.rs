@@ -82,7 +82,7 @@ impl World {
     pub async fn users_of(&self, number: i32) -> Vec<String> {
         let (segment, mut users, mut after) = (Segment { number, of: QUARTERS }, Vec::new(), None);
         loop {
-            let batch = self.app.store.scan(segment, after.as_deref(), 250, Reading::All).await.unwrap();
+            let batch = self.app.store.scan(segment, after.as_deref(), 250, &Reading::All).await.unwrap();
             users.extend(batch.items.iter().map(|item| item.user().unwrap().as_str().to_owned()));
             after = batch.after;
             if after.is_none() {

@@ -83,11 +83,7 @@ fn each_type_of_the_templates_is_one_that_the_deployment_role_may_make() {
         harness::template::backup(),
     ];
     let makes = |kind: &str| match kind {
-        "AWS::ApiGatewayV2::Api" | "AWS::ApiGatewayV2::Stage" | "AWS::ApiGatewayV2::Route" => {
-            "apigateway:POST"
-        }
-        "AWS::ApiGatewayV2::Integration" | "AWS::ApiGatewayV2::ApiMapping" => "apigateway:POST",
-        "AWS::ApiGatewayV2::DomainName" => "apigateway:POST",
+        api if api.starts_with("AWS::ApiGatewayV2::") => "apigateway:POST",
         "AWS::Backup::BackupPlan" => "backup:CreateBackupPlan",
         "AWS::Backup::BackupSelection" => "backup:CreateBackupSelection",
         "AWS::Backup::BackupVault" => "backup:CreateBackupVault",

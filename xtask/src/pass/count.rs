@@ -62,8 +62,8 @@ pub(super) async fn counted(app: &App, settings: Settings) -> Result<Value, Stri
 }
 
 /// Counts items by their kinds.
-struct Counting {
-    now: Timestamp,
+pub(super) struct Counting {
+    pub(super) now: Timestamp,
 }
 
 impl Task for Counting {

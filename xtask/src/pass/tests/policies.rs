@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use postern_rules::error::Error;
+use postern::outside::dynamodb::Policy;
 use postern_template::policies::actions;
 
+use super::super::count::Counting;
+use super::super::reseal::Copying;
 use super::*;
 
 /// The actions that the calls so far need, with the one by which each command finds the stack.
@@ -38,11 +40,13 @@ async fn each_command_over_all_credentials_has_a_policy_of_exactly_its_calls() {
     let policies = postern_template::policies();
     let scene = Scene::new(3).await;
     needed(&scene.stack);
-    let pass = Pass::new(&scene.app, Reading::Counted, FAST, Journal::in_memory(scene.app.clock.now()));
-    show(&pass, async |_| Ok::<_, Error>(Told::default()), |_| Ok(())).await.unwrap();
+    let journal = || Journal::in_memory(scene.app.clock.now());
+    let pass = Pass::new(&scene.app, Reading::Counted, FAST, journal());
+    show(&pass, &Counting { now: scene.app.clock.now() }, |_| Ok(())).await.unwrap();
     assert_eq!(needed(&scene.stack), actions(&policies, "CountPolicy"));
 
-    show(&scene.pass(FAST), async |stored| seal(&scene.app, stored).await, check_keyring()).await.unwrap();
+    let pass = Pass::new(&scene.app, Reading::All, FAST, journal());
+    show(&pass, &Sealing { app: &scene.app }, |_| Ok(())).await.unwrap();
     assert_eq!(needed(&scene.stack), actions(&policies, "ResealPolicy"));
 
     let (table, old) = ("restored", Scene::new(0).await);
@@ -58,8 +62,7 @@ async fn each_command_over_all_credentials_has_a_policy_of_exactly_its_calls() {
     let from = from.unwrap_or_else(|problem| panic!("{}", problem.error));
     needed(&old.stack);
     let pass = Pass::new(&from, Reading::All, FAST, Journal::in_memory(from.clock.now()));
-    let put_back = async |stored: &_| restore::put_back(&from, &old.app, stored).await;
-    show(&pass, put_back, check_keyring()).await.unwrap();
+    show(&pass, &Copying { from: &from, to: &old.app, policy: Policy::Past }, |_| Ok(())).await.unwrap();
     assert_eq!(old.stack.dynamodb.scan(CREDENTIALS_TABLE).len(), 3);
     assert_eq!(needed(&old.stack), actions(&policies, "RestorePolicy"));
 }
