@@ -106,13 +106,13 @@ async fn only_an_end_in_its_own_table_takes_a_copy_back() {
 #[tokio::test]
 async fn a_copy_of_an_unused_copy_is_the_same_write_and_a_newer_original_replaces_it() {
     let (world, to) = moving().await;
-    let last = world.another_table("last", &[]);
+    let third = world.another_table("third", &[]);
     assert_eq!(fates(&world.app, &to, Policy::Live).await, ["copied", "copied"]);
-    assert_eq!(fates(&to, &last, Policy::Live).await, ["copied", "copied"]);
-    assert_eq!(fates(&world.app, &last, Policy::Live).await, ["there", "there"], "it is the same write");
+    assert_eq!(fates(&to, &third, Policy::Live).await, ["copied", "copied"]);
+    assert_eq!(fates(&world.app, &third, Policy::Live).await, ["there", "there"], "it is the same write");
     world.advance(3600);
     world.lists().await;
-    assert_eq!(fates(&world.app, &last, Policy::Live).await, ["copied", "there"]);
+    assert_eq!(fates(&world.app, &third, Policy::Live).await, ["copied", "there"]);
     let list = world.list();
-    assert_eq!(world.send_to(&last, &list).await.status, 200);
+    assert_eq!(world.send_to(&third, &list).await.status, 200);
 }
