@@ -24,6 +24,9 @@ const KEPT_FOR_READING: u32 = 5;
 /// So many refreshes in a row that fail for a reason that is not the grant's end refreshing. One
 /// alone may be of its user, and must not stop the others day after day.
 const MOST_FAILURES: usize = 3;
+/// So many grants in a row that Google calls dead end a run's refreshing with an error. Google has
+/// refused good tokens before, and nobody asks again for the tokens of users who stay away.
+const MOST_DEAD: usize = 10;
 
 /// One run, and what came of it so far.
 pub(crate) struct Run<'a> {
@@ -40,6 +43,7 @@ pub(crate) struct Run<'a> {
     /// Grants that are due and were not refreshed.
     left: usize,
     failures_in_a_row: usize,
+    dead_in_a_row: usize,
     /// Why nothing is refreshed any more.
     stopped: Option<Error>,
 }
@@ -63,6 +67,7 @@ impl<'a> Run<'a> {
             broken: 0,
             left: 0,
             failures_in_a_row: 0,
+            dead_in_a_row: 0,
             stopped: None,
         }
     }
@@ -128,8 +133,18 @@ impl<'a> Run<'a> {
             Ok(fate) => {
                 self.failures_in_a_row = 0;
                 match fate {
-                    Fate::Refreshed => self.refreshed += 1,
-                    Fate::Dead => self.dead += 1,
+                    Fate::Refreshed => {
+                        self.refreshed += 1;
+                        self.dead_in_a_row = 0;
+                    }
+                    Fate::Dead => {
+                        self.dead += 1;
+                        self.dead_in_a_row += 1;
+                        if self.dead_in_a_row == MOST_DEAD {
+                            let many = "Google refused the refresh tokens of ten grants in a row";
+                            self.stop(Error::UpstreamRejected(many.into()));
+                        }
+                    }
                     Fate::Refused => self.refused += 1,
                     Fate::Broken => {
                         self.broken += 1;
@@ -149,13 +164,18 @@ impl<'a> Run<'a> {
                 self.failures_in_a_row += 1;
                 let is_of_all = error.condition().facts().fault == Fault::Operator;
                 if is_of_all || self.failures_in_a_row == MOST_FAILURES {
-                    let source = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::warn!(event = "refreshing_stopped", error = %error, source, "the rest waits for tomorrow");
-                    self.stopped = Some(error);
+                    self.stop(error);
                 }
                 None
             }
         }
+    }
+
+    /// Refreshes nothing more in this run.
+    fn stop(&mut self, error: Error) {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(event = "refreshing_stopped", error = %error, source, "the rest waits for tomorrow");
+        self.stopped = Some(error);
     }
 
     fn may_go_on(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What is due of a grant that nobody uses: Google would end it for that, so it is refreshed, which
 //! also shows whether it is dead. And the end of a refused token that was set aside.
 
+use std::sync::Arc;
+
 use postern_rules::credential::{Credential, Status};
 use postern_rules::error::{Error, Reason};
 use postern_rules::time::Timestamp;
@@ -18,7 +20,8 @@ pub enum Fate {
     Refreshed,
     /// Google does not accept its refresh token. That is stored.
     Dead,
-    /// A policy of its organisation, its administrator or Google forbids the refresh.
+    /// A policy of its organisation, its administrator or Google forbids the refresh, or Google
+    /// says that the grant is not of this client.
     Refused,
     /// A stored token of it does not open. The log and a metric say so.
     Broken,
@@ -42,10 +45,12 @@ pub async fn refresh(app: &App, credential: &Credential, deadline: Deadline) -> 
     if credential.holder(now).is_some() {
         return Ok(Fate::Untouched);
     }
+    let verdict = |error| verdict(error, app.google.refused_clients.wait(&client, now).is_some());
     if let Some(error) = held_up(app, credential, &client, false, now) {
         return verdict(error);
     }
-    let refresh = Box::pin(Lease::refresh(app, credential, token, client, Pace::Upkeep { deadline }));
+    let its_client = Arc::clone(&client);
+    let refresh = Box::pin(Lease::refresh(app, credential, token, its_client, Pace::Upkeep { deadline }));
     match refresh.await {
         Ok(Outcome::Refreshed { unstored, .. }) => {
             if let Some(unstored) = unstored {
@@ -58,9 +63,11 @@ pub async fn refresh(app: &App, credential: &Credential, deadline: Deadline) -> 
     }
 }
 
-/// What an error says of this grant alone.
-fn verdict(error: Error) -> Result<Fate, Error> {
+/// What an error says of this grant alone. Google may refuse the client for all grants, or this
+/// grant for its client.
+fn verdict(error: Error, client_is_refused: bool) -> Result<Fate, Error> {
     match error.condition() {
+        Error::GoogleSetup(_) if !client_is_refused => Ok(Fate::Refused),
         Error::Unauthorized { reason: Reason::RevokedOrExpired, .. } => Ok(Fate::Dead),
         Error::Unauthorized { reason: Reason::SealBroken, .. } | Error::CredentialUnreadable(_) => {
             Ok(Fate::Broken)

@@ -77,6 +77,23 @@ async fn f116_one_grant_that_google_does_not_answer_for_stops_no_other() {
 }
 
 #[tokio::test]
+async fn f116_many_dead_grants_in_a_row_end_the_run_as_an_error_and_the_rest_keeps_its_tokens() {
+    let (world, quarter) = in_one_quarter(12).await;
+    world.google.fail_refresh(Failure::InvalidGrant, Times::UntilCleared);
+    let failed = world.sweep_quarter(&world.sweeper(), quarter, BUDGET).await.unwrap_err();
+    assert_eq!(failed["code"], "upstream_rejected", "{failed}");
+    assert_eq!((world.refreshes(), swept(&world)), (10, vec!["dead 10".to_owned(), "left 2".to_owned()]));
+}
+
+#[tokio::test]
+async fn f116_one_grant_that_google_says_is_of_another_client_stops_no_other() {
+    let (world, quarter) = in_one_quarter(4).await;
+    world.google.fail_refresh(Failure::oauth(400, "unauthorized_client"), 1);
+    world.sweep_quarter(&world.sweeper(), quarter, BUDGET).await.unwrap();
+    assert_eq!(swept(&world), ["refreshed 3", "refused 1"]);
+}
+
+#[tokio::test]
 async fn f116_a_client_that_google_refuses_ends_the_run_as_an_error_after_one_attempt() {
     let (world, quarter) = in_one_quarter(3).await;
     world.google.fail_refresh(Failure::DeletedClient, Times::UntilCleared);
