@@ -31,7 +31,7 @@ use super::*;
 use crate::commands::{Command, CommandLine, PassOptions, RestoreOptions};
 
 const FAST: Settings =
-    Settings { per_second: 100_000, concurrency: 32, segments: 8, patience: Duration::from_millis(1500) };
+    Settings { per_second: 100_000, concurrency: 32, segments: 4, patience: Duration::from_mins(1) };
 const OLD: &str = "an-old-planted-key-0123456789abcdefghijklmn";
 const NEW: &str = "a-new-planted-key-0123456789abcdefghijklmno";
 
@@ -153,7 +153,7 @@ fn count(pass: &Pass<'_>, name: &str) -> u64 {
 
 #[tokio::test]
 async fn f113_a_pass_that_is_killed_twice_goes_on_and_counts_every_item_once() {
-    const COUNT: usize = 4_000;
+    const COUNT: usize = 2_000;
     let scene = Scene::new(COUNT).await;
     let mut told_before = 0;
     // Each time, some segments are behind their first page of 250.
@@ -187,7 +187,7 @@ async fn f113_a_pass_that_is_killed_twice_goes_on_and_counts_every_item_once() {
     scene.reseal(&pass, |_| {}).await.unwrap();
     assert_eq!(count(&pass, "current"), COUNT as u64);
     let report = Report::of(Fate::Resealed, &pass.journal.borrow()).outcomes();
-    assert_eq!(report, "4000 items: 4000 current, 0 resealed", "the word for which the operator waits");
+    assert_eq!(report, "2000 items: 2000 current, 0 resealed", "the word for which the operator waits");
 }
 
 #[tokio::test]
@@ -195,14 +195,14 @@ async fn f113_throttling_slows_a_pass_down_and_stops_it_with_a_clear_word_when_i
     let scene = Scene::new(200).await;
     scene.stack.dynamodb.fail("UpdateItem", Fault::THROTTLED, 20);
     scene.stack.dynamodb.fail("Scan", Fault::THROTTLED, 4);
-    let pass = scene.pass(Settings { patience: Duration::from_mins(1), ..FAST }).await;
+    let pass = scene.pass(FAST).await;
     scene.reseal(&pass, |_| {}).await.unwrap();
     assert_eq!(scene.sealed_with("k2"), 200);
     drop(pass);
 
     let scene = Scene::new(200).await;
     scene.stack.dynamodb.fail("UpdateItem", Fault::THROTTLED, 100_000);
-    let pass = scene.pass(FAST).await;
+    let pass = scene.pass(Settings { patience: Duration::from_millis(1500), ..FAST }).await;
     let stopped = scene.reseal(&pass, |_| {}).await.unwrap_err();
     assert!(stopped.contains("ThrottlingException") && stopped.contains("--per-second"), "{stopped}");
     drop(pass);
@@ -213,7 +213,7 @@ async fn f113_throttling_slows_a_pass_down_and_stops_it_with_a_clear_word_when_i
     drop(pass);
 
     scene.stack.dynamodb.fail("Scan", Fault::DENIED, 100_000);
-    let pass = scene.pass(Settings { patience: Duration::from_mins(5), ..FAST }).await;
+    let pass = scene.pass(FAST).await;
     let refused = scene.reseal(&pass, |_| {}).await.unwrap_err();
     assert!(refused.contains("CREDENTIALS_TABLE"), "a missing right is not waited for: {refused}");
 }
