@@ -279,7 +279,7 @@ async fn no_more_items_are_read_and_written_in_a_second_than_allowed() {
     assert!(began.elapsed() >= Duration::from_millis(350), "{:?}", began.elapsed());
     let calls = scene.stack.dynamodb.calls();
     let limit = calls.iter().find_map(|call| call.body["Limit"].as_i64());
-    assert_eq!(limit, Some(13), "a page is a second's work of all segments");
+    assert_eq!(limit, Some(25), "a page is a second's work of all segments");
 }
 
 #[tokio::test]
