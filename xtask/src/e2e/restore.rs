@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::deployment::{Deployment, xtask};
 use crate::account::Called;
@@ -46,8 +46,9 @@ pub(super) async fn brings_back_no_erased_user(
     let erasure =
         lambda.invoke().function_name(outputs.get("ConnectionsFunction")?).payload(Blob::new(erasure));
     let answer = erasure.send().await.or_say("the user is not erased")?;
-    let answer = String::from_utf8_lossy(answer.payload().map(Blob::as_ref).unwrap_or_default()).into_owned();
-    expect(answer.contains("\"erased\":true"), &format!("the user is erased: {answer}"))?;
+    let answer: Value = serde_json::from_slice(answer.payload().map(Blob::as_ref).unwrap_or_default())
+        .map_err(|error| format!("the answer to the erasure is no JSON: {error}"))?;
+    expect(answer["erased"] == true, &format!("the user is erased: {answer}"))?;
     let deletion = tables.delete_item().table_name(table).key("user_id", key(&lost)).send().await;
     deletion.or_say("the item is not deleted")?;
 
