@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::deployment::{Deployment, xtask};
 use crate::account::Called;
 use crate::processes::Processes;
-use crate::visit::{ACCOUNT, expect, say};
+use crate::visit::{expect, say};
 
 /// The restored table.
 const RESTORED: &str = "postern-restored";
+/// A user who never ended a connection, and whose item is lost.
+const LOST: &str = "cleo@example.org";
 /// A user whom an administrator erases after the time that the table is restored to.
 const ERASED: &str = "ben@example.com";
 
@@ -21,14 +23,14 @@ pub(super) async fn brings_back_no_erased_user(
     processes: &mut Processes,
 ) -> Result<(), String> {
     let Deployment { cloud, outputs, .. } = deployment;
-    for account in [ACCOUNT, ERASED] {
+    for account in [LOST, ERASED] {
         deployment.sign_in(account).await?;
     }
     let user = |account: &str| {
         let account = cloud.google.account(account).ok_or("the account is unknown")?;
         Ok::<_, String>(account.sub)
     };
-    let (lost, erased) = (user(ACCOUNT)?, user(ERASED)?);
+    let (lost, erased) = (user(LOST)?, user(ERASED)?);
     let tables = aws_sdk_dynamodb::Client::new(&cloud.account.config);
     let table = outputs.get("CredentialsTableName")?;
     let key = |user: &str| AttributeValue::S(user.to_owned());
@@ -58,7 +60,7 @@ pub(super) async fn brings_back_no_erased_user(
     let name = "refresh_token_id";
     expect(after.get(name) == before.get(name), "the lost item is back with its refresh token")?;
     expect(after.get("era") != before.get("era"), "sessions of that time are over")?;
-    deployment.sign_in(ACCOUNT).await?.list(&[]).await?;
+    deployment.sign_in(LOST).await?.list(&[]).await?;
     let now = item(&lost).await?.ok_or("the user is connected")?;
     expect(now.get(name) == before.get(name), "and signs in without a new consent")?;
     let deletion = tables.delete_table().table_name(RESTORED).send().await;
