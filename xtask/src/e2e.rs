@@ -15,6 +15,7 @@ mod restore;
 mod roles;
 mod rotation;
 mod security_events;
+mod sweep;
 mod versions;
 
 use std::time::Instant;
@@ -53,6 +54,7 @@ async fn whole_life(cloud: &Cloud, processes: &mut Processes) -> Result<(), Stri
     let belongings = journey::with_everything_optional(&mut deployment, processes).await?;
     back_ends::use_the_connections(&deployment, &belongings, processes).await?;
     security_events::end_a_session(&deployment).await?;
+    sweep::reads_its_part(&deployment).await?;
     defects::are_found(&deployment, &belongings, processes).await?;
     rotation::without_a_failed_request(&deployment, processes).await?;
     restore::brings_back_no_erased_user(&deployment, processes).await?;
