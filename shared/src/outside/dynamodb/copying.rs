@@ -73,8 +73,9 @@ impl Stored {
 }
 
 impl Store {
-    /// Puts `item` of the table `from`, whose credential is `credential`, with the texts in `tokens`. The ends that are
-    /// remembered under `marks` forbid it. A copy that nobody used is replaced by a newer one.
+    /// Puts `item` of the table `from`, whose credential is `credential`, with the texts in
+    /// `tokens`. The ends that are remembered under `marks` forbid it. A copy that nobody used is
+    /// replaced by a newer one.
     ///
     /// # Panics
     ///
