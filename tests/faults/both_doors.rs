@@ -41,9 +41,8 @@ async fn ask_after(pause: Duration, app: &App, payload: String) -> Told {
     invoke_direct(Ok(app), "access-token", &payload, BUDGET).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn f101_f32_f33_of_25_callers_of_each_door_one_refreshes_and_all_have_its_token() {
-    let _cores = extent::all_cores().await;
     let mut schedule = Schedule::of("25 callers of each door");
     let mut world = World::new().await;
     let pages: Vec<App> = (0..CALLERS).map(|_| world.environment(&[])).collect();

@@ -16,11 +16,6 @@ mod refresh;
 mod sweep;
 mod trouble;
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use harness::google::Endpoint;
 use harness::world::{ANN, Answer};
 
@@ -29,9 +24,6 @@ use self::trouble::Trouble;
 use crate::behind::{Behind, LIST};
 use crate::extent;
 use crate::schedule::Schedule;
-
-/// How many faults are tried at a time, because each of them waits a lot.
-const LANES: usize = 12;
 
 /// Seconds; longer than a lease lasts.
 const PAST_THE_LEASE: u64 = 10;
@@ -45,27 +37,18 @@ async fn enumerate(
     least: usize,
     pair: impl AsyncFn(&mut Behind, &Trouble, &mut Points) -> bool,
 ) {
-    let _core = extent::one_core().await;
     let (faults, step) = (troubles.len(), extent::step());
     let offset = Schedule::of(flow).index(step);
-    let units = troubles.into_iter().map(Rc::new).enumerate().flat_map(|(number, trouble)| {
+    let mut pairs = 0;
+    for (number, trouble) in troubles.iter().enumerate() {
         let skipped = (offset + number) % step;
         let calls = trouble.is_torn.then(|| Points::calls(skipped, step));
-        let points = [Some(Points::suspensions(skipped, step)), calls].into_iter().flatten();
-        points.map(move |points| (Rc::clone(&trouble), points))
-    });
-    let (units, pairs) = (RefCell::new(units), Cell::new(0));
-    let lane = async || {
-        loop {
-            let Some((trouble, mut points)) = units.borrow_mut().next() else { return };
+        for mut points in [Some(Points::suspensions(skipped, step)), calls].into_iter().flatten() {
             let mut behind = Behind::signed_in().await;
-            while pair(&mut behind, &trouble, &mut points).await {}
-            pairs.set(pairs.get() + points.killed());
+            while pair(&mut behind, trouble, &mut points).await {}
+            pairs += points.killed();
         }
-    };
-    // Each lane has its own waker, so that no suspension is counted for another lane's progress.
-    (0..LANES).map(|_| lane()).collect::<FuturesUnordered<_>>().collect::<()>().await;
-    let pairs = pairs.get();
+    }
     let sample = if step == 1 { String::new() } else { format!(" (one point in {step})") };
     extent::say(&format!("{flow}: {pairs} pairs of a kill point and one of {faults} faults{sample}"));
     assert!(pairs >= least / step, "{flow}: {pairs} pairs are too few");

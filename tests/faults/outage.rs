@@ -1,12 +1,13 @@
 //! DynamoDB or Secrets Manager is unavailable for a while. The answer says so in time, nothing is
 //! lost, and afterwards everything works.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join;
 use harness::google::{Endpoint, Failure, Rotation, Times};
 use harness::proxy::Mode;
 use harness::world::{ANN, Answer, Call};
+use tokio::time::Instant;
 
 use crate::behind::{Behind, LIST};
 

@@ -39,11 +39,6 @@ impl Schedule {
         mixed ^ (mixed >> 31)
     }
 
-    /// Another generator, for something that runs at the same time.
-    pub(crate) fn fork(&mut self) -> Self {
-        Self(self.next())
-    }
-
     /// A number below `bound`.
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound

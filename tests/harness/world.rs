@@ -125,8 +125,9 @@ pub struct World {
 }
 
 impl World {
-    /// A new world at [`START`].
+    /// A new world at [`START`]. From here on, time moves only while nothing is left to do.
     pub async fn new() -> Self {
+        crate::time::pause();
         let witness = Witness { log_began: log::start(), ..Witness::default() };
         // An earlier world in this thread may have left some.
         Metrics::take();

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::proxy::{Gate, Mode, Proxy};
 use harness::world::{World, until};
 use postern::app::{Ahead, App};
+use tokio::time::Instant;
 
 use crate::tls::{acceptor, answer_once, authority};
 

@@ -1,10 +1,11 @@
 //! How many calls a request makes, with a cold start and with a warm one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::Fault;
 use harness::google::{Endpoint, Failure};
 use harness::world::{Call, FORGED_STATE, GOOGLE_CLIENT, KEYRING, World, until};
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn auth_start_warm_makes_no_call_at_all() {

@@ -1,11 +1,12 @@
 //! `GET /messages?format=metadata`: what a list shows of each message, through Gmail's batch
 //! endpoint.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::google::{Endpoint, Failure, Times};
 use harness::world::{ANN, Answer, World};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 const METADATA: &str = "format=metadata";
 

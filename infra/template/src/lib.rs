@@ -6,6 +6,7 @@ pub mod roles;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
@@ -126,12 +127,13 @@ fn read_file(name: &str) -> Value {
     parse(&text)
 }
 
-/// The DynamoDB tables of template.yaml.
+/// The DynamoDB tables of template.yaml. Read once, because every test creates them.
 ///
 /// # Panics
 /// When the template cannot be read, or a table in it has no key.
 pub fn tables() -> Vec<TableDefinition> {
-    tables_of(&read())
+    static TABLES: LazyLock<Vec<TableDefinition>> = LazyLock::new(|| tables_of(&read()));
+    TABLES.clone()
 }
 
 /// The paths of the routes in a template, such as `/messages`.
