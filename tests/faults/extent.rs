@@ -27,7 +27,7 @@ pub(crate) fn step() -> usize {
 
 /// How often a case is repeated, each time with another random schedule.
 pub(crate) fn repetitions() -> usize {
-    if *IS_WHOLE { 100 } else { 100 / SAMPLE }
+    if *IS_WHOLE { 100 } else { 25 }
 }
 
 /// Prints a line although the test runner hides what passing tests print.

@@ -17,7 +17,7 @@ pub mod schemas;
 pub mod secrets_manager;
 mod server;
 pub mod stack;
-mod time;
+pub mod time;
 pub mod visit;
 pub mod world;
 

@@ -1,22 +1,23 @@
-//! The time of a test. It moves only while nothing is left to do, so the speed of this machine and
-//! what else it does count in no test, and no test waits.
+//! The time of a test that has a `World`. It moves only while nothing is left to do, so the speed of
+//! this machine and what else it does count for little, and no test waits.
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::runtime::{Handle, Id};
 
 thread_local! {
     /// The runtime whose time this thread last paused.
     static PAUSED: Cell<Option<Id>> = const { Cell::new(None) };
 }
 
-/// Pauses the time of the current runtime. A runtime of several threads cannot pause: it keeps real
-/// time.
-pub(crate) fn pause() {
-    let runtime = Handle::current();
-    let is_paused = PAUSED.replace(Some(runtime.id())) == Some(runtime.id());
-    if is_paused || runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
+/// Pauses the time of the current runtime, once.
+///
+/// # Panics
+/// In a runtime of several threads, which keeps real time.
+pub fn pause() {
+    let runtime = Handle::current().id();
+    if PAUSED.replace(Some(runtime)) == Some(runtime) {
         return;
     }
     tokio::time::pause();
@@ -25,10 +26,14 @@ pub(crate) fn pause() {
 }
 
 /// Lets time pass in steps of a millisecond. When nothing seems left to do, the kernel may only not
-/// have delivered a byte yet; without these steps, time would jump to the next deadline.
+/// have delivered a byte yet. Without these steps, time would jump to the next deadline. Without the
+/// pauses of real time, a kernel that is late by some milliseconds would let deadlines pass.
 async fn tick() {
     loop {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        std::thread::yield_now();
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(100));
     }
 }

@@ -204,12 +204,13 @@ async fn f116_what_was_read_a_moment_ago_decides_nothing() {
         let (outcome, ()) = join(world.sweep_quarter(&app, quarter, BUDGET), meanwhile).await;
         assert_eq!(outcome, Ok(json!({})));
         assert_eq!((world.refreshes(), world.credential(ANN).is_null()), (0, is_gone));
-        assert_eq!(swept(&world), [""; 0]);
+        assert_eq!(swept(&world), ["untouched 1"]);
     }
     let world = unused().await;
     world.hold_lease(ANN, 5000);
     world.sweep().await;
     assert_eq!(world.refreshes(), 0, "its holder refreshes it");
+    assert_eq!(swept(&world), ["untouched 1"]);
 }
 
 #[tokio::test]
@@ -329,8 +330,8 @@ async fn a_run_is_one_line_of_the_log_with_its_numbers_and_names_nobody() {
     let own = |line: &Value| line["event"] == "swept" && line["items"] == 7;
     let line = world.lines().into_iter().find(own).expect("it is in the log");
     assert_eq!((&line["level"], &line["part"]), (&json!("INFO"), &json!(quarter)));
-    let numbers = ["refreshed", "dead", "refused", "broken", "left"].map(|name| line[name].as_i64());
-    assert_eq!(numbers, [6, 1, 0, 0, 0].map(Some));
+    let numbers = ["refreshed", "dead", "refused", "broken", "untouched", "left"];
+    assert_eq!(numbers.map(|name| line[name].as_i64()), [6, 1, 0, 0, 0, 0].map(Some));
     let answered = |line: &Value| line["route"] == "sweep" && line["message"] == "answered";
     assert!(world.lines().iter().any(answered));
     assert!(!world.logged(&world.sub(ANN)));
