@@ -5,151 +5,28 @@ mod journals;
 mod measured;
 mod moving;
 mod policies;
+mod scene;
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::path::PathBuf;
 use std::task::Poll;
 
-use clap::Parser;
 use harness::stack::{CREDENTIALS_TABLE, SEALING_KEYS_SECRET};
 use harness::world::{ANN, World};
-use harness::{Fault, Options, Stack};
+use harness::{Fault, Stack};
 use postern::app::App;
 use postern::clock::Clock;
 use postern::grant::reseal::Fate;
 use postern::outside::dynamodb::{Described, Reading};
-use postern_rules::random;
-use postern_rules::seal::{Keyring, Purpose};
+use postern_rules::seal::Keyring;
 use postern_rules::user::UserId;
 use serde_json::{Value, json};
 
+use self::scene::*;
 use super::journal::{Journal, Work};
 use super::report::{Report, check_keyring};
-use super::reseal::{Sealing, work};
+use super::reseal::Sealing;
 use super::*;
-use crate::commands::{Command, CommandLine, PassOptions, RestoreOptions};
-
-const FAST: Settings =
-    Settings { per_second: 100_000, concurrency: 32, segments: 4, patience: Duration::from_mins(1) };
-const OLD: &str = "an-old-planted-key-0123456789abcdefghijklmn";
-const NEW: &str = "a-new-planted-key-0123456789abcdefghijklmno";
-
-/// A deployment whose keyring was rotated, with synthetic credentials under the old key, and a
-/// folder for journals.
-struct Scene {
-    stack: Stack,
-    app: App,
-    folder: PathBuf,
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// Puts credentials with sealed tokens that Google never issued.
-fn put_credentials(stack: &Stack, table: &str, keyring: &Keyring, users: std::ops::Range<usize>) {
-    for number in users {
-        let (user, id, client) = ((100_000_000 + number).to_string(), random::identifier(), "1-a.apps");
-        let seal = |attribute: &str, token: &str| {
-            let place = ["credentials", &user, attribute, &id, client];
-            json!({ "S": keyring.seal(Purpose::Token, &place, token.as_bytes()).as_str() })
-        };
-        // As long as Google's.
-        let (refresh, access) = ("r".repeat(103), "a".repeat(253));
-        let text = |text: &str| json!({ "S": text });
-        let number = |number: i64| json!({ "N": number.to_string() });
-        let item = json!({
-            "user_id": text(&user), "schema": number(1), "status": text("active"), "client_id": text(client),
-            "scopes": text("openid email https://www.googleapis.com/auth/gmail.readonly"),
-            "email": text("somebody@example.com"), "refresh_token": seal("refresh_token", &refresh),
-            "refresh_token_id": text(&id), "access_token": seal("access_token", &access),
-            "access_token_expires_at": number(1_793_500_000), "access_token_obtained_at": number(1_793_496_400),
-            "version": number(3), "write_id": text(&random::identifier()), "updated_at": number(1_793_496_400),
-            "connected_at": number(1_793_000_000), "era": text(&random::mark()),
-            "sessions_valid_from": number(1_793_000_000),
-        });
-        stack.dynamodb.put(table, item);
-    }
-}
-
-fn keyring(text: &Value) -> Keyring {
-    Keyring::parse(&text.to_string()).unwrap()
-}
-
-impl Scene {
-    async fn new(count: usize) -> Self {
-        let stack = Stack::start(Options::default()).await;
-        put_credentials(
-            &stack,
-            CREDENTIALS_TABLE,
-            &keyring(&json!({ "primary": "k1", "k1": OLD })),
-            0..count,
-        );
-        stack.secrets.put(SEALING_KEYS_SECRET, &json!({ "primary": "k2", "k1": OLD, "k2": NEW }).to_string());
-        let variables = stack.environment();
-        let app = App::new(|name| variables.get(name).cloned(), Clock::System, None);
-        let app = app.unwrap_or_else(|problem| panic!("{}", problem.error));
-        let folder = std::env::temp_dir().join(format!("postern-{}", random::identifier()));
-        std::fs::create_dir(&folder).unwrap();
-        Self { stack, app, folder }
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.folder.join("journal")
-    }
-
-    async fn work(&self) -> Work {
-        work("reseal", &self.app, &self.app, None).await.unwrap()
-    }
-
-    async fn pass(&self, settings: Settings) -> Pass<'_> {
-        let journal = Journal::open(&self.journal(), self.work().await, self.app.clock.now()).unwrap();
-        Pass::new(&self.app, Reading::All, settings, journal)
-    }
-
-    /// Runs a pass that seals everything again. `each` gets the number of items told so far.
-    async fn reseal(&self, pass: &Pass<'_>, each: impl Fn(usize)) -> Result<Vec<Told>, String> {
-        let mut all = Vec::new();
-        let mut check = check_keyring(pass.journal.borrow().counts(), &options(""));
-        let mut tell = |told: &Told| {
-            all.push(told.clone());
-            each(all.len());
-            check(told)
-        };
-        pass.run(&Sealing { app: &self.app }, &mut tell).await?;
-        Ok(all)
-    }
-
-    fn sealed_with(&self, key: &str) -> usize {
-        let items = self.stack.dynamodb.scan(CREDENTIALS_TABLE);
-        let is_sealed = |item: &&Value| {
-            ["refresh_token", "access_token"]
-                .iter()
-                .all(|name| item[*name]["S"].as_str().unwrap().starts_with(&format!("v2.{key}.")))
-        };
-        items.iter().filter(is_sealed).count()
-    }
-}
-
-/// The options of a restore.
-fn restore_options(more: &str) -> RestoreOptions {
-    let line = format!("xtask restore --from old --stack-name mail {more}");
-    let Command::Restore(options) = CommandLine::parse_from(line.split_whitespace()).command else {
-        panic!()
-    };
-    options
-}
-
-fn options(more: &str) -> PassOptions {
-    restore_options(more).pass
-}
-
-fn count(pass: &Pass<'_>, name: &str) -> u64 {
-    pass.journal.borrow().counts().get(name).copied().unwrap_or_default()
-}
 
 #[tokio::test]
 async fn f113_a_pass_that_is_killed_twice_goes_on_and_counts_every_item_once() {
@@ -273,7 +150,7 @@ async fn b84_items_that_do_not_open_stop_no_run_for_ever() {
 #[tokio::test]
 async fn no_more_items_are_read_and_written_in_a_second_than_allowed() {
     let scene = Scene::new(40).await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let pass = scene.pass(Settings { per_second: 100, ..FAST }).await;
     scene.reseal(&pass, |_| {}).await.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(350), "{:?}", began.elapsed());

@@ -88,7 +88,7 @@ async fn timed(name: &str, stack: &Stack, [from, to]: [&App; 2], reading: Readin
 
 /// A deployment with credentials under the keyring `k1`.
 async fn with_credentials(count: usize) -> Scene {
-    let scene = Scene::new(0).await;
+    let scene = Scene::in_real_time(0).await;
     let old = json!({ "primary": "k1", "k1": OLD }).to_string();
     scene.stack.secrets.put(SEALING_KEYS_SECRET, &old);
     scene.stack.secrets.put("new-keyring", &json!({ "primary": "k1", "k1": NEW }).to_string());

@@ -1,9 +1,8 @@
 //! What the later runs of a move read and write: all that was copied is looked at again.
 
-use std::time::Instant;
-
 use harness::world::BEN;
 use postern::outside::dynamodb::Policy;
+use tokio::time::Instant;
 
 use super::super::reseal::{Copying, TakingBack};
 use super::*;
