@@ -1,8 +1,6 @@
 //! The aliases through which requests reach the functions, if the stack has versions: where each
 //! leads, and whether the version there is what was deployed.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 
@@ -62,8 +60,13 @@ async fn examine_one(client: &Client, alias: &Resource) -> Result<Vec<Finding>, 
     Ok(findings)
 }
 
-/// What tells a version from another: its code and its variables.
-fn identity(answer: GetFunctionConfigurationOutput) -> (Option<String>, BTreeMap<String, String>) {
-    let variables = answer.environment.and_then(|environment| environment.variables);
-    (answer.code_sha256, variables.into_iter().flatten().collect())
+/// What tells a version from another: all that a deployment of this template may change of it.
+fn identity(answer: GetFunctionConfigurationOutput) -> impl PartialEq {
+    (
+        (answer.code_sha256, answer.architectures, answer.runtime, answer.handler),
+        answer.environment.and_then(|environment| environment.variables),
+        (answer.memory_size, answer.timeout, answer.role),
+        answer.tracing_config.and_then(|tracing| tracing.mode),
+        answer.logging_config,
+    )
 }

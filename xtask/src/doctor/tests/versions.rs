@@ -41,6 +41,18 @@ async fn requests_that_do_not_reach_the_deployed_version_are_found() {
     scene.answer("/functions/sign-out/configuration?Qualifier=7", 200, &of_version);
     scene.set("sign-out", "GMAIL_SCOPES", "planted");
     assert_snapshot!(scene.wrong().await, @"wrong  sign-out was changed after its version 7, and no request reaches the change: deploy with another DeploymentId");
+
+    for (property, value) in [
+        ("MemorySize", json!(3008)),
+        ("Timeout", json!(3)),
+        ("LoggingConfig", json!({ "LogGroup": "/postern/postern/sign-out", "ApplicationLogLevel": "DEBUG" })),
+    ] {
+        let scene = scene_with_versions().await;
+        let mut of_version = scene.aws().functions["sign-out"].clone();
+        of_version[property] = value;
+        scene.answer("/functions/sign-out/configuration?Qualifier=7", 200, &of_version);
+        assert!(scene.wrong().await.contains("sign-out was changed after its version 7"), "{property}");
+    }
 }
 
 #[tokio::test]
