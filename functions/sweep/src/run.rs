@@ -40,6 +40,8 @@ pub(crate) struct Run<'a> {
     dead: usize,
     refused: usize,
     broken: usize,
+    /// Grants that are due and that nobody could use now, or that another request is refreshing.
+    untouched: usize,
     /// Grants that are due and were not refreshed.
     left: usize,
     failures_in_a_row: usize,
@@ -65,6 +67,7 @@ impl<'a> Run<'a> {
             dead: 0,
             refused: 0,
             broken: 0,
+            untouched: 0,
             left: 0,
             failures_in_a_row: 0,
             dead_in_a_row: 0,
@@ -155,7 +158,7 @@ impl<'a> Run<'a> {
                             "a stored token does not open"
                         );
                     }
-                    Fate::Untouched => {}
+                    Fate::Untouched => self.untouched += 1,
                 }
                 Some(fate)
             }
@@ -189,12 +192,13 @@ impl<'a> Run<'a> {
 
     /// Writes what came of the run as metrics and as one line of the log.
     pub(crate) fn tell(&self, part: i32) {
-        let Self { refreshed, dead, refused, broken, left, .. } = *self;
+        let Self { refreshed, dead, refused, broken, untouched, left, .. } = *self;
         let outcomes = [
             ("refreshed", refreshed),
             ("dead", dead),
             ("refused", refused),
             ("broken", broken),
+            ("untouched", untouched),
             ("left", left),
         ];
         for (outcome, count) in outcomes.into_iter().filter(|(_, count)| *count > 0) {
@@ -203,7 +207,7 @@ impl<'a> Run<'a> {
         self.census.measure();
         let items = self.census.items();
         // The log shows information of this target alone.
-        tracing::info!(target: "postern::sweep", event = "swept", part, items, refreshed, dead, refused, broken, left, "a part of the table");
+        tracing::info!(target: "postern::sweep", event = "swept", part, items, refreshed, dead, refused, broken, untouched, left, "a part of the table");
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::roles::each;
 
 /// The actions that a policy allows on what its statements name, with everything optional; without
-/// the statement `DriftDetection`, which is for CloudFormation.
+/// the statements `DriftDetection...`, which are for CloudFormation.
 ///
 /// # Panics
 /// When the template has no such policy, or a statement of it denies something.
@@ -19,7 +19,10 @@ pub fn actions(template: &Value, policy: &str) -> BTreeSet<String> {
         None => statement,
     });
     let mut actions = BTreeSet::new();
-    for statement in statements.filter(|statement| statement["Sid"] != "DriftDetection") {
+    let is_of_the_caller = |statement: &&Value| {
+        !statement["Sid"].as_str().is_some_and(|name| name.starts_with("DriftDetection"))
+    };
+    for statement in statements.filter(is_of_the_caller) {
         assert_eq!(statement["Effect"], "Allow", "{policy}");
         actions.extend(each(&statement["Action"]).into_iter().filter_map(Value::as_str).map(str::to_owned));
     }

@@ -6,7 +6,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 
-use super::deployment::{Deployment, PAGE};
+use super::deployment::{Deployment, ERASED, PAGE};
 use super::events::Queue;
 use super::python::Python;
 use super::roles::assume;
@@ -18,8 +18,6 @@ use crate::visit::{ACCOUNT, Visit, expect, say};
 
 /// The example of docs/back-ends.md, with Google's own library.
 const EXAMPLE: &str = "examples/back-ends/python/app.py";
-/// A user whose connection an administrator erases.
-const ERASED: &str = "ben@example.com";
 
 /// Roles that the test may assume. None has a policy of its own: what it may do, the stack lets it.
 struct BackEnds<'a> {

@@ -21,6 +21,8 @@ use crate::visit::{Visit, expect, say};
 pub(super) const STACK: &str = "postern";
 /// The front end.
 pub(super) const PAGE: &str = "https://app.example.com";
+/// The user whom steps erase, who is connected again for the step `versions`.
+pub(super) const ERASED: &str = "ben@example.com";
 
 /// How long the deletion may take.
 const DELETION: Duration = Duration::from_mins(2);

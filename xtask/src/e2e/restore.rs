@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
-use super::deployment::{Deployment, xtask};
+use super::deployment::{Deployment, ERASED, xtask};
 use crate::account::Called;
 use crate::processes::Processes;
 use crate::visit::{expect, say};
@@ -14,8 +14,6 @@ use crate::visit::{expect, say};
 const RESTORED: &str = "postern-restored";
 /// A user who never ended a connection, and whose item is lost.
 const LOST: &str = "cleo@example.org";
-/// A user whom an administrator erases after the time that the table is restored to.
-const ERASED: &str = "ben@example.com";
 
 /// Goes through the drill.
 pub(super) async fn brings_back_no_erased_user(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::cloud::Cloud;
 use super::defects::report;
-use super::deployment::Deployment;
+use super::deployment::{Deployment, ERASED};
 use super::events::Queue;
 use super::python::Python;
 use super::roles::assume;
@@ -18,10 +18,8 @@ use crate::processes::{Processes, root};
 use crate::stack::Outputs;
 use crate::visit::{ACCOUNT, expect, say};
 
-/// A user who is not connected.
-const ERASED: &str = "ben@example.com";
 /// The stack of the operators' policies.
-const POLICIES: &str = "postern-policies";
+const POLICIES: &str = "operators-of-postern";
 /// What MiniStack takes GetAlias, GetEventSourceMapping and GetFunctionConcurrency for when it asks
 /// whether they are allowed.
 const TAKEN_FOR: [&str; 3] =
