@@ -123,6 +123,7 @@ async fn measured_move_into_a_new_table_under_a_new_keyring() {
     let count: usize = CREDENTIALS.parse().unwrap();
     let scene = with_credentials(count).await;
     let stack = &scene.stack;
+    stack.dynamodb.drop_request_tokens();
     let mut tables = harness::template::tables();
     tables.retain(|table| table.name == CREDENTIALS_TABLE);
     "new".clone_into(&mut tables[0].name);
