@@ -170,11 +170,12 @@ impl Backend for Tables {
         let is_measured = self.consumed().is_some();
         let ask = |body: &mut Value| body["ReturnConsumedCapacity"] = json!("TOTAL");
         let request = if is_measured { changed(request, ask) } else { request };
-        let drop_token = |body: &mut Value| {
+        let forget = |body: &mut Value| {
             body.as_object_mut().map(|members| members.remove("ClientRequestToken"));
         };
-        let drops_token = operation == "TransactWriteItems" && self.drops_tokens.load(Ordering::Relaxed);
-        let request = if drops_token { changed(request, drop_token) } else { request };
+        let is_transaction = operation == "TransactWriteItems";
+        let is_forgetful = is_transaction && self.drops_tokens.load(Ordering::Relaxed);
+        let request = if is_forgetful { changed(request, forget) } else { request };
         match self.forward(request).await {
             Some(answer) => {
                 if let Some(consumed) = self.consumed().as_mut() {
