@@ -97,7 +97,12 @@ pub(crate) fn cargo_lambda(architecture: Architecture, tools: &Tools) -> tokio::
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     let flags = [remap(&home, "/cargo"), remap(&root(), "/postern")];
     let mut cargo = tools.command("cargo");
-    cargo.args(["auditable", "lambda", "build", "--quiet", "--release", "--locked", architecture.option()]);
+    // What `cargo auditable` sets, but with a name in place of the path of this clone's tool: cargo
+    // hashes this variable into every symbol, and the order of the program follows from that.
+    cargo.env("RUSTC_WORKSPACE_WRAPPER", "cargo-auditable");
+    let arguments = r#"{"offline":false,"locked":true,"frozen":false,"config":[]}"#;
+    cargo.env("CARGO_AUDITABLE_ORIG_ARGS", arguments);
+    cargo.args(["lambda", "build", "--quiet", "--release", "--locked", architecture.option()]);
     cargo.arg("--config").arg(format!("build.rustflags={flags:?}"));
     cargo
 }
