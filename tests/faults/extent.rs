@@ -8,7 +8,7 @@ const VARIABLE: &str = "POSTERN_FAULTS";
 
 /// A sample has one kill point in this many. Each fault starts one point later than the fault
 /// before, so that together they cover the whole request.
-const SAMPLE: usize = 20;
+const SAMPLE: usize = 10;
 
 #[expect(
     clippy::disallowed_methods,
@@ -27,7 +27,7 @@ pub(crate) fn step() -> usize {
 
 /// How often a case is repeated, each time with another random schedule.
 pub(crate) fn repetitions() -> usize {
-    if *IS_WHOLE { 100 } else { 10 }
+    if *IS_WHOLE { 100 } else { 25 }
 }
 
 /// Prints a line although the test runner hides what passing tests print.
