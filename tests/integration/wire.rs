@@ -177,7 +177,7 @@ async fn dynamodb_is_read_consistently_and_its_failures_are_told_apart() {
     world.dynamodb.fail("GetItem", Fault::Delay(Duration::from_secs(5)), 3);
     let began = tokio::time::Instant::now();
     assert!(matches!(world.app.store.credential(&user).await, Err(StoreError::Unavailable(_))));
-    assert!(began.elapsed() < Duration::from_millis(2900), "the operation has a deadline");
+    assert!(began.elapsed() <= Duration::from_millis(2510), "the operation has a deadline");
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn secrets_are_read_by_name_and_stage() {
     world.secrets.fail("BatchGetSecretValue", Fault::Delay(Duration::from_secs(5)), 3);
     let began = tokio::time::Instant::now();
     assert!(fresh.secrets.google_client().await.is_err());
-    assert!(began.elapsed() < Duration::from_millis(2900), "the operation has a deadline");
+    assert!(began.elapsed() <= Duration::from_millis(2510), "the operation has a deadline");
     assert!(fresh.secrets.google_client().await.is_ok());
 }
 

@@ -29,7 +29,9 @@ pub(crate) use self::pass::{JournalOptions, PassOptions};
 #[cfg(feature = "aws")]
 pub(crate) use self::risc::RiscAction;
 pub(crate) use self::risc::RiscOptions;
-pub(crate) use self::target::{AccountOptions, DataPorts, TargetOptions};
+#[cfg(feature = "aws")]
+pub(crate) use self::target::DataPorts;
+pub(crate) use self::target::{AccountOptions, TargetOptions};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The commands of this project")]

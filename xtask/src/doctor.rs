@@ -33,7 +33,7 @@ pub(crate) use self::finding::Finding;
 use self::logs::Log;
 pub(crate) use self::target::Target;
 use crate::account::Account;
-use crate::commands::{DoctorOptions, Output, Ports};
+use crate::commands::{DoctorOptions, Output, Ports, TargetOptions};
 
 /// What doctor found.
 pub(crate) struct Report {
@@ -108,18 +108,19 @@ pub(crate) async fn run(options: DoctorOptions) -> ExitCode {
 }
 
 async fn target(options: &DoctorOptions) -> Result<Target, String> {
-    let mut target = if options.local {
+    let TargetOptions { account, stack_name, local, data } = &options.target;
+    let mut target = if *local {
         Target::local(Ports {
             api: options.api_port,
             page: options.page_port,
-            dynamodb: options.data.dynamodb_port,
-            secrets: options.data.secrets_port,
+            dynamodb: data.dynamodb_port,
+            secrets: data.secrets_port,
             ..Ports::DEFAULT
         })
         .await?
     } else {
-        let account = Account::open(&options.account).await?;
-        Target::of_stack(&account, &options.stack_name, None).await?
+        let account = Account::open(account).await?;
+        Target::of_stack(&account, stack_name, None).await?
     };
     target.session = session();
     Ok(target)

@@ -2,27 +2,19 @@
 
 use clap::Args;
 
-use super::{AccountOptions, DataPorts, Output, Ports};
+use super::{Output, Ports, TargetOptions};
 
 /// The options of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
     #[command(flatten)]
-    pub(crate) account: AccountOptions,
-    /// The name of the stack.
-    #[arg(long, default_value = "postern")]
-    pub(crate) stack_name: String,
-    /// Checks the stack of `cargo xtask dev` on this machine.
-    #[arg(long, conflicts_with_all = ["stack_name", "profile", "region"])]
-    pub(crate) local: bool,
+    pub(crate) target: TargetOptions,
     /// The port of the local functions.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.api)]
     pub(crate) api_port: u16,
     /// The port of the local demo page.
     #[arg(long, requires = "local", default_value_t = Ports::DEFAULT.page)]
     pub(crate) page_port: u16,
-    #[command(flatten)]
-    pub(crate) data: DataPorts,
     /// Text to read, or one JSON document (docs/deploy.md).
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,

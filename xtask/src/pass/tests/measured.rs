@@ -164,5 +164,6 @@ async fn measured_move_into_a_new_table_under_a_new_keyring() {
     let refreshes = stack.google.calls_to(Endpoint::Token).len();
     println!("{} requests meanwhile, {} failed, {refreshes} refreshes", requests.get(), failures.get());
     assert_eq!(failures.get(), 0);
-    assert_eq!(stack.dynamodb.scan("new").len(), count + USERS);
+    let there = to.store.described().await.unwrap().items;
+    assert_eq!(usize::try_from(there).unwrap(), count + USERS);
 }
