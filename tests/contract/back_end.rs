@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use harness::dynamodb::DynamoDb;
 use harness::secrets_manager::SecretsManager;
+use harness::wire::{DYNAMODB, SECRETS_MANAGER, ask};
 use harness::{template, world};
 use postern::app::App;
 use postern::clock::{Clock, ManualClock};
@@ -12,8 +13,6 @@ use postern_rules::random;
 use postern_rules::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-
-use crate::wire::{DYNAMODB, SECRETS_MANAGER, ask};
 
 /// Names the base URL of an emulator that serves both services.
 const ENDPOINT_VARIABLE: &str = "POSTERN_CONTRACT_ENDPOINT";

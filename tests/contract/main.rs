@@ -18,4 +18,3 @@ mod refreshing;
 mod secrets;
 mod sessions;
 mod tables;
-mod wire;

@@ -2,7 +2,6 @@
 
 mod stream;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -41,7 +40,6 @@ pub struct Tables {
     database: Database,
     /// What was consumed, while that is measured.
     consumed: Mutex<Option<Vec<Consumed>>>,
-    drops_tokens: AtomicBool,
     address: String,
     client: Client<HttpConnector, Full<Bytes>>,
     server: AbortHandle,
@@ -70,21 +68,14 @@ impl Service<Tables> {
             }
         });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let (consumed, drops_tokens) = (Mutex::default(), AtomicBool::default());
-        let server = server.abort_handle();
-        Self::serve(listener, Tables { database, consumed, drops_tokens, address, client, server })
+        let (consumed, server) = (Mutex::default(), server.abort_handle());
+        Self::serve(listener, Tables { database, consumed, address, client, server })
     }
 
     /// What the calls consumed since the last time that this was asked; the first time, nothing. A
     /// refused conditional write is not in it.
     pub fn consumed(&self) -> Vec<Consumed> {
         self.backend.consumed().replace(Vec::new()).unwrap_or_default()
-    }
-
-    /// Takes the tokens away that make a repeated transaction the same one. For measurements: at each
-    /// transaction the emulator looks through the tokens of the last ten minutes.
-    pub fn drop_request_tokens(&self) {
-        self.backend.drops_tokens.store(true, Ordering::Relaxed);
     }
 
     /// Creates the tables with their indexes.
@@ -168,14 +159,7 @@ impl Backend for Tables {
 
     async fn answer(&self, operation: &str, request: Request<Bytes>) -> Response<Bytes> {
         let is_measured = self.consumed().is_some();
-        let ask = |body: &mut Value| body["ReturnConsumedCapacity"] = json!("TOTAL");
-        let request = if is_measured { changed(request, ask) } else { request };
-        let forget = |body: &mut Value| {
-            body.as_object_mut().map(|members| members.remove("ClientRequestToken"));
-        };
-        let is_transaction = operation == "TransactWriteItems";
-        let is_forgetful = is_transaction && self.drops_tokens.load(Ordering::Relaxed);
-        let request = if is_forgetful { changed(request, forget) } else { request };
+        let request = if is_measured { asking_what_it_consumes(request) } else { request };
         match self.forward(request).await {
             Some(answer) => {
                 if let Some(consumed) = self.consumed().as_mut() {
@@ -191,12 +175,12 @@ impl Backend for Tables {
     }
 }
 
-/// The request with another body than the functions sent.
-fn changed(request: Request<Bytes>, change: impl FnOnce(&mut Value)) -> Request<Bytes> {
+/// The request with a further member, which the functions do not send.
+fn asking_what_it_consumes(request: Request<Bytes>) -> Request<Bytes> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(CONTENT_LENGTH);
     let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    change(&mut body);
+    body["ReturnConsumedCapacity"] = json!("TOTAL");
     Request::from_parts(head, Bytes::from(body.to_string()))
 }
 

@@ -19,6 +19,7 @@ mod server;
 pub mod stack;
 pub mod time;
 pub mod visit;
+pub mod wire;
 pub mod world;
 
 pub use aws::{Call, Fault};

@@ -18,7 +18,6 @@ use postern::app::App;
 use postern::clock::Clock;
 use postern::grant::reseal::Fate;
 use postern::outside::dynamodb::{Described, Reading};
-use postern_rules::seal::Keyring;
 use postern_rules::user::UserId;
 use serde_json::{Value, json};
 

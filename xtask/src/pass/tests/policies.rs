@@ -55,7 +55,7 @@ async fn each_command_over_all_credentials_has_a_policy_of_exactly_its_calls() {
     tables[0].name = table.to_owned();
     old.stack.dynamodb.create_tables(&tables);
     let keyring = keyring(&json!({ "primary": "k1", "k1": OLD }));
-    put_credentials(&old.stack, table, &keyring, 0..3);
+    (0..3).for_each(|number| old.stack.dynamodb.put(table, credential(&keyring, number)));
     let mut variables = old.stack.environment();
     variables.insert("CREDENTIALS_TABLE".to_owned(), table.to_owned());
     let from = App::new(|name| variables.get(name).cloned(), Clock::System, None);

@@ -37,30 +37,27 @@ impl Drop for Scene {
     }
 }
 
-/// Puts credentials with sealed tokens that Google never issued.
-pub(super) fn put_credentials(stack: &Stack, table: &str, keyring: &Keyring, users: std::ops::Range<usize>) {
-    for number in users {
-        let (user, id, client) = ((100_000_000 + number).to_string(), random::identifier(), "1-a.apps");
-        let seal = |attribute: &str, token: &str| {
-            let place = ["credentials", &user, attribute, &id, client];
-            json!({ "S": keyring.seal(Purpose::Token, &place, token.as_bytes()).as_str() })
-        };
-        // As long as Google's.
-        let (refresh, access) = ("r".repeat(103), "a".repeat(253));
-        let text = |text: &str| json!({ "S": text });
-        let number = |number: i64| json!({ "N": number.to_string() });
-        let item = json!({
-            "user_id": text(&user), "schema": number(1), "status": text("active"), "client_id": text(client),
-            "scopes": text("openid email https://www.googleapis.com/auth/gmail.readonly"),
-            "email": text("somebody@example.com"), "refresh_token": seal("refresh_token", &refresh),
-            "refresh_token_id": text(&id), "access_token": seal("access_token", &access),
-            "access_token_expires_at": number(1_793_500_000), "access_token_obtained_at": number(1_793_496_400),
-            "version": number(3), "write_id": text(&random::identifier()), "updated_at": number(1_793_496_400),
-            "connected_at": number(1_793_000_000), "era": text(&random::mark()),
-            "sessions_valid_from": number(1_793_000_000),
-        });
-        stack.dynamodb.put(table, item);
-    }
+/// The credential of a user, with sealed tokens that Google never issued.
+pub(super) fn credential(keyring: &Keyring, number: usize) -> Value {
+    let (user, id, client) = ((100_000_000 + number).to_string(), random::identifier(), "1-a.apps");
+    let seal = |attribute: &str, token: &str| {
+        let place = ["credentials", &user, attribute, &id, client];
+        json!({ "S": keyring.seal(Purpose::Token, &place, token.as_bytes()).as_str() })
+    };
+    // As long as Google's.
+    let (refresh, access) = ("r".repeat(103), "a".repeat(253));
+    let text = |text: &str| json!({ "S": text });
+    let number = |number: i64| json!({ "N": number.to_string() });
+    json!({
+        "user_id": text(&user), "schema": number(1), "status": text("active"), "client_id": text(client),
+        "scopes": text("openid email https://www.googleapis.com/auth/gmail.readonly"),
+        "email": text("somebody@example.com"), "refresh_token": seal("refresh_token", &refresh),
+        "refresh_token_id": text(&id), "access_token": seal("access_token", &access),
+        "access_token_expires_at": number(1_793_500_000), "access_token_obtained_at": number(1_793_496_400),
+        "version": number(3), "write_id": text(&random::identifier()), "updated_at": number(1_793_496_400),
+        "connected_at": number(1_793_000_000), "era": text(&random::mark()),
+        "sessions_valid_from": number(1_793_000_000),
+    })
 }
 
 pub(super) fn keyring(text: &Value) -> Keyring {
@@ -70,17 +67,9 @@ pub(super) fn keyring(text: &Value) -> Keyring {
 impl Scene {
     pub(super) async fn new(count: usize) -> Self {
         harness::time::pause();
-        Self::in_real_time(count).await
-    }
-
-    pub(super) async fn in_real_time(count: usize) -> Self {
         let stack = Stack::start(Options::default()).await;
-        put_credentials(
-            &stack,
-            CREDENTIALS_TABLE,
-            &keyring(&json!({ "primary": "k1", "k1": OLD })),
-            0..count,
-        );
+        let old = keyring(&json!({ "primary": "k1", "k1": OLD }));
+        (0..count).for_each(|number| stack.dynamodb.put(CREDENTIALS_TABLE, credential(&old, number)));
         stack.secrets.put(SEALING_KEYS_SECRET, &json!({ "primary": "k2", "k1": OLD, "k2": NEW }).to_string());
         let variables = stack.environment();
         let app = App::new(|name| variables.get(name).cloned(), Clock::System, None);

@@ -10,21 +10,22 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// A service: the parts in which its requests differ from those of others.
-pub(crate) struct Service {
+#[derive(Debug)]
+pub struct Service {
     target: &'static str,
     content_type: &'static str,
     scope: &'static str,
 }
 
 /// DynamoDB.
-pub(crate) const DYNAMODB: Service = Service {
+pub const DYNAMODB: Service = Service {
     target: "DynamoDB_20120810",
     content_type: "application/x-amz-json-1.0",
     scope: "us-east-1/dynamodb",
 };
 
 /// Secrets Manager.
-pub(crate) const SECRETS_MANAGER: Service = Service {
+pub const SECRETS_MANAGER: Service = Service {
     target: "secretsmanager",
     content_type: "application/x-amz-json-1.1",
     scope: "us-east-1/secretsmanager",
@@ -32,8 +33,11 @@ pub(crate) const SECRETS_MANAGER: Service = Service {
 
 /// Sends one call to `endpoint`. Returns its status and answer. The signature is a dummy: no
 /// emulator checks it.
-pub(crate) async fn ask(endpoint: &str, service: &Service, operation: &str, body: &Value) -> (u16, Value) {
-    let client = HttpStack::new(None).unwrap().client(TIMEOUT, false);
+///
+/// # Panics
+/// When nothing answers within ten seconds.
+pub async fn ask(endpoint: &str, service: &Service, operation: &str, body: &Value) -> (u16, Value) {
+    let client = HttpStack::new(None).expect("the platform has what TLS needs").client(TIMEOUT, false);
     let credential = format!("test/20260101/{}/aws4_request", service.scope);
     let request = client
         .post(endpoint)
@@ -45,6 +49,7 @@ pub(crate) async fn ask(endpoint: &str, service: &Service, operation: &str, body
             format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
         )
         .body(body.to_string());
-    let answer = send(&client, request.build().unwrap(), TIMEOUT, LARGEST_ANSWER).await.unwrap();
+    let request = request.build().expect("the request is complete");
+    let answer = send(&client, request, TIMEOUT, LARGEST_ANSWER).await.expect("the service answers");
     (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
 }
