@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use postern::app::App;
-use postern::outside::dynamodb::{Copying, Policy, Reading, Resealed, Segment, Stored, Swap};
+use postern::outside::dynamodb::{Copy, Copying, Policy, Reading, Resealed, Segment, Stored, Swap};
 use postern_rules::credential::Credential;
+use postern_rules::user::UserId;
 
 use crate::back_end::BackEnd;
-use crate::given::{ann, connected, done, in_a_while, refresh_token, stored};
+use crate::given::{ann, connected, done, grant, in_a_while, refresh_token, stored};
 
 const TABLE: &str = "CREDENTIALS_TABLE";
 
@@ -26,6 +27,12 @@ async fn scanned(app: &App, reading: Reading) -> Vec<Stored> {
 fn texts() -> Resealed {
     let text = || Some(refresh_token().sealed);
     Resealed { refresh_token: text(), access_token: text(), set_aside: None }
+}
+
+/// A copy of an item with new texts.
+fn copy_of<'a>(item: &'a Stored, credential: &Credential, marks: [&str; 2]) -> Copy<'a> {
+    let marks = marks.map(str::to_owned).into();
+    Copy { item, connected_at: credential.connected_at, tokens: texts(), marks }
 }
 
 #[tokio::test]
@@ -69,9 +76,9 @@ async fn a_copy_is_put_once_over_nothing_newer_and_never_over_an_end() {
     let app = back_end.environment();
     let credential = connected(&app).await;
     let [item] = scanned(&app, Reading::All).await.try_into().unwrap();
-    let marks = ["one", "two"].map(str::to_owned).into();
     let copy = async |policy| {
-        app.store.copy(&item, &credential, &texts(), &marks, (policy, "elsewhere")).await.unwrap()
+        let copy = copy_of(&item, &credential, ["one", "two"]);
+        app.store.copy(&[copy], (policy, "elsewhere")).await.unwrap()[0]
     };
     let copies = async || scanned(&app, Reading::CopiesOf("elsewhere".to_owned())).await;
     assert_eq!(copy(Policy::Past).await, Copying::There, "the item itself is there");
@@ -102,4 +109,35 @@ async fn a_copy_is_put_once_over_nothing_newer_and_never_over_an_end() {
     app.store.remember_end("two", credential.connected_at).await.unwrap();
     assert_eq!(copy(Policy::Live).await, Copying::Ended);
     assert_eq!(stored(&app).await, None);
+}
+
+#[tokio::test]
+async fn of_several_copies_only_those_whose_own_conditions_refuse_them_are_left_out() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    for user in ["1", "2", "3", "4", "5"] {
+        let user = UserId::parse(user).unwrap();
+        done(app.store.store_grant(&user, &grant(app.clock.now()), None).await.unwrap());
+    }
+    let mut items = scanned(&app, Reading::All).await;
+    items.sort_by_key(|item| item.user_id().map(str::to_owned));
+    let credentials: Vec<Credential> = items.iter().map(|item| item.credential().unwrap()).collect();
+    for user in ["1", "2", "4", "5"] {
+        back_end.delete_item(TABLE, user).await;
+    }
+    app.store.remember_end("b of 2", credentials[1].connected_at).await.unwrap();
+    app.store.remember_end("a of 5", credentials[4].connected_at).await.unwrap();
+    let marks: Vec<_> = (1..=5).map(|user| [format!("a of {user}"), format!("b of {user}")]).collect();
+    let copies: Vec<Copy<'_>> = (0..5)
+        .map(|index| copy_of(&items[index], &credentials[index], marks[index].each_ref().map(String::as_str)))
+        .collect();
+    let copyings = app.store.copy(&copies, (Policy::Live, "elsewhere")).await.unwrap();
+    let [done, there, ended] = [Copying::Done, Copying::There, Copying::Ended];
+    assert_eq!(copyings, [done, ended, there, done, ended]);
+    let put = scanned(&app, Reading::CopiesOf("elsewhere".to_owned())).await;
+    let mut put: Vec<_> = put.iter().map(|item| item.user_id().unwrap()).collect();
+    put.sort_unstable();
+    assert_eq!(put, ["1", "4"]);
+    let again = app.store.copy(&copies, (Policy::Live, "elsewhere")).await.unwrap();
+    assert_eq!(again, [there, ended, there, there, ended], "nothing is left to put");
 }

@@ -96,8 +96,11 @@ pub(crate) trait Task {
         None
     }
 
-    /// Does it. What it does may be repeated.
-    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error>;
+    /// How many items are carried out together, at most.
+    const TOGETHER: usize = 1;
+
+    /// Does it, and says what became of each. What it does may be repeated.
+    async fn carry_out(&self, items: &[&Stored]) -> Result<Vec<Told>, Error>;
 }
 
 /// Is told of every item, after it is done.
@@ -125,10 +128,10 @@ impl<'a> Pass<'a> {
         self.journal.borrow_mut().finish()
     }
 
-    async fn segment(
+    async fn segment<T: Task>(
         &self,
         number: i32,
-        task: &impl Task,
+        task: &T,
         tell: &RefCell<&mut Tell<'_>>,
     ) -> Result<(), String> {
         let Settings { per_second, concurrency, segments, .. } = self.settings;
@@ -144,20 +147,28 @@ impl<'a> Pass<'a> {
                 Place::End => return Ok(()),
             };
             let scan = async || Ok(self.app.store.scan(segment, after, limit, &self.reading).await?);
-            let batch = self.patiently(&scan).await?;
+            let batch = self.patiently(1, &scan).await?;
             self.have_read(batch.read);
             let others = self.others(task, &batch.items).await?;
-            let one = async |stored: &Stored| {
-                let other = stored.user_id().and_then(|user| others.get(user));
-                let told = match task.known(stored, other) {
-                    Some(told) => told,
-                    None => self.patiently(&async || task.carry_out(stored).await).await?,
-                };
-                tell.borrow_mut()(&told)?;
-                Ok::<_, String>(told)
+            let tell_all = |all: Vec<Told>| {
+                all.iter().try_for_each(|told| tell.borrow_mut()(told))?;
+                Ok::<_, String>(all)
             };
-            let told = iter(&batch.items).map(one).buffer_unordered(at_a_time);
-            let told: Vec<Told> = told.try_collect().await?;
+            let (mut known, mut due) = (Vec::new(), Vec::new());
+            for stored in &batch.items {
+                let other = stored.user_id().and_then(|user| others.get(user));
+                match task.known(stored, other) {
+                    Some(told) => known.push(told),
+                    None => due.push(stored),
+                }
+            }
+            let mut told = tell_all(known)?;
+            let carry_out = async |items: &[&Stored]| {
+                let turns = u32::try_from(items.len()).unwrap_or(u32::MAX);
+                tell_all(self.patiently(turns, &async || task.carry_out(items).await).await?)
+            };
+            let carried_out = iter(due.chunks(T::TOGETHER)).map(carry_out).buffer_unordered(at_a_time);
+            told.extend(carried_out.try_collect::<Vec<_>>().await?.into_iter().flatten());
             let counts = told.into_iter().map(|told| told.counts);
             self.journal.borrow_mut().note(number, batch.after, counts)?;
         }
@@ -169,7 +180,7 @@ impl<'a> Pass<'a> {
         let Some(app) = task.other() else { return Ok(others) };
         for some in items.chunks(LOOK) {
             let look = async || Ok(app.store.of_the_same_users(some).await?);
-            others.extend(self.patiently(&look).await?);
+            others.extend(self.patiently(1, &look).await?);
             self.have_read(some.len());
         }
         Ok(others)
@@ -180,11 +191,11 @@ impl<'a> Pass<'a> {
         self.pace.borrow_mut().take_many(u32::try_from(items).unwrap_or(u32::MAX) / READS);
     }
 
-    /// Makes a call in its turn, and again while it fails for a reason that may pass.
-    async fn patiently<T>(&self, call: &impl AsyncFn() -> Result<T, Error>) -> Result<T, String> {
+    /// Makes a call that takes so many turns, and again while it fails for a reason that may pass.
+    async fn patiently<T>(&self, turns: u32, call: &impl AsyncFn() -> Result<T, Error>) -> Result<T, String> {
         let (began, mut pause) = (Instant::now(), PAUSE);
         loop {
-            let turn = self.pace.borrow_mut().take();
+            let turn = self.pace.borrow_mut().take_many(turns);
             tokio::time::sleep_until(turn).await;
             let error = match call().await {
                 Ok(done) => return Ok(done),

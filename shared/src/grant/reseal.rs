@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::tokens_at_rest::{ACCESS_TOKEN, Owner, REFRESH_TOKEN, try_open};
 use crate::app::App;
-use crate::outside::dynamodb::{Copying, Policy, Resealed, StoreError, Stored, Swap};
+use crate::outside::dynamodb::{Copy, Copying, Policy, Resealed, StoreError, Stored, Swap};
 use crate::outside::secrets_manager::SecretsError;
 
 /// The most attempts at an item that others keep writing.
@@ -95,32 +95,47 @@ pub async fn reseal(app: &App, mut stored: Stored) -> Result<Outcome, Error> {
     Err(StoreError::Unavailable("others keep writing an item".to_owned()).into())
 }
 
-/// Puts an item of the table of `from` into that of `to`, sealed with the primary key there. Its
-/// refresh tokens must open with the keyring of `from`.
-pub async fn copy(from: &App, to: &App, stored: &Stored, policy: Policy) -> Result<Outcome, Error> {
-    let told = |fate, broken| Ok(Outcome { fate, keys: BTreeSet::new(), broken });
-    let Ok(credential) = stored.credential() else { return told(Fate::Unreadable, Vec::new()) };
+/// Puts items of the table of `from` into that of `to`, sealed with the primary key there. Their
+/// refresh tokens must open with the keyring of `from`. Returns what became of each.
+pub async fn copy(from: &App, to: &App, items: &[&Stored], policy: Policy) -> Result<Vec<Outcome>, Error> {
+    let (mut outcomes, mut copies) = (Vec::new(), Vec::new());
+    for item in items {
+        let (outcome, copy) = prepared(from, to, item).await?;
+        outcomes.push(outcome);
+        copies.extend(copy);
+    }
+    let copyings = to.store.copy(&copies, (policy, from.store.credentials_table())).await?;
+    let with_copy = outcomes.iter_mut().filter(|outcome| outcome.fate == Fate::Copied);
+    for (outcome, copying) in with_copy.zip(copyings) {
+        outcome.fate = match copying {
+            Copying::Done => continue,
+            Copying::There => Fate::There,
+            Copying::Ended => Fate::Ended,
+        };
+        outcome.keys.clear();
+    }
+    Ok(outcomes)
+}
+
+/// The copy of an item with what becomes of it if nothing refuses it; or what became of it.
+async fn prepared<'a>(from: &App, to: &App, item: &'a Stored) -> Result<(Outcome, Option<Copy<'a>>), Error> {
+    let not_copied = |fate, broken| Ok((Outcome { fate, keys: BTreeSet::new(), broken }, None));
+    let Ok(credential) = item.credential() else { return not_copied(Fate::Unreadable, Vec::new()) };
     if credential.status == Status::Disconnecting {
-        return told(Fate::Ended, Vec::new());
+        return not_copied(Fate::Ended, Vec::new());
     }
     let keyring = to.secrets.keyring().await?;
     // Keyrings of two stacks have different keys of one name, so every text is opened.
     let sealing = Sealing { from, to, keyring: &keyring, credential: &credential };
     let (tokens, broken) = sealing.again(|_| true).await?;
     if broken.iter().any(|(attribute, _)| *attribute != ACCESS_TOKEN) {
-        return told(Fate::Broken, broken);
+        return not_copied(Fate::Broken, broken);
     }
     // Either side may have remembered the end. DynamoDB takes no key twice.
     let mut marks = BTreeSet::from_iter(keyring.ended_marks(&credential.user));
     marks.extend(from.secrets.keyring().await?.ended_marks(&credential.user));
-    let of = (policy, from.store.credentials_table());
-    let copied = to.store.copy(stored, &credential, &tokens, &marks, of).await?;
-    let keys = stored.keys_with(&tokens);
-    Ok(match copied {
-        Copying::Done => Outcome { fate: Fate::Copied, keys, broken },
-        Copying::There => return told(Fate::There, broken),
-        Copying::Ended => return told(Fate::Ended, broken),
-    })
+    let outcome = Outcome { fate: Fate::Copied, keys: item.keys_with(&tokens), broken };
+    Ok((outcome, Some(Copy { item, connected_at: credential.connected_at, tokens, marks })))
 }
 
 /// Whether a copy of an item in use has lost its connection: `original` is what is stored where it

@@ -36,11 +36,8 @@ pub async fn reseal_all(app: &App) -> Result<Vec<Outcome>, Error> {
 
 /// Copies every item of one table into another.
 pub async fn copy_all(from: &App, to: &App, policy: Policy) -> Result<Vec<Outcome>, Error> {
-    let mut outcomes = Vec::new();
-    for stored in all_items(from, Reading::All).await? {
-        outcomes.push(copy(from, to, &stored, policy).await?);
-    }
-    Ok(outcomes)
+    let items = all_items(from, Reading::All).await?;
+    copy(from, to, &items.iter().collect::<Vec<_>>(), policy).await
 }
 
 /// Takes back the unused copies of connections that have ended. Returns how many these were.

@@ -1,4 +1,4 @@
-//! Puts an item of another credentials table into this one: only where nothing newer is, and only
+//! Puts items of another credentials table into this one: each only where nothing newer is, and only
 //! if its user has not ended the connection since. Both are checked by the write itself.
 
 use std::collections::BTreeSet;
@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Put, TransactWriteItem};
 use postern_rules::config::names;
-use postern_rules::credential::Credential;
 use postern_rules::digest::{hex, sha256};
 use postern_rules::random;
+use postern_rules::time::Timestamp;
 
 use super::item::{Item, attribute as a, ended_key, number, optional_integer, optional_text, string};
 use super::{ACCESS_TOKEN, LEASE, Resealed, Store, StoreError, Stored};
@@ -19,6 +19,8 @@ use super::{ACCESS_TOKEN, LEASE, Resealed, Store, StoreError, Stored};
 /// of a function replaces it, so it also tells whether a copy was used. No other write ID has a
 /// colon.
 const COPY: &str = "copy:";
+/// The most actions of a transaction: AWS's quota.
+const ACTIONS: usize = 100;
 
 /// What a copy is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,24 +74,74 @@ impl Stored {
     }
 }
 
+/// An item of another table, to be put here.
+#[derive(Debug)]
+pub struct Copy<'a> {
+    /// The item.
+    pub item: &'a Stored,
+    /// When its connection began.
+    pub connected_at: Timestamp,
+    /// The texts of its tokens here.
+    pub tokens: Resealed,
+    /// Where an end of the connection may be remembered.
+    pub marks: BTreeSet<String>,
+}
+
+impl Copy<'_> {
+    /// How many actions of a transaction it takes.
+    fn actions(&self) -> usize {
+        self.marks.len() + 1
+    }
+}
+
 impl Store {
-    /// Puts `item` of the table `from`, whose credential is `credential`, with the texts in
-    /// `tokens`. The ends that are remembered under `marks` forbid it. A copy that nobody used is
-    /// replaced by a newer one.
+    /// Puts items of the table `from`, as many in a transaction as it takes. The ends that are
+    /// remembered under their marks forbid it. A copy that nobody used is replaced by a newer one.
+    /// Returns what became of each.
     ///
     /// # Panics
     ///
-    /// Never: every part of the transaction is complete.
-    pub async fn copy(
+    /// Never: every part of a transaction is complete.
+    pub async fn copy(&self, copies: &[Copy<'_>], of: (Policy, &str)) -> Result<Vec<Copying>, StoreError> {
+        let most = copies.iter().map(Copy::actions).max().unwrap_or(1);
+        let mut copyings = Vec::new();
+        for some in copies.chunks((ACTIONS / most).max(1)) {
+            copyings.extend(self.copy_together(some, of).await?);
+        }
+        Ok(copyings)
+    }
+
+    /// Puts all in one transaction. Without those that it refuses, it is made once more.
+    async fn copy_together(
         &self,
-        Stored(item): &Stored,
-        credential: &Credential,
-        tokens: &Resealed,
-        marks: &BTreeSet<String>,
-        (policy, from): (Policy, &str),
-    ) -> Result<Copying, StoreError> {
+        copies: &[Copy<'_>],
+        of: (Policy, &str),
+    ) -> Result<Vec<Copying>, StoreError> {
+        let mut refused = vec![None; copies.len()];
+        while refused.contains(&None) {
+            let left = || (0..copies.len()).filter(|index| refused[*index].is_none());
+            let actions = left().flat_map(|index| self.actions(&copies[index], of)).collect();
+            let request = self.client.transact_write_items().set_transact_items(Some(actions));
+            let Err(error) = Box::pin(request.send()).await else { break };
+            let mut reasons = reasons(&error).iter();
+            let found: Vec<_> = left()
+                .map(|index| (index, refusal(reasons.by_ref().take(copies[index].actions()))))
+                .collect();
+            // Also a conflict with another write of an item: it is tried again.
+            if found.iter().all(|(_, refusal)| refusal.is_none()) {
+                return Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error));
+            }
+            for (index, refusal) in found {
+                refused[index] = refusal;
+            }
+        }
+        Ok(refused.into_iter().map(|refused| refused.unwrap_or(Copying::Done)).collect())
+    }
+
+    /// The checks that no end is remembered, and the put.
+    fn actions(&self, copy: &Copy<'_>, (policy, from): (Policy, &str)) -> Vec<TransactWriteItem> {
+        let Copy { item: Stored(item), connected_at, tokens, marks } = copy;
         let (own, updated) = (original(item).to_owned(), updated_at(item));
-        let item = self.copied(item, tokens, policy, from);
         let put = Put::builder()
             .table_name(&self.credentials_table)
             .condition_expression(
@@ -102,7 +154,7 @@ impl Store {
             .expression_attribute_values(":copy", string(COPY))
             .expression_attribute_values(":own", string(format!(":{own}")))
             .expression_attribute_values(":updated", number(updated))
-            .set_item(Some(item))
+            .set_item(Some(self.copied(item, tokens, policy, from)))
             .build()
             .expect("a put has a table and an item");
         let has_not_ended = |mark: &String| {
@@ -111,18 +163,13 @@ impl Store {
                 .key(a::ID, string(ended_key(mark)))
                 .condition_expression("attribute_not_exists(#ended) OR #ended < :connected")
                 .expression_attribute_names("#ended", a::ENDED_AT)
-                .expression_attribute_values(":connected", number(credential.connected_at.seconds()))
+                .expression_attribute_values(":connected", number(connected_at.seconds()))
                 .build()
                 .expect("a check has a table, a key and a condition")
         };
         let checks = marks.iter().map(has_not_ended);
         let checks = checks.map(|check| TransactWriteItem::builder().condition_check(check).build());
-        let actions = checks.chain([TransactWriteItem::builder().put(put).build()]).collect();
-        let request = self.client.transact_write_items().set_transact_items(Some(actions));
-        match Box::pin(request.send()).await {
-            Ok(_) => Ok(Copying::Done),
-            Err(error) => refused(error),
-        }
+        checks.chain([TransactWriteItem::builder().put(put).build()]).collect()
     }
 
     /// The item as it is put here: nobody holds its lease.
@@ -168,19 +215,21 @@ impl Store {
     }
 }
 
-/// Which part of the transaction refused it. The put is the last.
-fn refused(error: SdkError<TransactWriteItemsError>) -> Result<Copying, StoreError> {
-    let reasons = match error.as_service_error() {
+/// Why a transaction was cancelled: a reason for each of its actions, in their order.
+fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
             canceled.cancellation_reasons()
         }
         _ => &[],
-    };
-    let is_refused = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
-    match reasons.split_last() {
-        Some((_, checks)) if checks.iter().any(is_refused) => Ok(Copying::Ended),
-        Some((put, _)) if is_refused(put) => Ok(Copying::There),
-        // Also a conflict with another write of the item: it is tried again.
-        _ => Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error)),
+    }
+}
+
+/// Whether one copy's conditions refused it, by the reasons of its actions. The put is the last.
+fn refusal<'a>(reasons: impl Iterator<Item = &'a CancellationReason>) -> Option<Copying> {
+    let refused: Vec<bool> = reasons.map(|reason| reason.code() == Some("ConditionalCheckFailed")).collect();
+    match refused.split_last()? {
+        (_, checks) if checks.contains(&true) => Some(Copying::Ended),
+        (put, _) => put.then_some(Copying::There),
     }
 }

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use super::super::reseal::{Copying, TakingBack};
 use super::*;
 
+const ONE_SEGMENT: Settings = Settings { segments: 1, ..FAST };
+
 #[tokio::test]
 async fn what_a_filter_leaves_out_takes_a_tenth_of_the_time() {
     let scene = Scene::new(400).await;
@@ -26,15 +28,16 @@ async fn what_is_there_already_is_found_many_at_once_and_nothing_is_written() {
     let copying = Copying { from: &world.app, to: &to, policy: Policy::Live };
     let taking_back = TakingBack { from: &world.app, to: &to };
     let journal = || Journal::in_memory(to.clock.now());
-    let copy =
-        async || Pass::new(&world.app, Reading::All, FAST, journal()).run(&copying, &mut |_| Ok(())).await;
+    let copy = async || {
+        Pass::new(&world.app, Reading::All, ONE_SEGMENT, journal()).run(&copying, &mut |_| Ok(())).await
+    };
     let copies = || Reading::CopiesOf(CREDENTIALS_TABLE.to_owned());
     let take_back =
-        async || Pass::new(&to, copies(), FAST, journal()).run(&taking_back, &mut |_| Ok(())).await;
+        async || Pass::new(&to, copies(), ONE_SEGMENT, journal()).run(&taking_back, &mut |_| Ok(())).await;
     let calls = |operation: &str| world.dynamodb.calls_of(operation).len();
 
     copy().await.unwrap();
-    assert_eq!(calls("TransactWriteItems"), 2);
+    assert_eq!(calls("TransactWriteItems"), 1);
     world.forget_calls();
     copy().await.unwrap();
     take_back().await.unwrap();
@@ -52,4 +55,28 @@ async fn what_is_there_already_is_found_many_at_once_and_nothing_is_written() {
     world.dynamodb.fail("BatchGetItem", Fault::Unprocessed, 1);
     copy().await.unwrap();
     assert_eq!(world.dynamodb.scan("new").len(), 1);
+}
+
+#[tokio::test]
+async fn eight_items_are_copied_in_a_transaction_and_each_takes_a_turn() {
+    let world = World::new().await;
+    let old = keyring(&json!({ "primary": "k1", "k1": OLD }));
+    world.secrets.put("old", &json!({ "primary": "k1", "k1": OLD }).to_string());
+    let from = world.another_table("old", &[("SEALING_KEYS_SECRET_ID", "old")]);
+    (0..100).for_each(|number| world.dynamodb.put("old", credential(&old, number)));
+    world.forget_calls();
+    let copying = Copying { from: &from, to: &world.app, policy: Policy::Live };
+    let settings = Settings { per_second: 250, ..ONE_SEGMENT };
+    let pass = Pass::new(&from, Reading::All, settings, Journal::in_memory(from.clock.now()));
+    let (began, told) = (Instant::now(), Cell::new(0));
+    let mut tell = |_: &Told| {
+        told.set(told.get() + 1);
+        Ok(())
+    };
+    pass.run(&copying, &mut tell).await.unwrap();
+    assert_eq!((told.get(), count(&pass, "copied")), (100, 100));
+    assert_eq!(world.dynamodb.calls_of("TransactWriteItems").len(), 13);
+    let elapsed = began.elapsed();
+    // The last eight begin after the others' turns; some turns are of what is read.
+    assert!((Duration::from_millis(360)..Duration::from_millis(600)).contains(&elapsed), "{elapsed:?}");
 }
