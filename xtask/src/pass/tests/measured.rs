@@ -62,7 +62,12 @@ impl Place {
         stack.secrets.put(SEALING_KEYS_SECRET, &old.to_string());
         stack.secrets.put("new-keyring", &json!({ "primary": "k1", "k1": NEW }).to_string());
         let place = Self { stack, dynamodb, run: random::identifier() };
-        for table in template::tables() {
+        for mut table in template::tables() {
+            // Without options, the template's tables have no index.
+            table.indexes = Value::Null;
+            table.attribute_definitions = json!([{
+                "AttributeName": table.key_schema[0]["AttributeName"], "AttributeType": "S"
+            }]);
             place.ask("CreateTable", &table.create(&place.table(&table.name))).await;
             if table.name == CREDENTIALS_TABLE {
                 place.ask("CreateTable", &table.create(&place.table("new"))).await;
