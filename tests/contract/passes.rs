@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern::app::App;
-use postern::outside::dynamodb::{Copy, Copying, Policy, Reading, Resealed, Segment, Stored, Swap};
+use postern::outside::dynamodb::{Copying, Incoming, Policy, Reading, Resealed, Segment, Stored, Swap};
 use postern_rules::credential::Credential;
 use postern_rules::user::UserId;
 
@@ -29,10 +29,10 @@ fn texts() -> Resealed {
     Resealed { refresh_token: text(), access_token: text(), set_aside: None }
 }
 
-/// A copy of an item with new texts.
-fn copy_of<'a>(item: &'a Stored, credential: &Credential, marks: [&str; 2]) -> Copy<'a> {
+/// An item to be put, with new texts.
+fn incoming<'a>(item: &'a Stored, credential: &Credential, marks: [&str; 2]) -> Incoming<'a> {
     let marks = marks.map(str::to_owned).into();
-    Copy { item, connected_at: credential.connected_at, tokens: texts(), marks }
+    Incoming { item, connected_at: credential.connected_at, tokens: texts(), marks }
 }
 
 #[tokio::test]
@@ -77,8 +77,8 @@ async fn a_copy_is_put_once_over_nothing_newer_and_never_over_an_end() {
     let credential = connected(&app).await;
     let [item] = scanned(&app, Reading::All).await.try_into().unwrap();
     let copy = async |policy| {
-        let copy = copy_of(&item, &credential, ["one", "two"]);
-        app.store.copy(&[copy], (policy, "elsewhere")).await.unwrap()[0]
+        let incoming = incoming(&item, &credential, ["one", "two"]);
+        app.store.copy(&incoming, (policy, "elsewhere")).await.unwrap()
     };
     let copies = async || scanned(&app, Reading::CopiesOf("elsewhere".to_owned())).await;
     assert_eq!(copy(Policy::Past).await, Copying::There, "the item itself is there");
@@ -112,32 +112,53 @@ async fn a_copy_is_put_once_over_nothing_newer_and_never_over_an_end() {
 }
 
 #[tokio::test]
-async fn of_several_copies_only_those_whose_own_conditions_refuse_them_are_left_out() {
+async fn of_several_copies_all_are_put_or_none_is() {
     let back_end = BackEnd::with_tables().await;
     let app = back_end.environment();
-    for user in ["1", "2", "3", "4", "5"] {
+    let users = ["1", "2", "3"];
+    for user in users {
         let user = UserId::parse(user).unwrap();
         done(app.store.store_grant(&user, &grant(app.clock.now()), None).await.unwrap());
     }
     let mut items = scanned(&app, Reading::All).await;
     items.sort_by_key(|item| item.user_id().map(str::to_owned));
-    let credentials: Vec<Credential> = items.iter().map(|item| item.credential().unwrap()).collect();
-    for user in ["1", "2", "4", "5"] {
-        back_end.delete_item(TABLE, user).await;
-    }
-    app.store.remember_end("b of 2", credentials[1].connected_at).await.unwrap();
-    app.store.remember_end("a of 5", credentials[4].connected_at).await.unwrap();
-    let marks: Vec<_> = (1..=5).map(|user| [format!("a of {user}"), format!("b of {user}")]).collect();
-    let copies: Vec<Copy<'_>> = (0..5)
-        .map(|index| copy_of(&items[index], &credentials[index], marks[index].each_ref().map(String::as_str)))
-        .collect();
-    let copyings = app.store.copy(&copies, (Policy::Live, "elsewhere")).await.unwrap();
-    let [done, there, ended] = [Copying::Done, Copying::There, Copying::Ended];
-    assert_eq!(copyings, [done, ended, there, done, ended]);
-    let put = scanned(&app, Reading::CopiesOf("elsewhere".to_owned())).await;
-    let mut put: Vec<_> = put.iter().map(|item| item.user_id().unwrap()).collect();
-    put.sort_unstable();
-    assert_eq!(put, ["1", "4"]);
-    let again = app.store.copy(&copies, (Policy::Live, "elsewhere")).await.unwrap();
-    assert_eq!(again, [there, ended, there, there, ended], "nothing is left to put");
+    let connected_at = items[0].credential().unwrap().connected_at;
+    let copy = async || {
+        let marks = [["a of 1", "b of 1"], ["a of 2", "b of 2"], ["a of 3", "b of 3"]];
+        let incoming = items.iter().zip(marks).map(|(item, marks)| {
+            let credential = item.credential().unwrap();
+            incoming(item, &credential, marks)
+        });
+        let incoming: Vec<Incoming<'_>> = incoming.collect();
+        app.store.copy_together(&incoming, (Policy::Live, "elsewhere")).await.unwrap()
+    };
+    let count = async || scanned(&app, Reading::All).await.len();
+    back_end.delete_item(TABLE, "1").await;
+    back_end.delete_item(TABLE, "3").await;
+    assert!(!copy().await, "the second is there");
+    assert_eq!(count().await, 1);
+    back_end.delete_item(TABLE, "2").await;
+    app.store.remember_end("b of 3", connected_at).await.unwrap();
+    assert!(!copy().await, "the third has ended");
+    assert_eq!(count().await, 0);
+    back_end.delete_item("SESSIONS_TABLE", "ended#b of 3").await;
+    assert!(copy().await);
+    assert_eq!(count().await, 3);
+    assert!(!copy().await, "all are there");
+}
+
+#[tokio::test]
+async fn more_than_one_transaction_takes_is_not_put_together() {
+    let back_end = BackEnd::with_tables().await;
+    let app = back_end.environment();
+    let credential = connected(&app).await;
+    let [item] = scanned(&app, Reading::All).await.try_into().unwrap();
+    back_end.delete_item(TABLE, ann().as_str()).await;
+    let many = || {
+        let mut incoming = incoming(&item, &credential, ["one", "two"]);
+        incoming.marks.extend((0..50).map(|number| number.to_string()));
+        incoming
+    };
+    assert!(!app.store.copy_together(&[many(), many()], (Policy::Live, "elsewhere")).await.unwrap());
+    assert_eq!(app.store.copy(&many(), (Policy::Live, "elsewhere")).await.unwrap(), Copying::Done);
 }

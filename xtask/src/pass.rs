@@ -86,6 +86,9 @@ impl Told {
 
 /// What a pass does to each item.
 pub(crate) trait Task {
+    /// How many items are carried out together.
+    const TOGETHER: usize = 1;
+
     /// Where the items of the same users are looked at first.
     fn other(&self) -> Option<&App> {
         None
@@ -96,11 +99,13 @@ pub(crate) trait Task {
         None
     }
 
-    /// How many items are carried out together, at most.
-    const TOGETHER: usize = 1;
+    /// Does it. What it does may be repeated.
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error>;
 
-    /// Does it, and says what became of each. What it does may be repeated.
-    async fn carry_out(&self, items: &[&Stored]) -> Result<Vec<Told>, Error>;
+    /// The same for several; `None` if it has to be done for each alone.
+    async fn carry_out_together(&self, _items: &[&Stored]) -> Result<Option<Vec<Told>>, Error> {
+        Ok(None)
+    }
 }
 
 /// Is told of every item, after it is done.
@@ -150,28 +155,41 @@ impl<'a> Pass<'a> {
             let batch = self.patiently(1, &scan).await?;
             self.have_read(batch.read);
             let others = self.others(task, &batch.items).await?;
-            let tell_all = |all: Vec<Told>| {
-                all.iter().try_for_each(|told| tell.borrow_mut()(told))?;
-                Ok::<_, String>(all)
-            };
-            let (mut known, mut due) = (Vec::new(), Vec::new());
+            let (mut told, mut due) = (Vec::new(), Vec::new());
             for stored in &batch.items {
                 let other = stored.user_id().and_then(|user| others.get(user));
                 match task.known(stored, other) {
-                    Some(told) => known.push(told),
+                    Some(known) => told.push(known),
                     None => due.push(stored),
                 }
             }
-            let mut told = tell_all(known)?;
+            told.iter().try_for_each(|told| tell.borrow_mut()(told))?;
             let carry_out = async |items: &[&Stored]| {
-                let turns = u32::try_from(items.len()).unwrap_or(u32::MAX);
-                tell_all(self.patiently(turns, &async || task.carry_out(items).await).await?)
+                let told = self.carry_out(task, items).await?;
+                told.iter().try_for_each(|told| tell.borrow_mut()(told))?;
+                Ok::<_, String>(told)
             };
             let carried_out = iter(due.chunks(T::TOGETHER)).map(carry_out).buffer_unordered(at_a_time);
-            told.extend(carried_out.try_collect::<Vec<_>>().await?.into_iter().flatten());
+            told.extend(carried_out.try_concat().await?);
             let counts = told.into_iter().map(|told| told.counts);
             self.journal.borrow_mut().note(number, batch.after, counts)?;
         }
+    }
+
+    /// Does it to several items together, or else to each alone.
+    async fn carry_out(&self, task: &impl Task, items: &[&Stored]) -> Result<Vec<Told>, String> {
+        if items.len() > 1 {
+            let together = async || task.carry_out_together(items).await;
+            let turns = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            if let Some(told) = self.patiently(turns, &together).await? {
+                return Ok(told);
+            }
+        }
+        let mut told = Vec::new();
+        for stored in items {
+            told.push(self.patiently(1, &async || task.carry_out(stored).await).await?);
+        }
+        Ok(told)
     }
 
     /// The items of the same users where the task looks.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::tokens_at_rest::{ACCESS_TOKEN, Owner, REFRESH_TOKEN, try_open};
 use crate::app::App;
-use crate::outside::dynamodb::{Copy, Copying, Policy, Resealed, StoreError, Stored, Swap};
+use crate::outside::dynamodb::{Copying, Incoming, Policy, Resealed, StoreError, Stored, Swap};
 use crate::outside::secrets_manager::SecretsError;
 
 /// The most attempts at an item that others keep writing.
@@ -95,30 +95,43 @@ pub async fn reseal(app: &App, mut stored: Stored) -> Result<Outcome, Error> {
     Err(StoreError::Unavailable("others keep writing an item".to_owned()).into())
 }
 
-/// Puts items of the table of `from` into that of `to`, sealed with the primary key there. Their
-/// refresh tokens must open with the keyring of `from`. Returns what became of each.
-pub async fn copy(from: &App, to: &App, items: &[&Stored], policy: Policy) -> Result<Vec<Outcome>, Error> {
-    let (mut outcomes, mut copies) = (Vec::new(), Vec::new());
-    for item in items {
-        let (outcome, copy) = prepared(from, to, item).await?;
-        outcomes.push(outcome);
-        copies.extend(copy);
-    }
-    let copyings = to.store.copy(&copies, (policy, from.store.credentials_table())).await?;
-    let with_copy = outcomes.iter_mut().filter(|outcome| outcome.fate == Fate::Copied);
-    for (outcome, copying) in with_copy.zip(copyings) {
-        outcome.fate = match copying {
-            Copying::Done => continue,
-            Copying::There => Fate::There,
-            Copying::Ended => Fate::Ended,
-        };
-        outcome.keys.clear();
-    }
-    Ok(outcomes)
+/// Puts an item of the table of `from` into that of `to`, sealed with the primary key there. Its
+/// refresh tokens must open with the keyring of `from`.
+pub async fn copy(from: &App, to: &App, item: &Stored, policy: Policy) -> Result<Outcome, Error> {
+    let (outcome, incoming) = prepared(from, to, item).await?;
+    let Some(incoming) = incoming else { return Ok(outcome) };
+    let fate = match to.store.copy(&incoming, (policy, from.store.credentials_table())).await? {
+        Copying::Done => return Ok(outcome),
+        Copying::There => Fate::There,
+        Copying::Ended => Fate::Ended,
+    };
+    Ok(Outcome { fate, keys: BTreeSet::new(), ..outcome })
 }
 
-/// The copy of an item with what becomes of it if nothing refuses it; or what became of it.
-async fn prepared<'a>(from: &App, to: &App, item: &'a Stored) -> Result<(Outcome, Option<Copy<'a>>), Error> {
+/// The same for several items in one transaction. `None`: it was refused, and nothing was put.
+pub async fn copy_together(
+    from: &App,
+    to: &App,
+    items: &[&Stored],
+    policy: Policy,
+) -> Result<Option<Vec<Outcome>>, Error> {
+    let (mut outcomes, mut all) = (Vec::new(), Vec::new());
+    for item in items {
+        let (outcome, incoming) = prepared(from, to, item).await?;
+        outcomes.push(outcome);
+        all.extend(incoming);
+    }
+    let of = (policy, from.store.credentials_table());
+    let are_put = all.is_empty() || to.store.copy_together(&all, of).await?;
+    Ok(are_put.then_some(outcomes))
+}
+
+/// What is to be put of an item, and its outcome if nothing refuses that; or only its outcome.
+async fn prepared<'a>(
+    from: &App,
+    to: &App,
+    item: &'a Stored,
+) -> Result<(Outcome, Option<Incoming<'a>>), Error> {
     let not_copied = |fate, broken| Ok((Outcome { fate, keys: BTreeSet::new(), broken }, None));
     let Ok(credential) = item.credential() else { return not_copied(Fate::Unreadable, Vec::new()) };
     if credential.status == Status::Disconnecting {
@@ -135,7 +148,7 @@ async fn prepared<'a>(from: &App, to: &App, item: &'a Stored) -> Result<(Outcome
     let mut marks = BTreeSet::from_iter(keyring.ended_marks(&credential.user));
     marks.extend(from.secrets.keyring().await?.ended_marks(&credential.user));
     let outcome = Outcome { fate: Fate::Copied, keys: item.keys_with(&tokens), broken };
-    Ok((outcome, Some(Copy { item, connected_at: credential.connected_at, tokens, marks })))
+    Ok((outcome, Some(Incoming { item, connected_at: credential.connected_at, tokens, marks })))
 }
 
 /// Whether a copy of an item in use has lost its connection: `original` is what is stored where it

@@ -36,7 +36,7 @@ use postern_rules::user::{Email, UserId};
 pub use self::by_status::{Listed, Page};
 use self::change::Change;
 pub use self::codes::Redemption;
-pub use self::copying::{Copy, Copying, Policy};
+pub use self::copying::{Copying, Incoming, Policy};
 pub use self::ended::ENDS_KEPT_FOR;
 use self::ending::new_era;
 pub use self::item::Unreadable;

@@ -36,8 +36,11 @@ pub async fn reseal_all(app: &App) -> Result<Vec<Outcome>, Error> {
 
 /// Copies every item of one table into another.
 pub async fn copy_all(from: &App, to: &App, policy: Policy) -> Result<Vec<Outcome>, Error> {
-    let items = all_items(from, Reading::All).await?;
-    copy(from, to, &items.iter().collect::<Vec<_>>(), policy).await
+    let mut outcomes = Vec::new();
+    for stored in all_items(from, Reading::All).await? {
+        outcomes.push(copy(from, to, &stored, policy).await?);
+    }
+    Ok(outcomes)
 }
 
 /// Takes back the unused copies of connections that have ended. Returns how many these were.

@@ -38,7 +38,7 @@ pub(crate) struct PassOptions {
     /// How many items a second are written at most; ten times as many are read.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) per_second: u32,
-    /// How many items are under way at a time at most.
+    /// How many calls are under way at a time at most.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(8..=512))]
     pub(crate) concurrency: u16,
     /// Goes on although the tokens of the first 20 items do not open. They are left as they are, or

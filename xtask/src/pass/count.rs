@@ -71,8 +71,8 @@ impl Task for Counting {
         Some(kind(stored, self.now))
     }
 
-    async fn carry_out(&self, items: &[&Stored]) -> Result<Vec<Told>, Error> {
-        Ok(items.iter().map(|stored| kind(stored, self.now)).collect())
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error> {
+        Ok(kind(stored, self.now))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use postern::app::App;
-use postern::grant::reseal::{Fate, copy, has_ended, reseal};
+use postern::grant::reseal::{Fate, copy, copy_together, has_ended, reseal};
 use postern::outside::dynamodb::{Policy, Reading, Stored};
 use postern_rules::config::names;
 use postern_rules::error::Error;
@@ -75,13 +75,10 @@ pub(super) struct Sealing<'a> {
 }
 
 impl Task for Sealing<'_> {
-    async fn carry_out(&self, items: &[&Stored]) -> Result<Vec<Told>, Error> {
-        let mut all = Vec::new();
-        for stored in items {
-            let outcome = reseal(self.app, (*stored).clone()).await?;
-            all.push(told(stored, &outcome, &*self.app.secrets.keyring().await?));
-        }
-        Ok(all)
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error> {
+        let outcome = reseal(self.app, stored.clone()).await?;
+        let keyring = self.app.secrets.keyring().await?;
+        Ok(told(stored, &outcome, &keyring))
     }
 }
 
@@ -153,6 +150,10 @@ pub(super) struct Copying<'a> {
 }
 
 impl Task for Copying<'_> {
+    /// A small transaction is seldom refused. With two keyrings of one key each this one has nine
+    /// actions; AWS takes a hundred, and DynamoDB Local of 2020 ten.
+    const TOGETHER: usize = 3;
+
     fn other(&self) -> Option<&App> {
         Some(self.to)
     }
@@ -161,14 +162,18 @@ impl Task for Copying<'_> {
         other?.keeps_out(stored).then(|| Told::counted(Fate::There.as_str()))
     }
 
-    // A small transaction is seldom refused. With two keyrings of one key each, this one has nine actions,
-    // and DynamoDB Local takes ten.
-    const TOGETHER: usize = 3;
-
-    async fn carry_out(&self, items: &[&Stored]) -> Result<Vec<Told>, Error> {
-        let outcomes = copy(self.from, self.to, items, self.policy).await?;
+    async fn carry_out(&self, stored: &Stored) -> Result<Told, Error> {
+        let outcome = copy(self.from, self.to, stored, self.policy).await?;
         let keyring = self.to.secrets.keyring().await?;
-        Ok(items.iter().zip(&outcomes).map(|(stored, outcome)| told(stored, outcome, &keyring)).collect())
+        Ok(told(stored, &outcome, &keyring))
+    }
+
+    async fn carry_out_together(&self, items: &[&Stored]) -> Result<Option<Vec<Told>>, Error> {
+        let outcomes = copy_together(self.from, self.to, items, self.policy).await?;
+        let Some(outcomes) = outcomes else { return Ok(None) };
+        let keyring = self.to.secrets.keyring().await?;
+        let told = items.iter().zip(&outcomes).map(|(stored, outcome)| told(stored, outcome, &keyring));
+        Ok(Some(told.collect()))
     }
 }
 
@@ -189,11 +194,9 @@ impl Task for TakingBack<'_> {
         (!has_ended(other)).then(Told::default)
     }
 
-    async fn carry_out(&self, copies: &[&Stored]) -> Result<Vec<Told>, Error> {
-        for copy in copies {
-            self.to.store.delete_copy(copy).await?;
-        }
-        Ok(vec![Told::counted(TAKEN_BACK); copies.len()])
+    async fn carry_out(&self, copy: &Stored) -> Result<Told, Error> {
+        self.to.store.delete_copy(copy).await?;
+        Ok(Told::counted(TAKEN_BACK))
     }
 }
 

@@ -6,6 +6,7 @@ mod measured;
 mod moving;
 mod policies;
 mod scene;
+mod together;
 
 use std::cell::Cell;
 use std::future::poll_fn;

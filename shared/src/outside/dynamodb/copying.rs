@@ -1,5 +1,5 @@
-//! Puts items of another credentials table into this one: each only where nothing newer is, and only
-//! if its user has not ended the connection since. Both are checked by the write itself.
+//! Puts items of another credentials table into this one: each only where nothing newer is, and
+//! only if its user has not ended the connection since. Both are checked by the write itself.
 
 use std::collections::BTreeSet;
 
@@ -76,7 +76,7 @@ impl Stored {
 
 /// An item of another table, to be put here.
 #[derive(Debug)]
-pub struct Copy<'a> {
+pub struct Incoming<'a> {
     /// The item.
     pub item: &'a Stored,
     /// When its connection began.
@@ -87,60 +87,53 @@ pub struct Copy<'a> {
     pub marks: BTreeSet<String>,
 }
 
-impl Copy<'_> {
-    /// How many actions of a transaction it takes.
-    fn actions(&self) -> usize {
-        self.marks.len() + 1
-    }
-}
-
 impl Store {
-    /// Puts items of the table `from`, as many in a transaction as it takes. The ends that are
-    /// remembered under their marks forbid it. A copy that nobody used is replaced by a newer one.
-    /// Returns what became of each.
+    /// Puts an item of the table `from`. The ends that are remembered under its marks forbid it. A
+    /// copy that nobody used is replaced by a newer one.
     ///
     /// # Panics
     ///
-    /// Never: every part of a transaction is complete.
-    pub async fn copy(&self, copies: &[Copy<'_>], of: (Policy, &str)) -> Result<Vec<Copying>, StoreError> {
-        let most = copies.iter().map(Copy::actions).max().unwrap_or(1);
-        let mut copyings = Vec::new();
-        for some in copies.chunks((ACTIONS / most).max(1)) {
-            copyings.extend(self.copy_together(some, of).await?);
+    /// Never: every part of the transaction is complete.
+    pub async fn copy(&self, incoming: &Incoming<'_>, of: (Policy, &str)) -> Result<Copying, StoreError> {
+        match self.transact(self.actions(incoming, of)).await {
+            Ok(()) => Ok(Copying::Done),
+            Err(error) => refused(error),
         }
-        Ok(copyings)
     }
 
-    /// Puts all in one transaction. Without those that it refuses, it is made once more.
-    async fn copy_together(
+    /// Puts all of these, under the same conditions, or none: whether it has put them. If not, some
+    /// of them may be put alone.
+    ///
+    /// # Panics
+    ///
+    /// Never: every part of the transaction is complete.
+    pub async fn copy_together(
         &self,
-        copies: &[Copy<'_>],
+        incoming: &[Incoming<'_>],
         of: (Policy, &str),
-    ) -> Result<Vec<Copying>, StoreError> {
-        let mut refused = vec![None; copies.len()];
-        while refused.contains(&None) {
-            let left = || (0..copies.len()).filter(|index| refused[*index].is_none());
-            let actions = left().flat_map(|index| self.actions(&copies[index], of)).collect();
-            let request = self.client.transact_write_items().set_transact_items(Some(actions));
-            let Err(error) = Box::pin(request.send()).await else { break };
-            let mut reasons = reasons(&error).iter();
-            let found: Vec<_> = left()
-                .map(|index| (index, refusal(reasons.by_ref().take(copies[index].actions()))))
-                .collect();
-            // Also a conflict with another write of an item: it is tried again.
-            if found.iter().all(|(_, refusal)| refusal.is_none()) {
-                return Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error));
-            }
-            for (index, refusal) in found {
-                refused[index] = refusal;
-            }
+    ) -> Result<bool, StoreError> {
+        let actions: Vec<_> = incoming.iter().flat_map(|incoming| self.actions(incoming, of)).collect();
+        if actions.len() > ACTIONS {
+            return Ok(false);
         }
-        Ok(refused.into_iter().map(|refused| refused.unwrap_or(Copying::Done)).collect())
+        match self.transact(actions).await {
+            Ok(()) => Ok(true),
+            Err(error) if !reasons(&error).is_empty() => Ok(false),
+            Err(error) => Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error)),
+        }
+    }
+
+    async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
+        let request = self.client.transact_write_items().set_transact_items(Some(actions));
+        Box::pin(request.send()).await.map(|_| ())
     }
 
     /// The checks that no end is remembered, and the put.
-    fn actions(&self, copy: &Copy<'_>, (policy, from): (Policy, &str)) -> Vec<TransactWriteItem> {
-        let Copy { item: Stored(item), connected_at, tokens, marks } = copy;
+    fn actions(&self, incoming: &Incoming<'_>, (policy, from): (Policy, &str)) -> Vec<TransactWriteItem> {
+        let Incoming { item: Stored(item), connected_at, tokens, marks } = incoming;
         let (own, updated) = (original(item).to_owned(), updated_at(item));
         let put = Put::builder()
             .table_name(&self.credentials_table)
@@ -225,11 +218,13 @@ fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
     }
 }
 
-/// Whether one copy's conditions refused it, by the reasons of its actions. The put is the last.
-fn refusal<'a>(reasons: impl Iterator<Item = &'a CancellationReason>) -> Option<Copying> {
-    let refused: Vec<bool> = reasons.map(|reason| reason.code() == Some("ConditionalCheckFailed")).collect();
-    match refused.split_last()? {
-        (_, checks) if checks.contains(&true) => Some(Copying::Ended),
-        (put, _) => put.then_some(Copying::There),
+/// Which part of the transaction refused an item. The put is the last.
+fn refused(error: SdkError<TransactWriteItemsError>) -> Result<Copying, StoreError> {
+    let is_refused = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    match reasons(&error).split_last() {
+        Some((_, checks)) if checks.iter().any(is_refused) => Ok(Copying::Ended),
+        Some((put, _)) if is_refused(put) => Ok(Copying::There),
+        // Also a conflict with another write of the item: it is tried again.
+        _ => Err(StoreError::from_sdk(&names::CREDENTIALS_TABLE, error)),
     }
 }

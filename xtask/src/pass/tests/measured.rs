@@ -1,9 +1,5 @@
 //! Moves many credentials into a new table under a new keyring while users list their messages:
-//! how long that takes, and that no request fails. The tables are in DynamoDB Local; this process
-//! has the rest. Run it alone, optimised:
-//!
-//! `POSTERN_MEASURED_DYNAMODB=http://127.0.0.1:8000 cargo test --profile as-released -p xtask
-//! --all-features --examples -- --ignored --nocapture measured`
+//! how long that takes, and that no request fails. docs/performance.md says how to run it.
 
 use std::time::Instant;
 

@@ -7,8 +7,6 @@ use tokio::time::Instant;
 use super::super::reseal::{Copying, TakingBack};
 use super::*;
 
-const ONE_SEGMENT: Settings = Settings { segments: 1, ..FAST };
-
 #[tokio::test]
 async fn what_a_filter_leaves_out_takes_a_tenth_of_the_time() {
     let scene = Scene::new(400).await;
@@ -55,28 +53,4 @@ async fn what_is_there_already_is_found_many_at_once_and_nothing_is_written() {
     world.dynamodb.fail("BatchGetItem", Fault::Unprocessed, 1);
     copy().await.unwrap();
     assert_eq!(world.dynamodb.scan("new").len(), 1);
-}
-
-#[tokio::test]
-async fn three_items_are_copied_in_a_transaction_and_each_takes_a_turn() {
-    let world = World::new().await;
-    let old = keyring(&json!({ "primary": "k1", "k1": OLD }));
-    world.secrets.put("old", &json!({ "primary": "k1", "k1": OLD }).to_string());
-    let from = world.another_table("old", &[("SEALING_KEYS_SECRET_ID", "old")]);
-    (0..100).for_each(|number| world.dynamodb.put("old", credential(&old, number)));
-    world.forget_calls();
-    let copying = Copying { from: &from, to: &world.app, policy: Policy::Live };
-    let settings = Settings { per_second: 250, ..ONE_SEGMENT };
-    let pass = Pass::new(&from, Reading::All, settings, Journal::in_memory(from.clock.now()));
-    let (began, told) = (Instant::now(), Cell::new(0));
-    let mut tell = |_: &Told| {
-        told.set(told.get() + 1);
-        Ok(())
-    };
-    pass.run(&copying, &mut tell).await.unwrap();
-    assert_eq!((told.get(), count(&pass, "copied")), (100, 100));
-    assert_eq!(world.dynamodb.calls_of("TransactWriteItems").len(), 34);
-    let elapsed = began.elapsed();
-    // The last begins after the turns of 99, and some turns are of what is read.
-    assert!((Duration::from_millis(390)..Duration::from_millis(600)).contains(&elapsed), "{elapsed:?}");
 }

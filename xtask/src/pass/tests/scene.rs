@@ -20,6 +20,7 @@ use crate::commands::{Command, CommandLine, PassOptions, RestoreOptions};
 
 pub(super) const FAST: Settings =
     Settings { per_second: 100_000, concurrency: 32, segments: 4, patience: Duration::from_mins(1) };
+pub(super) const ONE_SEGMENT: Settings = Settings { segments: 1, ..FAST };
 pub(super) const OLD: &str = "an-old-planted-key-0123456789abcdefghijklmn";
 pub(super) const NEW: &str = "a-new-planted-key-0123456789abcdefghijklmno";
 
