@@ -88,8 +88,8 @@ pub struct Incoming<'a> {
 }
 
 impl Store {
-    /// Puts an item of the table `from`. The ends that are remembered under its marks forbid it. A
-    /// copy that nobody used is replaced by a newer one.
+    /// Puts an item `of` another table, with what it is a copy of. The ends that are remembered under
+    /// its marks forbid it. A copy that nobody used is replaced by a newer one.
     ///
     /// # Panics
     ///
@@ -101,8 +101,8 @@ impl Store {
         }
     }
 
-    /// Puts all of these, under the same conditions, or none: whether it has put them. If not, some
-    /// of them may be put alone.
+    /// Puts all of these, under the same conditions, or none: whether it has put them. If not, one
+    /// of them may not be put, or is being written, or they are too many for a transaction.
     ///
     /// # Panics
     ///
