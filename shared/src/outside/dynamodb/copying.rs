@@ -88,8 +88,8 @@ pub struct Incoming<'a> {
 }
 
 impl Store {
-    /// Puts an item `of` another table, with what it is a copy of. The ends that are remembered under
-    /// its marks forbid it. A copy that nobody used is replaced by a newer one.
+    /// Puts an item of another table: `of` says of what kind that is, and its name. The ends that are
+    /// remembered under its marks forbid it. A copy that nobody used is replaced by a newer one.
     ///
     /// # Panics
     ///
