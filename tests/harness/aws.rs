@@ -46,6 +46,8 @@ pub enum Fault {
     AnswerCut,
     /// BatchGetItem reads nothing and names every key as unprocessed.
     Unprocessed,
+    /// TransactWriteItems is cancelled, because its first action meets another write.
+    Conflict,
 }
 
 impl Fault {
@@ -159,12 +161,20 @@ async fn respond<B: Backend>(
     let operation = target.rsplit('.').next().unwrap_or("").to_owned();
     let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
     let keys = body["RequestItems"].clone();
+    let actions = body["TransactItems"].as_array().map_or(0, Vec::len);
     let (_, fault) = lock(&calls).record(Call { operation: operation.clone(), body });
     let answer = match fault {
         Some(Fault::CallLost) => return Err(Cut::Close),
         Some(Fault::Refusal { status, exception }) => exception_answer::<B>(status, exception),
         Some(Fault::Unprocessed) => {
             json_answer::<B>(StatusCode::OK, &json!({ "Responses": {}, "UnprocessedKeys": keys }))
+        }
+        Some(Fault::Conflict) => {
+            let mut reasons = vec![json!({ "Code": "None" }); actions];
+            reasons[0] = json!({ "Code": "TransactionConflict" });
+            let exception = format!("{}TransactionCanceledException", B::EXCEPTION_PREFIX);
+            let body = json!({ "__type": exception, "CancellationReasons": reasons });
+            json_answer::<B>(StatusCode::BAD_REQUEST, &body)
         }
         _ => {
             if let Some(Fault::Delay(pause)) = fault {

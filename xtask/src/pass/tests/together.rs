@@ -91,8 +91,24 @@ async fn f113_a_transaction_whose_answer_is_lost_or_that_is_throttled_puts_and_t
         assert_eq!((told.len(), counts), (3, [3, 0, 0]));
         assert_eq!(world.dynamodb.scan(CREDENTIALS_TABLE).len(), 3);
     }
+}
+
+#[tokio::test]
+async fn f113_a_transaction_that_meets_another_write_is_made_for_each_item_and_then_again() {
     let (world, from, _) = beside(3).await;
-    world.dynamodb.fail("TransactWriteItems", Fault::THROTTLED, Times::UntilCleared);
-    let words = copied(&world, &from, 100_000).await.unwrap_err();
-    assert!(words.contains("goes on from there"), "{words}");
+    world.dynamodb.fail("TransactWriteItems", Fault::Conflict, 2);
+    let (told, counts) = copied(&world, &from, 100_000).await.unwrap();
+    assert_eq!((told.len(), counts), (3, [3, 0, 0]));
+    assert_eq!(transactions(&world), 5, "together, the first item alone twice, and the others");
+    assert_eq!(world.dynamodb.scan(CREDENTIALS_TABLE).len(), 3);
+}
+
+#[tokio::test]
+async fn f113_a_copy_that_never_succeeds_stops_the_pass_with_a_clear_word() {
+    for fault in [Fault::THROTTLED, Fault::Conflict] {
+        let (world, from, _) = beside(3).await;
+        world.dynamodb.fail("TransactWriteItems", fault, Times::UntilCleared);
+        let words = copied(&world, &from, 100_000).await.unwrap_err();
+        assert!(words.contains("goes on from there"), "{words}");
+    }
 }
