@@ -1,7 +1,7 @@
 //! The process dies at each point of the callback, the refresh, a hand-out, a disconnect, a
-//! sign-out, an import, a sweep, a security event and the function `events`, combined with each fault
-//! of the back ends. Afterwards the credential works, or the user is asked for consent, or a repetition
-//! completes what began; what is stored changed only for a good reason.
+//! sign-out, an import, a sweep, a security event and the function `events`, combined with each
+//! fault of the back ends. Afterwards the credential works, or the user is asked for consent, or a
+//! repetition completes what began; what is stored changed only for a good reason.
 
 mod callback;
 mod code;

@@ -43,8 +43,8 @@ pub enum Copying {
 }
 
 impl Policy {
-    /// How the write IDs of copies of the table `from` begin. Those of a table of an earlier time all
-    /// begin alike: no end in such a table takes a copy back.
+    /// How the write IDs of copies of the table `from` begin. Those of a table of an earlier time
+    /// all begin alike: no end in such a table takes a copy back.
     pub(super) fn beginning(self, from: &str) -> String {
         match self {
             Self::Live => format!("{COPY}{}:", hex(&sha256(from.as_bytes())[..4])),
@@ -88,8 +88,8 @@ pub struct Incoming<'a> {
 }
 
 impl Store {
-    /// Puts an item of another table: `of` says of what kind that is, and its name. The ends that are
-    /// remembered under its marks forbid it. A copy that nobody used is replaced by a newer one.
+    /// Puts an item of another table, of the kind and name in `of`. The ends that are remembered
+    /// under its marks forbid it. A copy that nobody used is replaced by a newer one.
     ///
     /// # Panics
     ///

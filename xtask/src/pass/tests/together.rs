@@ -48,6 +48,9 @@ async fn three_items_share_a_transaction_and_each_takes_a_turn() {
     let elapsed = began.elapsed();
     // The last begins after the turns of 99, and some turns are of what is read.
     assert!((Duration::from_millis(390)..Duration::from_millis(600)).contains(&elapsed), "{elapsed:?}");
+    let (told, _) = copied(&world, &from, 250).await.unwrap();
+    assert_eq!(told, vec![Told::counted("there"); 100], "what is there is told too");
+    assert_eq!(transactions(&world), 34);
 }
 
 #[tokio::test]
