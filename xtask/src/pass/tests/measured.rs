@@ -137,7 +137,7 @@ async fn timed(name: &str, [from, to]: [&App; 2], reading: Reading) {
     let (wall, used) = (began.elapsed().as_secs_f64(), processor_time() - used);
     let told = f64::from(told.get());
     println!(
-        "{name}: {told} items in {wall:.1} s, {:.0} a second, {used:.1} s of processor time, {:.2} ms an item",
+        "{name}: {told} items in {wall:.1} s, {:.0} a second, {used:.1} s of a processor, {:.2} ms an item",
         told / wall,
         used * 1000.0 / told.max(1.0)
     );
